@@ -1,0 +1,24 @@
+// What libbpf says while it works, collected instead of printed.
+#pragma once
+
+#include <string>
+
+namespace dynmon {
+
+// Collects libbpf's warnings of the calling thread for as long as it lives; nests.
+class LibbpfLog {
+public:
+    LibbpfLog();
+    ~LibbpfLog();
+    LibbpfLog(const LibbpfLog&) = delete;
+    LibbpfLog& operator=(const LibbpfLog&) = delete;
+
+    const std::string& text() const { return text_; }
+
+private:
+    friend struct LibbpfLogSink;
+    std::string text_;
+    LibbpfLog* outer_;
+};
+
+} // namespace dynmon

@@ -1,0 +1,25 @@
+// Bounds that keep a hostile or broken input from costing more than it may.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace dynmon::limits {
+
+inline constexpr std::size_t manifest_bytes = 1u << 20;
+inline constexpr std::size_t manifest_depth = 32;
+inline constexpr std::size_t object_bytes = 8u << 20;
+inline constexpr std::size_t btf_bytes = 4u << 20;
+inline constexpr std::size_t programs = 64;
+inline constexpr std::size_t maps = 64;
+inline constexpr std::size_t labels = 16;
+inline constexpr std::size_t series_per_metric = 10'000; // default of `max-series`
+inline constexpr std::size_t layout_depth = 32;
+inline constexpr std::size_t layout_nodes = 65'536; // after expanding nested structs
+inline constexpr std::size_t array_elements = 65'536;
+inline constexpr std::size_t verifier_log_bytes = 16u << 20;
+inline constexpr std::uint32_t chain_slots = 128;       // entries of a hook's PROG_ARRAY
+inline constexpr std::uint32_t tail_calls = 33;         // the kernel's limit per packet
+inline constexpr std::size_t unread_generations = 32;   // replaced, but not yet read
+
+} // namespace dynmon::limits

@@ -1,0 +1,58 @@
+#include "monitor/apply.hpp"
+
+#include "cli/options.hpp"
+#include "cli/report.hpp"
+#include "cli/verb.hpp"
+#include "layout/checked_probe.hpp"
+
+namespace dynmon {
+
+namespace {
+
+class ApplyVerb : public Verb {
+public:
+    const char* name() const override { return "apply"; }
+    const char* summary() const override {
+        return "load or replace, whichever is needed; nothing if all is so already";
+    }
+    const char* example() const override {
+        return "sudo dynmon-load apply web flows --dev eth0 --keep-matching-maps";
+    }
+
+    void declare(CLI::App& app) override {
+        app.add_option("NAME", name_, "name of the monitor")->required();
+        options_.declare(app);
+        place_.declare(app);
+        keep_.declare(app);
+    }
+
+    int run(const Global& global) override {
+        const Probe probe = open_checked_probe(options_.probe);
+        const ApplyReport report = with_verifier_log(options_.verifier_log, [&] {
+            return during("apply '" + name_ + "'", [&] {
+                return apply_monitor(global.settings, probe, place_.request(name_, options_),
+                                     keep_.keep());
+            });
+        });
+        nlohmann::ordered_json document = generation_json(report.record);
+        document["outcome"] = to_string(report.outcome);
+        print_result(global, document,
+                     std::string(to_string(report.outcome)) + " " + name_ + ": generation " +
+                         std::to_string(report.record.number) + " runs");
+        return 0;
+    }
+
+private:
+    std::string name_;
+    ProbeOptions options_;
+    PlaceOptions place_;
+    KeepOptions keep_;
+};
+
+} // namespace
+
+std::unique_ptr<Verb> make_apply_verb() {
+    return std::make_unique<ApplyVerb>();
+}
+
+} // namespace dynmon

@@ -1,0 +1,94 @@
+#include <iostream>
+
+#include "base/error.hpp"
+#include "cli/options.hpp"
+#include "cli/report.hpp"
+#include "cli/verb.hpp"
+#include "layout/checked_probe.hpp"
+#include "layout/parameters.hpp"
+#include "monitor/load.hpp"
+
+namespace dynmon {
+
+namespace {
+
+using nlohmann::ordered_json;
+
+class CheckVerb : public Verb {
+public:
+    const char* name() const override { return "check"; }
+    const char* summary() const override {
+        return "say whether a probe is well made, without root and without loading it";
+    }
+    const char* example() const override {
+        return "dynmon-load check flows\n"
+               "  sudo dynmon-load check --kernel --verifier-log log.txt ./my-probe";
+    }
+
+    void declare(CLI::App& app) override {
+        options_.declare(app);
+        app.add_flag("--kernel", kernel_, "also put it through this kernel's verifier (root); "
+                                          "nothing is attached");
+        app.add_option("--hook", hook_, "the hook to check for; default: what the probe says")
+            ->check(CLI::IsMember({"xdp", "tc"}));
+    }
+
+    int run(const Global& global) override {
+        const CheckedProbe checked = check_files(options_.probe);
+        ordered_json document{{"probe", options_.probe},
+                              {"file", checked.path},
+                              {"problems", ordered_json::array()}};
+        if (checked.probe)
+            document["object"] = checked.probe->object.path();
+        for (const Diagnostic& problem : checked.diagnostics)
+            document["problems"].push_back({{"line", problem.at.line},
+                                            {"column", problem.at.column},
+                                            {"message", problem.message},
+                                            {"hint", problem.hint}});
+        document["ok"] = checked.diagnostics.empty();
+        if (!checked.diagnostics.empty()) {
+            print_problems(global, document, checked);
+            return static_cast<int>(ErrorKind::usage);
+        }
+        resolve_parameters(checked.probe->manifest, checked.probe->object, options_.assignments);
+        if (kernel_)
+            with_verifier_log(options_.verifier_log, [&] { verify(*checked.probe); });
+        print_result(global, document,
+                     options_.probe + ": good" + (kernel_ ? ", and this kernel accepts it" : ""));
+        return 0;
+    }
+
+private:
+    void verify(const Probe& probe) const {
+        HookKind hook = probe.manifest.hook;
+        if (!hook_.empty())
+            hook = hook_ == "xdp" ? HookKind::xdp : HookKind::tc;
+        verify_probe(probe, hook, options_.assignments, options_.kernel_btf);
+    }
+
+    static void print_problems(const Global& global, const ordered_json& document,
+                               const CheckedProbe& checked) {
+        if (global.json) {
+            std::cout << document.dump() << "\n";
+            return;
+        }
+        for (const Diagnostic& problem : checked.diagnostics) {
+            std::cerr << place_text(checked.path, problem.at) << ": " << problem.message
+                      << "\n";
+            if (!problem.hint.empty())
+                std::cerr << "  hint: " << problem.hint << "\n";
+        }
+    }
+
+    ProbeOptions options_;
+    bool kernel_ = false;
+    std::string hook_;
+};
+
+} // namespace
+
+std::unique_ptr<Verb> make_check_verb() {
+    return std::make_unique<CheckVerb>();
+}
+
+} // namespace dynmon

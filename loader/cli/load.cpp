@@ -1,0 +1,52 @@
+#include "cli/options.hpp"
+#include "cli/report.hpp"
+#include "cli/verb.hpp"
+#include "layout/checked_probe.hpp"
+#include "monitor/load.hpp"
+
+namespace dynmon {
+
+namespace {
+
+class LoadVerb : public Verb {
+public:
+    const char* name() const override { return "load"; }
+    const char* summary() const override { return "put a probe on an interface"; }
+    const char* example() const override {
+        return "sudo dynmon-load load web flows --dev eth0\n"
+               "  sudo dynmon-load load edge ./my-probe --dev v0 --netns blue --hook xdp --set "
+               "sample=10";
+    }
+
+    void declare(CLI::App& app) override {
+        app.add_option("NAME", name_, "name of the monitor")->required();
+        options_.declare(app);
+        place_.declare(app);
+    }
+
+    int run(const Global& global) override {
+        const Probe probe = open_checked_probe(options_.probe);
+        const GenerationRecord record = with_verifier_log(options_.verifier_log, [&] {
+            return during("load '" + name_ + "'", [&] {
+                return load_monitor(global.settings, probe, place_.request(name_, options_));
+            });
+        });
+        print_result(global, generation_json(record),
+                     "loaded " + name_ + " (" + record.manifest.name + ") on " +
+                         places_text(global, record));
+        return 0;
+    }
+
+private:
+    std::string name_;
+    ProbeOptions options_;
+    PlaceOptions place_;
+};
+
+} // namespace
+
+std::unique_ptr<Verb> make_load_verb() {
+    return std::make_unique<LoadVerb>();
+}
+
+} // namespace dynmon

@@ -1,0 +1,145 @@
+// dynmon-load: one verb, one result, one exit code.
+#include <unistd.h>
+
+#include <csignal>
+#include <iostream>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <nlohmann/json.hpp>
+
+#include "base/error.hpp"
+#include "base/identifier.hpp"
+#include "base/log.hpp"
+#include "cli/options.hpp"
+#include "cli/verb.hpp"
+
+using namespace dynmon;
+
+namespace {
+
+constexpr const char* description =
+    "dynmon-load puts eBPF probes on network interfaces, swaps them while packets flow and reads\n"
+    "their maps, decoded. All state is in bpffs: there is no daemon.";
+
+constexpr const char* footer =
+    "Exit codes: 0 ok, 1 failed, 2 usage, 3 busy (somebody else holds it), 4 the kernel or device\n"
+    "lacks it, 5 rejected by the verifier or by policy.\n"
+    "`dynmon-load VERB --help` shows the options of a verb and an example.";
+
+void print_error(const Error& error, bool json) {
+    if (!json) {
+        std::cerr << "dynmon-load: " << error.what() << "\n";
+        if (!error.hint().empty())
+            std::cerr << "  hint: " << error.hint() << "\n";
+        return;
+    }
+    nlohmann::ordered_json document{{"kind", kind_name(error.kind())},
+                                    {"message", error.what()},
+                                    {"chain", error.chain()}};
+    if (error.error_number() != 0)
+        document["errno"] = errno_name(error.error_number());
+    if (!error.hint().empty())
+        document["hint"] = error.hint();
+    using json_t = nlohmann::ordered_json;
+    std::cerr << json_t{{"error", document}}.dump(-1, ' ', false, json_t::error_handler_t::replace)
+              << "\n";
+}
+
+// CLI11 knows what is wrong, but not what was meant.
+Error usage_error(const CLI::ParseError& error, const CLI::App& app, int argc, char** argv) {
+    Error usage(ErrorKind::usage, error.what());
+    std::vector<std::string> names;
+    for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; }))
+        names.push_back(verb->get_name());
+    const auto used = app.get_subcommands();
+    if (used.empty()) {
+        for (int i = 1; i < argc; ++i)
+            if (const std::string nearest = nearest_name(argv[i], names);
+                argv[i][0] != '-' && !nearest.empty())
+                return usage.hint("did you mean '" + nearest + "'?"), usage;
+        return usage.hint("`dynmon-load --help` lists the verbs"), usage;
+    }
+    std::vector<std::string> options;
+    for (const CLI::Option* option : used.front()->get_options())
+        options.push_back(option->get_name());
+    for (int i = 1; i < argc; ++i)
+        if (const std::string nearest = nearest_name(argv[i], options);
+            argv[i][0] == '-' && !nearest.empty() && nearest != argv[i])
+            return usage.hint("did you mean '" + nearest + "'?"), usage;
+    return usage.hint("`dynmon-load " + used.front()->get_name() + " --help` shows how"), usage;
+}
+
+struct CommandLine {
+    CLI::App app{description, "dynmon-load"};
+    Global global;
+    std::string lock_timeout = "5s";
+    bool verbose = false;
+    bool quiet = false;
+    std::vector<std::unique_ptr<Verb>> verbs = all_verbs();
+
+    CommandLine() {
+        app.footer(footer);
+        app.set_version_flag("-V,--version", "dynmon-load " DYNMON_VERSION);
+        app.add_flag("-j,--json", global.json, "result and errors as JSON");
+        app.add_option("--bpffs", global.settings.bpffs,
+                       "directory of the store; default: " + std::string(default_store))
+            ->type_name("DIR");
+        app.add_option("--lock-timeout", lock_timeout,
+                       "how long to wait for another dynmon-load; default: 5s")
+            ->type_name("TIME");
+        app.add_flag("-v,--verbose", verbose, "say more on stderr");
+        app.add_flag("-q,--quiet", quiet, "say only warnings and errors on stderr");
+        app.require_subcommand(1);
+        app.fallthrough(); // options of all verbs may stand before or after the verb
+        for (const auto& verb : verbs) {
+            CLI::App* sub = app.add_subcommand(verb->name(), verb->summary());
+            sub->footer(std::string("Example:\n  ") + verb->example());
+            verb->declare(*sub);
+        }
+    }
+
+    int run() {
+        log::set_verbose(verbose);
+        log::set_quiet(quiet);
+        global.settings.lock_timeout = std::chrono::duration_cast<std::chrono::milliseconds>(
+            parse_duration(lock_timeout, "--lock-timeout"));
+        for (const auto& verb : verbs)
+            if (app.got_subcommand(verb->name()))
+                return verb->run(global);
+        return static_cast<int>(ErrorKind::usage);
+    }
+};
+
+// A flag that was not parsed yet when parsing failed.
+bool wants_json(int argc, char** argv) {
+    for (int i = 1; i < argc; ++i)
+        if (std::string_view(argv[i]) == "--json" || std::string_view(argv[i]) == "-j")
+            return true;
+    return false;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    std::signal(SIGPIPE, SIG_IGN); // a reader who goes away is an error of write(), not our death
+    const bool json = wants_json(argc, argv);
+    CommandLine line;
+    try {
+        line.app.parse(argc, argv);
+        return line.run();
+    } catch (const CLI::Success& done) { // --help, --version
+        return line.app.exit(done);
+    } catch (const CLI::ParseError& error) {
+        const Error usage = usage_error(error, line.app, argc, argv);
+        print_error(usage, json);
+        return static_cast<int>(usage.kind());
+    } catch (const Error& error) {
+        print_error(error, json);
+        return static_cast<int>(error.kind());
+    } catch (const std::exception& error) {
+        print_error(Error(ErrorKind::failed, error.what()), json);
+        return static_cast<int>(ErrorKind::failed);
+    }
+}

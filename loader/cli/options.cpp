@@ -1,0 +1,119 @@
+#include "cli/options.hpp"
+
+#include <charconv>
+#include <fstream>
+
+#include "base/error.hpp"
+#include "base/log.hpp"
+
+namespace dynmon {
+
+void ProbeOptions::declare(CLI::App& app) {
+    app.add_option("PROBE", probe, "name, folder, probe.yaml or .bpf.o")->required();
+    app.add_option("--set", assignments, "PARAM=VALUE: set a parameter of the probe (repeatable)")
+        ->type_name("PARAM=VALUE")
+        ->expected(1)
+        ->take_all();
+    app.add_option("--clock", clock, "clock of timestamps: tai, boot, ktime, or coarse (cheap, "
+                                     "steps of some ms); default: the best of this kernel");
+    app.add_option("--btf", kernel_btf, "BTF of the kernel, if it does not carry its own")
+        ->type_name("FILE");
+    app.add_option("--verifier-log", verifier_log, "write the whole log of a rejection there")
+        ->type_name("FILE");
+}
+
+std::optional<ClockSource> ProbeOptions::clock_source() const {
+    if (clock.empty())
+        return std::nullopt;
+    return clock_source_from(clock);
+}
+
+void PlaceOptions::declare(CLI::App& app) {
+    app.add_option("--dev", device, "interface")->required()->type_name("IFACE");
+    app.add_option("--netns", netns, "network namespace of the interface: a name of `ip netns` or "
+                                     "a path")
+        ->type_name("NS");
+    app.add_option("--hook", hook, "where ingress is hooked in; default: what the probe says")
+        ->check(CLI::IsMember({"xdp", "tc"}));
+    app.add_option("--mode", mode, "XDP mode; default: what the probe says, or native")
+        ->check(CLI::IsMember({"native", "generic", "offload"}));
+    app.add_option("--tc", tc, "how TC is attached; default: tcx where the kernel has it (6.6)")
+        ->check(CLI::IsMember({"tcx", "clsact"}));
+    auto* group = app.add_option_group("position", "place in the chain of the hook");
+    group->add_flag("--first", first, "before all others");
+    group->add_flag("--last", last, "after all others (default)");
+    group->add_option("--before", before, "before monitor M")->type_name("M");
+    group->add_option("--after", after, "after monitor M")->type_name("M");
+    group->require_option(0, 1);
+}
+
+LoadRequest PlaceOptions::request(const std::string& name, const ProbeOptions& probe) const {
+    LoadRequest request{.name = name,
+                        .device = device,
+                        .netns = netns,
+                        .clock = probe.clock_source(),
+                        .assignments = probe.assignments,
+                        .kernel_btf = probe.kernel_btf};
+    if (!hook.empty())
+        request.hook = hook == "xdp" ? HookKind::xdp : HookKind::tc;
+    for (const XdpMode candidate : {XdpMode::native, XdpMode::generic, XdpMode::offload})
+        if (mode == to_string(candidate))
+            request.mode = candidate;
+    if (!tc.empty())
+        request.tc_attach = tc == "tcx" ? Attach::link : Attach::clsact;
+    if (first)
+        request.placement.kind = Placement::Kind::first;
+    if (!before.empty())
+        request.placement = {Placement::Kind::before, before};
+    if (!after.empty())
+        request.placement = {Placement::Kind::after, after};
+    return request;
+}
+
+void KeepOptions::declare(CLI::App& app) {
+    auto* keep_all = app.add_flag("--keep-maps", all,
+                                  "go on with the running maps; refuse if the type of one differs");
+    app.add_flag("--keep-matching-maps", matching,
+                 "go on with the maps whose type is equal, start the others anew")
+        ->excludes(keep_all);
+}
+
+ReplaceRequest::Keep KeepOptions::keep() const {
+    if (all)
+        return ReplaceRequest::Keep::all;
+    return matching ? ReplaceRequest::Keep::matching : ReplaceRequest::Keep::none;
+}
+
+std::chrono::nanoseconds parse_duration(const std::string& text, const std::string& option) {
+    double number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    const std::string unit(end, text.data() + text.size());
+    constexpr double most_seconds = 1e9; // 30 years; keeps the sum within 64 bits
+    double scale = 0;
+    if (unit.empty() || unit == "s")
+        scale = 1e9;
+    else if (unit == "ms")
+        scale = 1e6;
+    else if (unit == "us")
+        scale = 1e3;
+    else if (unit == "m")
+        scale = 60e9;
+    if (error != std::errc() || scale == 0 || !(number >= 0) || number * scale > most_seconds * 1e9)
+        throw Error(ErrorKind::usage, option + " '" + text + "' is not a duration")
+            .hint("such as 1s, 250ms or 2m");
+    return std::chrono::nanoseconds(static_cast<std::int64_t>(number * scale));
+}
+
+void write_verifier_log(const std::string& file, const VerifierError& error) {
+    if (file.empty())
+        return;
+    std::ofstream out(file);
+    out << error.log();
+    out.flush();
+    if (!out)
+        log::warn("cannot write the verifier log to " + file);
+    else
+        log::info("the whole verifier log is in " + file);
+}
+
+} // namespace dynmon

@@ -1,0 +1,68 @@
+// Options that several verbs share.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <CLI/App.hpp>
+
+#include "kernel/verifier_log.hpp"
+#include "monitor/load.hpp"
+
+namespace dynmon {
+
+// --set, --clock, --btf, --verifier-log: for every verb that brings a probe into the kernel.
+struct ProbeOptions {
+    std::string probe;
+    std::vector<std::string> assignments;
+    std::string clock;
+    std::string kernel_btf;
+    std::string verifier_log;
+
+    void declare(CLI::App& app);
+    std::optional<ClockSource> clock_source() const;
+};
+
+// --dev, --netns, --hook, --mode, --tc, --first …: where a probe goes.
+struct PlaceOptions {
+    std::string device;
+    std::string netns;
+    std::string hook;
+    std::string mode;
+    std::string tc;
+    bool first = false;
+    bool last = false;
+    std::string before;
+    std::string after;
+
+    void declare(CLI::App& app);
+    LoadRequest request(const std::string& name, const ProbeOptions& probe) const;
+};
+
+// --keep-maps, --keep-matching-maps.
+struct KeepOptions {
+    bool all = false;
+    bool matching = false;
+
+    void declare(CLI::App& app);
+    ReplaceRequest::Keep keep() const;
+};
+
+// "1s", "250ms", "2m" (a bare number is seconds). Throws Error{usage} naming `option`.
+std::chrono::nanoseconds parse_duration(const std::string& text, const std::string& option);
+
+void write_verifier_log(const std::string& file, const VerifierError& error);
+
+// Runs `body`; a verifier's refusal has its whole log written to `file` (if one is named).
+template <typename Body> auto with_verifier_log(const std::string& file, Body&& body) {
+    try {
+        return body();
+    } catch (const VerifierError& error) {
+        write_verifier_log(file, error);
+        throw;
+    }
+}
+
+} // namespace dynmon

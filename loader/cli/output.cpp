@@ -1,0 +1,70 @@
+#include "cli/output.hpp"
+
+#include <time.h>
+
+#include <csignal>
+
+namespace dynmon {
+
+void OutputOptions::declare(CLI::App& app, const std::vector<std::string>& formats) {
+    app.add_option("--format", format, "how to print; default: table")
+        ->check(CLI::IsMember(formats));
+    app.add_flag("--raw", raw, "bare integers as they are stored, exact and reversible");
+    app.add_flag("--value-only", value_only, "just the value, without names and window");
+    app.add_option("--sort", sort, "table: column to sort by, with a leading - from high to low");
+    app.add_option("--top", top, "table: only that many rows")->type_name("N");
+}
+
+ExportOptions OutputOptions::options(bool json) const {
+    ExportOptions options{.raw = raw, .value_only = value_only, .sort = sort, .top = top};
+    if (json || format == "json")
+        options.format = Format::json;
+    else if (format == "dynmon")
+        options.format = Format::dynmon;
+    else if (format == "openmetrics")
+        options.format = Format::openmetrics;
+    else if (format == "csv")
+        options.format = Format::csv;
+    else
+        options.format = Format::table;
+    return options;
+}
+
+namespace {
+
+volatile std::sig_atomic_t stop_requested = 0;
+
+void request_stop(int signal_number) {
+    stop_requested = 1;
+    std::signal(signal_number, SIG_DFL);
+}
+
+} // namespace
+
+StopOnSignal::StopOnSignal() {
+    struct sigaction action {};
+    action.sa_handler = request_stop;
+    action.sa_flags = 0; // no SA_RESTART: a sleep is to end
+    sigaction(SIGINT, &action, nullptr);
+    sigaction(SIGTERM, &action, nullptr);
+}
+
+StopOnSignal::~StopOnSignal() {
+    std::signal(SIGINT, SIG_DFL);
+    std::signal(SIGTERM, SIG_DFL);
+}
+
+bool StopOnSignal::stopped() const {
+    return stop_requested != 0;
+}
+
+void StopOnSignal::sleep_until(std::uint64_t deadline_ns) const {
+    const timespec deadline{.tv_sec = static_cast<time_t>(deadline_ns / 1'000'000'000),
+                            .tv_nsec = static_cast<long>(deadline_ns % 1'000'000'000)};
+    while (!stopped() &&
+           clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &deadline, nullptr) == EINTR) {
+        // another signal than ours
+    }
+}
+
+} // namespace dynmon

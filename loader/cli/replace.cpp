@@ -1,0 +1,68 @@
+#include "cli/options.hpp"
+#include "cli/report.hpp"
+#include "cli/verb.hpp"
+#include "layout/checked_probe.hpp"
+#include "monitor/load.hpp"
+
+namespace dynmon {
+
+namespace {
+
+class ReplaceVerb : public Verb {
+public:
+    const char* name() const override { return "replace"; }
+    const char* summary() const override {
+        return "exchange the probe of a running monitor, in one step";
+    }
+    const char* example() const override {
+        return "sudo dynmon-load replace web ./flows-v2 --keep-maps";
+    }
+
+    void declare(CLI::App& app) override {
+        app.add_option("NAME", name_, "name of the monitor")->required();
+        options_.declare(app);
+        keep_.declare(app);
+    }
+
+    int run(const Global& global) override {
+        const Probe probe = open_checked_probe(options_.probe);
+        const ReplaceReport report = with_verifier_log(options_.verifier_log, [&] {
+            return during("replace '" + name_ + "'", [&] {
+                return replace_monitor(global.settings, probe,
+                                       {.name = name_,
+                                        .keep_maps = keep_.keep(),
+                                        .clock = options_.clock_source(),
+                                        .assignments = options_.assignments,
+                                        .kernel_btf = options_.kernel_btf});
+            });
+        });
+        nlohmann::ordered_json document = generation_json(report.record);
+        document["carried-maps"] = report.carried;
+        document["unread-window"] = report.unread;
+        print_result(global, document, sentence(report));
+        return 0;
+    }
+
+private:
+    std::string sentence(const ReplaceReport& report) const {
+        std::string text = "replaced " + name_ + ": generation " +
+                           std::to_string(report.record.number) + " runs";
+        for (std::size_t i = 0; i < report.carried.size(); ++i)
+            text += (i == 0 ? ", kept " : ", ") + report.carried[i];
+        if (report.unread)
+            text += "; the window before it waits to be read";
+        return text;
+    }
+
+    std::string name_;
+    ProbeOptions options_;
+    KeepOptions keep_;
+};
+
+} // namespace
+
+std::unique_ptr<Verb> make_replace_verb() {
+    return std::make_unique<ReplaceVerb>();
+}
+
+} // namespace dynmon

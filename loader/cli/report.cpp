@@ -1,0 +1,64 @@
+#include "cli/report.hpp"
+
+#include <time.h>
+
+#include <iostream>
+
+#include "hook/hook.hpp"
+
+namespace dynmon {
+
+using nlohmann::ordered_json;
+
+ordered_json generation_json(const GenerationRecord& record) {
+    ordered_json programs = ordered_json::array();
+    for (const ProgramRecord& program : record.programs)
+        programs.push_back({{"direction", to_string(program.direction)},
+                            {"name", program.name},
+                            {"hook", to_string(program.hook.point)},
+                            {"ifindex", program.hook.ifindex},
+                            {"netns", program.hook.netns},
+                            {"ids", program.ids}});
+    ordered_json maps = ordered_json::array();
+    for (const MapRecord& map : record.maps)
+        maps.push_back({{"name", map.name}, {"swapped", map.swapped}});
+    return {{"monitor", record.monitor},   {"probe", record.manifest.name},
+            {"generation", record.number}, {"sha256", record.sha256},
+            {"clock", to_string(record.clock)}, {"parameters", record.parameters},
+            {"programs", programs},        {"maps", maps}};
+}
+
+void print_result(const Global& global, const ordered_json& document,
+                  const std::string& sentence) {
+    if (global.json)
+        std::cout << document.dump() << "\n";
+    else if (!sentence.empty())
+        std::cout << sentence << "\n";
+}
+
+std::string iso_time(std::uint64_t epoch_ns) {
+    const auto seconds = static_cast<time_t>(epoch_ns / 1'000'000'000);
+    tm parts{};
+    gmtime_r(&seconds, &parts);
+    char text[32];
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+    return text;
+}
+
+std::string places_text(const Global& global, const GenerationRecord& record) {
+    if (record.programs.empty())
+        return "no hook";
+    const Store store = global.settings.open_store(false);
+    std::string device;
+    std::string points;
+    for (const ProgramRecord& program : record.programs) {
+        const HookRecord hook = read_hook_record(store, program.hook);
+        device = hook.device + (hook.netns.empty() ? "" : " in " + hook.netns);
+        points += std::string(points.empty() ? "" : ", ") + to_string(program.hook.point);
+        if (program.hook.point != HookPoint::xdp)
+            points += hook.attach == Attach::link ? "/tcx" : "/clsact";
+    }
+    return device + " (" + points + ")";
+}
+
+} // namespace dynmon

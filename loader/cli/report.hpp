@@ -1,0 +1,19 @@
+// Results of verbs as JSON or as a sentence.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "cli/verb.hpp"
+#include "store/generation.hpp"
+
+namespace dynmon {
+
+nlohmann::ordered_json generation_json(const GenerationRecord& record);
+// Prints `document` with --json, else `sentence`.
+void print_result(const Global& global, const nlohmann::ordered_json& document,
+                  const std::string& sentence);
+std::string iso_time(std::uint64_t epoch_ns); // "2026-11-21T01:02:03Z"
+// "eth0 (tc-ingress, tc-egress)": where the programs of a generation run.
+std::string places_text(const Global& global, const GenerationRecord& record);
+
+} // namespace dynmon

@@ -1,0 +1,19 @@
+#include "cli/verb.hpp"
+
+namespace dynmon {
+
+std::vector<std::unique_ptr<Verb>> all_verbs() {
+    std::vector<std::unique_ptr<Verb>> verbs;
+    verbs.push_back(make_check_verb());
+    verbs.push_back(make_load_verb());
+    verbs.push_back(make_replace_verb());
+    verbs.push_back(make_apply_verb());
+    verbs.push_back(make_read_verb());
+    verbs.push_back(make_dump_verb());
+    verbs.push_back(make_status_verb());
+    verbs.push_back(make_unload_verb());
+    verbs.push_back(make_recover_verb());
+    return verbs;
+}
+
+} // namespace dynmon

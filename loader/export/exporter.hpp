@@ -1,0 +1,85 @@
+// Turns the raw entries of a read into a document on a Sink: one interface, one class a format.
+#pragma once
+
+#include <linux/bpf.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "export/sink.hpp"
+#include "layout/decode_plan.hpp"
+#include "layout/layout.hpp"
+#include "manifest/manifest.hpp"
+
+namespace dynmon {
+
+// [from, to) in ns since the Unix epoch; `sequence` counts the windows of a monitor from 1.
+struct Window {
+    std::uint64_t sequence = 0;
+    std::uint64_t from_ns = 0;
+    std::uint64_t to_ns = 0;
+    std::uint32_t generation = 0;
+};
+
+// Entries as the kernel returned them. Not owned; valid during the call only.
+struct Batch {
+    std::size_t count = 0;
+    const std::byte* keys = nullptr;   // null for queue and stack
+    const std::byte* values = nullptr; // per-CPU maps: `cpus` copies, each round_up(size, 8) bytes
+    std::size_t key_stride = 0;
+    std::size_t value_stride = 0; // bytes from one entry's value(s) to the next
+};
+
+// What an exporter has to know of a map to print it. Owned by the caller for the whole read.
+struct MetricView {
+    std::string name;      // metric name, or map name in `dump`
+    std::string map_name;
+    Direction direction = Direction::ingress;
+    bpf_map_type map_type = BPF_MAP_TYPE_UNSPEC;
+    std::optional<Layout> key; // none for queue and stack
+    Layout value;
+    std::size_t cpus = 0;      // possible CPUs for a per-CPU map, 0 otherwise
+    Merge merge = Merge::sum;
+    std::map<std::string, Merge> merge_fields;
+    std::optional<OpenMetrics> open_metrics;
+};
+
+inline bool is_queue_like(bpf_map_type type) {
+    return type == BPF_MAP_TYPE_QUEUE || type == BPF_MAP_TYPE_STACK;
+}
+inline bool is_array_like(bpf_map_type type) {
+    return type == BPF_MAP_TYPE_ARRAY || type == BPF_MAP_TYPE_PERCPU_ARRAY;
+}
+
+enum class Format { json, dynmon, openmetrics, csv, table };
+
+struct ExportOptions {
+    Format format = Format::json;
+    bool raw = false;        // Style::raw instead of Style::people
+    bool value_only = false; // json, dynmon: just the value(s), without names and window
+    std::string sort;        // table: column to sort by, a leading '-' for descending
+    std::size_t top = 0;     // table: at most that many rows (0: all)
+};
+
+// Call order: begin_document, for each metric (begin_metric, entries…, end_metric), end_document.
+// Nothing an exporter prints depends on anything but its arguments.
+class Exporter {
+public:
+    virtual ~Exporter() = default;
+    virtual void begin_document(const std::string& monitor, const Window& window) = 0;
+    virtual void begin_metric(const MetricView& metric) = 0;
+    virtual void entries(const Batch& batch) = 0;
+    // `timestamp_us`: µs since the epoch, when the last entry was read.
+    virtual void end_metric(std::uint64_t timestamp_us) = 0;
+    virtual void end_document() = 0;
+};
+
+// json, dynmon, csv, table. OpenMetrics has its own writer (export/openmetrics.hpp) because it
+// shows totals, not windows. `sink` must outlive the exporter.
+std::unique_ptr<Exporter> make_exporter(const ExportOptions& options, Sink& sink);
+
+} // namespace dynmon

@@ -1,0 +1,26 @@
+// The three ways to put a pivot on a device: XDP link, TCX link, clsact filter.
+#pragma once
+
+#include "hook/hook.hpp"
+
+namespace dynmon {
+
+// All functions act in the calling thread's network namespace.
+
+// Throws Error{busy} naming the holder, Error{unsupported} naming the mode that would work.
+// `mode` becomes generic when native was refused and `allow_generic` is set.
+Fd attach_xdp(const Fd& pivot, int ifindex, XdpMode& mode, bool allow_generic);
+
+// Empty when the kernel has no TCX.
+Fd attach_tcx(const Fd& pivot, const HookId& id);
+bool has_tcx(const HookId& id);
+
+void attach_clsact(const Fd& pivot, const HookId& id);
+void detach_clsact(const HookId& id, bool made_qdisc);
+bool clsact_runs(const HookId& id, std::uint32_t pivot_id);
+
+// Waits (at most 3 s) until the kernel no longer reports `pivot_id` at the hook: the release of a
+// link is asynchronous. Throws Error{failed} when it stays.
+void wait_detached(const HookId& id, std::uint32_t pivot_id);
+
+} // namespace dynmon

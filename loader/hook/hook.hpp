@@ -1,0 +1,59 @@
+// A hook that dynmon holds: its pivot program, its chain (PROG_ARRAY) and what attaches them.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/fd.hpp"
+#include "kernel/netns.hpp"
+#include "manifest/manifest.hpp"
+#include "store/store.hpp"
+
+namespace dynmon {
+
+enum class Attach { link, clsact }; // XDP and TCX are links; clsact is a filter on a qdisc
+
+// How a hook was made. Pinned beside it and never changed.
+struct HookRecord {
+    std::string netns; // name as given; "" for the namespace of the loader
+    std::string device;
+    Attach attach = Attach::link;
+    XdpMode mode = XdpMode::native; // XDP hooks
+    bool made_qdisc = false;        // clsact was not there before us
+    bool raw_ip = false;            // the device has no link-layer header
+};
+
+struct HookRequest {
+    HookId id;
+    std::string device;
+    XdpMode mode = XdpMode::native;
+    bool allow_generic = false;      // native refused: take generic and say so
+    std::optional<Attach> tc_attach; // unset: TCX where the kernel has it
+};
+
+enum class HookHealth {
+    attached, // the kernel runs our pivot
+    detached, // pins are there, but nothing is attached (yet, or any more)
+    defunct,  // the device or its namespace is gone
+};
+
+// Makes sure that our pivot runs at the hook, in `netns`. An existing hook is taken as it is; a
+// new one is pinned before it is attached, with an empty chain, which passes every packet.
+// Throws Error{busy} naming the program that holds an XDP hook, Error{unsupported} when the
+// device cannot do the mode. Returns true when the hook was made now.
+// The store must be locked exclusively.
+bool ensure_hook(const Store& store, const DirectoryLock& lock, const NetNs& netns,
+                 const HookRequest& request);
+
+// The namespace with this inode, if it is the caller's or a name in /run/netns leads there.
+std::optional<NetNs> find_netns(std::uint64_t inode);
+
+HookRecord read_hook_record(const Store& store, const HookId& id);
+HookHealth hook_health(const Store& store, const HookId& id);
+Fd open_chain(const Store& store, const HookId& id); // the PROG_ARRAY
+std::uint32_t pivot_id(const Store& store, const HookId& id);
+
+// Detaches, checks that the kernel has let go, and removes the pins and a qdisc that we made.
+void remove_hook(const Store& store, const DirectoryLock& lock, const HookId& id);
+
+} // namespace dynmon

@@ -1,0 +1,77 @@
+#include "hook/attach.hpp"
+
+#include <chrono>
+#include <thread>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/error.hpp"
+#include "kernel/bpf.hpp"
+#include "kernel/tc.hpp"
+#include "kernel/xdp.hpp"
+
+namespace dynmon {
+
+namespace {
+
+bpf_attach_type tcx_type(HookPoint point) {
+    return point == HookPoint::tc_ingress ? tcx_ingress : tcx_egress;
+}
+
+TcDirection tc_direction(HookPoint point) {
+    return point == HookPoint::tc_ingress ? TcDirection::ingress : TcDirection::egress;
+}
+
+// Is `pivot_id` what the kernel reports at the hook?
+bool runs_at(const HookId& id, std::uint32_t pivot) {
+    if (interface_name(id.ifindex).empty())
+        return false;
+    if (id.point == HookPoint::xdp)
+        return query_xdp(id.ifindex).program_id == pivot;
+    if (const auto programs = query_tcx(id.ifindex, tcx_type(id.point));
+        programs && std::find(programs->begin(), programs->end(), pivot) != programs->end())
+        return true;
+    return clsact_runs(id, pivot);
+}
+
+} // namespace
+
+bool has_tcx(const HookId& id) {
+    return query_tcx(id.ifindex, tcx_type(id.point)).has_value();
+}
+
+Fd attach_tcx(const Fd& pivot, const HookId& id) {
+    return create_link(pivot, id.ifindex, tcx_type(id.point), 0);
+}
+
+void attach_clsact(const Fd& pivot, const HookId& id) {
+    create_clsact(id.ifindex);
+    attach_filter(id.ifindex, tc_direction(id.point), pivot);
+}
+
+void detach_clsact(const HookId& id, bool made_qdisc) {
+    if (interface_name(id.ifindex).empty())
+        return; // the filter went with the device
+    detach_filter(id.ifindex, tc_direction(id.point));
+    if (made_qdisc && !has_filters(id.ifindex, TcDirection::ingress) &&
+        !has_filters(id.ifindex, TcDirection::egress))
+        delete_clsact(id.ifindex);
+}
+
+bool clsact_runs(const HookId& id, std::uint32_t pivot) {
+    return query_filter(id.ifindex, tc_direction(id.point)) == pivot;
+}
+
+void wait_detached(const HookId& id, std::uint32_t pivot) {
+    using namespace std::chrono_literals;
+    const auto deadline = std::chrono::steady_clock::now() + 3s;
+    while (runs_at(id, pivot)) {
+        if (std::chrono::steady_clock::now() > deadline)
+            throw Error(ErrorKind::failed, "the pivot is still attached after its link was removed")
+                .hint("another process holds the link; `bpftool link` shows it");
+        std::this_thread::sleep_for(1ms);
+    }
+}
+
+} // namespace dynmon

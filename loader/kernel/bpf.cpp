@@ -1,0 +1,220 @@
+#include "kernel/bpf.hpp"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/error.hpp"
+
+namespace dynmon {
+
+namespace {
+
+[[noreturn]] void fail(const std::string& call, int error_number) {
+    Error error(ErrorKind::failed, call, error_number);
+    if (error_number == EPERM)
+        error.hint("needs CAP_BPF and CAP_NET_ADMIN (run as root), or the map is frozen");
+    if (error_number == EACCES)
+        error.hint("the pin belongs to another user: run as its owner or as root");
+    throw error;
+}
+
+void require(int result, const std::string& call) {
+    if (result < 0)
+        fail(call, -result);
+}
+
+template <typename Info> Info object_info(const Fd& object, const char* what) {
+    Info info{};
+    std::uint32_t size = sizeof info;
+    require(bpf_obj_get_info_by_fd(object.get(), &info, &size), std::string("facts of ") + what);
+    return info;
+}
+
+} // namespace
+
+Fd create_map(const MapSpec& spec) {
+    LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = spec.flags);
+    if (spec.inner_map_fd >= 0)
+        options.inner_map_fd = static_cast<__u32>(spec.inner_map_fd);
+    const int fd = bpf_map_create(spec.type, spec.name.c_str(), spec.key_size, spec.value_size,
+                                  spec.max_entries, &options);
+    require(fd, "create map '" + spec.name + "'");
+    return Fd(fd);
+}
+
+void freeze_map(const Fd& map) {
+    require(bpf_map_freeze(map.get()), "freeze map");
+}
+
+void update_element(const Fd& map, const void* key, const void* value, std::uint64_t flags) {
+    require(bpf_map_update_elem(map.get(), key, value, flags), "update map element");
+}
+
+bool lookup_element(const Fd& map, const void* key, void* value) {
+    const int result = bpf_map_lookup_elem(map.get(), key, value);
+    if (result == -ENOENT)
+        return false;
+    require(result, "look up map element");
+    return true;
+}
+
+bool delete_element(const Fd& map, const void* key) {
+    const int result = bpf_map_delete_elem(map.get(), key);
+    if (result == -ENOENT)
+        return false;
+    require(result, "delete map element");
+    return true;
+}
+
+bool next_key(const Fd& map, const void* key, void* next) {
+    const int result = bpf_map_get_next_key(map.get(), key, next);
+    if (result == -ENOENT)
+        return false;
+    require(result, "next key of map");
+    return true;
+}
+
+Fd open_pin(const std::string& path) {
+    const int fd = bpf_obj_get(path.c_str());
+    require(fd, "open pin " + path);
+    return Fd(fd);
+}
+
+Fd try_open_pin(const std::string& path) {
+    const int fd = bpf_obj_get(path.c_str());
+    if (fd == -ENOENT)
+        return Fd();
+    require(fd, "open pin " + path);
+    return Fd(fd);
+}
+
+void pin(const Fd& object, const std::string& path) {
+    require(bpf_obj_pin(object.get(), path.c_str()), "pin " + path);
+}
+
+MapFacts map_facts(const Fd& map) {
+    const auto info = object_info<bpf_map_info>(map, "map");
+    return MapFacts{.id = info.id,
+                    .type = static_cast<bpf_map_type>(info.type),
+                    .name = info.name,
+                    .key_size = info.key_size,
+                    .value_size = info.value_size,
+                    .max_entries = info.max_entries,
+                    .flags = info.map_flags,
+                    .btf_id = info.btf_id,
+                    .key_type_id = info.btf_key_type_id,
+                    .value_type_id = info.btf_value_type_id,
+                    .vmlinux_value_type_id = info.btf_vmlinux_value_type_id};
+}
+
+ProgramFacts program_facts(const Fd& program) {
+    auto info = object_info<bpf_prog_info>(program, "program");
+    ProgramFacts facts{.id = info.id,
+                       .type = static_cast<bpf_prog_type>(info.type),
+                       .name = info.name,
+                       .run_time_ns = info.run_time_ns,
+                       .run_count = info.run_cnt,
+                       .map_ids = {}};
+    if (const std::uint32_t count = info.nr_map_ids; count > 0) {
+        facts.map_ids.resize(count);
+        info = {};
+        info.nr_map_ids = count;
+        info.map_ids = reinterpret_cast<std::uintptr_t>(facts.map_ids.data());
+        std::uint32_t size = sizeof info;
+        require(bpf_obj_get_info_by_fd(program.get(), &info, &size), "facts of program");
+    }
+    return facts;
+}
+
+LinkFacts link_facts(const Fd& link) {
+    const auto info = object_info<bpf_link_info>(link, "link");
+    // bpf_link_info.tcx (6.6) starts with the ifindex, where .xdp has it.
+    return LinkFacts{.id = info.id, .program_id = info.prog_id, .ifindex = info.xdp.ifindex};
+}
+
+Fd try_open_program(std::uint32_t id) {
+    const int fd = bpf_prog_get_fd_by_id(id);
+    return fd < 0 ? Fd() : Fd(fd);
+}
+
+Fd try_open_map(std::uint32_t id) {
+    const int fd = bpf_map_get_fd_by_id(id);
+    return fd < 0 ? Fd() : Fd(fd);
+}
+
+std::optional<std::uint32_t> next_map_id(std::uint32_t id) {
+    std::uint32_t next = 0;
+    const int result = bpf_map_get_next_id(id, &next);
+    if (result == -ENOENT)
+        return std::nullopt;
+    if (result == -EPERM)
+        throw Error(ErrorKind::failed, "list the maps of the system", EPERM)
+            .hint("needs CAP_SYS_ADMIN; a pinned path needs none");
+    require(result, "next map id");
+    return next;
+}
+
+Fd try_open_btf(std::uint32_t id) {
+    const int fd = id == 0 ? -1 : bpf_btf_get_fd_by_id(id);
+    return fd < 0 ? Fd() : Fd(fd);
+}
+
+std::vector<std::byte> btf_bytes(const Fd& types) {
+    std::vector<std::byte> bytes(object_info<bpf_btf_info>(types, "BTF").btf_size);
+    bpf_btf_info info{};
+    info.btf = reinterpret_cast<std::uintptr_t>(bytes.data());
+    info.btf_size = static_cast<std::uint32_t>(bytes.size());
+    std::uint32_t size = sizeof info;
+    require(bpf_obj_get_info_by_fd(types.get(), &info, &size), "bytes of BTF");
+    return bytes;
+}
+
+std::string describe_program(std::uint32_t id) {
+    const std::string number = "id " + std::to_string(id);
+    const Fd program = try_open_program(id);
+    return program ? program_facts(program).name + " (" + number + ")" : number;
+}
+
+Fd enable_run_stats() {
+    const int fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+    require(fd, "enable run-time statistics");
+    return Fd(fd);
+}
+
+Fd create_link(const Fd& program, int ifindex, bpf_attach_type type, std::uint32_t flags) {
+    LIBBPF_OPTS(bpf_link_create_opts, options, .flags = flags);
+    const int fd = bpf_link_create(program.get(), ifindex, type, &options);
+    require(fd, "create link");
+    return Fd(fd);
+}
+
+void detach_link(const Fd& link) {
+    const int result = bpf_link_detach(link.get());
+    if (result != -ENOLINK)
+        require(result, "detach link");
+}
+
+std::optional<std::vector<std::uint32_t>> query_tcx(int ifindex, bpf_attach_type type) {
+    constexpr std::uint32_t most_programs = 64; // BPF_MPROG_MAX
+    std::vector<std::uint32_t> ids(most_programs);
+    std::uint32_t flags = 0;
+    std::uint32_t count = most_programs;
+    const int result = bpf_prog_query(ifindex, type, 0, &flags, ids.data(), &count);
+    if (result == -EINVAL)
+        return std::nullopt;
+    require(result, "query TCX");
+    ids.resize(count);
+    return ids;
+}
+
+std::size_t possible_cpus() {
+    static const int cpus = libbpf_num_possible_cpus();
+    if (cpus <= 0)
+        throw Error(ErrorKind::failed, "count the possible CPUs", -cpus);
+    return static_cast<std::size_t>(cpus);
+}
+
+} // namespace dynmon

@@ -1,0 +1,100 @@
+// The bpf(2) calls dynmon makes, each as a function that owns what it opens and throws with the
+// name of the call. Nothing outside this folder makes a system call on BPF objects.
+#pragma once
+
+#include <linux/bpf.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/fd.hpp"
+
+namespace dynmon {
+
+// Attach types of TCX (Linux 6.6), which the headers of older systems do not name.
+inline constexpr auto tcx_ingress = static_cast<bpf_attach_type>(46);
+inline constexpr auto tcx_egress = static_cast<bpf_attach_type>(47);
+
+struct MapFacts {
+    std::uint32_t id = 0;
+    bpf_map_type type = BPF_MAP_TYPE_UNSPEC;
+    std::string name;
+    std::uint32_t key_size = 0;
+    std::uint32_t value_size = 0;
+    std::uint32_t max_entries = 0;
+    std::uint32_t flags = 0;
+    std::uint32_t btf_id = 0;
+    std::uint32_t key_type_id = 0;
+    std::uint32_t value_type_id = 0;
+    std::uint32_t vmlinux_value_type_id = 0;
+};
+
+struct ProgramFacts {
+    std::uint32_t id = 0;
+    bpf_prog_type type = BPF_PROG_TYPE_UNSPEC;
+    std::string name;
+    std::uint64_t run_time_ns = 0;
+    std::uint64_t run_count = 0;
+    std::vector<std::uint32_t> map_ids;
+};
+
+struct LinkFacts {
+    std::uint32_t id = 0;
+    std::uint32_t program_id = 0;
+    std::uint32_t ifindex = 0; // XDP and TCX links; 0: the device is gone, the link is defunct
+};
+
+// "key_size, value_size, …" of a map to create; btf_fd < 0: no types.
+struct MapSpec {
+    bpf_map_type type = BPF_MAP_TYPE_UNSPEC;
+    std::string name;
+    std::uint32_t key_size = 4;
+    std::uint32_t value_size = 4;
+    std::uint32_t max_entries = 1;
+    std::uint32_t flags = 0;
+    int inner_map_fd = -1;
+};
+
+Fd create_map(const MapSpec& spec);
+void freeze_map(const Fd& map);
+void update_element(const Fd& map, const void* key, const void* value,
+                    std::uint64_t flags = BPF_ANY);
+// False when the key is not there.
+bool lookup_element(const Fd& map, const void* key, void* value);
+bool delete_element(const Fd& map, const void* key);
+// False at the end; `key` null: the first key.
+bool next_key(const Fd& map, const void* key, void* next);
+
+Fd open_pin(const std::string& path);              // throws Error; errno ENOENT when it is absent
+Fd try_open_pin(const std::string& path);          // empty when there is no such pin
+void pin(const Fd& object, const std::string& path);
+
+MapFacts map_facts(const Fd& map);
+ProgramFacts program_facts(const Fd& program);
+LinkFacts link_facts(const Fd& link);
+
+// By id: needs CAP_SYS_ADMIN. Empty when the object is gone or the caller may not.
+Fd try_open_program(std::uint32_t id);
+Fd try_open_map(std::uint32_t id);
+std::optional<std::uint32_t> next_map_id(std::uint32_t id);
+Fd try_open_btf(std::uint32_t id);
+std::vector<std::byte> btf_bytes(const Fd& types);
+// "name (id 12)" or, without the right to look, "id 12".
+std::string describe_program(std::uint32_t id);
+
+// Statistics of run time for as long as the descriptor is open (CAP_SYS_ADMIN).
+Fd enable_run_stats();
+
+// Attaches `program` to `ifindex` in the calling thread's network namespace.
+Fd create_link(const Fd& program, int ifindex, bpf_attach_type type, std::uint32_t flags);
+void detach_link(const Fd& link); // a link whose device is gone is detached already: no error
+// Program ids attached at a TCX hook; nullopt when the kernel has no TCX.
+std::optional<std::vector<std::uint32_t>> query_tcx(int ifindex, bpf_attach_type type);
+
+// Possible (not online) CPUs: what the kernel copies per key of a per-CPU map.
+std::size_t possible_cpus();
+
+} // namespace dynmon

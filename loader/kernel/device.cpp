@@ -1,0 +1,29 @@
+#include "kernel/device.hpp"
+
+#include <net/if.h>
+#include <net/if_arp.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/error.hpp"
+#include "base/fd.hpp"
+#include "kernel/netns.hpp"
+
+namespace dynmon {
+
+DeviceFacts device_facts(const std::string& name) {
+    DeviceFacts facts{.ifindex = interface_index(name)};
+    const Fd socket_fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    ifreq request{};
+    std::strncpy(request.ifr_name, name.c_str(), sizeof request.ifr_name - 1);
+    if (!socket_fd || ioctl(socket_fd.get(), SIOCGIFHWADDR, &request) != 0)
+        throw Error(ErrorKind::failed, "ask for the type of '" + name + "'", errno);
+    const int type = request.ifr_hwaddr.sa_family;
+    facts.raw_ip = type != ARPHRD_ETHER && type != ARPHRD_LOOPBACK;
+    return facts;
+}
+
+} // namespace dynmon

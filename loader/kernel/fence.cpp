@@ -1,0 +1,44 @@
+#include "kernel/fence.hpp"
+
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#include "kernel/bpf.hpp"
+
+namespace dynmon {
+
+namespace {
+
+// MEMBARRIER_CMD_GLOBAL is synchronize_rcu(), but it returns at once with one CPU online and is
+// refused under nohz_full (kernel/sched/membarrier.c).
+bool fence_by_membarrier() {
+    if (get_nprocs() < 2)
+        return false;
+    const long commands = syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0);
+    if (commands < 0 || (commands & MEMBARRIER_CMD_GLOBAL) == 0)
+        return false;
+    return syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) == 0;
+}
+
+// An update of a map of maps from user space ends with synchronize_rcu(), since programs may still
+// use the inner map that it replaced (maybe_wait_bpf_programs() in kernel/bpf/syscall.c).
+void fence_by_map_of_maps() {
+    const Fd inner = create_map({.type = BPF_MAP_TYPE_ARRAY, .name = "fence_inner"});
+    const Fd outer = create_map({.type = BPF_MAP_TYPE_ARRAY_OF_MAPS,
+                                 .name = "fence",
+                                 .inner_map_fd = inner.get()});
+    const std::uint32_t key = 0;
+    const int value = inner.get();
+    update_element(outer, &key, &value);
+}
+
+} // namespace
+
+void fence() {
+    if (!fence_by_membarrier())
+        fence_by_map_of_maps();
+}
+
+} // namespace dynmon

@@ -1,0 +1,11 @@
+// Waits until no CPU runs a program that it took from a slot before the call.
+#pragma once
+
+namespace dynmon {
+
+// An RCU grace period: XDP and TC programs run inside an RCU read-side section, and a PROG_ARRAY
+// update does not wait for them. Costs 8 to 20 ms of sleep and no CPU. Throws Error{failed} when
+// neither of the two ways works.
+void fence();
+
+} // namespace dynmon

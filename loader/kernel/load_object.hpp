@@ -1,0 +1,40 @@
+// One program of an object into the kernel, with the maps it shares given and the others made.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/fd.hpp"
+#include "object/object.hpp"
+
+namespace dynmon {
+
+// Bytes that go to a global of .rodata before the program is loaded.
+struct RodataValue {
+    std::string name;
+    std::vector<std::byte> bytes;
+    bool optional = false; // a global that the object need not have (dynmon_*)
+};
+
+struct InstanceSpec {
+    const Object* object = nullptr;
+    std::string program;
+    std::vector<RodataValue> rodata;
+    std::map<std::string, const Fd*> given_maps; // by name: used instead of a new one
+    std::string kernel_btf;                      // file with the kernel's BTF; "": sysfs
+};
+
+// A loaded program and the maps that were made for it (given ones and .rodata are not in it).
+struct Instance {
+    Fd program;
+    std::uint32_t program_id = 0;
+    std::map<std::string, Fd> maps;
+};
+
+// Throws VerifierError when the verifier refuses, Error otherwise; then nothing is left in the
+// kernel.
+Instance load_instance(const InstanceSpec& spec);
+
+} // namespace dynmon

@@ -1,0 +1,90 @@
+#include "kernel/netns.hpp"
+
+#include <fcntl.h>
+#include <net/if.h>
+#include <sched.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <vector>
+
+#include <linux/magic.h>
+
+#include "base/error.hpp"
+#include "base/identifier.hpp"
+
+namespace dynmon {
+
+NetNs::NetNs(Fd fd, std::string name) : fd_(std::move(fd)), name_(std::move(name)) {
+    struct stat status {};
+    struct statfs filesystem {};
+    if (fstat(fd_.get(), &status) != 0 || fstatfs(fd_.get(), &filesystem) != 0)
+        throw Error(ErrorKind::failed, "stat network namespace", errno);
+    if (filesystem.f_type != NSFS_MAGIC)
+        throw Error(ErrorKind::usage, "'" + name_ + "' is not a network namespace");
+    inode_ = status.st_ino;
+}
+
+NetNs NetNs::current() {
+    Fd fd(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
+    if (!fd)
+        throw Error(ErrorKind::failed, "open own network namespace", errno);
+    return NetNs(std::move(fd), "");
+}
+
+NetNs NetNs::open(const std::string& name) {
+    const bool is_path = name.find('/') != std::string::npos;
+    const std::string path = is_path ? name : "/run/netns/" + name;
+    Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (!fd)
+        throw Error(ErrorKind::usage, "no network namespace '" + name + "': open " + path, errno)
+            .hint("`ip netns list` shows the names; a path such as /proc/PID/ns/net works too");
+    return NetNs(std::move(fd), name);
+}
+
+NetNsScope::NetNsScope(const NetNs& target) {
+    NetNs home = NetNs::current();
+    if (home.inode() == target.inode())
+        return;
+    home_ = Fd(dup(home.fd().get()));
+    if (!home_)
+        throw Error(ErrorKind::failed, "keep own network namespace", errno);
+    if (setns(target.fd().get(), CLONE_NEWNET) != 0)
+        throw Error(ErrorKind::failed, "enter network namespace '" + target.name() + "'", errno)
+            .hint("needs CAP_SYS_ADMIN");
+}
+
+NetNsScope::~NetNsScope() {
+    // Going on in a foreign namespace would act on somebody else's devices: stop instead.
+    if (home_ && setns(home_.get(), CLONE_NEWNET) != 0) {
+        std::perror("dynmon: cannot return to own network namespace");
+        std::abort();
+    }
+}
+
+int interface_index(const std::string& name) {
+    const unsigned index = if_nametoindex(name.c_str());
+    if (index != 0)
+        return static_cast<int>(index);
+    std::vector<std::string> names;
+    if (struct if_nameindex* all = if_nameindex()) {
+        for (struct if_nameindex* entry = all; entry->if_name != nullptr; ++entry)
+            names.emplace_back(entry->if_name);
+        if_freenameindex(all);
+    }
+    Error error(ErrorKind::usage, "no interface '" + name + "' in this network namespace");
+    const std::string nearest = nearest_name(name, names);
+    error.hint(nearest.empty() ? "`ip link` shows the names; --netns NS looks in another namespace"
+                               : "did you mean '" + nearest + "'?");
+    throw error;
+}
+
+std::string interface_name(int ifindex) {
+    char name[IF_NAMESIZE] = {};
+    return if_indextoname(static_cast<unsigned>(ifindex), name) != nullptr ? name : "";
+}
+
+} // namespace dynmon

@@ -1,0 +1,52 @@
+#include "kernel/pivot.hpp"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fcntl.h>
+
+#include <cerrno>
+#include <memory>
+
+#include "base/error.hpp"
+#include "base/libbpf_log.hpp"
+#include "pivot.skel.h"
+
+namespace dynmon {
+
+namespace {
+
+struct SkeletonDestroy {
+    void operator()(pivot_bpf* skeleton) const { pivot_bpf::destroy(skeleton); }
+};
+
+Fd keep(int fd) {
+    Fd copy(fcntl(fd, F_DUPFD_CLOEXEC, 3));
+    if (!copy)
+        throw Error(ErrorKind::failed, "duplicate descriptor", errno);
+    return copy;
+}
+
+} // namespace
+
+Pivot load_pivot(bool xdp) {
+    const LibbpfLog log;
+    const std::unique_ptr<pivot_bpf, SkeletonDestroy> skeleton(pivot_bpf::open());
+    if (!skeleton)
+        throw Error(ErrorKind::failed, "open the pivot", errno);
+    bpf_program__set_autoload(skeleton->progs.pivot_xdp, xdp);
+    bpf_program__set_autoload(skeleton->progs.pivot_tc, !xdp);
+    bpf_map__set_autocreate(skeleton->maps.chain_xdp, xdp);
+    bpf_map__set_autocreate(skeleton->maps.chain_tc, !xdp);
+    if (const int result = pivot_bpf::load(skeleton.get()); result < 0) {
+        Error error(ErrorKind::failed, "load the pivot", -result);
+        if (result == -EPERM)
+            error.hint("needs CAP_BPF and CAP_NET_ADMIN: run as root");
+        throw error;
+    }
+    const bpf_program* program =
+        xdp ? skeleton->progs.pivot_xdp : skeleton->progs.pivot_tc;
+    const bpf_map* chain = xdp ? skeleton->maps.chain_xdp : skeleton->maps.chain_tc;
+    return Pivot{.program = keep(bpf_program__fd(program)), .chain = keep(bpf_map__fd(chain))};
+}
+
+} // namespace dynmon

@@ -1,0 +1,16 @@
+// The root program of a hook, built into the loader.
+#pragma once
+
+#include "base/fd.hpp"
+
+namespace dynmon {
+
+// A pivot that tail-calls slot 0 of `chain` and passes the packet when the slot is empty.
+struct Pivot {
+    Fd program;
+    Fd chain; // PROG_ARRAY of limits::chain_slots entries
+};
+
+Pivot load_pivot(bool xdp); // XDP or TC (the same program serves both directions)
+
+} // namespace dynmon

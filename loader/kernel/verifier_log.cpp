@@ -1,0 +1,116 @@
+#include "kernel/verifier_log.hpp"
+
+#include <cctype>
+#include <vector>
+
+namespace dynmon {
+
+namespace {
+
+struct Pattern {
+    std::string_view text;
+    std::string_view hint;
+};
+
+// The usual ways to be refused, and the usual cure.
+constexpr Pattern patterns[] = {
+    {"invalid access to packet", "compare the pointer with pkt->data_end before reading"},
+    {"invalid mem access 'map_value_or_null'", "check the result of the map lookup for NULL"},
+    {"invalid mem access 'scalar'", "the pointer was lost: the verifier sees a plain number here"},
+    {"invalid mem access 'inv'", "the pointer was lost: the verifier sees a plain number here"},
+    {"unknown func", "this kernel does not have the helper"},
+    {"program of this type cannot use helper", "the helper is not for XDP or TC programs"},
+    {"back-edge", "this kernel allows no such loop: bound it or unroll it"},
+    {"infinite loop detected", "bound the loop by a constant"},
+    {"stack", "the program uses more than 512 bytes of stack"},
+    {"BPF program is too large", "too many paths: simplify the branches or split the program"},
+    {"min value is negative", "make the index unsigned or check that it is not below 0"},
+    {"misaligned", "use natural layout instead of a packed struct"},
+    {"cannot call GPL-restricted", "include dynmon.h, which declares the licence"},
+};
+
+std::vector<std::string_view> lines_of(std::string_view log) {
+    std::vector<std::string_view> lines;
+    while (!log.empty()) {
+        const std::size_t end = log.find('\n');
+        std::string_view line = log.substr(0, end);
+        while (!line.empty() && std::isspace(static_cast<unsigned char>(line.back())) != 0)
+            line.remove_suffix(1);
+        if (!line.empty())
+            lines.push_back(line);
+        if (end == std::string_view::npos)
+            break;
+        log.remove_prefix(end + 1);
+    }
+    return lines;
+}
+
+// Statistics and libbpf's frame around the log say nothing of the cause.
+bool is_footer(std::string_view line) {
+    for (const std::string_view start : {"processed ", "verification time", "stack depth",
+                                         "-- END PROG LOAD LOG", "libbpf:", "max_states_per_insn"})
+        if (line.starts_with(start))
+            return true;
+    return false;
+}
+
+// "12: (71) r1 = …"
+bool is_instruction(std::string_view line) {
+    const std::size_t colon = line.find(": (");
+    if (colon == std::string_view::npos || colon == 0)
+        return false;
+    for (const char c : line.substr(0, colon))
+        if (std::isdigit(static_cast<unsigned char>(c)) == 0)
+            return false;
+    return true;
+}
+
+} // namespace
+
+VerifierSummary summarize_verifier_log(std::string_view log) {
+    const std::vector<std::string_view> lines = lines_of(log);
+    VerifierSummary summary;
+    std::size_t last = lines.size();
+    while (last > 0 && is_footer(lines[last - 1]))
+        --last;
+    if (last == 0)
+        return summary;
+    summary.decisive = lines[last - 1];
+    summary.omitted = lines.size() - 1;
+    for (std::size_t i = last - 1; i-- > 0 && summary.source.empty();) {
+        if (summary.instruction.empty() && is_instruction(lines[i]))
+            summary.instruction = lines[i];
+        if (lines[i].starts_with("; "))
+            summary.source = lines[i].substr(2);
+    }
+    for (const Pattern& pattern : patterns) {
+        if (summary.decisive.find(pattern.text) != std::string::npos) {
+            summary.hint = pattern.hint;
+            break;
+        }
+    }
+    return summary;
+}
+
+namespace {
+std::string rejection_text(const std::string& program, const VerifierSummary& summary) {
+    std::string text = "verifier rejected '" + program + "': " + summary.decisive;
+    if (!summary.source.empty())
+        text += "; at: " + summary.source;
+    else if (!summary.instruction.empty())
+        text += "; at: " + summary.instruction;
+    if (summary.omitted > 0)
+        text += " (" + std::to_string(summary.omitted) + " log lines omitted)";
+    return text;
+}
+} // namespace
+
+VerifierError::VerifierError(const std::string& program, int error_number, std::string log)
+    : Error(ErrorKind::rejected, rejection_text(program, summarize_verifier_log(log)),
+            error_number),
+      log_(std::move(log)) {
+    const VerifierSummary summary = summarize_verifier_log(log_);
+    hint(summary.hint.empty() ? "--verifier-log FILE writes the whole log" : summary.hint);
+}
+
+} // namespace dynmon

@@ -1,0 +1,31 @@
+// A verifier log boiled down to the line that decided, and what it usually means. Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/error.hpp"
+
+namespace dynmon {
+
+struct VerifierSummary {
+    std::string decisive;    // "R2 invalid mem access 'scalar'"
+    std::string instruction; // "5: (71) r1 = *(u8 *)(r2 +0)"; may be empty
+    std::string source;      // the C line as the log quotes it; may be empty
+    std::size_t omitted = 0; // lines of the log that are not shown
+    std::string hint;        // one sentence for well-known patterns; may be empty
+};
+
+VerifierSummary summarize_verifier_log(std::string_view log);
+
+// Thrown when the kernel refuses a program; log() is everything the verifier said.
+class VerifierError : public Error {
+public:
+    VerifierError(const std::string& program, int error_number, std::string log);
+    const std::string& log() const { return log_; }
+
+private:
+    std::string log_;
+};
+
+} // namespace dynmon

@@ -1,0 +1,15 @@
+// Manifest against object: do the programs, maps, fields, formats and parameters exist and fit?
+#pragma once
+
+#include <vector>
+
+#include "manifest/manifest.hpp"
+#include "object/object.hpp"
+
+namespace dynmon {
+
+// Every disagreement between manifest and object: programs, maps, field paths, formats, merges,
+// parameters and their ranges, OpenMetrics names. Empty: they agree. Pure.
+std::vector<Diagnostic> check_probe(const Manifest& manifest, const Object& object);
+
+} // namespace dynmon

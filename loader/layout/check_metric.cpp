@@ -1,0 +1,247 @@
+#include "layout/check_metric.hpp"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include <bpf/libbpf.h>
+
+#include "base/error.hpp"
+#include "base/identifier.hpp"
+#include "layout/decode_plan.hpp"
+#include "layout/layout.hpp"
+
+namespace dynmon {
+
+namespace {
+
+// Key and value of a map as trees; no key for queue and stack.
+struct MapLayouts {
+    std::optional<Layout> key;
+    std::optional<Layout> value;
+};
+
+// What can be added up and compared: neither an address nor a text.
+bool is_number(const Layout& field) {
+    switch (field.meaning) {
+    case Meaning::ipv4:
+    case Meaning::ipv6:
+    case Meaning::ip:
+    case Meaning::mac:
+    case Meaning::text:
+    case Meaning::hex:
+        return false;
+    default:
+        return holds_number(field) && field.size <= 8;
+    }
+}
+
+// The part of a path behind "key" or "value".
+std::string_view below_root(std::string_view path) {
+    path.remove_prefix(std::min(path.find_first_of(".["), path.size()));
+    return path.starts_with('.') ? path.substr(1) : path;
+}
+
+constexpr std::size_t most_offered = 10'000;
+
+// Without making the paths, which for a large array are as many as the layout may have.
+std::size_t count_leaves(const Layout& field) {
+    if (is_scalar(field))
+        return 1;
+    std::size_t count = 0;
+    for (const Layout& inner : field.fields)
+        count += count_leaves(inner);
+    return field.kind == Layout::Kind::array ? count * field.count : count;
+}
+
+std::string field_hint(const Layout& layout, std::string_view root, const std::string& path) {
+    std::vector<std::string> known;
+    if (count_leaves(layout) > most_offered)
+        return "";
+    for (const std::string& leaf : leaf_paths(layout))
+        known.push_back(std::string(root) + (leaf.empty() || leaf[0] == '[' ? "" : ".") + leaf);
+    const std::string near = nearest_name(path, known);
+    if (!near.empty())
+        return "did you mean '" + near + "'?";
+    std::string list;
+    for (std::size_t i = 0; i < std::min<std::size_t>(known.size(), 10); ++i)
+        list += (i > 0 ? ", " : "") + known[i];
+    return known.empty() ? "it has no fields"
+                         : "its fields are " + list + (known.size() > 10 ? ", …" : "");
+}
+
+class MetricCheck {
+public:
+    MetricCheck(const MetricConfig& metric, const Object& object, std::vector<Diagnostic>& found)
+        : metric_(metric), object_(object), found_(found) {}
+
+    void run() {
+        map_ = find_map();
+        if (map_ == nullptr)
+            return;
+        check_options();
+        layouts_.value = layout("value", map_->value_type_id, map_->value_size);
+        if (map_->key_size > 0)
+            layouts_.key = layout("key", map_->key_type_id, map_->key_size);
+        for (const auto& [path, format] : metric_.formats)
+            check_format(path, format);
+        if (layouts_.value)
+            check_merges(*layouts_.value);
+        if (metric_.open_metrics)
+            check_open_metrics(*metric_.open_metrics);
+    }
+
+private:
+    void add(Position at, std::string message, std::string hint = "") {
+        found_.push_back({at, std::move(message), std::move(hint)});
+    }
+    void add(Position at, const Error& error) { add(at, error.what(), error.hint()); }
+    std::string map_text() const { return "map '" + metric_.map_name + "'"; }
+
+    // A manifest that was not parsed but made has no places.
+    Position place(const std::map<std::string, Position>& places, const std::string& path) const {
+        const auto found = places.find(path);
+        return found == places.end() ? metric_.at : found->second;
+    }
+
+    const MapInfo* find_map() {
+        const MapInfo* map = object_.map(metric_.map_name);
+        if (map == nullptr) {
+            std::vector<std::string> known;
+            for (const MapInfo& other : object_.maps()) {
+                if (is_readable(other.type) && !other.global_data)
+                    known.push_back(other.name);
+            }
+            const std::string near = nearest_name(metric_.map_name, known);
+            add(metric_.map_at, "no " + map_text() + " in " + object_.path(),
+                near.empty() ? "" : "did you mean '" + near + "'?");
+            return nullptr;
+        }
+        if (!is_readable(map->type)) {
+            const char* type = libbpf_bpf_map_type_str(map->type);
+            add(metric_.map_at,
+                map_text() + " is of type " + (type == nullptr ? "unknown" : type) +
+                    ", which has no entries to read",
+                "hash, array, their LRU and per-CPU kinds, queue and stack can be read");
+            return nullptr;
+        }
+        if ((map->flags & BPF_F_WRONLY) != 0) {
+            add(metric_.map_at, map_text() + " cannot be read from user space (BPF_F_WRONLY)");
+            return nullptr;
+        }
+        return map;
+    }
+
+    void check_options() {
+        const bool read_only = (map_->flags & BPF_F_RDONLY) != 0;
+        if (read_only && metric_.empty_on_read)
+            add(metric_.empty_at,
+                map_text() + " cannot be emptied: user space may only read it (BPF_F_RDONLY)");
+        if (read_only && metric_.swap_on_read)
+            add(metric_.swap_at,
+                map_text() + " cannot be swapped: user space may only read it (BPF_F_RDONLY)");
+        if (metric_.merge && !is_per_cpu(map_->type))
+            add(metric_.merge_at, map_text() + " is not per CPU: there is nothing to merge");
+    }
+
+    std::optional<Layout> layout(const char* root, std::uint32_t type_id, std::uint32_t size) {
+        if (type_id == 0)
+            return untyped_layout(size);
+        try {
+            return build_layout(object_.types(), type_id, size, root);
+        } catch (const Error& error) {
+            add(metric_.map_at, map_text() + ": " + error.what(), error.hint());
+            return std::nullopt;
+        }
+    }
+
+    void check_format(const std::string& path, const std::string& format) {
+        const Position at = place(metric_.formats_at, path);
+        const bool of_key = path.starts_with("key");
+        if (of_key && map_->key_size == 0)
+            return add(at, "format of '" + path + "': " + map_text() + " has no keys");
+        if (!(of_key ? layouts_.key : layouts_.value))
+            return; // has been reported
+        const std::uint32_t type_id = of_key ? map_->key_type_id : map_->value_type_id;
+        if (type_id == 0)
+            return add(at, "format of '" + path + "': " + map_text() + " has no BTF types",
+                       "define it with __type(key, …) and __type(value, …)");
+        try {
+            build_layout(object_.types(), type_id, of_key ? map_->key_size : map_->value_size,
+                         of_key ? "key" : "value", {{path, format}});
+        } catch (const Error& error) {
+            add(at, error);
+        }
+    }
+
+    void check_merges(const Layout& value) {
+        for (const auto& [path, merge] : metric_.merge_fields) {
+            const Position at = place(metric_.merge_fields_at, path);
+            if (!is_per_cpu(map_->type)) {
+                add(at, map_text() + " is not per CPU: there is nothing to merge");
+                return;
+            }
+            try {
+                MergePlan(value, Merge::sum, {{path, merge}});
+            } catch (const Error& error) {
+                add(at, error);
+            }
+        }
+    }
+
+    void check_open_metrics(const OpenMetrics& metrics) {
+        for (const Label& label : metrics.labels) {
+            if (!label.field.empty())
+                check_label(label);
+        }
+        if (!layouts_.value)
+            return;
+        for (const Series& series : metrics.series)
+            check_number(series.field.empty() ? "value" : series.field, series.field_at);
+        if (metrics.series.empty())
+            check_number("value", metrics.at);
+    }
+
+    void check_label(const Label& label) {
+        if (map_->key_size == 0)
+            return add(label.field_at,
+                       "label '" + label.name + "': " + map_text() + " has no keys");
+        if (!layouts_.key)
+            return;
+        const auto field = find_field(*layouts_.key, below_root(label.field));
+        if (field == nullptr)
+            add(label.field_at, "no field '" + label.field + "' in " + map_text(),
+                field_hint(*layouts_.key, "key", label.field));
+        else if (!is_scalar(*field) || field->kind == Layout::Kind::opaque)
+            add(label.field_at,
+                "field '" + label.field + "' has no single value that a label could show",
+                field_hint(*field, label.field, label.field));
+    }
+
+    void check_number(const std::string& path, Position at) {
+        const auto field = find_field(*layouts_.value, below_root(path));
+        if (field == nullptr)
+            add(at, "no field '" + path + "' in " + map_text(),
+                field_hint(*layouts_.value, "value", path));
+        else if (!is_number(*field))
+            add(at, "'" + path + "' of " + map_text() + " is no number",
+                is_scalar(*field)
+                    ? ""
+                    : "name one of its fields with 'series': " + field_hint(*field, path, path));
+    }
+
+    const MetricConfig& metric_;
+    const Object& object_;
+    std::vector<Diagnostic>& found_;
+    const MapInfo* map_ = nullptr;
+    MapLayouts layouts_;
+};
+
+} // namespace
+
+void check_metric(const MetricConfig& metric, const Object& object,
+                  std::vector<Diagnostic>& found) {
+    MetricCheck(metric, object, found).run();
+}
+
+} // namespace dynmon

@@ -1,0 +1,40 @@
+#include "layout/checked_probe.hpp"
+
+#include "base/error.hpp"
+
+namespace dynmon {
+
+CheckedProbe check_files(const std::string& probe) {
+    CheckedProbe checked{.path = find_probe(probe)};
+    if (checked.path.ends_with(".o")) {
+        checked.probe = open_bare_object(checked.path);
+    } else {
+        ParsedManifest parsed = parse_manifest(read_manifest_text(checked.path));
+        checked.diagnostics = std::move(parsed.diagnostics);
+        if (!checked.diagnostics.empty())
+            return checked; // what a half-understood manifest says of the object is noise
+        Object object = open_object_of(checked.path, parsed.manifest);
+        checked.probe = Probe{std::move(parsed.manifest), std::move(object), checked.path};
+    }
+    checked.diagnostics = check_probe(checked.probe->manifest, checked.probe->object);
+    return checked;
+}
+
+Probe open_checked_probe(const std::string& probe) {
+    CheckedProbe checked = check_files(probe);
+    if (checked.diagnostics.empty())
+        return std::move(*checked.probe);
+    const Diagnostic& first = checked.diagnostics.front();
+    std::string text = place_text(checked.path, first.at) + ": " + first.message;
+    if (const std::size_t more = checked.diagnostics.size() - 1; more > 0)
+        text += " (and " + std::to_string(more) + " more: `dynmon-load check` shows them)";
+    throw Error(ErrorKind::usage, text).hint(first.hint);
+}
+
+std::string place_text(const std::string& file, const Position& at) {
+    if (at.line == 0)
+        return file;
+    return file + ":" + std::to_string(at.line) + ":" + std::to_string(at.column);
+}
+
+} // namespace dynmon

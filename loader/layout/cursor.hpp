@@ -1,0 +1,56 @@
+// A small buffer in front of a string: fields are written into it without asking for room each.
+#pragma once
+
+#include <cstddef>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+namespace dynmon {
+
+// Write at `at` and move it on, after reserve(n) for at most n bytes; finish() at the end.
+class Cursor {
+public:
+    static constexpr std::size_t capacity = 1024;
+    static constexpr std::size_t slack = 64; // may be written beyond what was reserved
+
+    explicit Cursor(std::string& out) : out_(out) {}
+    Cursor(const Cursor&) = delete;
+    Cursor& operator=(const Cursor&) = delete;
+
+    void reserve(std::size_t bytes) {                                     // bytes <= capacity
+        if (buffer_ + capacity - at < static_cast<std::ptrdiff_t>(bytes)) // may be below zero
+            finish();
+    }
+    // For a position kept in a variable: beyond limit(n) there is no room for n bytes.
+    const char* limit(std::size_t bytes) const { return buffer_ + capacity - bytes; }
+    [[gnu::noinline]] char* finish_at(char* position) {
+        at = position;
+        finish();
+        return at;
+    }
+    void put(char c) { *at++ = c; }   // reserved before
+    void put(std::string_view text) { // of any length
+        if (text.size() > capacity) {
+            finish();
+            out_.append(text);
+            return;
+        }
+        reserve(text.size());
+        std::memcpy(at, text.data(), text.size());
+        at += text.size();
+    }
+    void finish() {
+        out_.append(buffer_, static_cast<std::size_t>(at - buffer_));
+        at = buffer_;
+    }
+
+private:
+    std::string& out_;
+    char buffer_[capacity + slack];
+
+public:
+    char* at = buffer_;
+};
+
+} // namespace dynmon

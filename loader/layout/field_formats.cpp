@@ -1,0 +1,81 @@
+#include "layout/field_formats.hpp"
+
+#include "base/error.hpp"
+#include "base/identifier.hpp"
+#include "layout/meaning.hpp"
+#include "layout/path.hpp"
+
+namespace dynmon {
+
+namespace {
+
+[[noreturn]] void refuse(const std::string& path, const std::string& reason,
+                         const std::string& hint) {
+    throw Error(ErrorKind::usage, "format of '" + path + "': " + reason).hint(hint);
+}
+
+std::string suggest(const std::string& text, const std::vector<std::string>& known) {
+    const std::string nearest = nearest_name(text, known);
+    return nearest.empty() ? "" : "did you mean '" + nearest + "'?";
+}
+
+bool give(Meaning format, Layout& field) {
+    if (fits(format, field)) {
+        field.meaning = format;
+        return true;
+    }
+    if (field.kind != Layout::Kind::array || !give(format, field.fields.front()))
+        return false;
+    field.meaning = Meaning::none; // no longer one text: a list of elements with a format
+    return true;
+}
+
+} // namespace
+
+FieldFormats::FieldFormats(std::string_view root, const Formats& formats) : root_(root) {
+    for (const auto& [path, name] : formats) {
+        std::string_view rest;
+        if (!split_root(path, "key", rest) && !split_root(path, "value", rest))
+            refuse(path, "no such field", "a path starts with key or value, as in value." + path);
+        const Meaning meaning = meaning_from_name(name);
+        if (meaning == Meaning::none) {
+            const std::string hint = suggest(name, meaning_names());
+            refuse(path, "unknown format '" + name + "'",
+                   hint.empty() ? "formats are " + all_meaning_names() : hint);
+        }
+        const std::string plain = without_brackets(path);
+        if (plain.find('[') != std::string::npos)
+            refuse(path, "one element alone cannot have a format",
+                   "write '" + plain.substr(0, plain.find('[')) + "' for all elements");
+        if (split_root(path, root, rest))
+            formats_[plain] = {path, meaning, false};
+    }
+}
+
+void FieldFormats::apply(const std::string& path, Layout& field) {
+    if (formats_.empty())
+        return;
+    const auto found = formats_.find(without_brackets(path));
+    if (found == formats_.end())
+        return;
+    Format& format = found->second;
+    format.used = true;
+    if (!give(format.meaning, field))
+        refuse(format.path,
+               "'" + meaning_name(format.meaning) + "' needs " + demand(format.meaning) + ", not " +
+                   std::to_string(field.size) + " bytes of '" + field.type_name + "'",
+               "");
+}
+
+void FieldFormats::require_all_used(const Layout& root) const {
+    for (const auto& [plain, format] : formats_) {
+        if (format.used)
+            continue;
+        std::vector<std::string> known;
+        for (const std::string& leaf : leaf_paths(root))
+            known.push_back(join_path(root_, leaf));
+        refuse(format.path, "no such field", suggest(plain, known));
+    }
+}
+
+} // namespace dynmon

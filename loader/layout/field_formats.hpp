@@ -1,0 +1,34 @@
+// The formats that a manifest gives to fields, checked and handed out while a layout is built.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "layout/layout.hpp"
+
+namespace dynmon {
+
+class FieldFormats {
+public:
+    // Keeps the formats of paths that start with `root`; throws Error{usage} for unknown formats
+    // and for paths that start with neither key nor value.
+    FieldFormats(std::string_view root, const Formats& formats);
+
+    // Gives the field at `path` its format: as a whole, or else each element of an array.
+    // Throws Error{usage} when it fits neither.
+    void apply(const std::string& path, Layout& field);
+
+    void require_all_used(const Layout& root) const; // throws Error{usage}: "no such field"
+
+private:
+    struct Format {
+        std::string path; // as the user wrote it
+        Meaning meaning = Meaning::none;
+        bool used = false;
+    };
+    std::string root_;
+    std::map<std::string, Format> formats_; // by path without "[]"
+};
+
+} // namespace dynmon

@@ -1,0 +1,98 @@
+// A BTF type as a tree of fields with offsets and meanings. Pure: needs no kernel and no root.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <bpf/btf.h>
+
+namespace dynmon {
+
+// What a scalar (or a small struct) stands for; decides how people see it.
+enum class Meaning {
+    none,
+    ipv4,        // 4 bytes, network order
+    ipv6,        // 16 bytes
+    ip,          // 16 bytes: IPv6, or IPv4 as ::ffff:a.b.c.d, which is printed as a.b.c.d
+    mac,         // 6 bytes
+    port,        // 2 bytes, network order
+    ip_proto,    // 1 byte: "TCP"
+    tcp_flags,   // 1 byte: "SYN|ACK"
+    ifindex,     // 4 bytes; printed as the number (names belong to a namespace)
+    time_ns,     // 8 bytes, since the Unix epoch: ISO 8601 UTC with nanoseconds
+    duration_ns, // 8 bytes, seconds with the nanoseconds as fraction: "1.25s"
+    big_endian,  // __be16/32/64: the number it stands for
+    text,        // char[]
+    hex,         // unsigned bytes
+};
+
+// Name of a format in a manifest ("ipv4", "mac", …) → Meaning; `none` if unknown. The names are
+// those of the types in bpf/dynmon.h without "dynmon_" and "_t", and big_endian, text and hex.
+Meaning meaning_from_name(std::string_view name);
+const std::vector<std::string>& meaning_names();
+
+struct EnumSet {
+    std::string name;
+    bool is_signed = false;
+    std::vector<std::pair<std::int64_t, std::string>> values; // sorted by value
+    const std::string* find(std::int64_t value) const;        // nullptr: unknown value
+};
+
+struct Layout {
+    enum class Kind {
+        integer,
+        boolean,
+        character,
+        enumeration,
+        real,
+        pointer,
+        structure,
+        union_,
+        array,
+        opaque
+    };
+
+    std::string name;      // member name; "" for the root, for array elements and anonymous ones
+    std::string type_name; // "__u32", "flow_key", "dynmon_ipv4_t"; "" if unnamed
+    Kind kind = Kind::opaque;
+    Meaning meaning = Meaning::none;
+    bool is_signed = false;
+    std::uint32_t offset = 0;    // bytes from the start of the root value
+    std::uint32_t size = 0;      // bytes; of a bitfield: those of its storage unit's cover
+    std::uint8_t bit_offset = 0; // of a bitfield: bits after `offset` (little endian counting)
+    std::uint8_t bit_size = 0;   // 0: not a bitfield
+    std::uint32_t count = 0;     // elements, for arrays
+    std::uint32_t stride = 0;    // bytes from one element to the next
+    std::shared_ptr<const EnumSet> enumerators;
+    std::vector<Layout> fields; // struct/union members, or the one element type of an array
+                                // (whose offsets are those of element 0)
+};
+
+// Field path ("value.src", "key.addr[2].x") → format name, as a manifest gives it.
+using Formats = std::map<std::string, std::string>;
+
+// Walks the type once. `root` ("key" or "value") is the first part of the paths in `formats`.
+// Throws Error{usage} with the path of the field for a BTF that lies (cycle, member beyond the
+// end, absurd counts), for a size unlike `expected_size`, and for a format that does not fit.
+Layout build_layout(const btf* types, std::uint32_t type_id, std::uint32_t expected_size,
+                    std::string_view root, const Formats& formats = {});
+
+// For maps without BTF: unsigned integer of 1/2/4/8 bytes, otherwise bytes shown as hex.
+Layout untyped_layout(std::uint32_t size);
+
+// The field at `path` relative to `root` ("a.b[3].c"; "" is the root itself), members of anonymous
+// structs reachable directly; nullptr if there is none. The result of an indexed path is a copy
+// with the offset of that element.
+std::unique_ptr<Layout> find_field(const Layout& root, std::string_view path);
+
+// All leaf paths, for messages and CSV headers: {"saddr", "ports[0]", …}.
+std::vector<std::string> leaf_paths(const Layout& root);
+
+bool is_scalar(const Layout& field); // prints as one value: not a struct, union or plain array
+
+} // namespace dynmon

@@ -1,0 +1,296 @@
+// Per-CPU copies → one value, leaf by leaf.
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "base/identifier.hpp"
+#include "layout/decode_plan.hpp"
+#include "layout/merge_rule.hpp"
+#include "layout/path.hpp"
+#include "layout/scalar.hpp"
+
+namespace dynmon {
+
+namespace {
+
+using Kind = Layout::Kind;
+
+// A whole number of up to 64 bits; T says whether it has a sign.
+template <typename T, typename Byte, typename Short, typename Int>
+T load_word(const Scalar& scalar, const std::byte* root) {
+    const std::byte* at = root + scalar.offset;
+    if (scalar.bit_size == 0 && !scalar.swapped) {
+        switch (scalar.size) {
+        case 1:
+            return load<Byte>(at);
+        case 2:
+            return load<Short>(at);
+        case 4:
+            return load<Int>(at);
+        case 8:
+            return load<T>(at);
+        default:
+            break;
+        }
+    }
+    return static_cast<T>(load_integer(scalar, root));
+}
+
+template <typename T>
+T load_as(const Scalar& scalar, const std::byte* root) {
+    if constexpr (std::is_same_v<T, double>)
+        return scalar.size == 4 ? load<float>(root + scalar.offset)
+                                : load<double>(root + scalar.offset);
+    else if constexpr (std::is_same_v<T, std::uint64_t>)
+        return load_word<T, std::uint8_t, std::uint16_t, std::uint32_t>(scalar, root);
+    else if constexpr (std::is_same_v<T, std::int64_t>)
+        return load_word<T, std::int8_t, std::int16_t, std::int32_t>(scalar, root);
+    else
+        return static_cast<T>(load_integer(scalar, root));
+}
+
+// Integers wrap around like the counters they are.
+template <typename T>
+T combine(MergeRule rule, T sofar, T value) {
+    switch (rule) {
+    case MergeRule::sum:
+        if constexpr (std::is_same_v<T, double>)
+            return sofar + value;
+        else
+            return static_cast<T>(static_cast<unsigned __int128>(sofar) +
+                                  static_cast<unsigned __int128>(value));
+    case MergeRule::max:
+        return value > sofar ? value : sofar;
+    case MergeRule::min:
+        return value != 0 && (sofar == 0 || value < sofar) ? value : sofar;
+    case MergeRule::first:
+        return sofar != 0 ? sofar : value;
+    case MergeRule::last:
+        return value != 0 ? value : sofar;
+    case MergeRule::bit_or:
+        if constexpr (!std::is_same_v<T, double>)
+            return sofar | value;
+    }
+    return sofar;
+}
+
+} // namespace
+
+struct MergePlan::Step {
+    enum class Op : std::uint8_t { u64, i64, wide, real, bytes };
+    Op op = Op::bytes;
+    MergeRule rule = MergeRule::first;
+    Scalar scalar;
+    std::uint32_t body = 0; // of a loop: the next `body` steps are one element's; 0: no loop
+    std::uint32_t count = 0;
+    std::uint32_t stride = 0;
+};
+
+MergePlan::~MergePlan() = default;
+MergePlan::MergePlan(MergePlan&&) noexcept = default;
+MergePlan& MergePlan::operator=(MergePlan&&) noexcept = default;
+
+class MergePlan::Builder {
+public:
+    Builder(std::vector<Step>& steps, const std::map<std::string, Merge>& fields) : steps_(steps) {
+        for (const auto& [path, merge] : fields)
+            rules_[without_brackets(path)] = {path, merge, false};
+    }
+
+    void build(const Layout& layout, Merge preset) {
+        path_ = "value";
+        visit(layout, {merge_rule(preset), false});
+        for (const auto& [plain, given] : rules_)
+            if (!given.used)
+                refuse_unknown(given.path, layout);
+    }
+
+private:
+    struct Given {
+        std::string path; // as the user wrote it
+        Merge merge;
+        bool used = false;
+    };
+    struct Wanted {
+        MergeRule rule;
+        bool explicitly; // given for this very field
+    };
+
+    void visit(const Layout& field, Wanted wanted) {
+        const auto given = rules_.find(path_);
+        if (given != rules_.end()) {
+            given->second.used = true;
+            wanted = {during("merge of '" + given->second.path + "'",
+                             [&] { return merge_rule(given->second.merge); }),
+                      true};
+        }
+        if (is_scalar(field))
+            leaf(field, wanted);
+        else if (field.kind == Kind::array)
+            array(field, wanted);
+        else
+            group(field, {wanted.rule, false});
+    }
+
+    void leaf(const Layout& field, Wanted wanted) {
+        if (wanted.explicitly && !rule_fits(wanted.rule, field))
+            throw Error(ErrorKind::usage, "merge of '" + path_ + "': '" + field.type_name +
+                                              "' is not a number that can be merged like this")
+                .hint("last takes the value of one CPU");
+        Step& step = steps_.emplace_back();
+        step.rule = wanted.explicitly ? wanted.rule : preset_rule(field, wanted.rule);
+        step.scalar = compile_scalar(field, Style::people);
+        const bool word = field.size <= 8 || (field.bit_size != 0 && field.bit_size <= 64);
+        if (field.kind == Kind::real)
+            step.op = Step::Op::real;
+        else if (holds_number(field))
+            step.op = !word ? Step::Op::wide : field.is_signed ? Step::Op::i64 : Step::Op::u64;
+    }
+
+    void array(const Layout& field, Wanted wanted) {
+        if (field.count == 0)
+            return;
+        const std::size_t at = steps_.size();
+        Step& loop = steps_.emplace_back();
+        loop.count = field.count;
+        loop.stride = field.stride;
+        visit_element(field.fields.front(), wanted);
+        const std::size_t body = steps_.size() - at - 1;
+        if (body == 0)
+            steps_.pop_back(); // of empty structs
+        else
+            steps_[at].body = static_cast<std::uint32_t>(body);
+    }
+
+    void visit_element(const Layout& element, Wanted wanted) {
+        if (is_scalar(element))
+            leaf(element, wanted);
+        else if (element.kind == Kind::array)
+            array(element, wanted);
+        else
+            group(element, {wanted.rule, false});
+    }
+
+    void group(const Layout& field, Wanted wanted) {
+        // The arms of a union share their bytes, which cannot be merged twice: one CPU's are
+        // taken, unless a rule was given for an arm.
+        const bool is_union = field.kind == Kind::union_;
+        if (is_union) {
+            Step& step = steps_.emplace_back();
+            step.rule = wanted.rule == MergeRule::last ? MergeRule::last : MergeRule::first;
+            step.scalar.offset = field.offset;
+            step.scalar.size = field.size;
+        }
+        const std::size_t length = path_.size();
+        for (const Layout& member : field.fields) {
+            if (!member.name.empty())
+                path_ += '.' + member.name;
+            if (!is_union || has_rule_below())
+                visit(member, wanted);
+            path_.resize(length);
+        }
+    }
+
+    bool has_rule_below() const {
+        return std::any_of(rules_.begin(), rules_.end(), [&](const auto& entry) {
+            std::string_view rest;
+            return split_root(entry.first, path_, rest);
+        });
+    }
+
+    [[noreturn]] static void refuse_unknown(const std::string& path, const Layout& layout) {
+        std::vector<std::string> known;
+        for (const std::string& leaf : leaf_paths(layout))
+            known.push_back(join_path("value", leaf));
+        const std::string nearest = nearest_name(path, known);
+        throw Error(ErrorKind::usage, "merge of '" + path + "': no such field")
+            .hint(nearest.empty() ? "a path starts with value" : "did you mean '" + nearest + "'?");
+    }
+
+    std::vector<Step>& steps_;
+    std::map<std::string, Given> rules_; // by path without "[]"
+    std::string path_;
+};
+
+struct MergePlan::Run {
+    std::size_t cpus;
+    std::size_t stride;
+
+    template <typename T>
+    T fold(const Step& step, const std::byte* copies) const {
+        T result = load_as<T>(step.scalar, copies);
+        for (std::size_t cpu = 1; cpu < cpus; ++cpu) {
+            copies += stride;
+            result = combine(step.rule, result, load_as<T>(step.scalar, copies));
+        }
+        return result;
+    }
+
+    void bytes(const Step& step, const std::byte* copies, std::byte* into) const {
+        for (std::size_t i = 0; i < cpus; ++i) {
+            const std::size_t cpu = step.rule == MergeRule::last ? cpus - 1 - i : i;
+            const std::byte* from = copies + cpu * stride + step.scalar.offset;
+            const bool set = std::any_of(from, from + step.scalar.size,
+                                         [](std::byte byte) { return byte != std::byte{0}; });
+            if (set) {
+                std::memcpy(into + step.scalar.offset, from, step.scalar.size);
+                return;
+            }
+        }
+    }
+
+    void leaf(const Step& step, const std::byte* copies, std::byte* into) const {
+        switch (step.op) {
+        case Step::Op::u64:
+            return store_integer(step.scalar, fold<std::uint64_t>(step, copies), into);
+        case Step::Op::i64:
+            return store_integer(step.scalar,
+                                 static_cast<unsigned __int128>(fold<std::int64_t>(step, copies)),
+                                 into);
+        case Step::Op::wide:
+            return store_integer(step.scalar,
+                                 step.scalar.is_signed
+                                     ? static_cast<unsigned __int128>(fold<__int128>(step, copies))
+                                     : fold<unsigned __int128>(step, copies),
+                                 into);
+        case Step::Op::real: {
+            const double value = fold<double>(step, copies);
+            const auto narrow = static_cast<float>(value);
+            if (step.scalar.size == 4)
+                std::memcpy(into + step.scalar.offset, &narrow, 4);
+            else
+                std::memcpy(into + step.scalar.offset, &value, 8);
+            return;
+        }
+        case Step::Op::bytes:
+            return bytes(step, copies, into);
+        }
+    }
+
+    void steps(const Step* step, const Step* end, const std::byte* copies, std::byte* into) const {
+        for (; step != end; ++step) {
+            if (step->body == 0) {
+                leaf(*step, copies, into);
+                continue;
+            }
+            for (std::size_t i = 0; i < step->count; ++i)
+                steps(step + 1, step + 1 + step->body, copies + i * step->stride,
+                      into + i * step->stride);
+            step += step->body;
+        }
+    }
+};
+
+MergePlan::MergePlan(const Layout& layout, Merge preset, const std::map<std::string, Merge>& fields)
+    : size_(layout.size) {
+    Builder(steps_, fields).build(layout, preset);
+}
+
+void MergePlan::merge(const std::byte* copies, std::size_t cpus, std::size_t stride,
+                      std::byte* into) const {
+    std::memset(into, 0, size_); // padding must not show what was in memory before
+    if (cpus == 0)
+        return;
+    Run{cpus, stride}.steps(steps_.data(), steps_.data() + steps_.size(), copies, into);
+}
+
+} // namespace dynmon

@@ -1,0 +1,66 @@
+#include "layout/merge_rule.hpp"
+
+#include "base/error.hpp"
+#include "layout/decode_plan.hpp"
+
+namespace dynmon {
+
+namespace {
+
+using Kind = Layout::Kind;
+
+// What says who or where, and not how much: the same on every CPU that has seen it.
+bool is_identity(const Layout& field) {
+    switch (field.meaning) {
+    case Meaning::none:
+        return field.kind == Kind::enumeration || field.kind == Kind::pointer;
+    case Meaning::tcp_flags:
+    case Meaning::time_ns:
+    case Meaning::duration_ns:
+        return false;
+    default:
+        return true;
+    }
+}
+
+} // namespace
+
+MergeRule merge_rule(Merge merge) {
+    switch (merge) {
+    case Merge::sum:
+        return MergeRule::sum;
+    case Merge::max:
+        return MergeRule::max;
+    case Merge::min:
+        return MergeRule::min;
+    case Merge::last:
+        return MergeRule::last;
+    case Merge::bit_or:
+        return MergeRule::bit_or;
+    case Merge::none:
+        break;
+    }
+    throw Error(ErrorKind::usage, "merge 'none' keeps the CPUs apart: there is nothing to merge");
+}
+
+MergeRule preset_rule(const Layout& field, MergeRule preset) {
+    if (preset == MergeRule::last)
+        return MergeRule::last;
+    if (is_identity(field) || !holds_number(field))
+        return MergeRule::first;
+    if (field.meaning == Meaning::tcp_flags || field.kind == Kind::boolean)
+        return MergeRule::bit_or;
+    if (field.meaning == Meaning::time_ns && preset == MergeRule::sum)
+        return MergeRule::max;
+    if (field.kind == Kind::real && preset == MergeRule::bit_or)
+        return MergeRule::first;
+    return preset;
+}
+
+bool rule_fits(MergeRule rule, const Layout& field) {
+    if (rule == MergeRule::first || rule == MergeRule::last)
+        return true;
+    return holds_number(field) && !(rule == MergeRule::bit_or && field.kind == Kind::real);
+}
+
+} // namespace dynmon

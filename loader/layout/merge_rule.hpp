@@ -1,0 +1,19 @@
+// Which rule merges which field: what adds up, what is compared, what is merely taken.
+#pragma once
+
+#include <cstdint>
+
+#include "layout/layout.hpp"
+#include "manifest/manifest.hpp"
+
+namespace dynmon {
+
+// The manifest's rules and `first`, the first value that is not zero.
+enum class MergeRule : std::uint8_t { sum, max, min, first, last, bit_or };
+
+MergeRule merge_rule(Merge merge); // throws Error{usage} for Merge::none
+// The preset where it makes sense, and what makes sense where it does not.
+MergeRule preset_rule(const Layout& field, MergeRule preset);
+bool rule_fits(MergeRule rule, const Layout& field); // when it was asked for explicitly
+
+} // namespace dynmon

@@ -1,0 +1,167 @@
+#include "layout/parameter_type.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <utility>
+
+#include <arpa/inet.h>
+
+#include "base/error.hpp"
+
+namespace dynmon {
+
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "the low bytes of a number come first");
+
+constexpr WideInteger too_large = WideInteger{1} << 100; // far beyond every type, far from overflow
+
+struct Suffix {
+    std::string_view text;
+    std::int64_t factor;
+};
+
+// Times become nanoseconds, the unit of every clock that programs have.
+constexpr std::array suffixes = {
+    Suffix{"", 1},   Suffix{"k", 1'000},  Suffix{"M", 1'000'000},  Suffix{"G", 1'000'000'000},
+    Suffix{"ns", 1}, Suffix{"us", 1'000}, Suffix{"ms", 1'000'000}, Suffix{"s", 1'000'000'000}};
+
+std::optional<int> digit_of(char c, int base) {
+    const int digit = c >= '0' && c <= '9'   ? c - '0'
+                      : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                      : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                             : 16;
+    return digit < base ? std::optional<int>(digit) : std::nullopt;
+}
+
+// "-12", "0xff", "10k", "250ms"; nothing when the text is no such number.
+std::optional<WideInteger> read_number(std::string_view text) {
+    const bool negative = text.starts_with('-');
+    if (negative || text.starts_with('+'))
+        text.remove_prefix(1);
+    const int base = text.starts_with("0x") || text.starts_with("0X") ? 16 : 10;
+    if (base == 16)
+        text.remove_prefix(2);
+    WideInteger number = 0;
+    std::size_t length = 0;
+    for (; length < text.size(); ++length) {
+        const auto digit = digit_of(text[length], base);
+        if (!digit)
+            break;
+        number = std::min(number * base + *digit, too_large);
+    }
+    const std::string_view rest = text.substr(length);
+    const auto suffix = std::find_if(suffixes.begin(), suffixes.end(),
+                                     [&](const Suffix& s) { return s.text == rest; });
+    if (length == 0 || suffix == suffixes.end() || (base == 16 && !rest.empty()))
+        return std::nullopt;
+    number = std::min(number, too_large / suffix->factor) * suffix->factor;
+    return negative ? -number : number;
+}
+
+std::optional<WideInteger> read_address(std::string_view text) {
+    in_addr address{};
+    if (inet_pton(AF_INET, std::string(text).c_str(), &address) != 1)
+        return std::nullopt;
+    return ntohl(address.s_addr);
+}
+
+bool is_network_order(Meaning meaning) {
+    return meaning == Meaning::port || meaning == Meaning::ipv4 || meaning == Meaning::big_endian;
+}
+
+std::string enum_names(const EnumSet& set) {
+    std::string text;
+    for (std::size_t i = 0; i < set.values.size(); ++i) {
+        if (i > 0)
+            text += i + 1 == set.values.size() ? " or " : ", ";
+        text += set.values[i].second;
+    }
+    return text;
+}
+
+} // namespace
+
+std::string to_text(WideInteger value) {
+    const bool negative = value < 0;
+    std::string digits;
+    for (WideInteger rest = negative ? -value : value; rest > 0; rest /= 10)
+        digits.insert(digits.begin(), static_cast<char>('0' + static_cast<int>(rest % 10)));
+    return (negative ? "-" : "") + (digits.empty() ? "0" : digits);
+}
+
+ParameterType::ParameterType(const Object& object, const GlobalInfo& global)
+    : layout_(build_layout(object.types(), global.type_id, global.size, "value")) {
+    switch (layout_.kind) {
+    case Layout::Kind::integer:
+    case Layout::Kind::boolean:
+    case Layout::Kind::character:
+    case Layout::Kind::enumeration:
+        if (layout_.size <= sizeof(std::uint64_t))
+            return;
+        [[fallthrough]];
+    default:
+        throw Error(ErrorKind::usage, "'" + global.name + "' is no integer, bool, char or enum")
+            .hint("only those can be set at load time");
+    }
+}
+
+WideInteger ParameterType::smallest() const {
+    const bool is_signed = layout_.is_signed && layout_.kind != Layout::Kind::boolean;
+    return is_signed ? -(WideInteger{1} << (layout_.size * 8 - 1)) : WideInteger{0};
+}
+
+WideInteger ParameterType::largest() const {
+    if (layout_.kind == Layout::Kind::boolean)
+        return 1;
+    return (WideInteger{1} << (layout_.size * 8 - (layout_.is_signed ? 1 : 0))) - 1;
+}
+
+std::string ParameterType::describe() const {
+    if (layout_.kind == Layout::Kind::boolean)
+        return "true or false";
+    if (layout_.kind == Layout::Kind::enumeration)
+        return enum_names(*layout_.enumerators);
+    return layout_.type_name + ", " + to_text(smallest()) + " to " + to_text(largest());
+}
+
+WideInteger ParameterType::parse(std::string_view text) const {
+    std::optional<WideInteger> number;
+    if (text == "true" || text == "false")
+        number = text == "true";
+    else if (text.size() == 3 && text.front() == '\'' && text.back() == '\'' && layout_.size == 1)
+        number = layout_.is_signed ? static_cast<signed char>(text[1])
+                                   : static_cast<unsigned char>(text[1]);
+    else if (layout_.meaning == Meaning::ipv4 && text.find('.') != text.npos)
+        number = read_address(text);
+    else
+        number = read_number(text);
+
+    if (layout_.kind == Layout::Kind::enumeration) {
+        for (const auto& [value, name] : layout_.enumerators->values) {
+            const WideInteger wide = layout_.is_signed
+                                         ? WideInteger{value}
+                                         : WideInteger{static_cast<std::uint64_t>(value)};
+            if (name == text || number == wide)
+                return wide;
+        }
+        number.reset();
+    }
+    if (!number || *number < smallest() || *number > largest())
+        throw Error(ErrorKind::usage, "'" + std::string(text) + "' is not " + describe());
+    return *number;
+}
+
+std::vector<std::byte> ParameterType::bytes(WideInteger value) const {
+    std::vector<std::byte> bytes(layout_.size);
+    std::memcpy(bytes.data(), &value, bytes.size());
+    if (is_network_order(layout_.meaning))
+        std::reverse(bytes.begin(), bytes.end());
+    return bytes;
+}
+
+} // namespace dynmon

@@ -1,0 +1,42 @@
+// UTF-8 and JSON strings: what stands for itself, what is escaped, what is replaced.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace dynmon {
+
+// Bytes of the character at the start of `text`; 0 if it is not valid UTF-8.
+std::size_t utf8_length(std::string_view text);
+bool is_utf8(std::string_view text);
+
+// Length of the run at the start of `text` that needs no look at its bytes: plain ASCII, and for
+// `json` without quotes, backslashes and control characters.
+std::size_t plain_length(std::string_view text, bool json);
+std::string_view json_escape(char c); // of a quote, backslash or control character
+
+// Gives `put` the pieces of `text` in order, invalid bytes as U+FFFD, escaped for JSON or not.
+template <typename Put>
+void spell(std::string_view text, bool json, Put&& put) {
+    while (!text.empty()) {
+        std::size_t taken = plain_length(text, json);
+        if (taken != 0) {
+            put(text.substr(0, taken));
+        } else if (static_cast<unsigned char>(text.front()) < 0x80) {
+            put(json_escape(text.front()));
+            taken = 1;
+        } else if ((taken = utf8_length(text)) != 0) {
+            put(text.substr(0, taken));
+        } else {
+            put(std::string_view("\xef\xbf\xbd"));
+            taken = 1;
+        }
+        text.remove_prefix(taken);
+    }
+}
+
+// `text` as a JSON string with its quotes.
+void append_json_string(std::string_view text, std::string& out);
+
+} // namespace dynmon

@@ -1,0 +1,48 @@
+#include "manifest/manifest.hpp"
+
+#include "manifest/rules.hpp"
+
+namespace dynmon {
+
+namespace {
+
+template <typename Enum>
+const char* name_in(const Choices<Enum>& choices, Enum value) {
+    for (const auto& [name, choice] : choices) {
+        if (choice == value)
+            return name.c_str();
+    }
+    return "";
+}
+
+} // namespace
+
+const char* to_string(Direction direction) {
+    return direction == Direction::ingress ? "ingress" : "egress";
+}
+
+const char* to_string(HookKind kind) {
+    return name_in(hook_choices, kind);
+}
+
+const char* to_string(XdpMode mode) {
+    return name_in(xdp_mode_choices, mode);
+}
+
+const char* to_string(Merge merge) {
+    return name_in(merge_choices, merge);
+}
+
+const char* to_string(MetricType type) {
+    return name_in(type_choices, type);
+}
+
+const PathConfig* Manifest::path(Direction direction) const {
+    for (const PathConfig& candidate : paths) {
+        if (candidate.direction == direction)
+            return &candidate;
+    }
+    return nullptr;
+}
+
+} // namespace dynmon

@@ -1,0 +1,168 @@
+#include "monitor/build.hpp"
+
+#include <cstring>
+
+#include "base/error.hpp"
+#include "store/bpffs.hpp"
+
+namespace dynmon {
+
+namespace {
+
+template <typename Value> RodataValue reserved_global(const char* name, Value value) {
+    RodataValue global{name, std::vector<std::byte>(sizeof value), true};
+    std::memcpy(global.bytes.data(), &value, sizeof value);
+    return global;
+}
+
+std::vector<RodataValue> rodata_of(const GenerationPlan& plan,
+                                   const std::vector<GlobalValue>& parameters,
+                                   const ProgramPlan& program, std::size_t side) {
+    std::vector<RodataValue> values;
+    for (const GlobalValue& parameter : parameters)
+        values.push_back({parameter.name, parameter.bytes, false});
+    values.push_back(reserved_global("dynmon_slot", program.slots.at(side)));
+    values.push_back(reserved_global("dynmon_may_drop", plan.probe->manifest.may_drop));
+    values.push_back(
+        reserved_global("dynmon_clock_source", static_cast<std::uint32_t>(plan.clock)));
+    values.push_back(
+        reserved_global("dynmon_link", static_cast<std::uint32_t>(program.raw_ip ? 1 : 0)));
+    return values;
+}
+
+std::vector<MapRecord> map_records(const Probe& probe) {
+    std::vector<MapRecord> records;
+    for (const MapInfo& map : probe.object.maps()) {
+        if (map.name == chain_map_name || map.name.starts_with(".rodata"))
+            continue; // the hook's, and one per instance
+        records.push_back({.name = map.name,
+                           .type = map.type,
+                           .swapped = is_swapped(probe.manifest, map.name),
+                           .key_type_id = map.key_type_id,
+                           .value_type_id = map.value_type_id});
+    }
+    return records;
+}
+
+Side storage_side(const GenerationRecord& record, const std::string& map, std::size_t side) {
+    const MapRecord* known = record.map(map);
+    return known != nullptr && known->swapped ? static_cast<Side>(side) : Side::a;
+}
+
+// The maps that this instance is to use: the hook's chain, those carried over from the generation
+// before, and those that an earlier instance of this generation has made.
+std::map<std::string, const Fd*> given_maps(const GenerationPlan& plan,
+                                            const LoadedGeneration& generation,
+                                            const ProgramPlan& program, std::size_t side) {
+    std::map<std::string, const Fd*> given;
+    if (program.chain)
+        given[std::string(chain_map_name)] = &program.chain;
+    for (const MapRecord& map : generation.record.maps) {
+        const MapSide key{map.name, storage_side(generation.record, map.name, side)};
+        if (const auto carried = plan.carried.find(key); carried != plan.carried.end())
+            given[map.name] = &carried->second;
+        else if (const auto made = generation.maps.find(key); made != generation.maps.end())
+            given[map.name] = &made->second;
+    }
+    return given;
+}
+
+void load_instances(const GenerationPlan& plan, const std::vector<GlobalValue>& parameters,
+                    LoadedGeneration& generation) {
+    for (std::size_t side = 0; side < side_count(plan.probe->manifest); ++side) {
+        for (std::size_t i = 0; i < plan.programs.size(); ++i) {
+            const ProgramPlan& program = plan.programs[i];
+            Instance instance = load_instance(
+                {.object = &plan.probe->object,
+                 .program = program.program->name,
+                 .rodata = rodata_of(plan, parameters, program, side),
+                 .given_maps = given_maps(plan, generation, program, side),
+                 .kernel_btf = plan.kernel_btf});
+            generation.record.programs[i].ids.push_back(instance.program_id);
+            generation.programs[i].push_back(std::move(instance.program));
+            for (auto& [name, map] : instance.maps)
+                generation.maps.emplace(
+                    MapSide{name, storage_side(generation.record, name, side)}, std::move(map));
+        }
+    }
+}
+
+} // namespace
+
+bool is_swapped(const Manifest& manifest, const std::string& map) {
+    for (const PathConfig& path : manifest.paths)
+        for (const MetricConfig& metric : path.metrics)
+            if (metric.swap_on_read && metric.map_name == map)
+                return true;
+    return false;
+}
+
+std::size_t side_count(const Manifest& manifest) {
+    for (const PathConfig& path : manifest.paths)
+        for (const MetricConfig& metric : path.metrics)
+            if (metric.swap_on_read)
+                return 2;
+    return 1;
+}
+
+LoadedGeneration load_generation(const GenerationPlan& plan) {
+    const Probe& probe = *plan.probe;
+    const std::vector<GlobalValue> parameters =
+        resolve_parameters(probe.manifest, probe.object, plan.assignments);
+
+    LoadedGeneration generation;
+    GenerationRecord& record = generation.record;
+    record.number = plan.number;
+    record.created_ns = epoch_ns();
+    record.monitor = plan.monitor;
+    record.object_path = probe.object.path();
+    record.sha256 = probe.object.sha256();
+    record.manifest = probe.manifest;
+    for (const GlobalValue& parameter : parameters)
+        record.parameters[parameter.name] = parameter.text;
+    record.clock = plan.clock;
+    record.initial_side = plan.initial_side;
+    record.maps = map_records(probe);
+    for (const ProgramPlan& program : plan.programs)
+        record.programs.push_back({.direction = program.direction,
+                                   .name = program.program->name,
+                                   .hook = program.hook,
+                                   .hand_over = program.program->hand_over,
+                                   .slots = program.slots,
+                                   .ids = {}});
+    generation.programs.resize(plan.programs.size());
+    generation.btf = probe.object.btf_bytes();
+    load_instances(plan, parameters, generation);
+    for (const auto& [key, map] : plan.carried)
+        generation.maps.emplace(key, Fd(dup(map.get())));
+    const auto clock = generation.maps.find({std::string(clock_map_name), Side::a});
+    if (clock != generation.maps.end())
+        refresh_clock(clock->second, plan.clock);
+    return generation;
+}
+
+void refresh_clock(const Fd& clock_map, ClockSource source) {
+    constexpr std::int64_t noise_ns = 1000; // of reading two clocks one after the other
+    const std::uint32_t key = 0;
+    std::int64_t before = 0;
+    lookup_element(clock_map, &key, &before);
+    const std::int64_t base = clock_base_ns(source);
+    if (base - before > noise_ns || before - base > noise_ns)
+        update_element(clock_map, &key, &base);
+}
+
+void pin_generation(const LoadedGeneration& generation, const GenerationDir& dir) {
+    make_directory(dir.path());
+    for (std::size_t i = 0; i < generation.programs.size(); ++i)
+        for (std::size_t side = 0; side < generation.programs[i].size(); ++side)
+            pin(generation.programs[i][side],
+                dir.program_path(generation.record.programs[i].direction,
+                                 static_cast<Side>(side)));
+    for (const auto& [key, map] : generation.maps)
+        if (const MapRecord* record = generation.record.map(key.first))
+            pin(map, dir.map_path(*record, key.second));
+    dir.write_btf(generation.btf);
+    dir.write_record(generation.record);
+}
+
+} // namespace dynmon

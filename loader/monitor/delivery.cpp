@@ -1,0 +1,123 @@
+#include "monitor/delivery.hpp"
+
+#include "base/error.hpp"
+#include "base/log.hpp"
+#include "kernel/clock.hpp"
+#include "read/totals.hpp"
+
+namespace dynmon {
+
+namespace {
+
+// Two metrics may read one map: only the last of them may take its entries out.
+bool is_last_user(const std::vector<DeliveryItem>& items, std::size_t index) {
+    for (std::size_t i = index + 1; i < items.size(); ++i)
+        if (items[i].source->map.name == items[index].source->map.name)
+            return false;
+    return true;
+}
+
+bool has_series(const MetricSource& source) {
+    return source.view.open_metrics.has_value();
+}
+
+} // namespace
+
+Deliverer::Deliverer(std::string monitor, std::string totals_dir, const ExportOptions& options,
+                     bool peek, Sink& sink)
+    : monitor_(std::move(monitor)), totals_dir_(std::move(totals_dir)), peek_(peek),
+      open_metrics_(options.format == Format::openmetrics), sink_(sink),
+      exporter_(open_metrics_ ? nullptr : make_exporter(options, sink)) {}
+
+Deliverer::~Deliverer() = default;
+
+std::string Deliverer::totals_path(const MetricSource& source) const {
+    return totals_dir_ + "/" + totals_name(source.view.direction, source.view.name);
+}
+
+void Deliverer::walk(const DeliveryItem& item, bool last_user, SeriesTable* series) {
+    const bool queue = is_queue_like(item.source->view.map_type);
+    const bool remove = item.take && last_user && (!item.quiet || queue);
+    MapReader reader(item.map, map_facts(item.map), remove ? Take::remove : Take::look);
+    Batch batch;
+    while (reader.next(batch)) {
+        if (exporter_)
+            exporter_->entries(batch);
+        if (series != nullptr)
+            series->add(batch);
+    }
+    if (reader.approximate())
+        log::warn("map '" + item.source->map.name +
+                  "': this kernel reads it key by key; entries that change meanwhile may be missed");
+}
+
+void Deliverer::fold(const Delivery& delivery, const DeliveryItem& item,
+                     const SeriesTable& series) {
+    const Totals totals = Totals::open(totals_path(*item.source), series);
+    const std::uint64_t lost = totals.fold(delivery.fold_id, series) + series.overflowed();
+    if (lost > 0)
+        log::warn("metric '" + item.source->view.name + "': " + std::to_string(lost) +
+                  " series beyond max-series are not in its totals");
+}
+
+SeriesTable& Deliverer::gathered(const MetricSource& source) {
+    auto& table = gathered_[{source.view.direction, source.view.name}];
+    if (!table)
+        table = std::make_unique<SeriesTable>(source.view);
+    return *table;
+}
+
+void Deliverer::deliver(const Delivery& delivery) {
+    std::vector<std::unique_ptr<SeriesTable>> series(delivery.items.size());
+    if (exporter_)
+        exporter_->begin_document(monitor_, delivery.window);
+    for (std::size_t i = 0; i < delivery.items.size(); ++i) {
+        const DeliveryItem& item = delivery.items[i];
+        const bool folds = item.take && !peek_;
+        if (has_series(*item.source) && (open_metrics_ || folds))
+            series[i] = std::make_unique<SeriesTable>(item.source->view);
+        if (exporter_)
+            exporter_->begin_metric(item.source->view);
+        walk(item, is_last_user(delivery.items, i), series[i].get());
+        if (exporter_)
+            exporter_->end_metric(epoch_ns() / 1000);
+    }
+    if (exporter_)
+        exporter_->end_document();
+    sink_.flush(); // what is emptied below must have left the house
+
+    for (std::size_t i = 0; i < delivery.items.size(); ++i) {
+        const DeliveryItem& item = delivery.items[i];
+        const bool take = item.take && !peek_;
+        if (series[i] && take)
+            fold(delivery, item, *series[i]);
+        if (take && item.quiet && is_last_user(delivery.items, i))
+            empty_map(item.map, map_facts(item.map));
+        if (series[i] && !take)
+            gathered(*item.source).absorb(*series[i], true);
+        else if (series[i])
+            last_window_[{item.source->view.direction, item.source->view.name}] =
+                std::move(series[i]);
+    }
+}
+
+void Deliverer::finish(const std::vector<const MetricSource*>& sources,
+                       const std::vector<std::pair<std::string, std::string>>& identity) {
+    if (!open_metrics_)
+        return;
+    std::vector<const SeriesTable*> tables;
+    for (const MetricSource* source : sources) {
+        if (!has_series(*source))
+            continue;
+        SeriesTable& table = gathered(*source);
+        Totals::open_existing(totals_path(*source), table).add_to(table);
+        const auto window = last_window_.find({source->view.direction, source->view.name});
+        if (window != last_window_.end() && window->second)
+            table.absorb(*window->second, false);
+        tables.push_back(&table);
+    }
+    write_openmetrics(tables, identity, sink_);
+    sink_.flush();
+}
+
+} // namespace dynmon

@@ -1,0 +1,65 @@
+// One window on its way out: walked, printed, added to the totals, and only then emptied.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "export/openmetrics.hpp"
+#include "monitor/window.hpp"
+#include "read/map_reader.hpp"
+
+namespace dynmon {
+
+// A metric's map as it takes part in one window.
+struct DeliveryItem {
+    const MetricSource* source = nullptr;
+    Fd map;
+    bool take = false; // what is read leaves the map
+    // Nobody writes the map any more (the side that was swapped out, a retired generation): it can
+    // be emptied after it was written out. Otherwise taking means look-up-and-delete.
+    bool quiet = false;
+};
+
+struct Delivery {
+    Window window;
+    std::uint64_t fold_id = 0; // tells this window from all others of the monitor, for the totals
+    std::vector<DeliveryItem> items;
+};
+
+// Prints deliveries in one format and gathers what OpenMetrics has to show at the end.
+class Deliverer {
+public:
+    // `totals_dir` is the monitor's directory.
+    Deliverer(std::string monitor, std::string totals_dir, const ExportOptions& options, bool peek,
+              Sink& sink);
+    ~Deliverer();
+
+    // After this the window is on its way to its reader: written, flushed, folded and emptied.
+    void deliver(const Delivery& delivery);
+    // OpenMetrics: writes the exposition of `sources`. Other formats: nothing is left to do.
+    void finish(const std::vector<const MetricSource*>& sources,
+                const std::vector<std::pair<std::string, std::string>>& identity);
+
+private:
+    using MetricKey = std::pair<Direction, std::string>;
+
+    void walk(const DeliveryItem& item, bool last_user, SeriesTable* series);
+    void fold(const Delivery& delivery, const DeliveryItem& item, const SeriesTable& series);
+    std::string totals_path(const MetricSource& source) const;
+    SeriesTable& gathered(const MetricSource& source);
+
+    std::string monitor_;
+    std::string totals_dir_;
+    bool peek_;
+    bool open_metrics_;
+    Sink& sink_;
+    std::unique_ptr<Exporter> exporter_; // none for OpenMetrics
+    std::map<MetricKey, std::unique_ptr<SeriesTable>> gathered_; // live values, not in the totals
+    std::map<MetricKey, std::unique_ptr<SeriesTable>> last_window_;
+    std::uint64_t without_room_ = 0;
+};
+
+} // namespace dynmon

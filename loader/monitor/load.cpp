@@ -1,0 +1,166 @@
+#include "monitor/load.hpp"
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "base/identifier.hpp"
+#include "base/log.hpp"
+#include "base/undo.hpp"
+#include "kernel/fence.hpp"
+#include "layout/check.hpp"
+#include "monitor/build.hpp"
+#include "monitor/repair.hpp"
+#include "monitor/roster.hpp"
+#include "store/bpffs.hpp"
+#include "store/state.hpp"
+
+namespace dynmon {
+
+namespace {
+
+HookPoint hook_point(Direction direction, HookKind kind) {
+    if (direction == Direction::egress)
+        return HookPoint::tc_egress; // XDP sees no outgoing packets
+    return kind == HookKind::xdp ? HookPoint::xdp : HookPoint::tc_ingress;
+}
+
+void require_new_name(const Store& store, const DirectoryLock& lock, const std::string& name) {
+    std::vector<std::string> actions;
+    if (!exists(store.monitor_dir(name)) || !settle_monitor(store, lock, name, actions))
+        return;
+    throw Error(ErrorKind::busy, "monitor '" + name + "' is loaded already")
+        .hint("`replace` exchanges its probe, `apply` loads or replaces, `unload` removes it");
+}
+
+// The hooks of a load, made where they are missing, and taken down again if it fails.
+class Hooks {
+public:
+    Hooks(const Store& store, const DirectoryLock& lock, const NetNs& netns, Undo& undo)
+        : store_(store), lock_(lock), netns_(netns), undo_(undo) {}
+
+    ProgramPlan prepare(const Probe& probe, const LoadRequest& request, Direction direction,
+                        HookKind kind) {
+        HookRequest hook{.id = {netns_.inode(), ifindex(request), hook_point(direction, kind)},
+                         .device = request.device,
+                         .mode = request.mode.value_or(probe.manifest.xdp_mode),
+                         .allow_generic = probe.manifest.xdp_fallback_generic && !request.mode,
+                         .tc_attach = request.tc_attach};
+        if (ensure_hook(store_, lock_, netns_, hook))
+            undo_.add([&store = store_, &lock = lock_, id = hook.id] {
+                remove_idle_hooks(store, lock, {id});
+            });
+        const ProgramInfo& program = select_program(probe.manifest, probe.object, direction, kind);
+        const Chain chain = open_chain_of(store_, hook.id);
+        chain.require_room(request.name, request.placement, program.hand_over);
+        return {.direction = direction,
+                .program = &program,
+                .hook = hook.id,
+                .chain = open_chain(store_, hook.id),
+                .slots = chain.free_slots(side_count(probe.manifest)),
+                .raw_ip = read_hook_record(store_, hook.id).raw_ip};
+    }
+
+private:
+    int ifindex(const LoadRequest& request) const {
+        const NetNsScope inside(netns_);
+        return interface_index(request.device);
+    }
+
+    const Store& store_;
+    const DirectoryLock& lock_;
+    const NetNs& netns_;
+    Undo& undo_;
+};
+
+void publish_monitor(const Store& store, const LoadedGeneration& generation, Undo& undo) {
+    const std::string stage = store.staging_dir(store.monitors_dir());
+    Undo stage_undo;
+    make_directory(stage);
+    stage_undo.add([&] { remove_tree(stage); });
+    pin_generation(generation, generation_dir(stage, generation.record.number));
+    MonitorState state;
+    state.active = static_cast<std::uint32_t>(generation.record.initial_side);
+    StateMap::create(stage + "/state", state);
+    const std::string dir = store.monitor_dir(generation.record.monitor);
+    publish(stage, dir);
+    stage_undo.commit();
+    undo.add([dir] { remove_tree(dir); });
+}
+
+// From here on packets are counted. The first write is the commit of a load with one direction;
+// until the state says `running`, a killed loader is taken back by whoever comes next.
+void start_monitor(const Store& store, const DirectoryLock& lock, const GenerationRecord& record,
+                   const Placement& placement, Undo& undo) {
+    undo.add([&] { fence(); });
+    for (const ProgramRecord& program : record.programs) {
+        Chain chain = open_chain_of(store, program.hook);
+        const std::size_t member = chain.find(record.monitor, record.number).value();
+        chain.insert(lock, member, record.initial_side, placement);
+        undo.add([&store, &lock, hook = program.hook, name = record.monitor,
+                  number = record.number] {
+            Chain again = open_chain_of(store, hook);
+            again.remove(lock, again.find(name, number).value());
+        });
+    }
+    const StateMap map(store.monitor_dir(record.monitor) + "/state");
+    MonitorState state = map.read();
+    state.phase = Phase::running;
+    state.from_ns.fill(epoch_ns());
+    map.write(state);
+}
+
+} // namespace
+
+GenerationRecord load_monitor(const Settings& settings, const Probe& probe,
+                              const LoadRequest& request) {
+    require_identifier(request.name, "monitor name");
+    const HookKind kind = request.hook.value_or(probe.manifest.hook);
+    const NetNs netns = request.netns.empty() ? NetNs::current() : NetNs::open(request.netns);
+    resolve_parameters(probe.manifest, probe.object, request.assignments); // before any change
+
+    const Store store = settings.open_store(true);
+    const DirectoryLock lock = store.lock(DirectoryLock::Mode::exclusive);
+    require_new_name(store, lock, request.name);
+
+    Undo undo;
+    Hooks hooks(store, lock, netns, undo);
+    GenerationPlan plan{.probe = &probe,
+                        .monitor = request.name,
+                        .assignments = request.assignments,
+                        .clock = request.clock ? *request.clock : best_clock_source(),
+                        .kernel_btf = request.kernel_btf};
+    for (const PathConfig& path : probe.manifest.paths)
+        plan.programs.push_back(hooks.prepare(probe, request, path.direction, kind));
+    const LoadedGeneration generation = load_generation(plan);
+    publish_monitor(store, generation, undo);
+    start_monitor(store, lock, generation.record, request.placement, undo);
+    undo.commit();
+    return generation.record;
+}
+
+void unload_monitor(const Settings& settings, const std::string& name) {
+    const Store store = settings.open_store(false);
+    const DirectoryLock reading = store.lock_monitor(name, DirectoryLock::Mode::exclusive);
+    const DirectoryLock lock = store.lock(DirectoryLock::Mode::exclusive);
+    take_down(store, lock, name);
+}
+
+void verify_probe(const Probe& probe, HookKind hook, const std::vector<std::string>& assignments,
+                  const std::string& kernel_btf) {
+    GenerationPlan plan{.probe = &probe,
+                        .monitor = "check",
+                        .assignments = assignments,
+                        .clock = best_clock_source(),
+                        .kernel_btf = kernel_btf};
+    const std::size_t sides = side_count(probe.manifest);
+    for (const PathConfig& path : probe.manifest.paths)
+        plan.programs.push_back(
+            {.direction = path.direction,
+             .program = &select_program(probe.manifest, probe.object, path.direction, hook),
+             .hook = {},
+             .chain = Fd(),
+             .slots = std::vector<std::uint32_t>(sides, 1)});
+    load_generation(plan);
+}
+
+} // namespace dynmon

@@ -1,0 +1,68 @@
+// Putting a probe on an interface, and taking it off again.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hook/chain.hpp"
+#include "hook/hook.hpp"
+#include "monitor/settings.hpp"
+#include "object/probe.hpp"
+
+namespace dynmon {
+
+struct LoadRequest {
+    std::string name;
+    std::string device;
+    std::string netns;               // "" for the caller's
+    std::optional<HookKind> hook;    // unset: the manifest's
+    std::optional<XdpMode> mode;     // unset: the manifest's
+    std::optional<Attach> tc_attach; // unset: TCX where the kernel has it
+    std::optional<ClockSource> clock; // unset: the best of this kernel
+    Placement placement;
+    std::vector<std::string> assignments; // --set name=value
+    std::string kernel_btf;
+};
+
+// Loads, pins and starts the probe as monitor `request.name`; on any error nothing of it is left.
+// Throws Error{busy} when the name or the hook is taken, VerifierError, and what check finds.
+GenerationRecord load_monitor(const Settings& settings, const Probe& probe,
+                              const LoadRequest& request);
+
+struct ReplaceRequest {
+    std::string name;
+    // Go on with the maps of the running generation: `all` refuses when a map of the same name is
+    // of another type, `matching` starts that one anew.
+    enum class Keep { none, matching, all } keep_maps = Keep::none;
+    std::optional<ClockSource> clock;
+    std::vector<std::string> assignments;
+    std::string kernel_btf;
+};
+
+struct ReplaceReport {
+    GenerationRecord record;
+    std::vector<std::string> carried; // maps that went on
+    bool unread = false;              // the old generation still holds a window to read
+};
+
+// Puts another program in the place of a running one, in one step; packets are counted by the old
+// one or by the new one. On any error the old one runs on, untouched.
+ReplaceReport replace_monitor(const Settings& settings, const Probe& probe,
+                              const ReplaceRequest& request);
+
+// Takes a monitor off its hooks and removes everything of it; the last one removes the hook.
+void unload_monitor(const Settings& settings, const std::string& name);
+
+struct Recovered {
+    std::vector<std::string> actions; // one sentence each; empty: there was nothing to do
+};
+
+// Finishes or takes back what killed loaders left behind.
+Recovered recover(const Settings& settings);
+
+// Loads the probe's programs into the verifier and lets go of them: nothing is attached or pinned.
+void verify_probe(const Probe& probe, HookKind hook, const std::vector<std::string>& assignments,
+                  const std::string& kernel_btf);
+
+} // namespace dynmon

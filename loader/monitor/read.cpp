@@ -1,0 +1,262 @@
+#include "monitor/read.hpp"
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "base/identifier.hpp"
+#include "hook/hook.hpp"
+#include "kernel/clock.hpp"
+#include "kernel/fence.hpp"
+#include "monitor/build.hpp"
+#include "monitor/delivery.hpp"
+#include "monitor/repair.hpp"
+#include "monitor/roster.hpp"
+#include "monitor/window.hpp"
+#include "store/bpffs.hpp"
+#include "store/state.hpp"
+
+namespace dynmon {
+
+namespace {
+
+constexpr std::uint64_t retired_fold_bit = std::uint64_t{1} << 63;
+
+bool wants(const ReadRequest& request, const MetricSource& source) {
+    return (request.metric.empty() || source.view.name == request.metric) &&
+           (!request.direction || source.view.direction == *request.direction);
+}
+
+// One read of one monitor, from the lock to the last byte.
+class Reading {
+public:
+    Reading(const Store& store, const ReadRequest& request, Sink& sink)
+        : store_(store), request_(request), dir_(store.monitor_dir(request.name)),
+          current_(current_generation(store, request.name)), record_(current_.read_record()),
+          sources_(metric_sources(current_, record_)), state_map_(dir_ + "/state"),
+          state_(state_map_.read()),
+          deliverer_(request.name, dir_, request.output, request.peek, sink) {
+        for (const MetricSource& source : sources_)
+            if (wants(request_, source))
+                selected_.push_back(&source);
+        if (selected_.empty())
+            throw_nothing_selected();
+        if (state_.phase != Phase::running)
+            throw Error(ErrorKind::busy, "monitor '" + request.name + "' is not running")
+                .hint("its load or unload was interrupted: `dynmon-load recover`");
+    }
+
+    void run() {
+        deliver_retired();
+        deliver_pending();
+        if (!request_.peek && any_swapped())
+            close_window();
+        deliver_current();
+        deliverer_.finish(selected_, identity());
+    }
+
+private:
+    [[noreturn]] void throw_nothing_selected() const {
+        std::vector<std::string> names;
+        std::string list;
+        for (const MetricSource& source : sources_) {
+            names.push_back(source.view.name);
+            list += std::string(list.empty() ? "" : ", ") + source.view.name + " (" +
+                    to_string(source.view.direction) + ")";
+        }
+        Error error(ErrorKind::usage, request_.metric.empty()
+                                          ? "monitor '" + request_.name + "' has no metric there"
+                                          : "monitor '" + request_.name + "' has no metric '" +
+                                                request_.metric + "' there");
+        const std::string nearest = nearest_name(request_.metric, names);
+        error.hint(nearest.empty() || nearest == request_.metric
+                       ? "it has " + list
+                       : "did you mean '" + nearest + "'?");
+        throw error;
+    }
+
+    bool any_swapped() const {
+        return std::any_of(selected_.begin(), selected_.end(),
+                           [](const MetricSource* source) { return source->swap; });
+    }
+
+    std::vector<std::pair<std::string, std::string>> identity() const {
+        std::vector<std::pair<std::string, std::string>> labels{{"monitor", request_.name}};
+        if (!record_.programs.empty()) {
+            const HookId& hook = record_.programs.front().hook;
+            if (exists(store_.hook_dir(hook)))
+                labels.emplace_back("device", read_hook_record(store_, hook).device);
+        }
+        return labels;
+    }
+
+    // What replaced generations still hold, oldest first; then they are gone.
+    void deliver_retired() {
+        for (const GenerationDir& old : retired_generations(store_, request_.name)) {
+            const auto retirement = old.read_retirement();
+            if (!retirement)
+                continue;
+            const GenerationRecord record = old.read_record();
+            const std::vector<MetricSource> sources = metric_sources(old, record);
+            for (const Side side : {other(retirement->active), retirement->active})
+                deliver_retired_side(old, record, *retirement, sources, side);
+            if (!request_.peek && metric_sources(old, record).empty())
+                remove_tree(old.path());
+        }
+    }
+
+    void deliver_retired_side(const GenerationDir& old, const GenerationRecord& record,
+                              const Retirement& retirement,
+                              const std::vector<MetricSource>& sources, Side side) {
+        Delivery delivery;
+        delivery.fold_id = retired_fold_bit | std::uint64_t{record.number} << 1 |
+                           static_cast<std::uint64_t>(side);
+        delivery.window = {.sequence = state_.sequence + 1,
+                           .from_ns = retirement.to_ns,
+                           .to_ns = retirement.to_ns,
+                           .generation = record.number};
+        for (const MetricSource& source : sources) {
+            if (!wants(request_, source) || (!source.swap && side != retirement.active))
+                continue;
+            Fd map = old.try_open_map(source.map, side);
+            if (!map)
+                continue;
+            delivery.window.from_ns =
+                std::min(delivery.window.from_ns, retirement.from_ns.at(source.index));
+            delivery.items.push_back({&source, std::move(map), true, true});
+        }
+        if (delivery.items.empty())
+            return;
+        deliverer_.deliver(delivery);
+        if (request_.peek)
+            return;
+        ++state_.sequence;
+        state_map_.write(state_);
+        for (const DeliveryItem& item : delivery.items)
+            remove_pin(old.map_path(item.source->map, side));
+    }
+
+    // A window that was closed by a reader who did not get to hand it out, or who wanted another
+    // metric of the same monitor.
+    void deliver_pending() {
+        Delivery delivery;
+        delivery.fold_id = state_.sequence;
+        delivery.window = {.sequence = state_.sequence,
+                           .from_ns = state_.pending_to_ns,
+                           .to_ns = state_.pending_to_ns,
+                           .generation = record_.number};
+        std::uint64_t delivered = 0;
+        for (const MetricSource* source : selected_) {
+            if ((state_.pending & source->bit()) == 0)
+                continue;
+            add_item(delivery, *source, other(state_.active_side()), true);
+            delivered |= source->bit();
+        }
+        if (delivered == 0)
+            return;
+        deliverer_.deliver(delivery);
+        if (!request_.peek)
+            finish_window(delivered, state_.pending_to_ns);
+    }
+
+    // The swap: every program of the monitor changes sides, both directions, one slot write each.
+    // The state is written first, so that a kill in between is rolled forward by the next verb.
+    void close_window() {
+        const DirectoryLock lock = store_.lock(DirectoryLock::Mode::exclusive);
+        state_.active = static_cast<std::uint32_t>(other(state_.active_side()));
+        for (const MetricSource& source : sources_)
+            if (source.swap)
+                state_.pending |= source.bit();
+        ++state_.sequence;
+        state_.pending_to_ns = epoch_ns();
+        state_map_.write(state_);
+        for (const ProgramRecord& program : record_.programs) {
+            if (!exists(store_.hook_dir(program.hook)))
+                continue;
+            Chain chain = open_chain_of(store_, program.hook);
+            const auto member = chain.find(record_.monitor, record_.number);
+            if (member && chain.active_side(record_.monitor, record_.number))
+                chain.swap(lock, *member, state_.active_side());
+        }
+        fence();
+        state_.pending_to_ns = epoch_ns();
+        state_map_.write(state_);
+    }
+
+    // The window that was just closed, and the metrics that are not swapped as they are now.
+    void deliver_current() {
+        const std::uint64_t now = epoch_ns();
+        if (!request_.peek && !any_swapped())
+            ++state_.sequence;
+        const bool closed = !request_.peek && any_swapped();
+        const std::uint64_t to = closed ? state_.pending_to_ns : now;
+        Delivery delivery;
+        delivery.fold_id = state_.sequence;
+        delivery.window = {.sequence = state_.sequence + (request_.peek ? 1 : 0),
+                           .from_ns = to,
+                           .to_ns = to,
+                           .generation = record_.number};
+        std::uint64_t delivered = 0;
+        for (const MetricSource* source : selected_) {
+            const Side side = source->swap && closed ? other(state_.active_side())
+                                                     : state_.active_side();
+            add_item(delivery, *source, side, source->swap && closed);
+            delivered |= source->bit();
+        }
+        deliverer_.deliver(delivery);
+        if (!request_.peek)
+            finish_window(delivered, to);
+    }
+
+    void add_item(Delivery& delivery, const MetricSource& source, Side side, bool quiet) {
+        delivery.window.from_ns = std::min(delivery.window.from_ns, state_.from_ns[source.index]);
+        delivery.items.push_back(
+            {&source, current_.open_map(source.map, side), source.consumed() && !request_.peek,
+             quiet});
+    }
+
+    void finish_window(std::uint64_t delivered, std::uint64_t to_ns) {
+        state_.pending &= ~delivered;
+        for (const MetricSource* source : selected_)
+            if ((delivered & source->bit()) != 0 && source->consumed())
+                state_.from_ns[source->index] = to_ns;
+        state_map_.write(state_);
+    }
+
+    const Store& store_;
+    const ReadRequest& request_;
+    std::string dir_;
+    GenerationDir current_;
+    GenerationRecord record_;
+    std::vector<MetricSource> sources_;
+    std::vector<const MetricSource*> selected_;
+    StateMap state_map_;
+    MonitorState state_;
+    Deliverer deliverer_;
+};
+
+void keep_clock_right(const GenerationDir& dir, const GenerationRecord& record) {
+    const MapRecord* clock = record.map(clock_map_name);
+    if (clock == nullptr)
+        return;
+    refresh_clock(dir.open_map(*clock, Side::a), record.clock);
+}
+
+} // namespace
+
+void read_monitor(const Settings& settings, const ReadRequest& request, Sink& sink) {
+    const Store store = settings.open_store(false);
+    const DirectoryLock reading = store.lock_monitor(
+        request.name, request.peek ? DirectoryLock::Mode::shared : DirectoryLock::Mode::exclusive);
+    if (!request.peek) {
+        std::vector<std::string> actions;
+        const DirectoryLock lock = store.lock(DirectoryLock::Mode::exclusive);
+        if (!settle_monitor(store, lock, request.name, actions))
+            throw Error(ErrorKind::usage, "monitor '" + request.name + "' is gone: its load or "
+                                          "unload was interrupted");
+        const GenerationDir current = current_generation(store, request.name);
+        keep_clock_right(current, current.read_record());
+    }
+    Reading(store, request, sink).run();
+}
+
+} // namespace dynmon

@@ -1,0 +1,26 @@
+// Reading a monitor: closing a window over all of its maps and both directions, and handing it out.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "export/exporter.hpp"
+#include "monitor/settings.hpp"
+
+namespace dynmon {
+
+struct ReadRequest {
+    std::string name;
+    std::string metric;                 // "": all
+    std::optional<Direction> direction; // unset: both
+    ExportOptions output;
+    bool peek = false; // change nothing: show the open window and what was not read yet
+};
+
+// Writes what the request asks for to `sink`, window by window, oldest first. A window is emptied
+// only after it has been written out whole; a reader that is killed before that leaves it to the
+// next one, under the same sequence number. Throws Error{usage} for an unknown monitor or metric,
+// Error{busy} when another reader is at work on this monitor.
+void read_monitor(const Settings& settings, const ReadRequest& request, Sink& sink);
+
+} // namespace dynmon

@@ -1,0 +1,32 @@
+#include "base/error.hpp"
+#include "hook/hook.hpp"
+#include "monitor/load.hpp"
+#include "monitor/repair.hpp"
+#include "monitor/roster.hpp"
+#include "store/bpffs.hpp"
+
+namespace dynmon {
+
+Recovered recover(const Settings& settings) {
+    Recovered result;
+    const Store store = settings.open_store(false);
+    if (!store.present())
+        return result;
+    std::vector<DirectoryLock> reading;
+    for (const std::string& name : store.monitors())
+        reading.push_back(store.lock_monitor(name, DirectoryLock::Mode::exclusive));
+    const DirectoryLock lock = store.lock(DirectoryLock::Mode::exclusive);
+    sweep_stages(store, lock, store.monitors_dir(), result.actions);
+    sweep_stages(store, lock, store.hooks_dir(), result.actions);
+    for (const std::string& name : store.monitors())
+        settle_monitor(store, lock, name, result.actions);
+    for (const HookId& hook : store.hooks()) {
+        if (!members_at(store, hook).empty())
+            continue;
+        remove_hook(store, lock, hook);
+        result.actions.push_back("removed the idle hook " + hook_dir_name(hook));
+    }
+    return result;
+}
+
+} // namespace dynmon

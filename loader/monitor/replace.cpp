@@ -1,0 +1,201 @@
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "base/limits.hpp"
+#include "base/undo.hpp"
+#include "layout/difference.hpp"
+#include "monitor/build.hpp"
+#include "monitor/load.hpp"
+#include "monitor/repair.hpp"
+#include "monitor/roster.hpp"
+#include "read/map_reader.hpp"
+#include "store/bpffs.hpp"
+#include "store/state.hpp"
+
+namespace dynmon {
+
+namespace {
+
+// A monitor whose generation `old` is to be followed by another.
+struct Successor {
+    const Store& store;
+    const DirectoryLock& lock;
+    const Probe& probe;
+    const ReplaceRequest& request;
+    GenerationDir old_dir;
+    GenerationRecord old;
+};
+
+Layout layout_or_untyped(const btf* types, std::uint32_t id, std::uint32_t size,
+                         std::string_view root) {
+    return id == 0 ? untyped_layout(size) : build_layout(types, id, size, root);
+}
+
+// Why the running map cannot go on as `map`; "" when it can.
+std::string map_difference(const Successor& to, const btf* old_types, const MapRecord& running,
+                           const MapInfo& map) {
+    const MapFacts facts = map_facts(to.old_dir.open_map(running, Side::a));
+    if (running.swapped != is_swapped(to.probe.manifest, map.name))
+        return "one of them is swapped on read and the other is not";
+    if (facts.type != map.type)
+        return "the map type differs";
+    if (facts.max_entries != map.max_entries)
+        return "max_entries is " + std::to_string(facts.max_entries) + " and would be " +
+               std::to_string(map.max_entries);
+    if (facts.key_size != map.key_size || facts.value_size != map.value_size ||
+        facts.flags != map.flags)
+        return "key size, value size or flags differ";
+    const btf* types = to.probe.object.types();
+    if (!is_queue_like(map.type)) {
+        const std::string key = layout_difference(
+            layout_or_untyped(old_types, running.key_type_id, facts.key_size, "key"),
+            layout_or_untyped(types, map.key_type_id, map.key_size, "key"), "key");
+        if (!key.empty())
+            return key;
+    }
+    return layout_difference(
+        layout_or_untyped(old_types, running.value_type_id, facts.value_size, "value"),
+        layout_or_untyped(types, map.value_type_id, map.value_size, "value"), "value");
+}
+
+// The clock map always goes on: it is the same clock.
+bool may_carry(const Successor& to, const MapRecord& running) {
+    return to.request.keep_maps != ReplaceRequest::Keep::none || running.name == clock_map_name;
+}
+
+std::map<MapSide, Fd> carry_maps(const Successor& to) {
+    std::map<MapSide, Fd> carried;
+    const BtfPtr old_types = to.old_dir.read_btf();
+    for (const MapInfo& map : to.probe.object.maps()) {
+        const MapRecord* running = to.old.map(map.name);
+        if (running == nullptr || !may_carry(to, *running))
+            continue;
+        const std::string difference = map_difference(to, old_types.get(), *running, map);
+        if (!difference.empty() && to.request.keep_maps == ReplaceRequest::Keep::all)
+            throw Error(ErrorKind::rejected,
+                        "map '" + map.name + "' cannot be kept: " + difference)
+                .hint("--keep-matching-maps keeps the others and starts this one anew; without "
+                      "either, all maps start anew");
+        if (!difference.empty())
+            continue;
+        carried.emplace(MapSide{map.name, Side::a}, to.old_dir.open_map(*running, Side::a));
+        if (running->swapped)
+            carried.emplace(MapSide{map.name, Side::b}, to.old_dir.open_map(*running, Side::b));
+    }
+    return carried;
+}
+
+const ProgramRecord* running_program(const GenerationRecord& record, Direction direction) {
+    for (const ProgramRecord& program : record.programs)
+        if (program.direction == direction)
+            return &program;
+    return nullptr;
+}
+
+HookId hook_for(const Successor& to, Direction direction, bool& is_new, Undo& undo) {
+    if (const ProgramRecord* running = running_program(to.old, direction)) {
+        is_new = false;
+        return running->hook;
+    }
+    // A direction that the old probe did not have: on the same device.
+    is_new = true;
+    HookId id = to.old.programs.front().hook;
+    id.point = direction == Direction::egress ? HookPoint::tc_egress : HookPoint::tc_ingress;
+    const HookRecord neighbour = read_hook_record(to.store, to.old.programs.front().hook);
+    const std::optional<NetNs> netns = find_netns(id.netns);
+    if (!netns)
+        throw Error(ErrorKind::failed, "the network namespace of the monitor cannot be reached");
+    HookRequest request{.id = id, .device = neighbour.device, .mode = neighbour.mode};
+    if (ensure_hook(to.store, to.lock, *netns, request))
+        undo.add([&to, id] { remove_idle_hooks(to.store, to.lock, {id}); });
+    return id;
+}
+
+ProgramPlan plan_program(const Successor& to, Direction direction, Undo& undo) {
+    bool is_new = false;
+    const HookId hook = hook_for(to, direction, is_new, undo);
+    if (!exists(to.store.hook_dir(hook)) || hook_health(to.store, hook) != HookHealth::attached)
+        throw Error(ErrorKind::failed, "the hook of monitor '" + to.request.name +
+                                           "' is not attached any more")
+            .hint("its interface is gone: unload the monitor and load it again");
+    const HookKind kind = hook.point == HookPoint::xdp ? HookKind::xdp : HookKind::tc;
+    const ProgramInfo& program =
+        select_program(to.probe.manifest, to.probe.object, direction, kind);
+    const Chain chain = open_chain_of(to.store, hook);
+    if (!program.hand_over && !is_new &&
+        chain.members()[chain.order().back().member].monitor != to.request.name)
+        throw Error(ErrorKind::usage, "the new program does not hand over, but others come after "
+                                      "it in the chain")
+            .hint("write it with the entry macros of dynmon.h");
+    return {.direction = direction,
+            .program = &program,
+            .hook = hook,
+            .chain = open_chain(to.store, hook),
+            .slots = chain.free_slots(side_count(to.probe.manifest)),
+            .raw_ip = read_hook_record(to.store, hook).raw_ip};
+}
+
+void require_room_for_unread(const Store& store, const std::string& name) {
+    const std::size_t unread = retired_generations(store, name).size();
+    if (unread >= limits::unread_generations)
+        throw Error(ErrorKind::busy, std::to_string(unread) + " replaced generations of '" + name +
+                                         "' still hold windows that nobody has read")
+            .hint("`dynmon-load read " + name + "` takes them, then replace again");
+}
+
+void publish_generation(const Successor& to, const LoadedGeneration& generation) {
+    const std::string dir = to.store.monitor_dir(to.request.name);
+    const std::string stage = to.store.staging_dir(dir);
+    Undo undo;
+    undo.add([&] { remove_tree(stage); });
+    pin_generation(generation, GenerationDir(stage));
+    publish(stage, generation_dir(dir, generation.record.number).path());
+    undo.commit();
+}
+
+} // namespace
+
+ReplaceReport replace_monitor(const Settings& settings, const Probe& probe,
+                              const ReplaceRequest& request) {
+    const Store store = settings.open_store(false);
+    const DirectoryLock reading =
+        store.lock_monitor(request.name, DirectoryLock::Mode::exclusive);
+    const DirectoryLock lock = store.lock(DirectoryLock::Mode::exclusive);
+    std::vector<std::string> actions;
+    if (!settle_monitor(store, lock, request.name, actions))
+        throw Error(ErrorKind::usage, "no monitor '" + request.name + "'");
+    require_room_for_unread(store, request.name);
+
+    const GenerationDir old_dir = current_generation(store, request.name);
+    const Successor to{store, lock, probe, request, old_dir, old_dir.read_record()};
+    Undo undo;
+    GenerationPlan plan{.probe = &probe,
+                        .monitor = request.name,
+                        .number = to.old.number + 1,
+                        .assignments = request.assignments,
+                        .clock = request.clock.value_or(to.old.clock),
+                        .initial_side = StateMap(store.monitor_dir(request.name) + "/state")
+                                            .read()
+                                            .active_side(),
+                        .kernel_btf = request.kernel_btf};
+    plan.carried = carry_maps(to);
+    if (side_count(probe.manifest) == 1)
+        plan.initial_side = Side::a;
+    for (const PathConfig& path : probe.manifest.paths)
+        plan.programs.push_back(plan_program(to, path.direction, undo));
+    const LoadedGeneration generation = load_generation(plan);
+
+    // Publishing is the point of no return: whoever comes next rolls this forward, and that is
+    // also how it is done here.
+    publish_generation(to, generation);
+    undo.commit();
+    ReplaceReport report{.record = generation.record};
+    settle_monitor(store, lock, request.name, actions);
+    report.unread = !retired_generations(store, request.name).empty();
+    for (const auto& [key, map] : plan.carried)
+        if (key.second == Side::a && key.first != clock_map_name)
+            report.carried.push_back(key.first);
+    return report;
+}
+
+} // namespace dynmon

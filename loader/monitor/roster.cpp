@@ -1,0 +1,81 @@
+#include "monitor/roster.hpp"
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "base/log.hpp"
+#include "hook/hook.hpp"
+#include "store/bpffs.hpp"
+
+namespace dynmon {
+
+namespace {
+
+bool has_program(const GenerationDir& dir, const ProgramRecord& program) {
+    for (std::size_t side = 0; side < program.slots.size(); ++side)
+        if (exists(dir.program_path(program.direction, static_cast<Side>(side))))
+            return true;
+    return false;
+}
+
+} // namespace
+
+bool has_programs(const GenerationDir& dir, const GenerationRecord& record) {
+    return std::any_of(record.programs.begin(), record.programs.end(),
+                       [&](const ProgramRecord& program) { return has_program(dir, program); });
+}
+
+std::vector<ChainMember> members_at(const Store& store, const HookId& hook) {
+    std::vector<ChainMember> members;
+    for (const std::string& monitor : store.monitors()) {
+        for (const std::uint32_t number : generation_numbers(store.monitor_dir(monitor))) {
+            const GenerationDir dir = generation_dir(store.monitor_dir(monitor), number);
+            if (!exists(dir.path() + "/dynmon-record"))
+                continue; // being removed by an interrupted unload
+            for (const ProgramRecord& program : dir.read_record().programs)
+                if (program.hook == hook && has_program(dir, program))
+                    members.push_back({monitor, number, dir, program});
+        }
+    }
+    return members;
+}
+
+Chain open_chain_of(const Store& store, const HookId& hook) {
+    return Chain(open_chain(store, hook), members_at(store, hook));
+}
+
+std::set<HookId> hooks_of(const GenerationRecord& record) {
+    std::set<HookId> hooks;
+    for (const ProgramRecord& program : record.programs)
+        hooks.insert(program.hook);
+    return hooks;
+}
+
+GenerationDir current_generation(const Store& store, const std::string& monitor) {
+    const std::string dir = store.monitor_dir(monitor);
+    const std::vector<std::uint32_t> numbers = generation_numbers(dir);
+    if (numbers.empty())
+        throw Error(ErrorKind::failed, "monitor '" + monitor + "' has no generation")
+            .hint("`dynmon-load recover` removes it");
+    return generation_dir(dir, numbers.back());
+}
+
+std::vector<GenerationDir> retired_generations(const Store& store, const std::string& monitor) {
+    const std::string dir = store.monitor_dir(monitor);
+    std::vector<GenerationDir> retired;
+    std::vector<std::uint32_t> numbers = generation_numbers(dir);
+    if (!numbers.empty())
+        numbers.pop_back();
+    for (const std::uint32_t number : numbers)
+        retired.push_back(generation_dir(dir, number));
+    return retired;
+}
+
+void remove_idle_hooks(const Store& store, const DirectoryLock& lock,
+                       const std::set<HookId>& hooks) {
+    for (const HookId& hook : hooks)
+        if (exists(store.hook_dir(hook)) && members_at(store, hook).empty())
+            remove_hook(store, lock, hook);
+}
+
+} // namespace dynmon

@@ -1,0 +1,33 @@
+// Who is where: the generations of all monitors, by hook.
+#pragma once
+
+#include <set>
+#include <vector>
+
+#include "hook/chain.hpp"
+#include "store/generation.hpp"
+#include "store/store.hpp"
+
+namespace dynmon {
+
+// Programs at `hook` of all monitors that still have them pinned.
+std::vector<ChainMember> members_at(const Store& store, const HookId& hook);
+
+// Any of the generation's programs is still pinned: it is, or just was, in a chain.
+bool has_programs(const GenerationDir& dir, const GenerationRecord& record);
+
+// The chain at `hook`, read now.
+Chain open_chain_of(const Store& store, const HookId& hook);
+
+// Hooks that the programs of `record` sit on.
+std::set<HookId> hooks_of(const GenerationRecord& record);
+
+// The current generation of a monitor; throws Error{failed} when its directory holds none.
+GenerationDir current_generation(const Store& store, const std::string& monitor);
+std::vector<GenerationDir> retired_generations(const Store& store, const std::string& monitor);
+
+// Removes every hook of `hooks` that no monitor uses any more.
+void remove_idle_hooks(const Store& store, const DirectoryLock& lock,
+                       const std::set<HookId>& hooks);
+
+} // namespace dynmon

@@ -1,0 +1,179 @@
+#include "monitor/status.hpp"
+
+#include <bpf/libbpf.h>
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "kernel/xdp.hpp"
+#include "monitor/roster.hpp"
+#include "read/map_reader.hpp"
+#include "store/bpffs.hpp"
+#include "store/state.hpp"
+
+namespace dynmon {
+
+namespace {
+
+std::string live_mode(const HookId& id, const HookRecord& record) {
+    if (id.point != HookPoint::xdp)
+        return record.attach == Attach::link ? "tcx" : "clsact";
+    const std::optional<NetNs> netns = find_netns(id.netns);
+    if (!netns)
+        return to_string(record.mode);
+    const NetNsScope inside(*netns);
+    if (interface_name(id.ifindex).empty())
+        return to_string(record.mode);
+    const XdpState state = query_xdp(id.ifindex);
+    return to_string(state.program_id != 0 ? state.mode : record.mode);
+}
+
+HookStatus hook_status(const Store& store, const HookId& id) {
+    HookStatus status{.id = id};
+    try {
+        const HookRecord record = read_hook_record(store, id);
+        status.device = record.device;
+        status.netns = record.netns;
+        status.attach = record.attach == Attach::link ? "link" : "clsact";
+        status.health = hook_health(store, id);
+        status.pivot_id = pivot_id(store, id);
+        status.mode = live_mode(id, record);
+        const Chain chain = open_chain_of(store, id);
+        for (const ChainPlace& place : chain.order()) {
+            const ChainMember& member = chain.members()[place.member];
+            status.chain.push_back(member.monitor + "/" + member.program.name);
+        }
+    } catch (const Error& error) {
+        status.problem = error.what();
+    }
+    return status;
+}
+
+std::uint32_t count_entries(const Fd& map, const MapFacts& facts) {
+    if (is_queue_like(facts.type) || is_array_like(facts.type))
+        return facts.max_entries;
+    MapReader reader(map, facts, Take::look);
+    Batch batch;
+    std::size_t count = 0;
+    while (reader.next(batch))
+        count += batch.count;
+    return static_cast<std::uint32_t>(count);
+}
+
+ProgramStatus program_status(const Store& store, const GenerationDir& dir,
+                             const GenerationRecord& record, const ProgramRecord& program) {
+    ProgramStatus status{.direction = program.direction, .name = program.name,
+                         .hook = program.hook};
+    for (std::size_t side = 0; side < program.slots.size(); ++side) {
+        const ProgramFacts facts =
+            program_facts(dir.open_program(program, static_cast<Side>(side)));
+        status.run_count += facts.run_count;
+        status.run_time_ns += facts.run_time_ns;
+    }
+    if (!exists(store.hook_dir(program.hook)))
+        return status;
+    const Chain chain = open_chain_of(store, program.hook);
+    for (std::size_t i = 0; i < chain.order().size(); ++i) {
+        const ChainMember& member = chain.members()[chain.order()[i].member];
+        if (member.monitor == record.monitor && member.generation == record.number) {
+            status.position = i + 1;
+            status.id = program.ids.at(static_cast<std::size_t>(chain.order()[i].side));
+        }
+    }
+    return status;
+}
+
+std::string health_of(const Store& store, const MonitorStatus& monitor) {
+    for (const ProgramStatus& program : monitor.programs) {
+        if (!exists(store.hook_dir(program.hook)))
+            return "defunct";
+        const HookHealth health = hook_health(store, program.hook);
+        if (health != HookHealth::attached)
+            return to_string(health);
+        if (program.position == 0)
+            return "interrupted";
+    }
+    return "attached";
+}
+
+void fill_monitor(const Store& store, MonitorStatus& status) {
+    const GenerationDir dir = current_generation(store, status.name);
+    const GenerationRecord record = dir.read_record();
+    const MonitorState state = StateMap(store.monitor_dir(status.name) + "/state").read();
+    status.probe = record.manifest.name;
+    status.generation = record.number;
+    status.loaded_ns = record.created_ns;
+    status.unread_generations = retired_generations(store, status.name).size();
+    status.object = record.object_path;
+    status.sha256 = record.sha256;
+    status.clock = to_string(record.clock);
+    status.parameters = record.parameters;
+    status.sequence = state.sequence;
+    for (const MapRecord& map : record.maps) {
+        const Side side = map.swapped ? state.active_side() : Side::a;
+        const Fd fd = dir.open_map(map, side);
+        const MapFacts facts = map_facts(fd);
+        status.maps.push_back({map.name, map_type_name(facts.type),
+                               is_readable(facts.type) ? count_entries(fd, facts) : 0,
+                               facts.max_entries});
+    }
+    for (const ProgramRecord& program : record.programs)
+        status.programs.push_back(program_status(store, dir, record, program));
+    status.health = state.phase == Phase::running ? health_of(store, status) : "interrupted";
+}
+
+} // namespace
+
+const char* to_string(HookHealth health) {
+    switch (health) {
+    case HookHealth::attached:
+        return "attached";
+    case HookHealth::detached:
+        return "detached";
+    case HookHealth::defunct:
+        return "defunct";
+    }
+    return "detached";
+}
+
+std::string map_type_name(bpf_map_type type) {
+    const char* name = libbpf_bpf_map_type_str(type);
+    return name != nullptr ? name : "type " + std::to_string(type);
+}
+
+Status read_status(const Settings& settings, const std::string& name) {
+    Status status;
+    const Store store = settings.open_store(false);
+    if (!store.present() && name.empty())
+        return status;
+    if (!name.empty())
+        store.require_monitor(name);
+    const DirectoryLock lock = store.lock(DirectoryLock::Mode::shared);
+    for (const std::string& monitor : store.monitors()) {
+        if (!name.empty() && monitor != name)
+            continue;
+        MonitorStatus entry;
+        entry.name = monitor;
+        try {
+            fill_monitor(store, entry);
+        } catch (const Error& error) {
+            entry.problem = error.what();
+            if (entry.health.empty())
+                entry.health = "interrupted";
+        }
+        status.monitors.push_back(std::move(entry));
+    }
+    for (const HookId& hook : store.hooks()) {
+        HookStatus entry = hook_status(store, hook);
+        const bool wanted =
+            name.empty() || std::any_of(entry.chain.begin(), entry.chain.end(),
+                                        [&](const std::string& place) {
+                                            return place.starts_with(name + "/");
+                                        });
+        if (wanted)
+            status.hooks.push_back(std::move(entry));
+    }
+    return status;
+}
+
+} // namespace dynmon

@@ -1,0 +1,74 @@
+// What is loaded where, as the kernel has it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hook/hook.hpp"
+#include "monitor/settings.hpp"
+#include "store/generation.hpp"
+
+namespace dynmon {
+
+struct ProgramStatus {
+    Direction direction = Direction::ingress;
+    std::string name;
+    HookId hook;
+    std::uint32_t id = 0;   // of the instance that is in the chain; 0: none is
+    std::size_t position = 0; // in the chain, from 1; 0: not in the chain
+    std::uint64_t run_count = 0; // of all instances; 0 unless statistics are on
+    std::uint64_t run_time_ns = 0;
+};
+
+struct MapStatus {
+    std::string name;
+    std::string type;
+    std::uint32_t entries = 0; // of the side that is being written
+    std::uint32_t max_entries = 0;
+};
+
+struct MonitorStatus {
+    std::string name;
+    std::string probe;
+    std::uint32_t generation = 0;
+    std::uint64_t loaded_ns = 0;   // this generation, since the Unix epoch
+    std::size_t unread_generations = 0;
+    std::string problem;           // "" or why the rest could not be told
+    std::string health;            // "attached", "defunct", "detached", "interrupted"
+    std::string object;
+    std::string sha256;
+    std::string clock;
+    std::map<std::string, std::string> parameters;
+    std::uint64_t sequence = 0;    // windows closed so far
+    std::vector<ProgramStatus> programs;
+    std::vector<MapStatus> maps;
+};
+
+struct HookStatus {
+    HookId id;
+    std::string device;
+    std::string netns;
+    std::string attach; // "link", "clsact"
+    std::string mode;   // XDP: "native", "generic"; TC: "tcx", "clsact"
+    HookHealth health = HookHealth::attached;
+    std::uint32_t pivot_id = 0;
+    std::vector<std::string> chain; // "monitor/program", first to last
+    std::string problem;            // "" or why the chain could not be told
+};
+
+struct Status {
+    std::vector<HookStatus> hooks;
+    std::vector<MonitorStatus> monitors;
+};
+
+// `name` "": everything. Throws Error{usage} with the nearest name for an unknown monitor.
+// Changes nothing; what cannot be told is said in `problem`.
+Status read_status(const Settings& settings, const std::string& name);
+
+const char* to_string(HookHealth health);
+std::string map_type_name(bpf_map_type type); // "percpu_hash"
+
+} // namespace dynmon

@@ -1,0 +1,159 @@
+#include "monitor/window.hpp"
+
+#include <set>
+
+#include "base/error.hpp"
+#include "kernel/bpf.hpp"
+#include "kernel/clock.hpp"
+#include "read/map_reader.hpp"
+#include "store/bpffs.hpp"
+
+namespace dynmon {
+
+namespace {
+
+Layout layout_of(const btf* types, std::uint32_t type_id, std::uint32_t size,
+                 std::string_view root, const Formats& formats) {
+    return type_id == 0 ? untyped_layout(size) : build_layout(types, type_id, size, root, formats);
+}
+
+// Sides of a map that exist: both for a swapped one.
+std::vector<Side> sides_of(const MapRecord& map) {
+    return map.swapped ? std::vector{Side::a, Side::b} : std::vector{Side::a};
+}
+
+std::set<std::uint32_t> map_ids(const GenerationDir& dir, const GenerationRecord& record) {
+    std::set<std::uint32_t> ids;
+    for (const MapRecord& map : record.maps)
+        for (const Side side : sides_of(map))
+            if (const Fd fd = dir.try_open_map(map, side))
+                ids.insert(map_facts(fd).id);
+    return ids;
+}
+
+const MetricConfig* metric_of(const Manifest& manifest, Direction direction,
+                              const std::string& name, std::size_t& index) {
+    index = 0;
+    for (const PathConfig& path : manifest.paths)
+        for (const MetricConfig& metric : path.metrics) {
+            if (path.direction == direction && metric.name == name)
+                return &metric;
+            ++index;
+        }
+    return nullptr;
+}
+
+// A metric goes on with its window when its map was carried over, else it begins a new one now.
+MonitorState carry_state(const MonitorState& old_state, const GenerationRecord& old_record,
+                         const GenerationRecord& record, const std::set<std::string>& carried) {
+    MonitorState state = old_state;
+    state.generation = record.number;
+    state.pending = 0;
+    state.active = static_cast<std::uint32_t>(record.initial_side);
+    state.from_ns.fill(epoch_ns());
+    std::size_t index = 0;
+    for (const PathConfig& path : record.manifest.paths) {
+        for (const MetricConfig& metric : path.metrics) {
+            std::size_t before = 0;
+            if (carried.contains(metric.map_name) &&
+                metric_of(old_record.manifest, path.direction, metric.name, before) != nullptr) {
+                state.from_ns[index] = old_state.from_ns[before];
+                state.pending |= (old_state.pending >> before & 1) << index;
+            }
+            ++index;
+        }
+    }
+    return state;
+}
+
+std::set<std::string> metric_maps(const Manifest& manifest) {
+    std::set<std::string> names;
+    for (const PathConfig& path : manifest.paths)
+        for (const MetricConfig& metric : path.metrics)
+            names.insert(metric.map_name);
+    return names;
+}
+
+// Unpins what nobody has to read: maps that live on, empty ones, and those of no metric.
+bool drop_what_is_read(const GenerationDir& old, const GenerationRecord& record,
+                       const std::set<std::uint32_t>& live_on) {
+    bool unread = false;
+    const std::set<std::string> wanted = metric_maps(record.manifest);
+    for (const MapRecord& map : record.maps) {
+        for (const Side side : sides_of(map)) {
+            const Fd fd = old.try_open_map(map, side);
+            if (!fd)
+                continue;
+            const MapFacts facts = map_facts(fd);
+            if (wanted.contains(map.name) && !live_on.contains(facts.id) && !is_empty(fd, facts))
+                unread = true;
+            else
+                remove_pin(old.map_path(map, side));
+        }
+    }
+    return unread;
+}
+
+} // namespace
+
+std::vector<MetricSource> metric_sources(const GenerationDir& dir, const GenerationRecord& record) {
+    const BtfPtr types = dir.read_btf();
+    std::vector<MetricSource> sources;
+    std::size_t index = 0;
+    for (const PathConfig& path : record.manifest.paths) {
+        for (const MetricConfig& metric : path.metrics) {
+            const std::size_t at = index++;
+            const MapRecord* map = record.map(metric.map_name);
+            if (map == nullptr)
+                throw Error(ErrorKind::failed, "metric '" + metric.name + "' has no map");
+            Fd fd = dir.try_open_map(*map, Side::a);
+            if (!fd)
+                fd = dir.try_open_map(*map, Side::b);
+            if (!fd)
+                continue; // of a retired generation, and read already
+            const MapFacts facts = map_facts(fd);
+            MetricView view{.name = metric.name,
+                            .map_name = map->name,
+                            .direction = path.direction,
+                            .map_type = facts.type,
+                            .key = std::nullopt,
+                            .value = layout_of(types.get(), map->value_type_id, facts.value_size,
+                                               "value", metric.formats),
+                            .cpus = is_per_cpu(facts.type) ? possible_cpus() : 0,
+                            .merge = metric.merge.value_or(Merge::sum),
+                            .merge_fields = metric.merge_fields,
+                            .open_metrics = metric.open_metrics};
+            if (!is_queue_like(facts.type))
+                view.key = layout_of(types.get(), map->key_type_id, facts.key_size, "key",
+                                     metric.formats);
+            sources.push_back({.index = at,
+                               .view = std::move(view),
+                               .map = *map,
+                               .swap = map->swapped,
+                               .empty = metric.empty_on_read || is_queue_like(facts.type)});
+        }
+    }
+    return sources;
+}
+
+bool retire(const GenerationDir& old, const GenerationRecord& old_record,
+            const GenerationDir& current, const StateMap& state) {
+    const GenerationRecord record = current.read_record();
+    const std::set<std::uint32_t> live_on = map_ids(current, record);
+    const MonitorState before = state.read();
+    if (before.generation != record.number) {
+        std::set<std::string> carried;
+        for (const MapRecord& map : old_record.maps)
+            if (const Fd fd = old.try_open_map(map, before.active_side());
+                fd && live_on.contains(map_facts(fd).id))
+                carried.insert(map.name);
+        if (!old.read_retirement())
+            old.write_retirement({.to_ns = epoch_ns(),
+                                  .active = before.active_side(),
+                                  .from_ns = {before.from_ns.begin(), before.from_ns.end()}});
+        state.write(carry_state(before, old_record, record, carried));
+    }
+    return drop_what_is_read(old, old_record, live_on);
+}
+
+} // namespace dynmon

@@ -1,0 +1,36 @@
+// The metrics of a generation as things to read, and what a replaced generation leaves to be read.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "export/exporter.hpp"
+#include "store/generation.hpp"
+#include "store/state.hpp"
+
+namespace dynmon {
+
+// One metric of a generation, ready to be printed.
+struct MetricSource {
+    std::size_t index = 0; // in the manifest: ingress metrics first
+    MetricView view;
+    MapRecord map;
+    bool swap = false;
+    bool empty = false; // what is read is taken out (queues always)
+
+    bool consumed() const { return swap || empty; }
+    std::uint64_t bit() const { return std::uint64_t{1} << index; }
+};
+
+// All metrics of a generation, with layouts from its own BTF. Throws when a map has vanished
+// although `dir` is the current generation.
+std::vector<MetricSource> metric_sources(const GenerationDir& dir, const GenerationRecord& record);
+
+// What `old` still holds is the monitor's last window before `current`: notes when it ended, lets
+// go of maps that `current` goes on with, and moves the state on to the metrics of `current`.
+// May be repeated. Returns false when nothing is left to read.
+bool retire(const GenerationDir& old, const GenerationRecord& old_record,
+            const GenerationDir& current, const StateMap& state);
+
+} // namespace dynmon

@@ -1,0 +1,309 @@
+#include "object/object.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <sstream>
+
+#include <bpf/libbpf.h>
+
+#include "base/error.hpp"
+#include "base/libbpf_log.hpp"
+#include "base/limits.hpp"
+#include "object/btf_check.hpp"
+#include "object/elf.hpp"
+#include "object/sha256.hpp"
+
+namespace dynmon {
+
+namespace {
+
+struct ObjectClose {
+    void operator()(bpf_object* object) const { bpf_object__close(object); }
+};
+using ObjectPtr = std::unique_ptr<bpf_object, ObjectClose>;
+
+[[noreturn]] void refuse(const std::string& what, const std::string& hint = "") {
+    throw Error(ErrorKind::usage, what).hint(hint);
+}
+
+bool starts_with_any(std::string_view text, std::initializer_list<std::string_view> prefixes) {
+    return std::any_of(prefixes.begin(), prefixes.end(),
+                       [&](std::string_view prefix) { return text.starts_with(prefix); });
+}
+
+// Our own table: libbpf 1.1 does not know "tcx/ingress" and reads "tc/x" as no type at all.
+bpf_prog_type type_of_section(std::string_view section) {
+    // These run behind a redirect, never on a device.
+    if (starts_with_any(section, {"xdp/devmap", "xdp/cpumap", "xdp.frags/devmap",
+                                  "xdp.frags/cpumap", "xdp_devmap", "xdp_cpumap"}))
+        return BPF_PROG_TYPE_UNSPEC;
+    if (section.starts_with("xdp"))
+        return BPF_PROG_TYPE_XDP;
+    if (section == "tc" || starts_with_any(section, {"tc/", "tcx/", "tc_", "classifier"}))
+        return BPF_PROG_TYPE_SCHED_CLS;
+    return BPF_PROG_TYPE_UNSPEC;
+}
+
+bool is_data_section(std::string_view name) {
+    return name == ".data" || name == ".rodata" || name == ".bss" ||
+           starts_with_any(name, {".data.", ".rodata.", ".bss."});
+}
+
+// What is counted before libbpf allocates for it.
+void check_bounds(const ElfFile& elf) {
+    const auto& sections = elf.sections();
+    for (const char* name : {".BTF", ".BTF.ext", ".maps", ".text", ".rodata", "license"}) {
+        if (std::count_if(sections.begin(), sections.end(),
+                          [&](const ElfSection& s) { return s.name == name; }) > 1)
+            refuse(std::string("two sections '") + name + "'");
+    }
+    std::size_t programs = 0;
+    std::size_t maps = 0;
+    for (const ElfSymbol& symbol : elf.symbols()) {
+        if (symbol.section >= sections.size())
+            continue;
+        const ElfSection& section = sections[symbol.section];
+        programs += symbol.type == STT_FUNC && section.executable() && section.name != ".text";
+        maps += symbol.type == STT_OBJECT && section.name == ".maps";
+    }
+    for (const ElfSection& section : sections)
+        maps += is_data_section(section.name) && section.size > 0;
+    if (programs > limits::programs)
+        refuse(std::to_string(programs) + " programs; at most " + std::to_string(limits::programs));
+    if (maps > limits::maps)
+        refuse(std::to_string(maps) + " maps; at most " + std::to_string(limits::maps));
+}
+
+void check_types(const ElfFile& elf) {
+    const ElfSection* btf_section = elf.section(".BTF");
+    if (btf_section == nullptr)
+        refuse("no BTF, so nothing in it can be decoded",
+               "compile with -g, and strip with -g only");
+    check_btf(btf_section->data);
+}
+
+// The first warning that counts names the cause; what follows is libbpf on its way out.
+std::string first_complaint(const std::string& log, int error_number) {
+    constexpr std::string_view prefix = "libbpf: ";
+    std::istringstream lines(log);
+    for (std::string line; std::getline(lines, line);) {
+        if (line.find("Ignored and continue") == std::string::npos)
+            return line.starts_with(prefix) ? line.substr(prefix.size()) : line;
+    }
+    if (error_number == ENOENT) // said by libbpf at debug level only
+        return "its BTF names a section or variable that it does not have";
+    std::array<char, 128> text{};
+    libbpf_strerror(error_number, text.data(), text.size());
+    return text.data();
+}
+
+ObjectPtr open_with_libbpf(const std::vector<std::byte>& bytes) {
+    LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "dynmon");
+    const LibbpfLog log;
+    ObjectPtr object(bpf_object__open_mem(bytes.data(), bytes.size(), &options));
+    if (!object)
+        refuse("libbpf refuses it: " + first_complaint(log.text(), errno));
+    return object;
+}
+
+BtfPtr copy_types(const bpf_object* object) {
+    std::uint32_t size = 0;
+    const void* data = btf__raw_data(bpf_object__btf(object), &size);
+    BtfPtr copy(data == nullptr ? nullptr : btf__new(data, size));
+    if (!copy)
+        throw Error(ErrorKind::failed, "copy BTF", errno);
+    return copy;
+}
+
+// Which parts of the object refer to the chain map: programs directly, or through functions of
+// .text, which are shared by all programs that call into .text at all.
+class HandOver {
+public:
+    explicit HandOver(const ElfFile& elf) : elf_(elf) {
+        for (const ElfRelocation& relocation : elf.relocations()) {
+            if (refers_to_chain(relocation) && section_of(relocation).name == ".text")
+                in_text_ = true;
+        }
+    }
+
+    bool operator()(std::string_view program) const {
+        for (const ElfSymbol& symbol : elf_.symbols()) {
+            if (symbol.type == STT_FUNC && symbol.name == program)
+                return found_within(symbol);
+        }
+        return false;
+    }
+
+private:
+    const ElfSection& section_of(const ElfRelocation& relocation) const {
+        return elf_.sections()[relocation.section];
+    }
+    bool refers_to_chain(const ElfRelocation& relocation) const {
+        return section_of(relocation).executable() &&
+               elf_.symbols()[relocation.symbol].name == chain_map_name;
+    }
+    bool calls_text(const ElfRelocation& relocation) const {
+        const std::uint32_t section = elf_.symbols()[relocation.symbol].section;
+        return section < elf_.sections().size() && elf_.sections()[section].name == ".text";
+    }
+    bool found_within(const ElfSymbol& program) const {
+        return std::any_of(
+            elf_.relocations().begin(), elf_.relocations().end(), [&](const ElfRelocation& r) {
+                const bool inside = r.section == program.section && r.offset >= program.value &&
+                                    r.offset - program.value < program.size;
+                return inside && (refers_to_chain(r) || (in_text_ && calls_text(r)));
+            });
+    }
+
+    const ElfFile& elf_;
+    bool in_text_ = false;
+};
+
+std::vector<ProgramInfo> list_programs(const bpf_object* object, const ElfFile& elf) {
+    const HandOver hand_over(elf);
+    std::vector<ProgramInfo> programs;
+    bpf_program* program = nullptr;
+    bpf_object__for_each_program(program, object) {
+        ProgramInfo info;
+        info.name = bpf_program__name(program);
+        info.section = bpf_program__section_name(program);
+        info.type = type_of_section(info.section);
+        info.hand_over = hand_over(info.name);
+        programs.push_back(std::move(info));
+    }
+    if (programs.empty())
+        refuse("no programs", "give a function a section: SEC(\"tc\") or SEC(\"xdp\")");
+    return programs;
+}
+
+// libbpf calls global data "dynmon.rodata" and cuts long names; its DATASEC has the section's name.
+std::string map_name(const bpf_map* map, const btf* types) {
+    const std::string name = bpf_map__name(map);
+    if (!bpf_map__is_internal(map))
+        return name;
+    const btf_type* section = btf__type_by_id(types, bpf_map__btf_value_type_id(map));
+    if (section != nullptr && btf_is_datasec(section))
+        return btf__name_by_offset(types, section->name_off);
+    return name.substr(std::min(name.find('.'), name.size()));
+}
+
+// A type newer than this system's headers is none that can be read, nor a value the enum may have.
+bpf_map_type known_type(unsigned type) {
+    return type <= BPF_MAP_TYPE_USER_RINGBUF ? static_cast<bpf_map_type>(type)
+                                             : BPF_MAP_TYPE_UNSPEC;
+}
+
+std::vector<MapInfo> list_maps(const bpf_object* object, const btf* types) {
+    std::vector<MapInfo> maps;
+    bpf_map* map = nullptr;
+    bpf_object__for_each_map(map, object) {
+        MapInfo info;
+        info.name = map_name(map, types);
+        info.type = known_type(bpf_map__type(map));
+        info.key_size = bpf_map__key_size(map);
+        info.value_size = bpf_map__value_size(map);
+        info.max_entries = bpf_map__max_entries(map);
+        info.flags = bpf_map__map_flags(map);
+        info.key_type_id = bpf_map__btf_key_type_id(map);
+        info.value_type_id = bpf_map__btf_value_type_id(map);
+        info.global_data = bpf_map__is_internal(map);
+        maps.push_back(std::move(info));
+    }
+    return maps;
+}
+
+// `const volatile` in either order, of the variable itself or of the elements of an array. Ends,
+// because check_btf has found every type to exist and none to contain itself.
+bool is_const_volatile(const btf* types, std::uint32_t type_id) {
+    bool is_const = false;
+    bool is_volatile = false;
+    const btf_type* type = btf__type_by_id(types, type_id);
+    while (btf_is_mod(type) || btf_is_typedef(type) || btf_is_array(type)) {
+        is_const |= btf_kind(type) == BTF_KIND_CONST;
+        is_volatile |= btf_kind(type) == BTF_KIND_VOLATILE;
+        type = btf__type_by_id(types, btf_is_array(type) ? btf_array(type)->type : type->type);
+    }
+    return is_const && is_volatile;
+}
+
+std::vector<GlobalInfo> list_globals(const btf* types) {
+    std::vector<GlobalInfo> globals;
+    const int section = btf__find_by_name_kind(types, ".rodata", BTF_KIND_DATASEC);
+    if (section < 0)
+        return globals;
+    const btf_type* type = btf__type_by_id(types, static_cast<__u32>(section));
+    for (int i = 0; i < btf_vlen(type); ++i) {
+        const btf_var_secinfo& place = btf_var_secinfos(type)[i];
+        const btf_type* variable = btf__type_by_id(types, place.type);
+        const std::string name = btf__name_by_offset(types, variable->name_off);
+        if (!btf_is_var(variable) || name.starts_with("dynmon_") ||
+            !is_const_volatile(types, variable->type))
+            continue;
+        if (std::uint64_t{place.offset} + place.size > type->size)
+            refuse("damaged BTF: '" + name + "' lies outside of .rodata");
+        globals.push_back({name, variable->type, place.offset, place.size});
+    }
+    return globals;
+}
+
+std::string read_license(const ElfFile& elf) {
+    const ElfSection* section = elf.section("license");
+    if (section == nullptr)
+        return "";
+    const auto* text = reinterpret_cast<const char*>(section->data.data());
+    return {text, strnlen(text, section->data.size())};
+}
+
+template <typename List>
+auto find_name(const List& list, std::string_view name) {
+    const auto found =
+        std::find_if(list.begin(), list.end(), [&](const auto& item) { return item.name == name; });
+    return found == list.end() ? nullptr : &*found;
+}
+
+} // namespace
+
+Object Object::parse(std::vector<std::byte> bytes, std::string path) {
+    return during(path, [&] {
+        Object object;
+        object.path_ = path;
+        object.bytes_ = std::move(bytes);
+        if (object.bytes_.size() > limits::object_bytes)
+            refuse(std::to_string(object.bytes_.size()) + " bytes; at most " +
+                   std::to_string(limits::object_bytes) + " are read");
+        const ElfFile elf = ElfFile::read(object.bytes_);
+        check_bounds(elf);
+        check_types(elf);
+        const ObjectPtr opened = open_with_libbpf(object.bytes_);
+        object.btf_ = copy_types(opened.get());
+        object.programs_ = list_programs(opened.get(), elf);
+        object.maps_ = list_maps(opened.get(), object.btf_.get());
+        object.globals_ = list_globals(object.btf_.get());
+        object.license_ = read_license(elf);
+        object.sha256_ = sha256_hex(object.bytes_);
+        return object;
+    });
+}
+
+std::vector<std::byte> Object::btf_bytes() const {
+    std::uint32_t size = 0;
+    const auto* data = static_cast<const std::byte*>(btf__raw_data(btf_.get(), &size));
+    if (data == nullptr)
+        throw Error(ErrorKind::failed, "copy BTF of " + path_, errno);
+    return {data, data + size};
+}
+
+const ProgramInfo* Object::program(std::string_view name) const {
+    return find_name(programs_, name);
+}
+
+const MapInfo* Object::map(std::string_view name) const {
+    return find_name(maps_, name);
+}
+
+const GlobalInfo* Object::global(std::string_view name) const {
+    return find_name(globals_, name);
+}
+
+} // namespace dynmon

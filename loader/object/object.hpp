@@ -1,0 +1,112 @@
+// A compiled probe, opened and described without the kernel: programs, maps, globals, BTF, hash.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <bpf/btf.h>
+#include <linux/bpf.h>
+
+namespace dynmon {
+
+struct ProgramInfo {
+    std::string name;
+    std::string section;                       // "tc", "tcx/ingress", "xdp", "classifier", …
+    bpf_prog_type type = BPF_PROG_TYPE_UNSPEC; // XDP or SCHED_CLS; UNSPEC for any other section
+    bool hand_over = false; // refers to the chain map, so other probes may follow it
+};
+
+struct MapInfo {
+    std::string name; // as in C; ".rodata", ".data.x", ".bss" for global data
+    bpf_map_type type = BPF_MAP_TYPE_UNSPEC;
+    std::uint32_t key_size = 0;
+    std::uint32_t value_size = 0;
+    std::uint32_t max_entries = 0;
+    std::uint32_t flags = 0;
+    std::uint32_t key_type_id = 0;   // in the object's BTF; 0: none
+    std::uint32_t value_type_id = 0; // in the object's BTF; 0: none
+    bool global_data = false;        // .rodata/.data/.bss
+};
+
+// Maps whose entries can be read, swapped and emptied.
+inline bool is_readable(bpf_map_type type) {
+    switch (type) {
+    case BPF_MAP_TYPE_HASH:
+    case BPF_MAP_TYPE_LRU_HASH:
+    case BPF_MAP_TYPE_PERCPU_HASH:
+    case BPF_MAP_TYPE_LRU_PERCPU_HASH:
+    case BPF_MAP_TYPE_ARRAY:
+    case BPF_MAP_TYPE_PERCPU_ARRAY:
+    case BPF_MAP_TYPE_QUEUE:
+    case BPF_MAP_TYPE_STACK:
+        return true;
+    default:
+        return false;
+    }
+}
+
+// One value for each possible CPU.
+inline bool is_per_cpu(bpf_map_type type) {
+    return type == BPF_MAP_TYPE_PERCPU_HASH || type == BPF_MAP_TYPE_LRU_PERCPU_HASH ||
+           type == BPF_MAP_TYPE_PERCPU_ARRAY;
+}
+
+// A `const volatile` global in .rodata: what `--set` can change.
+struct GlobalInfo {
+    std::string name;
+    std::uint32_t type_id = 0;
+    std::uint32_t offset = 0; // in .rodata
+    std::uint32_t size = 0;
+};
+
+// Names that bpf/dynmon.h reserves.
+inline constexpr std::string_view chain_map_name = "dynmon_chain";
+inline constexpr std::string_view clock_map_name = ".data.dynmon";
+
+struct BtfDelete {
+    void operator()(btf* types) const { btf__free(types); }
+};
+using BtfPtr = std::unique_ptr<btf, BtfDelete>;
+
+// Owns the bytes of the ELF and everything read from them. Immutable, movable.
+class Object {
+public:
+    // Takes over `bytes`; `path` is for messages only. Throws Error{usage} when the ELF is
+    // truncated, has no BTF, no programs, or breaks a bound of base/limits.hpp.
+    static Object parse(std::vector<std::byte> bytes, std::string path);
+
+    const std::string& path() const { return path_; }
+    const std::vector<std::byte>& bytes() const { return bytes_; }
+    const std::string& sha256() const { return sha256_; } // 64 hex digits of bytes()
+    const std::string& license() const { return license_; }
+    const std::vector<ProgramInfo>& programs() const { return programs_; }
+    const std::vector<MapInfo>& maps() const { return maps_; }
+    const std::vector<GlobalInfo>& globals() const { return globals_; } // without dynmon_*
+    const btf* types() const { return btf_.get(); }
+    std::vector<std::byte> btf_bytes() const; // the raw .BTF
+
+    const ProgramInfo* program(std::string_view name) const;
+    const MapInfo* map(std::string_view name) const;
+    const GlobalInfo* global(std::string_view name) const;
+
+private:
+    Object() = default;
+    std::string path_;
+    std::vector<std::byte> bytes_;
+    std::string sha256_;
+    std::string license_;
+    std::vector<ProgramInfo> programs_;
+    std::vector<MapInfo> maps_;
+    std::vector<GlobalInfo> globals_;
+    BtfPtr btf_;
+};
+
+// Reads a regular file once, without following a symlink in the last component, up to `limit`
+// bytes. Throws Error{usage} (missing, directory, FIFO, too large) or Error{failed}.
+std::vector<std::byte> read_file(const std::string& path, std::size_t limit);
+
+} // namespace dynmon

@@ -1,0 +1,174 @@
+#include "object/probe.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <filesystem>
+#include <sstream>
+
+#include "base/error.hpp"
+#include "base/identifier.hpp"
+
+namespace dynmon {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::array<const char*, 2> manifest_names = {"probe.yaml", "probe.json"};
+
+bool is_there(const fs::path& path) {
+    std::error_code ignored;
+    return fs::exists(fs::symlink_status(path, ignored));
+}
+
+// "" when the folder has no manifest.
+fs::path manifest_in(const fs::path& folder) {
+    for (const char* name : manifest_names) {
+        if (is_there(folder / name))
+            return folder / name;
+    }
+    return {};
+}
+
+std::vector<std::string> probes_in(const std::vector<std::string>& folders) {
+    std::vector<std::string> names;
+    for (const std::string& folder : folders) {
+        std::error_code error;
+        for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+             entry.increment(error)) {
+            if (!manifest_in(entry->path()).empty())
+                names.push_back(entry->path().filename().string());
+        }
+    }
+    std::sort(names.begin(), names.end());
+    names.erase(std::unique(names.begin(), names.end()), names.end());
+    return names;
+}
+
+std::string join(const std::vector<std::string>& list) {
+    std::string text;
+    for (const std::string& item : list)
+        text += (text.empty() ? "" : ", ") + item;
+    return text;
+}
+
+fs::path find_by_name(const std::string& name) {
+    const std::vector<std::string> folders = search_path();
+    for (const std::string& folder : folders) {
+        const fs::path manifest = manifest_in(fs::path(folder) / name);
+        if (!manifest.empty())
+            return manifest;
+    }
+    const std::vector<std::string> known = probes_in(folders);
+    const std::string near = nearest_name(name, known);
+    std::string hint = "there are " + join(known);
+    if (!near.empty())
+        hint = "did you mean '" + near + "'?";
+    else if (known.empty())
+        hint = "name a folder, a probe.yaml or a .bpf.o, or set DYNMON_PROBE_PATH";
+    throw Error(ErrorKind::usage, "no probe '" + name + "' in " + join(folders)).hint(hint);
+}
+
+fs::path find_by_path(const std::string& text) {
+    std::error_code error;
+    const fs::file_status status = fs::status(text, error);
+    if (!fs::exists(status))
+        throw Error(ErrorKind::usage, "open probe " + text, ENOENT);
+    if (!fs::is_directory(status))
+        return text;
+    const fs::path manifest = manifest_in(text);
+    if (manifest.empty())
+        throw Error(ErrorKind::usage, "no probe.yaml and no probe.json in " + text);
+    return manifest;
+}
+
+std::string text_of(const std::vector<std::byte>& bytes) {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+// Beside the manifest; in a source tree, where probes/x/ is built into build/probes/x/, there.
+fs::path find_object(const fs::path& manifest_path, const Manifest& manifest) {
+    const fs::path folder = manifest_path.parent_path();
+    const fs::path beside = folder / manifest.object;
+    if (is_there(beside))
+        return beside;
+    std::string places = "beside " + manifest_path.string();
+    std::error_code error;
+    const fs::path source = fs::absolute(folder, error).lexically_normal();
+    if (!error && source.parent_path().filename() == "probes") {
+        const fs::path built = source.parent_path().parent_path() / "build" / "probes" /
+                               source.filename() / manifest.object;
+        if (is_there(built))
+            return built;
+        places = "neither " + places + " nor in " + built.parent_path().string();
+    } else {
+        places = "not " + places;
+    }
+    throw Error(ErrorKind::usage, "object '" + manifest.object + "' is " + places)
+        .hint("compile the probe: make -f Makefile.bpf");
+}
+
+Object read_object(const fs::path& path) {
+    return Object::parse(read_file(path.string(), limits::object_bytes), path.string());
+}
+
+// "dir/flows-2.bpf.o" → "flows-2"
+std::string name_of_object(const fs::path& path) {
+    std::string name = path.filename().string();
+    name.resize(name.find('.'));
+    std::replace_if(
+        name.begin(), name.end(), [](char c) { return !is_identifier(std::string("a") + c); }, '_');
+    return name;
+}
+
+} // namespace
+
+std::vector<std::string> search_path() {
+    std::vector<std::string> folders;
+    if (const char* variable = std::getenv("DYNMON_PROBE_PATH")) {
+        std::istringstream list(variable);
+        for (std::string folder; std::getline(list, folder, ':');) {
+            if (!folder.empty())
+                folders.push_back(folder);
+        }
+    }
+    folders.insert(folders.end(), {"./build/probes", "./probes", DYNMON_PROBE_DIR});
+    return folders;
+}
+
+std::string find_probe(const std::string& probe) {
+    const bool is_path = probe.find_first_of("./") != std::string::npos;
+    const fs::path path =
+        is_path ? find_by_path(probe) : find_by_name(require_identifier(probe, "probe name"));
+    const std::string extension = path.extension().string();
+    if (extension != ".o" && extension != ".yaml" && extension != ".yml" && extension != ".json")
+        throw Error(ErrorKind::usage, path.string() + " is no probe")
+            .hint("a probe is a name, a folder, a probe.yaml or .json, or a .bpf.o");
+    return path.string();
+}
+
+std::string read_manifest_text(const std::string& path) {
+    return text_of(read_file(path, limits::manifest_bytes));
+}
+
+Object open_object_of(const std::string& manifest_path, const Manifest& manifest) {
+    return read_object(find_object(manifest_path, manifest));
+}
+
+Probe open_bare_object(const std::string& path) {
+    Object object = read_object(path);
+    Manifest manifest = derive_manifest(object, name_of_object(path));
+    return {std::move(manifest), std::move(object), ""};
+}
+
+Probe open_probe(const std::string& probe) {
+    const std::string path = find_probe(probe);
+    if (path.ends_with(".o"))
+        return open_bare_object(path);
+    Manifest manifest = require_manifest(read_manifest_text(path), path);
+    Object object = open_object_of(path, manifest);
+    return {std::move(manifest), std::move(object), path};
+}
+
+} // namespace dynmon

@@ -1,0 +1,44 @@
+// PROBE on the command line → manifest and object that belong together.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "manifest/manifest.hpp"
+#include "object/object.hpp"
+
+namespace dynmon {
+
+struct Probe {
+    Manifest manifest;
+    Object object;
+    std::string manifest_path; // empty: a bare object, `manifest` was derived from it
+};
+
+// PROBE is a path (folder, probe.yaml/.json, .bpf.o) or a name looked for in `search_path()`.
+// A name has no '/' and no '.'; a folder holds probe.yaml. The object is taken beside the
+// manifest, or, for a source tree, from build/probes/<name>/ beside the probes folder.
+// Throws Error{usage} that lists the places looked at, or the first fault of the manifest.
+Probe open_probe(const std::string& probe);
+
+// The steps of open_probe(), for those who want every fault and not just the first.
+std::string find_probe(const std::string& probe); // path of the manifest or of the bare object
+std::string read_manifest_text(const std::string& path);
+Object open_object_of(const std::string& manifest_path, const Manifest& manifest);
+Probe open_bare_object(const std::string& path);
+
+// DYNMON_PROBE_PATH (colon-separated), ./build/probes, ./probes, then
+// <prefix>/lib/dynmon/probes of the installation.
+std::vector<std::string> search_path();
+
+// A manifest for an object that has none: one path per program, every map that can be read a
+// metric of its own name, no swap, no empty.
+Manifest derive_manifest(const Object& object, const std::string& name);
+
+// The program that runs for `direction` when ingress hooks in at `kind`; throws Error{usage} when
+// the manifest names none and the object has not exactly one that fits.
+const ProgramInfo& select_program(const Manifest& manifest, const Object& object,
+                                  Direction direction, HookKind kind);
+
+} // namespace dynmon

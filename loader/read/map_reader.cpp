@@ -1,0 +1,112 @@
+#include "read/map_reader.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/error.hpp"
+#include "kernel/map_batch.hpp"
+#include "read/walk.hpp"
+
+namespace dynmon {
+
+bool is_per_cpu(bpf_map_type type) {
+    return type == BPF_MAP_TYPE_PERCPU_HASH || type == BPF_MAP_TYPE_LRU_PERCPU_HASH ||
+           type == BPF_MAP_TYPE_PERCPU_ARRAY;
+}
+
+bool is_hash_like(bpf_map_type type) {
+    return type == BPF_MAP_TYPE_HASH || type == BPF_MAP_TYPE_LRU_HASH ||
+           type == BPF_MAP_TYPE_PERCPU_HASH || type == BPF_MAP_TYPE_LRU_PERCPU_HASH;
+}
+
+bool is_readable(bpf_map_type type) {
+    return is_hash_like(type) || is_array_like(type) || is_queue_like(type);
+}
+
+std::size_t value_bytes(const MapFacts& facts) {
+    if (!is_per_cpu(facts.type))
+        return facts.value_size;
+    return (std::size_t{facts.value_size} + 7) / 8 * 8 * possible_cpus();
+}
+
+namespace {
+
+std::unique_ptr<MapReader::Walk> walk_one_by_one(const Fd& map, const MapFacts& facts, Take take) {
+    return is_array_like(facts.type) ? walk_by_index(map, facts, take)
+                                     : walk_by_key(map, facts, take);
+}
+
+// Tries the batch call and falls back before the first entry.
+class WalkBest : public MapReader::Walk {
+public:
+    WalkBest(const Fd& map, const MapFacts& facts, Take take)
+        : map_(map), facts_(facts), take_(take), walk_(walk_by_batch(map, facts, take)) {}
+
+    bool next(Batch& batch) override {
+        if (walk_->next(batch))
+            return true;
+        if (!walk_->refused())
+            return false;
+        walk_ = walk_one_by_one(map_, facts_, take_);
+        return walk_->next(batch);
+    }
+
+    bool approximate() const override { return walk_->approximate(); }
+
+private:
+    const Fd& map_;
+    MapFacts facts_;
+    Take take_;
+    std::unique_ptr<MapReader::Walk> walk_;
+};
+
+bool all_zero(const Batch& batch) {
+    const std::byte* end = batch.values + batch.count * batch.value_stride;
+    return std::all_of(batch.values, end, [](std::byte byte) { return byte == std::byte{0}; });
+}
+
+} // namespace
+
+MapReader::MapReader(const Fd& map, const MapFacts& facts, Take take) {
+    if (!is_readable(facts.type))
+        throw Error(ErrorKind::unsupported, "map '" + facts.name + "' is of type " +
+                                                std::to_string(facts.type) +
+                                                ", whose entries cannot be listed");
+    if (is_queue_like(facts.type))
+        walk_ = walk_queue(map, facts, take);
+    else
+        walk_ = std::make_unique<WalkBest>(map, facts, take);
+}
+
+MapReader::~MapReader() = default;
+
+bool MapReader::next(Batch& batch) {
+    return walk_->next(batch);
+}
+
+bool MapReader::approximate() const {
+    return walk_->approximate();
+}
+
+void empty_map(const Fd& map, const MapFacts& facts) {
+    MapReader reader(map, facts, Take::remove);
+    Batch batch;
+    while (reader.next(batch)) {
+        // taken out by next()
+    }
+}
+
+bool is_empty(const Fd& map, const MapFacts& facts) {
+    if (is_queue_like(facts.type)) {
+        std::vector<std::byte> value(facts.value_size);
+        return !lookup_element(map, nullptr, value.data());
+    }
+    MapReader reader(map, facts, Take::look);
+    Batch batch;
+    while (reader.next(batch))
+        if (is_hash_like(facts.type) || !all_zero(batch))
+            return false;
+    return true;
+}
+
+} // namespace dynmon

@@ -1,0 +1,53 @@
+// Walks a map of any readable type in batches, with memory bounded by the batch.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/fd.hpp"
+#include "export/exporter.hpp"
+#include "kernel/bpf.hpp"
+
+namespace dynmon {
+
+bool is_per_cpu(bpf_map_type type);
+bool is_readable(bpf_map_type type); // hash and array families, LRU, queue, stack
+bool is_hash_like(bpf_map_type type);
+
+// Bytes that a look-up writes for one key: per-CPU values are rounded up to 8, for every
+// *possible* CPU, whatever is online.
+std::size_t value_bytes(const MapFacts& facts);
+
+enum class Take {
+    look,   // leaves the map as it is; of a queue or stack only the head can be seen
+    remove, // hash: looked up and deleted in one call; queue and stack: popped; array: zeroed
+            // after reading, so counts that arrive in between are lost
+};
+
+class MapReader {
+public:
+    // `map` must outlive the reader. Throws Error{unsupported} for a type that has no listing.
+    MapReader(const Fd& map, const MapFacts& facts, Take take);
+    ~MapReader();
+
+    // The next entries, valid until the next call; false at the end.
+    bool next(Batch& batch);
+    // The kernel gave keys one by one: under concurrent deletes some may be missing.
+    bool approximate() const;
+
+    class Walk; // one way to walk: by batch, by key, by index, by pop
+
+private:
+    std::unique_ptr<Walk> walk_;
+};
+
+// Deletes or zeroes everything. For maps that no program writes any more.
+void empty_map(const Fd& map, const MapFacts& facts);
+// No entries, or for arrays: nothing but zeroes. A queue is looked into, not popped.
+bool is_empty(const Fd& map, const MapFacts& facts);
+
+} // namespace dynmon

@@ -1,0 +1,99 @@
+#include "read/totals.hpp"
+
+#include <bit>
+#include <cerrno>
+#include <cstring>
+#include <vector>
+
+#include "base/error.hpp"
+#include "kernel/bpf.hpp"
+#include "read/map_reader.hpp"
+#include "store/bpffs.hpp"
+
+namespace dynmon {
+
+namespace {
+
+std::uint32_t value_size(const SeriesTable& shape) {
+    return static_cast<std::uint32_t>((1 + shape.value_count()) * sizeof(std::uint64_t));
+}
+
+bool fits(const Fd& map, const SeriesTable& shape) {
+    const MapFacts facts = map_facts(map);
+    return facts.key_size == shape.id_size() && facts.value_size == value_size(shape);
+}
+
+std::uint64_t add(std::uint64_t total, std::uint64_t more, bool real) {
+    if (!real)
+        return total + more;
+    return std::bit_cast<std::uint64_t>(std::bit_cast<double>(total) +
+                                        std::bit_cast<double>(more));
+}
+
+} // namespace
+
+std::string totals_name(Direction direction, const std::string& metric) {
+    return std::string("totals-") + to_string(direction) + "-" + metric;
+}
+
+Totals Totals::open_existing(const std::string& path, const SeriesTable& shape) {
+    Fd map = try_open_pin(path);
+    return Totals(map && fits(map, shape) ? std::move(map) : Fd());
+}
+
+Totals Totals::open(const std::string& path, const SeriesTable& shape) {
+    Totals totals = open_existing(path, shape);
+    if (totals.map_)
+        return totals;
+    remove_pin(path);
+    Fd map = create_map({.type = BPF_MAP_TYPE_HASH,
+                         .name = "dynmon_totals",
+                         .key_size = static_cast<std::uint32_t>(shape.id_size()),
+                         .value_size = value_size(shape),
+                         .max_entries = static_cast<std::uint32_t>(
+                             shape.metric().open_metrics->max_series),
+                         .flags = BPF_F_NO_PREALLOC});
+    pin(map, path);
+    return Totals(std::move(map));
+}
+
+// Each element is written once and whole, with the window's id in it: that is what makes a fold
+// that was interrupted safe to repeat.
+std::uint64_t Totals::fold(std::uint64_t window, const SeriesTable& table) const {
+    std::uint64_t without_room = 0;
+    std::vector<std::uint64_t> element(1 + table.value_count());
+    for (const auto& [id, values] : table.rows()) {
+        if (!lookup_element(map_, id.data(), element.data()))
+            element.assign(element.size(), 0);
+        else if (element[0] == window)
+            continue;
+        element[0] = window;
+        for (std::size_t i = 0; i < values.size(); ++i)
+            element[i + 1] = add(element[i + 1], values[i], table.is_real(i));
+        try {
+            update_element(map_, id.data(), element.data());
+        } catch (const Error& error) {
+            if (error.error_number() != E2BIG)
+                throw;
+            ++without_room;
+        }
+    }
+    return without_room;
+}
+
+void Totals::add_to(SeriesTable& table) const {
+    if (!map_)
+        return;
+    MapReader reader(map_, map_facts(map_), Take::look);
+    Batch batch;
+    std::vector<std::uint64_t> element(1 + table.value_count());
+    while (reader.next(batch)) {
+        for (std::size_t i = 0; i < batch.count; ++i) {
+            std::memcpy(element.data(), batch.values + i * batch.value_stride,
+                        element.size() * sizeof(std::uint64_t));
+            table.add_total(batch.keys + i * batch.key_stride, element.data() + 1);
+        }
+    }
+}
+
+} // namespace dynmon

@@ -1,0 +1,46 @@
+// Any map, decoded: what `dynmon-load dump` prints and what a program that links libdynmon reads.
+//
+//     dynmon::TypedMap map = dynmon::TypedMap::pinned("/sys/fs/bpf/…/FLOWS_INGRESS-a");
+//     map.for_each([](std::string_view key, std::string_view value) {
+//         std::cout << key << " " << value << "\n"; // JSON
+//     });
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "export/exporter.hpp"
+#include "read/map_reader.hpp"
+
+namespace dynmon {
+
+class TypedMap {
+public:
+    // A pinned map, of dynmon or of anybody else. Types come from the record beside the pin
+    // (maps of dynmon), else from the BTF that the kernel keeps (needs CAP_SYS_ADMIN), else keys
+    // and values are shown as numbers and bytes. Throws Error{usage} when the path is no map.
+    static TypedMap pinned(const std::string& path);
+    static TypedMap by_id(std::uint32_t id);             // needs CAP_SYS_ADMIN
+    static TypedMap by_name(const std::string& name);    // likewise; Error{usage} unless one fits
+
+    const MapFacts& facts() const { return facts_; }
+    const MetricView& view() const { return view_; } // layouts of key and value
+
+    // Calls `visit` with the JSON of each key and value; a queue or an array has "" or the index
+    // as key. Per-CPU values are added up, unless `merge` says otherwise.
+    void for_each(const std::function<void(std::string_view, std::string_view)>& visit) const;
+
+    // Writes all entries to `sink` in `options.format`. `take` also removes them.
+    void print(const ExportOptions& options, Take take, Sink& sink) const;
+
+    void set_merge(Merge merge) { view_.merge = merge; }
+
+private:
+    TypedMap(Fd map, const std::string& pin_path);
+    Fd map_;
+    MapFacts facts_;
+    MetricView view_;
+};
+
+} // namespace dynmon

@@ -1,0 +1,98 @@
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "base/error.hpp"
+#include "kernel/map_batch.hpp"
+#include "read/walk.hpp"
+
+namespace dynmon {
+
+namespace {
+
+constexpr std::uint32_t first_batch = 1024; // beyond 64 the size hardly matters
+constexpr std::size_t least_cursor = 4;     // hash families keep a bucket number there
+
+class WalkByBatch : public MapReader::Walk {
+public:
+    WalkByBatch(const Fd& map, const MapFacts& facts, Take take)
+        : map_(map), facts_(facts), value_bytes_(value_bytes(facts)),
+          zero_after_(take == Take::remove && is_array_like(facts.type)),
+          call_(take == Take::remove && !is_array_like(facts.type) ? lookup_and_delete_batch
+                                                                   : lookup_batch),
+          in_(std::max<std::size_t>(facts.key_size, least_cursor)), out_(in_.size()) {
+        resize(std::min(first_batch, std::max(facts.max_entries, 1u)));
+    }
+
+    bool next(Batch& batch) override {
+        while (!ended_) {
+            std::uint32_t count = capacity_;
+            const int result = call_(map_, started_ ? in_.data() : nullptr, out_.data(),
+                                     keys_.data(), values_.data(), count);
+            if (result == -ENOSPC) { // a bucket with more entries than the batch: same cursor again
+                grow();
+                continue;
+            }
+            if (!started_ && means_no_batch(result)) {
+                refused_ = true;
+                return false;
+            }
+            if (result != 0 && result != -ENOENT)
+                throw Error(ErrorKind::failed, "batch look-up", -result);
+            ended_ = result == -ENOENT;
+            started_ = true;
+            std::swap(in_, out_);
+            if (count == 0)
+                continue;
+            batch = Batch{count, keys_.data(), values_.data(), facts_.key_size, value_bytes_};
+            if (zero_after_)
+                zero(count);
+            return true;
+        }
+        return false;
+    }
+
+    bool refused() const override { return refused_; }
+
+private:
+    void resize(std::uint32_t capacity) {
+        capacity_ = capacity;
+        keys_.resize(std::size_t{capacity} * facts_.key_size);
+        values_.resize(std::size_t{capacity} * value_bytes_);
+    }
+
+    void grow() {
+        if (capacity_ >= facts_.max_entries)
+            throw Error(ErrorKind::failed, "batch look-up: a bucket of the map does not fit into " +
+                                               std::to_string(capacity_) + " entries", ENOSPC);
+        resize(std::min(capacity_ * 2, facts_.max_entries));
+    }
+
+    void zero(std::uint32_t count) {
+        std::uint32_t first = 0;
+        std::memcpy(&first, keys_.data(), sizeof first);
+        zero_elements(map_, facts_, first, count);
+    }
+
+    const Fd& map_;
+    MapFacts facts_;
+    std::size_t value_bytes_;
+    bool zero_after_;
+    int (*call_)(const Fd&, const void*, void*, void*, void*, std::uint32_t&);
+    std::vector<std::byte> in_;
+    std::vector<std::byte> out_;
+    std::vector<std::byte> keys_;
+    std::vector<std::byte> values_;
+    std::uint32_t capacity_ = 0;
+    bool started_ = false;
+    bool ended_ = false;
+    bool refused_ = false;
+};
+
+} // namespace
+
+std::unique_ptr<MapReader::Walk> walk_by_batch(const Fd& map, const MapFacts& facts, Take take) {
+    return std::make_unique<WalkByBatch>(map, facts, take);
+}
+
+} // namespace dynmon

@@ -1,0 +1,91 @@
+#include "store/bpffs.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+
+#include "base/error.hpp"
+
+namespace dynmon {
+
+namespace {
+
+struct DirClose {
+    void operator()(DIR* directory) const { closedir(directory); }
+};
+
+bool is_directory(const std::string& path) {
+    struct stat status {};
+    return lstat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+} // namespace
+
+void make_directory(const std::string& path) {
+    if (mkdir(path.c_str(), 0700) != 0)
+        throw Error(ErrorKind::failed, "make directory " + path, errno);
+}
+
+bool ensure_directory(const std::string& path) {
+    if (mkdir(path.c_str(), 0700) == 0)
+        return true;
+    if (errno != EEXIST || !is_directory(path))
+        throw Error(ErrorKind::failed, "make directory " + path, errno);
+    return false;
+}
+
+bool exists(const std::string& path) {
+    struct stat status {};
+    return lstat(path.c_str(), &status) == 0;
+}
+
+std::vector<std::string> list_directory(const std::string& path) {
+    std::vector<std::string> names;
+    const int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0) {
+        if (errno == ENOENT)
+            return names;
+        throw Error(ErrorKind::failed, "open directory " + path, errno);
+    }
+    const std::unique_ptr<DIR, DirClose> directory(fdopendir(fd));
+    while (const dirent* entry = readdir(directory.get())) {
+        if (std::strcmp(entry->d_name, ".") != 0 && std::strcmp(entry->d_name, "..") != 0)
+            names.emplace_back(entry->d_name);
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
+void publish(const std::string& from, const std::string& to) {
+    if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) != 0) {
+        const ErrorKind kind = errno == EEXIST ? ErrorKind::busy : ErrorKind::failed;
+        throw Error(kind, "publish " + to, errno);
+    }
+}
+
+void remove_pin(const std::string& path) {
+    if (unlink(path.c_str()) != 0 && errno != ENOENT)
+        throw Error(ErrorKind::failed, "remove pin " + path, errno);
+}
+
+void remove_tree(const std::string& path) {
+    for (const std::string& name : list_directory(path)) {
+        const std::string entry = path + "/" + name;
+        if (is_directory(entry))
+            remove_tree(entry);
+        else
+            remove_pin(entry);
+    }
+    if (rmdir(path.c_str()) != 0 && errno != ENOENT)
+        throw Error(ErrorKind::failed, "remove directory " + path, errno);
+}
+
+} // namespace dynmon

@@ -1,0 +1,215 @@
+#include "store/generation.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.hpp"
+#include "store/bpffs.hpp"
+#include "store/json_pin.hpp"
+
+namespace dynmon {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr int record_version = 1;
+
+Direction direction_from(const std::string& text) {
+    return text == "egress" ? Direction::egress : Direction::ingress;
+}
+
+json to_json(const ProgramRecord& program) {
+    return {{"direction", to_string(program.direction)},
+            {"name", program.name},
+            {"hook", hook_dir_name(program.hook)},
+            {"hand-over", program.hand_over},
+            {"slots", program.slots},
+            {"ids", program.ids}};
+}
+
+ProgramRecord program_from(const json& document) {
+    ProgramRecord program;
+    program.direction = direction_from(document.at("direction"));
+    program.name = document.at("name");
+    program.hook = parse_hook_dir_name(document.at("hook").get<std::string>()).value();
+    program.hand_over = document.at("hand-over");
+    program.slots = document.at("slots").get<std::vector<std::uint32_t>>();
+    program.ids = document.at("ids").get<std::vector<std::uint32_t>>();
+    return program;
+}
+
+json to_json(const MapRecord& map) {
+    return {{"name", map.name},
+            {"type", static_cast<int>(map.type)},
+            {"swapped", map.swapped},
+            {"key-type-id", map.key_type_id},
+            {"value-type-id", map.value_type_id}};
+}
+
+MapRecord map_from(const json& document) {
+    return {.name = document.at("name"),
+            .type = static_cast<bpf_map_type>(document.at("type").get<int>()),
+            .swapped = document.at("swapped"),
+            .key_type_id = document.at("key-type-id"),
+            .value_type_id = document.at("value-type-id")};
+}
+
+json to_json(const GenerationRecord& record) {
+    json programs = json::array();
+    for (const ProgramRecord& program : record.programs)
+        programs.push_back(to_json(program));
+    json maps = json::array();
+    for (const MapRecord& map : record.maps)
+        maps.push_back(to_json(map));
+    return {{"version", record_version},
+            {"number", record.number},
+            {"created-ns", record.created_ns},
+            {"monitor", record.monitor},
+            {"object", record.object_path},
+            {"sha256", record.sha256},
+            {"manifest", json::parse(manifest_to_json(record.manifest))},
+            {"parameters", record.parameters},
+            {"clock", to_string(record.clock)},
+            {"initial-side", static_cast<int>(record.initial_side)},
+            {"programs", programs},
+            {"maps", maps}};
+}
+
+GenerationRecord record_from(const json& document, const std::string& path) {
+    if (document.at("version") != record_version)
+        throw Error(ErrorKind::unsupported, path + " was written by another version of dynmon")
+            .hint("read or unload the monitor with the version that loaded it");
+    GenerationRecord record;
+    record.number = document.at("number");
+    record.created_ns = document.at("created-ns");
+    record.monitor = document.at("monitor");
+    record.object_path = document.at("object");
+    record.sha256 = document.at("sha256");
+    record.manifest = require_manifest(document.at("manifest").dump(), path);
+    record.parameters = document.at("parameters").get<std::map<std::string, std::string>>();
+    record.clock = clock_source_from(document.at("clock"));
+    record.initial_side = document.at("initial-side") == 1 ? Side::b : Side::a;
+    for (const json& program : document.at("programs"))
+        record.programs.push_back(program_from(program));
+    for (const json& map : document.at("maps"))
+        record.maps.push_back(map_from(map));
+    return record;
+}
+
+const char* side_suffix(Side side) {
+    return side == Side::a ? "-a" : "-b";
+}
+
+} // namespace
+
+std::optional<Side> ProgramRecord::side_of(std::uint32_t program_id) const {
+    for (std::size_t side = 0; side < ids.size(); ++side)
+        if (ids[side] == program_id)
+            return static_cast<Side>(side);
+    return std::nullopt;
+}
+
+bool GenerationRecord::swaps() const {
+    return std::any_of(maps.begin(), maps.end(), [](const MapRecord& map) { return map.swapped; });
+}
+
+const MapRecord* GenerationRecord::map(std::string_view name) const {
+    const auto found = std::find_if(maps.begin(), maps.end(),
+                                    [&](const MapRecord& map) { return map.name == name; });
+    return found == maps.end() ? nullptr : &*found;
+}
+
+void GenerationDir::write_record(const GenerationRecord& record) const {
+    pin_json(path_ + "/dynmon-record", to_json(record));
+}
+
+GenerationRecord GenerationDir::read_record() const {
+    const std::string path = path_ + "/dynmon-record";
+    const json document = read_pinned_json(path);
+    try {
+        return record_from(document, path);
+    } catch (const json::exception& error) {
+        throw Error(ErrorKind::failed, path + " is damaged: " + error.what())
+            .hint("`dynmon-load recover` removes what cannot be used");
+    } catch (const std::bad_optional_access&) {
+        throw Error(ErrorKind::failed, path + " is damaged: it names no valid hook");
+    }
+}
+
+void GenerationDir::write_btf(const std::vector<std::byte>& bytes) const {
+    pin_bytes(path_ + "/dynmon-btf", bytes);
+}
+
+BtfPtr GenerationDir::read_btf() const {
+    const std::vector<std::byte> bytes = read_pinned_bytes(path_ + "/dynmon-btf");
+    BtfPtr types(btf__new(bytes.data(), static_cast<__u32>(bytes.size())));
+    if (!types)
+        throw Error(ErrorKind::failed, path_ + "/dynmon-btf is damaged", errno);
+    return types;
+}
+
+void GenerationDir::write_retirement(const Retirement& retirement) const {
+    pin_json(path_ + "/dynmon-retired", {{"to-ns", retirement.to_ns},
+                                  {"active", static_cast<int>(retirement.active)},
+                                  {"from-ns", retirement.from_ns}});
+}
+
+std::optional<Retirement> GenerationDir::read_retirement() const {
+    const std::string path = path_ + "/dynmon-retired";
+    if (!exists(path))
+        return std::nullopt;
+    const json document = read_pinned_json(path);
+    return Retirement{.to_ns = document.at("to-ns"),
+                      .active = document.at("active") == 1 ? Side::b : Side::a,
+                      .from_ns = document.at("from-ns").get<std::vector<std::uint64_t>>()};
+}
+
+std::string GenerationDir::map_path(const MapRecord& map, Side side) const {
+    std::string name = map.name; // C identifiers, or ".bss": bpffs refuses the dot
+    std::replace(name.begin(), name.end(), '.', '_');
+    return path_ + "/" + name + (map.swapped ? side_suffix(side) : "");
+}
+
+std::string GenerationDir::program_path(Direction direction, Side side) const {
+    return path_ + "/prog-" + to_string(direction) + side_suffix(side);
+}
+
+Fd GenerationDir::open_map(const MapRecord& map, Side side) const {
+    return open_pin(map_path(map, side));
+}
+
+Fd GenerationDir::try_open_map(const MapRecord& map, Side side) const {
+    return try_open_pin(map_path(map, side));
+}
+
+Fd GenerationDir::open_program(const ProgramRecord& program, Side side) const {
+    return open_pin(program_path(program.direction, side));
+}
+
+void GenerationDir::remove_programs(const GenerationRecord& record) const {
+    for (const ProgramRecord& program : record.programs)
+        for (std::size_t side = 0; side < program.slots.size(); ++side)
+            remove_pin(program_path(program.direction, static_cast<Side>(side)));
+}
+
+std::vector<std::uint32_t> generation_numbers(const std::string& monitor_dir) {
+    std::vector<std::uint32_t> numbers;
+    for (const std::string& name : list_directory(monitor_dir)) {
+        std::uint32_t number = 0;
+        const char* end = name.data() + name.size();
+        if (name.size() > 1 && name[0] == 'g' &&
+            std::from_chars(name.data() + 1, end, number).ptr == end)
+            numbers.push_back(number);
+    }
+    std::sort(numbers.begin(), numbers.end());
+    return numbers;
+}
+
+GenerationDir generation_dir(const std::string& monitor_dir, std::uint32_t number) {
+    return GenerationDir(monitor_dir + "/g" + std::to_string(number));
+}
+
+} // namespace dynmon

@@ -1,0 +1,79 @@
+#include "store/lock.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include "base/error.hpp"
+
+namespace dynmon {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+Fd open_directory(const std::string& directory) {
+    Fd fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!fd)
+        throw Error(ErrorKind::failed, "open " + directory, errno);
+    return fd;
+}
+
+// A directory may be removed and made anew between open and flock: then the lock is on a ghost.
+bool still_named(const Fd& fd, const std::string& directory) {
+    struct stat held {};
+    struct stat named {};
+    return fstat(fd.get(), &held) == 0 && stat(directory.c_str(), &named) == 0 &&
+           held.st_ino == named.st_ino && held.st_dev == named.st_dev;
+}
+
+// Lines of /proc/locks: "1: FLOCK  ADVISORY  WRITE 1234 00:21:5678 0 EOF".
+std::string holder_of(const Fd& fd) {
+    struct stat status {};
+    fstat(fd.get(), &status);
+    const std::string inode = ":" + std::to_string(status.st_ino);
+    std::ifstream locks("/proc/locks");
+    for (std::string line; std::getline(locks, line);) {
+        std::istringstream fields(line);
+        std::string number, kind, advisory, access, pid, file;
+        fields >> number >> kind >> advisory >> access >> pid >> file;
+        if (kind == "FLOCK" && file.ends_with(inode))
+            return "pid " + pid;
+    }
+    return "another process";
+}
+
+} // namespace
+
+DirectoryLock::DirectoryLock(const std::string& directory, Mode mode,
+                             std::chrono::milliseconds patience) {
+    const int operation = (mode == Mode::exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB;
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    std::chrono::milliseconds pause = 1ms;
+    for (;;) {
+        Fd fd = open_directory(directory);
+        if (flock(fd.get(), operation) == 0) {
+            if (still_named(fd, directory)) {
+                fd_ = std::move(fd);
+                return;
+            }
+            continue; // the next open says ENOENT, or finds the new directory
+        }
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            throw Error(ErrorKind::failed, "lock " + directory, errno);
+        if (std::chrono::steady_clock::now() >= deadline)
+            throw Error(ErrorKind::busy, directory + " is locked by " + holder_of(fd))
+                .hint("wait for it to end, or give it more time with --lock-timeout");
+        std::this_thread::sleep_for(pause);
+        pause = std::min(pause * 2, 50ms);
+    }
+}
+
+} // namespace dynmon

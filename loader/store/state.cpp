@@ -1,0 +1,37 @@
+#include "store/state.hpp"
+
+#include "base/error.hpp"
+#include "kernel/bpf.hpp"
+
+namespace dynmon {
+
+namespace {
+constexpr std::uint32_t only_key = 0;
+}
+
+void StateMap::create(const std::string& path, const MonitorState& state) {
+    const Fd map = create_map({.type = BPF_MAP_TYPE_ARRAY,
+                               .name = "dynmon_state",
+                               .value_size = sizeof(MonitorState)});
+    update_element(map, &only_key, &state);
+    pin(map, path);
+}
+
+StateMap::StateMap(const std::string& path) : map_(open_pin(path)) {
+    if (map_facts(map_).value_size != sizeof(MonitorState) ||
+        read().version != MonitorState{}.version)
+        throw Error(ErrorKind::unsupported, path + " was written by another version of dynmon");
+}
+
+MonitorState StateMap::read() const {
+    MonitorState state;
+    if (!lookup_element(map_, &only_key, &state))
+        throw Error(ErrorKind::failed, "the state of the monitor cannot be read");
+    return state;
+}
+
+void StateMap::write(const MonitorState& state) const {
+    update_element(map_, &only_key, &state);
+}
+
+} // namespace dynmon

@@ -1,0 +1,48 @@
+// What changes while a monitor runs: its windows. One element of a pinned array, written whole.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "base/fd.hpp"
+#include "store/generation.hpp"
+
+namespace dynmon {
+
+enum class Phase : std::uint32_t {
+    loading = 0,   // not yet in its chains: a killed `load`
+    running = 1,
+    unloading = 2, // being taken down: a killed `unload`
+};
+
+inline constexpr std::size_t most_metrics = 64;
+
+// The redo log of a read. `pending` says which metrics' window `sequence` has been closed but not
+// yet handed out: those maps of the side that is not active hold exactly that window, and nobody
+// writes them any more.
+struct MonitorState {
+    std::uint32_t version = 1;
+    Phase phase = Phase::loading;
+    std::uint64_t sequence = 0; // of the last window that was closed
+    std::uint64_t pending = 0;  // bit per metric
+    std::uint64_t pending_to_ns = 0;
+    std::uint32_t active = 0;   // the Side that is, or is about to be, written by the programs
+    std::uint32_t generation = 1; // whose metrics `pending` and `from_ns` count
+    std::array<std::uint64_t, most_metrics> from_ns{}; // start of each metric's open window
+
+    Side active_side() const { return active == 1 ? Side::b : Side::a; }
+};
+
+class StateMap {
+public:
+    static void create(const std::string& path, const MonitorState& state);
+    explicit StateMap(const std::string& path);
+    MonitorState read() const;
+    void write(const MonitorState& state) const;
+
+private:
+    Fd map_;
+};
+
+} // namespace dynmon

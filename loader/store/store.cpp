@@ -1,0 +1,138 @@
+#include "store/store.hpp"
+
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+
+#include <linux/magic.h>
+
+#include "base/error.hpp"
+#include "base/identifier.hpp"
+#include "store/bpffs.hpp"
+
+namespace dynmon {
+
+namespace {
+
+bool on_bpffs(const std::string& path) {
+    struct statfs filesystem {};
+    return statfs(path.c_str(), &filesystem) == 0 && filesystem.f_type == BPF_FS_MAGIC;
+}
+
+std::string parent_of(const std::string& path) {
+    return std::filesystem::path(path).parent_path().string();
+}
+
+bool is_mount_root(const std::string& path) {
+    struct stat self {};
+    struct stat parent {};
+    return stat(path.c_str(), &self) == 0 && stat((path + "/..").c_str(), &parent) == 0 &&
+           self.st_dev != parent.st_dev;
+}
+
+std::string without_trailing_slashes(std::string path) {
+    while (path.size() > 1 && path.back() == '/')
+        path.pop_back();
+    return path;
+}
+
+void require_bpffs(const std::string& directory) {
+    if (on_bpffs(directory))
+        return;
+    Error error(ErrorKind::usage, directory + " is not on a BPF file system");
+    error.hint("mount one with `mount -t bpf bpf /sys/fs/bpf` (in `ip netns exec` and in most "
+               "containers /sys has none: use --netns NS from outside instead)");
+    throw error;
+}
+
+void require_private(const std::string& root) {
+    struct stat status {};
+    if (lstat(root.c_str(), &status) != 0)
+        throw Error(ErrorKind::failed, "stat " + root, errno);
+    if (!S_ISDIR(status.st_mode))
+        throw Error(ErrorKind::rejected, root + " is not a directory");
+    if (status.st_uid != geteuid() && geteuid() != 0)
+        throw Error(ErrorKind::rejected,
+                    root + " belongs to user " + std::to_string(status.st_uid))
+            .hint("run as its owner or as root");
+    if (status.st_uid != geteuid())
+        throw Error(ErrorKind::rejected, root + " belongs to user " +
+                                             std::to_string(status.st_uid) + ", not to root")
+            .hint("somebody else made it: look at it, then remove it or `chown root`");
+    if ((status.st_mode & 0027) != 0)
+        throw Error(ErrorKind::rejected, root + " is open to others").hint("chmod 0700 " + root);
+}
+
+} // namespace
+
+Store Store::open(const std::string& wanted, bool create, std::chrono::milliseconds patience) {
+    std::string root = without_trailing_slashes(wanted);
+    if (on_bpffs(root) && is_mount_root(root))
+        root += "/dynmon";
+    if (!exists(root)) {
+        require_bpffs(parent_of(root));
+        if (!create)
+            return Store(root, false, patience);
+        ensure_directory(root);
+    }
+    require_bpffs(root);
+    require_private(root);
+    if (create) {
+        ensure_directory(root + "/hooks");
+        ensure_directory(root + "/monitors");
+    }
+    return Store(root, true, patience);
+}
+
+std::string Store::hook_dir(const HookId& id) const {
+    return hooks_dir() + "/" + hook_dir_name(id);
+}
+
+std::string Store::staging_dir(const std::string& directory) const {
+    static int counter = 0;
+    return directory + "/" + std::string(staging_prefix) + std::to_string(getpid()) + "_" +
+           std::to_string(++counter);
+}
+
+std::vector<std::string> Store::monitors() const {
+    std::vector<std::string> names;
+    for (std::string& name : list_directory(monitors_dir()))
+        if (is_identifier(name))
+            names.push_back(std::move(name));
+    return names;
+}
+
+std::vector<HookId> Store::hooks() const {
+    std::vector<HookId> ids;
+    for (const std::string& name : list_directory(hooks_dir()))
+        if (const auto id = parse_hook_dir_name(name))
+            ids.push_back(*id);
+    return ids;
+}
+
+DirectoryLock Store::lock(DirectoryLock::Mode mode) const {
+    return DirectoryLock(root_, mode, patience_);
+}
+
+DirectoryLock Store::lock_monitor(const std::string& name, DirectoryLock::Mode mode) const {
+    require_monitor(name);
+    return DirectoryLock(monitor_dir(name), mode, patience_);
+}
+
+void Store::require_monitor(const std::string& name) const {
+    if (is_identifier(name) && exists(monitor_dir(name)))
+        return;
+    const std::vector<std::string> names = monitors();
+    Error error(ErrorKind::usage, "no monitor '" + name + "'");
+    const std::string nearest = nearest_name(name, names);
+    if (!nearest.empty())
+        error.hint("did you mean '" + nearest + "'?");
+    else
+        error.hint(names.empty() ? "nothing is loaded" : "`dynmon-load status` lists the monitors");
+    throw error;
+}
+
+} // namespace dynmon

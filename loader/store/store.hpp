@@ -1,0 +1,50 @@
+// The directory in bpffs that holds all state of dynmon: where things are, and that it is safe.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "store/hook_id.hpp"
+#include "store/lock.hpp"
+
+namespace dynmon {
+
+inline constexpr const char* default_store = "/sys/fs/bpf/dynmon";
+inline constexpr std::string_view staging_prefix = "__stage_";
+
+class Store {
+public:
+    // Opens (and with `create`, makes) the store at `root`. When `root` is where a bpffs is
+    // mounted, the store is its subdirectory "dynmon". Checks that it is on a bpffs, belongs to
+    // the caller and is closed to others; throws Error{usage} or Error{rejected} with what to do.
+    static Store open(const std::string& root, bool create, std::chrono::milliseconds patience);
+
+    const std::string& root() const { return root_; }
+    bool present() const { return present_; } // false: nothing was ever loaded here
+
+    std::string hook_dir(const HookId& id) const;
+    std::string hooks_dir() const { return root_ + "/hooks"; }
+    std::string monitor_dir(const std::string& name) const { return monitors_dir() + "/" + name; }
+    std::string monitors_dir() const { return root_ + "/monitors"; }
+    // A fresh name below `directory` that no reader takes for something published.
+    std::string staging_dir(const std::string& directory) const;
+
+    std::vector<std::string> monitors() const; // published names
+    std::vector<HookId> hooks() const;
+
+    DirectoryLock lock(DirectoryLock::Mode mode) const; // the whole store
+    void require_monitor(const std::string& name) const; // throws Error{usage}, nearest name
+    // One monitor; throws as require_monitor().
+    DirectoryLock lock_monitor(const std::string& name, DirectoryLock::Mode mode) const;
+
+private:
+    Store(std::string root, bool present, std::chrono::milliseconds patience)
+        : root_(std::move(root)), present_(present), patience_(patience) {}
+
+    std::string root_;
+    bool present_;
+    std::chrono::milliseconds patience_;
+};
+
+} // namespace dynmon

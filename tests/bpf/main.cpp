@@ -1,0 +1,16 @@
+// Entry point of the in-kernel tests: they need root, and say so instead of skipping.
+#define DOCTEST_CONFIG_IMPLEMENT
+#include <cstdio>
+
+#include <unistd.h>
+
+#include <doctest/doctest.h>
+
+int main(int argc, char** argv) {
+    doctest::Context context(argc, argv);
+    if (::geteuid() != 0 && !context.shouldExit()) {
+        std::fputs("dynmon-bpf-tests: loads programs into the kernel, run it as root\n", stderr);
+        return 1;
+    }
+    return context.run();
+}

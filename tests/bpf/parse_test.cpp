@@ -1,0 +1,318 @@
+// dynmon_parse() against frames whose every field is known, alike under TC and XDP.
+#include <cstring>
+
+#include <doctest/doctest.h>
+#include <linux/icmp.h>
+#include <linux/pkt_cls.h>
+
+#include "mirror.skel.h"
+#include "runner.hpp"
+
+namespace {
+
+enum { parsed_ip = 0, parsed_not_ip = 1, parsed_malformed = 2 };
+enum { fragment_none = 0, fragment_first = 1, fragment_later = 2 };
+
+using Seen = decltype(mirror_bpf::mirror_bpf__bss::seen);
+
+Seen see(const Loaded<mirror_bpf>& probe, const Bytes& frame, Gso gso = {}) {
+    const int verdict = run(probe.fd(), frame, gso);
+    CHECK(verdict == (probe.xdp() ? static_cast<int>(XDP_PASS) : TC_ACT_UNSPEC));
+    return probe->bss->seen;
+}
+
+bool is(const __u8 (&bytes)[16], const char* text) {
+    return std::memcmp(bytes, address(text).data(), 16) == 0;
+}
+
+// Runs `check(probe)` for the TC and the XDP program.
+template <typename Check>
+void on_both(Check&& check) {
+    for (const char* program : {"mirror_ingress", "mirror_ingress_xdp"}) {
+        CAPTURE(program);
+        Loaded<mirror_bpf> probe(program);
+        check(probe);
+    }
+}
+
+} // namespace
+
+TEST_CASE("the frame itself: length, direction, hook, one segment") {
+    const Bytes frame = ethernet(ETH_P_IP, ipv4({}, tcp({}, payload(300))));
+    on_both([&](const Loaded<mirror_bpf>& probe) {
+        const Seen seen = see(probe, frame);
+        CHECK(seen.len == frame.size());
+        CHECK(seen.direction == 0);
+        CHECK(seen.hook == (probe.xdp() ? 1 : 0));
+        CHECK(seen.packet_segments == 1);
+        CHECK(seen.segments == 1);
+        CHECK(seen.gso_size == 0);
+        CHECK(seen.vlan_offloaded == 0);
+    });
+    CHECK(see(Loaded<mirror_bpf>("mirror_egress"), frame).direction == 1);
+}
+
+TEST_CASE("IPv4 and TCP: every field, with options in both headers") {
+    const Bytes frame = ethernet(
+        ETH_P_IP,
+        ipv4({.source = "192.0.2.1",
+              .destination = "198.51.100.7",
+              .tos = 0xb8,
+              .ttl = 17,
+              .options = 10},
+             tcp({.source = 5000, .destination = 22, .flags = 0xd7, .options = 10}, payload(100))));
+    on_both([&](const Loaded<mirror_bpf>& probe) {
+        const Seen seen = see(probe, frame);
+        CHECK(seen.parsed == parsed_ip);
+        CHECK(seen.ethertype == ETH_P_IP);
+        CHECK(seen.ip_version == 4);
+        CHECK(is(seen.saddr, "192.0.2.1"));
+        CHECK(is(seen.daddr, "198.51.100.7"));
+        CHECK(seen.protocol == IPPROTO_TCP);
+        CHECK(seen.tos == 0xb8);
+        CHECK(seen.ttl == 17);
+        CHECK(seen.sport == 5000);
+        CHECK(seen.dport == 22);
+        CHECK(seen.tcp_flags == 0xd7);
+        CHECK(seen.l3_offset == 14);
+        CHECK(seen.l4_offset == 14 + 60);
+        CHECK(seen.l4_header == 60);
+        CHECK(seen.ip_bytes == 60 + 60 + 100);
+        CHECK(seen.wire_bytes == 60 + 60 + 100);
+        CHECK(seen.fragment == fragment_none);
+        CHECK(seen.vlan == 0);
+    });
+}
+
+TEST_CASE("IPv6 and UDP: every field") {
+    const Bytes frame = ethernet(ETH_P_IPV6, ipv6({.next = IPPROTO_UDP,
+                                                   .source = "fe80::1",
+                                                   .destination = "ff02::fb",
+                                                   .traffic_class = 0x5a,
+                                                   .hop_limit = 255},
+                                                  udp(5353, 53, payload(10))));
+    on_both([&](const Loaded<mirror_bpf>& probe) {
+        const Seen seen = see(probe, frame);
+        CHECK(seen.parsed == parsed_ip);
+        CHECK(seen.ip_version == 6);
+        CHECK(is(seen.saddr, "fe80::1"));
+        CHECK(is(seen.daddr, "ff02::fb"));
+        CHECK(seen.protocol == IPPROTO_UDP);
+        CHECK(seen.tos == 0x5a);
+        CHECK(seen.ttl == 255);
+        CHECK(seen.sport == 5353);
+        CHECK(seen.dport == 53);
+        CHECK(seen.tcp_flags == 0);
+        CHECK(seen.l4_offset == 54);
+        CHECK(seen.l4_header == 8);
+        CHECK(seen.ip_bytes == 40 + 8 + 10);
+    });
+}
+
+TEST_CASE("ICMP: type and code, and both in the destination port as NetFlow has it") {
+    const Bytes v4 = ethernet(ETH_P_IP, ipv4({.protocol = IPPROTO_ICMP}, icmp(3, 4, payload(20))));
+    const Bytes v6 =
+        ethernet(ETH_P_IPV6, ipv6({.next = IPPROTO_ICMPV6}, icmp(135, 0, payload(20))));
+    on_both([&](const Loaded<mirror_bpf>& probe) {
+        Seen seen = see(probe, v4);
+        CHECK(seen.icmp_type == 3);
+        CHECK(seen.icmp_code == 4);
+        CHECK(seen.sport == 0);
+        CHECK(seen.dport == 3 * 256 + 4);
+        seen = see(probe, v6);
+        CHECK(seen.icmp_type == 135);
+        CHECK(seen.dport == 135 * 256);
+    });
+}
+
+TEST_CASE("protocols with ports have them, others have none") {
+    on_both([](const Loaded<mirror_bpf>& probe) {
+        for (const int protocol : {33, 132, 136}) {
+            const auto next = static_cast<std::uint8_t>(protocol);
+            const Seen seen =
+                see(probe, ethernet(ETH_P_IP, ipv4({.protocol = next}, udp(7, 9, payload(40)))));
+            CHECK(seen.sport == 7);
+            CHECK(seen.dport == 9);
+        }
+        for (const int protocol : {47, 50, 51, 0xfd}) {
+            const auto next = static_cast<std::uint8_t>(protocol);
+            const Seen seen =
+                see(probe, ethernet(ETH_P_IP, ipv4({.protocol = next}, udp(7, 9, payload(40)))));
+            CHECK(seen.protocol == protocol);
+            CHECK(seen.sport == 0);
+            CHECK(seen.dport == 0);
+            CHECK(seen.l4_header == 0);
+        }
+    });
+}
+
+TEST_CASE("VLAN: one tag, two tags, a priority tag, and one tag too many") {
+    const Bytes ip = ipv4({}, tcp({}));
+    const auto one = ethernet(ETH_P_8021Q, vlan(0xe064, ETH_P_IP, ip));
+    const auto two = ethernet(ETH_P_8021AD, vlan(7, ETH_P_8021Q, vlan(4095, ETH_P_IP, ip)));
+    const auto priority = ethernet(ETH_P_8021Q, vlan(0xe000, ETH_P_8021Q, vlan(9, ETH_P_IP, ip)));
+    const auto three =
+        ethernet(ETH_P_8021AD, vlan(1, ETH_P_8021Q, vlan(2, ETH_P_8021Q, vlan(3, ETH_P_IP, ip))));
+    // By the egress program: at ingress the kernel takes the outer tag off before TC.
+    for (const char* program : {"mirror_egress", "mirror_ingress_xdp"}) {
+        CAPTURE(program);
+        Loaded<mirror_bpf> probe(program);
+        Seen seen = see(probe, one);
+        CHECK(seen.parsed == parsed_ip);
+        CHECK(seen.vlan == 100);
+        CHECK(seen.vlan_inner == 0);
+        CHECK(seen.l3_offset == 18);
+        CHECK(seen.dport == 443);
+        seen = see(probe, two);
+        CHECK(seen.parsed == parsed_ip);
+        CHECK(seen.vlan == 7);
+        CHECK(seen.vlan_inner == 4095);
+        CHECK(seen.l3_offset == 22);
+        CHECK(seen.dport == 443);
+        seen = see(probe, priority);
+        CHECK(seen.vlan == 9);
+        CHECK(seen.vlan_inner == 0);
+        seen = see(probe, three);
+        CHECK(seen.parsed == parsed_not_ip);
+        CHECK(seen.ethertype == ETH_P_8021Q);
+    }
+}
+
+TEST_CASE("IPv4 fragments: the first has ports, the others have none") {
+    on_both([](const Loaded<mirror_bpf>& probe) {
+        const Bytes body = udp(1234, 5678, payload(64));
+        Seen seen =
+            see(probe,
+                ethernet(ETH_P_IP, ipv4({.protocol = IPPROTO_UDP, .more_fragments = true}, body)));
+        CHECK(seen.fragment == fragment_first);
+        CHECK(seen.sport == 1234);
+        seen = see(
+            probe,
+            ethernet(ETH_P_IP,
+                     ipv4({.protocol = IPPROTO_UDP, .fragment_offset = 9, .more_fragments = true},
+                          body)));
+        CHECK(seen.fragment == fragment_later);
+        CHECK(seen.protocol == IPPROTO_UDP);
+        CHECK(seen.sport == 0);
+        CHECK(seen.dport == 0);
+        CHECK(seen.ip_bytes == 20 + body.size());
+    });
+}
+
+TEST_CASE("IPv6 extension headers are walked, up to six of them") {
+    const Bytes inner = tcp({.source = 11, .destination = 22, .flags = 2});
+    Bytes body = inner;
+    std::uint8_t next = IPPROTO_TCP;
+    std::size_t length = 0;
+    on_both([&](const Loaded<mirror_bpf>& probe) {
+        body = inner;
+        next = IPPROTO_TCP;
+        length = 0;
+        for (int count = 1; count <= 7; ++count) {
+            CAPTURE(count);
+            const auto words = static_cast<std::uint8_t>(count % 3);
+            body = extension(next, words, body);
+            length += 8u + words * 8u;
+            next =
+                std::array<std::uint8_t, 3>{IPPROTO_DSTOPTS, IPPROTO_ROUTING,
+                                            IPPROTO_HOPOPTS}[static_cast<std::size_t>(count % 3)];
+            const Seen seen = see(probe, ethernet(ETH_P_IPV6, ipv6({.next = next}, body)));
+            CHECK(seen.parsed == parsed_ip);
+            CHECK(seen.ip_bytes == 40 + body.size());
+            CHECK(seen.protocol == (count <= 6 ? IPPROTO_TCP : IPPROTO_ROUTING));
+            CHECK(seen.dport == (count <= 6 ? 22 : 0));
+            CHECK(seen.tcp_flags == (count <= 6 ? 2 : 0));
+            if (count <= 6)
+                CHECK(seen.l4_offset == 54 + length);
+        }
+    });
+}
+
+TEST_CASE("IPv6 fragments: first, later and atomic") {
+    on_both([](const Loaded<mirror_bpf>& probe) {
+        const auto see_fragment = [&](std::uint16_t offset, bool more) {
+            const Bytes body = extension(IPPROTO_UDP, 0, udp(1234, 5678, payload(64)));
+            return see(probe,
+                       ethernet(ETH_P_IPV6, ipv6({.next = IPPROTO_FRAGMENT},
+                                                 fragment(IPPROTO_DSTOPTS, offset, more, body))));
+        };
+        Seen seen = see_fragment(0, true);
+        CHECK(seen.fragment == fragment_first);
+        CHECK(seen.protocol == IPPROTO_UDP);
+        CHECK(seen.sport == 1234);
+        seen = see_fragment(9, false);
+        CHECK(seen.fragment == fragment_later);
+        CHECK(seen.protocol == IPPROTO_DSTOPTS);
+        CHECK(seen.sport == 0);
+        CHECK(seen.l4_offset == 14 + 40 + 8);
+        seen = see_fragment(0, false);
+        CHECK(seen.fragment == fragment_none);
+        CHECK(seen.sport == 1234);
+    });
+}
+
+TEST_CASE("what is not IP is told from what is malformed") {
+    Bytes bad_version = ipv4({}, tcp({}));
+    bad_version[0] = 0x55;
+    Bytes short_header = ipv4({}, tcp({}));
+    short_header[0] = 0x44;
+    Bytes too_long = ipv4({}, tcp({}));
+    too_long[3] = 41;
+    Bytes too_short = ipv4({}, tcp({}));
+    too_short[3] = 19;
+    Bytes v6_as_v4 = ipv6({}, tcp({}));
+    on_both([&](const Loaded<mirror_bpf>& probe) {
+        for (const auto ethertype : {ETH_P_ARP, 0x88cc, 0x0026, 0xffff})
+            CHECK(see(probe, ethernet(static_cast<std::uint16_t>(ethertype), payload(46))).parsed ==
+                  parsed_not_ip);
+        for (const Bytes& ip : {bad_version, short_header, too_long, too_short, v6_as_v4})
+            CHECK(see(probe, ethernet(ETH_P_IP, ip)).parsed == parsed_malformed);
+        CHECK(see(probe, ethernet(ETH_P_IPV6, ipv4({}, tcp({})))).parsed == parsed_malformed);
+    });
+}
+
+TEST_CASE("Ethernet padding is not part of the packet") {
+    Bytes v4 = ethernet(ETH_P_IP, ipv4({.protocol = IPPROTO_UDP}, Bytes{1, 2, 3, 4}));
+    v4.resize(60, 0x99);
+    Bytes v6 = ethernet(ETH_P_IPV6, ipv6({.next = IPPROTO_DSTOPTS}, Bytes{6, 0, 0, 0}));
+    v6.resize(80, 0);
+    on_both([&](const Loaded<mirror_bpf>& probe) {
+        const Seen seen = see(probe, v4);
+        CHECK(seen.ip_bytes == 24);
+        CHECK(seen.sport == 0); // 4 bytes are no UDP header, whatever follows
+        CHECK(seen.l4_header == 0);
+        CHECK(see(probe, v6).parsed == parsed_malformed);
+    });
+}
+
+TEST_CASE("a super-packet: segments and bytes as they are on the wire") {
+    Loaded<mirror_bpf> probe("mirror_ingress");
+    const Bytes v4 = ethernet(ETH_P_IP, ipv4({.options = 1}, tcp({.options = 3}, payload(1001))));
+    const Bytes v6 = ethernet(ETH_P_IPV6, ipv6({}, tcp({}, payload(1000))));
+
+    for (const std::uint32_t told : {11u, 0u}) {
+        CAPTURE(told);
+        const Seen seen = see(probe, v4, {100, told});
+        CHECK(seen.gso_size == 100);
+        CHECK(seen.segments == 11);
+        CHECK(seen.packet_segments == 11);
+        CHECK(seen.ip_bytes == 24 + 32 + 1001);
+        CHECK(seen.wire_bytes == 11 * (24 + 32) + 1001);
+    }
+    const Seen seen = see(probe, v6, {100, 0});
+    CHECK(seen.segments == 10);
+    CHECK(seen.wire_bytes == 10 * (40 + 20) + 1000);
+}
+
+TEST_CASE("a device without a link layer: the frame starts with the IP header") {
+    Loaded<mirror_bpf> probe("mirror_ingress_xdp",
+                             [](mirror_bpf& skeleton) { skeleton.rodata->dynmon_link = 1; });
+    Seen seen = see(probe, ipv4({}, tcp({})));
+    CHECK(seen.parsed == parsed_ip);
+    CHECK(seen.l3_offset == 0);
+    CHECK(seen.dport == 443);
+    seen = see(probe, ipv6({}, tcp({})));
+    CHECK(seen.parsed == parsed_ip);
+    CHECK(seen.ip_version == 6);
+    CHECK(seen.dport == 443);
+}

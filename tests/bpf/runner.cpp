@@ -1,0 +1,93 @@
+// Loads one program of a skeleton and runs it over frames; reads maps by the names in their BTF.
+#include "runner.hpp"
+
+#include <cstring>
+
+namespace {
+
+std::size_t copies_of(const bpf_map* map) {
+    switch (bpf_map__type(map)) {
+    case BPF_MAP_TYPE_PERCPU_HASH:
+    case BPF_MAP_TYPE_PERCPU_ARRAY:
+        return static_cast<std::size_t>(libbpf_num_possible_cpus());
+    default:
+        return 1;
+    }
+}
+
+std::uint64_t number(const std::byte* at, std::size_t size) {
+    std::uint64_t result = 0;
+    if (size > sizeof(result))
+        throw std::runtime_error("field is wider than a number");
+    std::memcpy(&result, at, size); // little endian, as both our architectures are
+    return result;
+}
+
+} // namespace
+
+int run(int program_fd, const Bytes& frame, Gso gso) {
+    __sk_buff context{};
+    context.gso_size = gso.size;
+    context.gso_segs = gso.segments;
+    bpf_test_run_opts options{};
+    options.sz = sizeof(options);
+    options.data_in = frame.data();
+    options.data_size_in = static_cast<__u32>(frame.size());
+    if (gso.size) {
+        options.ctx_in = &context;
+        options.ctx_size_in = sizeof(context);
+    }
+    const int error = bpf_prog_test_run_opts(program_fd, &options);
+    if (error != 0)
+        throw std::runtime_error("BPF_PROG_TEST_RUN of " + std::to_string(frame.size()) +
+                                 " bytes: " + std::strerror(-error));
+    return static_cast<int>(options.retval);
+}
+
+Value::Value(const bpf_object* object, const bpf_map* map, const void* key)
+    : stride_((bpf_map__value_size(map) + 7u) / 8 * 8), types_(bpf_object__btf(object)),
+      type_(bpf_map__btf_value_type_id(map)), found_(false) {
+    bytes_.resize(copies_of(map) * stride_);
+    found_ = bpf_map_lookup_elem(bpf_map__fd(map), key, bytes_.data()) == 0;
+}
+
+std::uint64_t Value::of(std::size_t copy, std::string_view name) const {
+    const std::byte* at = bytes_.data() + copy * stride_;
+    if (name.empty())
+        return number(at, 8);
+    const Field member = field(types_, type_, name);
+    return number(at + member.offset, member.size);
+}
+
+std::uint64_t Value::sum(std::string_view name) const {
+    std::uint64_t result = 0;
+    for (std::size_t copy = 0; found_ && copy < copies(); ++copy)
+        result += of(copy, name);
+    return result;
+}
+
+std::vector<std::vector<std::byte>> keys(const bpf_map* map) {
+    std::vector<std::vector<std::byte>> result;
+    std::vector<std::byte> next(bpf_map__key_size(map));
+    const void* previous = nullptr;
+    while (bpf_map_get_next_key(bpf_map__fd(map), previous, next.data()) == 0) {
+        result.push_back(next);
+        previous = result.back().data();
+    }
+    return result;
+}
+
+Field field(const btf* types, std::uint32_t struct_id, std::string_view name) {
+    const btf_type* type = btf__type_by_id(types, struct_id);
+    const btf_member* member = btf_members(type);
+    for (int i = 0; i < btf_vlen(type); ++i, ++member) {
+        if (name != btf__name_by_offset(types, member->name_off))
+            continue;
+        const btf_type* declared = btf__type_by_id(types, member->type);
+        return {btf_member_bit_offset(type, static_cast<std::uint32_t>(i)) / 8,
+                static_cast<std::size_t>(btf__resolve_size(types, member->type)),
+                btf__name_by_offset(types, declared->name_off)};
+    }
+    throw std::runtime_error("no field '" + std::string(name) + "' in " +
+                             btf__name_by_offset(types, type->name_off));
+}

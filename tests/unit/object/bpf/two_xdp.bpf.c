@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// Two programs for one hook: somebody has to choose.
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
+char LICENSE[] SEC("license") = "GPL";
+
+SEC("xdp") int first(struct xdp_md* xdp) {
+    return XDP_PASS;
+}
+SEC("xdp") int second(struct xdp_md* xdp) {
+    return XDP_PASS;
+}
