@@ -1,14 +1,14 @@
 // Turns the raw entries of a read into a document on a Sink: one interface, one class a format.
 #pragma once
 
-#include <linux/bpf.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <linux/bpf.h>
 
 #include "export/sink.hpp"
 #include "layout/decode_plan.hpp"
@@ -36,13 +36,13 @@ struct Batch {
 
 // What an exporter has to know of a map to print it. Owned by the caller for the whole read.
 struct MetricView {
-    std::string name;      // metric name, or map name in `dump`
+    std::string name; // metric name, or map name in `dump`
     std::string map_name;
     Direction direction = Direction::ingress;
     bpf_map_type map_type = BPF_MAP_TYPE_UNSPEC;
     std::optional<Layout> key; // none for queue and stack
     Layout value;
-    std::size_t cpus = 0;      // possible CPUs for a per-CPU map, 0 otherwise
+    std::size_t cpus = 0; // possible CPUs for a per-CPU map, 0 otherwise
     Merge merge = Merge::sum;
     std::map<std::string, Merge> merge_fields;
     std::optional<OpenMetrics> open_metrics;
@@ -55,17 +55,27 @@ inline bool is_array_like(bpf_map_type type) {
     return type == BPF_MAP_TYPE_ARRAY || type == BPF_MAP_TYPE_PERCPU_ARRAY;
 }
 
+// Bytes from one CPU's copy of a value to the next, as bpf(2) lays them out.
+inline std::size_t cpu_stride(const MetricView& metric) {
+    return (static_cast<std::size_t>(metric.value.size) + 7) / 8 * 8;
+}
+
 enum class Format { json, dynmon, openmetrics, csv, table };
 
 struct ExportOptions {
     Format format = Format::json;
     bool raw = false;        // Style::raw instead of Style::people
     bool value_only = false; // json, dynmon: just the value(s), without names and window
-    std::string sort;        // table: column to sort by, a leading '-' for descending
-    std::size_t top = 0;     // table: at most that many rows (0: all)
+    // json, dynmon with value_only: one metric is printed bare, several as an object by direction
+    // and name, {"ingress-metrics":{"flows":…},…}; a stream must know which from the start.
+    std::size_t metric_count = 1;
+    std::string sort;    // table: column to sort by, a leading '-' for descending
+    std::size_t top = 0; // table: at most that many rows (0: all)
 };
 
-// Call order: begin_document, for each metric (begin_metric, entries…, end_metric), end_document.
+// Call order: begin_document, for each metric (begin_metric, entries…, end_metric), end_document;
+// the metrics of the ingress path come before those of the egress path. A document may be followed
+// by the next one.
 // Nothing an exporter prints depends on anything but its arguments.
 class Exporter {
 public:
@@ -81,5 +91,10 @@ public:
 // json, dynmon, csv, table. OpenMetrics has its own writer (export/openmetrics.hpp) because it
 // shows totals, not windows. `sink` must outlive the exporter.
 std::unique_ptr<Exporter> make_exporter(const ExportOptions& options, Sink& sink);
+
+// Throws Error{usage} that lists the columns when none of `metrics` has the column that `options`
+// sorts by. To be asked before a read that takes entries out of their map.
+void require_sort_column(const ExportOptions& options,
+                         const std::vector<const MetricView*>& metrics);
 
 } // namespace dynmon

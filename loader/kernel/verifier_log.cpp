@@ -75,9 +75,15 @@ VerifierSummary summarize_verifier_log(std::string_view log) {
         --last;
     if (last == 0)
         return summary;
-    summary.decisive = lines[last - 1];
-    summary.omitted = lines.size() - 1;
-    for (std::size_t i = last - 1; i-- > 0 && summary.source.empty();) {
+    // "R1 offset is outside of the packet" only explains the line before it.
+    const bool explains = last > 1 && (lines[last - 1][0] == 'R' || lines[last - 1][0] == '\t') &&
+                          !is_instruction(lines[last - 2]);
+    const std::size_t first = explains ? last - 2 : last - 1;
+    summary.decisive = lines[first];
+    if (explains)
+        summary.decisive.append("; ").append(lines[last - 1]);
+    summary.omitted = lines.size() - (last - first);
+    for (std::size_t i = first; i-- > 0 && summary.source.empty();) {
         if (summary.instruction.empty() && is_instruction(lines[i]))
             summary.instruction = lines[i];
         if (lines[i].starts_with("; "))

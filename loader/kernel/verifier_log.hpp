@@ -9,7 +9,8 @@
 namespace dynmon {
 
 struct VerifierSummary {
-    std::string decisive;    // "R2 invalid mem access 'scalar'"
+    std::string decisive;    // "R2 invalid mem access 'scalar'": the last line that says something,
+                             // after the one that it explains, if there is such
     std::string instruction; // "5: (71) r1 = *(u8 *)(r2 +0)"; may be empty
     std::string source;      // the C line as the log quotes it; may be empty
     std::size_t omitted = 0; // lines of the log that are not shown

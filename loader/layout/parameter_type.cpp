@@ -126,7 +126,8 @@ std::string ParameterType::describe() const {
         return "true or false";
     if (layout_.kind == Layout::Kind::enumeration)
         return enum_names(*layout_.enumerators);
-    return layout_.type_name + ", " + to_text(smallest()) + " to " + to_text(largest());
+    return "a number from " + to_text(smallest()) + " to " + to_text(largest()) + " (" +
+           layout_.type_name + ")";
 }
 
 WideInteger ParameterType::parse(std::string_view text) const {

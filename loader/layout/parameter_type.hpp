@@ -26,7 +26,7 @@ public:
     // In the order of the bytes in memory: the host's, or the network's for ports, IPv4 addresses
     // and __be types.
     std::vector<std::byte> bytes(WideInteger value) const;
-    std::string describe() const; // "__u8, 0 to 255", "enum color: RED, GREEN or BLUE"
+    std::string describe() const; // "a number from 0 to 255 (__u8)", "RED, GREEN or BLUE"
 
 private:
     WideInteger smallest() const;

@@ -1,6 +1,6 @@
 #include "monitor/load.hpp"
 
-#include <algorithm>
+#include <cerrno>
 
 #include "base/error.hpp"
 #include "base/identifier.hpp"
@@ -72,6 +72,31 @@ private:
     Undo& undo_;
 };
 
+// The store, made where it is missing, and locked. An unload that leaves the store empty removes
+// it, maybe while we wait for its lock: then it is made again.
+class LockedStore {
+public:
+    explicit LockedStore(const Settings& settings) {
+        while (!lock_) {
+            try {
+                store_.emplace(settings.open_store(true));
+                lock_.emplace(store_->lock(DirectoryLock::Mode::exclusive));
+                store_->make_directories(*lock_);
+            } catch (const Error& error) {
+                if (error.error_number() != ENOENT)
+                    throw;
+            }
+        }
+    }
+
+    const Store& store() const { return *store_; }
+    const DirectoryLock& lock() const { return *lock_; }
+
+private:
+    std::optional<Store> store_;
+    std::optional<DirectoryLock> lock_;
+};
+
 void publish_monitor(const Store& store, const LoadedGeneration& generation, Undo& undo) {
     const std::string stage = store.staging_dir(store.monitors_dir());
     Undo stage_undo;
@@ -118,8 +143,9 @@ GenerationRecord load_monitor(const Settings& settings, const Probe& probe,
     const NetNs netns = request.netns.empty() ? NetNs::current() : NetNs::open(request.netns);
     resolve_parameters(probe.manifest, probe.object, request.assignments); // before any change
 
-    const Store store = settings.open_store(true);
-    const DirectoryLock lock = store.lock(DirectoryLock::Mode::exclusive);
+    const LockedStore locked(settings);
+    const Store& store = locked.store();
+    const DirectoryLock& lock = locked.lock();
     require_new_name(store, lock, request.name);
 
     Undo undo;
@@ -143,6 +169,7 @@ void unload_monitor(const Settings& settings, const std::string& name) {
     const DirectoryLock reading = store.lock_monitor(name, DirectoryLock::Mode::exclusive);
     const DirectoryLock lock = store.lock(DirectoryLock::Mode::exclusive);
     take_down(store, lock, name);
+    store.remove_if_empty(lock);
 }
 
 void verify_probe(const Probe& probe, HookKind hook, const std::vector<std::string>& assignments,

@@ -26,6 +26,7 @@ Recovered recover(const Settings& settings) {
         remove_hook(store, lock, hook);
         result.actions.push_back("removed the idle hook " + hook_dir_name(hook));
     }
+    store.remove_if_empty(lock);
     return result;
 }
 

@@ -80,10 +80,6 @@ Store Store::open(const std::string& wanted, bool create, std::chrono::milliseco
     }
     require_bpffs(root);
     require_private(root);
-    if (create) {
-        ensure_directory(root + "/hooks");
-        ensure_directory(root + "/monitors");
-    }
     return Store(root, true, patience);
 }
 
@@ -120,6 +116,20 @@ DirectoryLock Store::lock(DirectoryLock::Mode mode) const {
 DirectoryLock Store::lock_monitor(const std::string& name, DirectoryLock::Mode mode) const {
     require_monitor(name);
     return DirectoryLock(monitor_dir(name), mode, patience_);
+}
+
+void Store::make_directories(const DirectoryLock&) const {
+    ensure_directory(hooks_dir());
+    ensure_directory(monitors_dir());
+}
+
+void Store::remove_if_empty(const DirectoryLock&) const {
+    if (!list_directory(monitors_dir()).empty() || !list_directory(hooks_dir()).empty())
+        return;
+    remove_tree(monitors_dir());
+    remove_tree(hooks_dir());
+    if (list_directory(root_).empty())
+        remove_tree(root_);
 }
 
 void Store::require_monitor(const std::string& name) const {

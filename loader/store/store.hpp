@@ -34,6 +34,9 @@ public:
     std::vector<HookId> hooks() const;
 
     DirectoryLock lock(DirectoryLock::Mode mode) const; // the whole store
+    void make_directories(const DirectoryLock& lock) const; // hooks and monitors, if missing
+    // Removes the store's own directories when nothing is in them. `lock` is exclusive.
+    void remove_if_empty(const DirectoryLock& lock) const;
     void require_monitor(const std::string& name) const; // throws Error{usage}, nearest name
     // One monitor; throws as require_monitor().
     DirectoryLock lock_monitor(const std::string& name, DirectoryLock::Mode mode) const;

@@ -22,21 +22,32 @@ struct Source {
     const char* helper;
     dynmon_clock source;
     clockid_t clock;
+    bpf_func_id id;
 };
 constexpr Source sources[] = {
-    {"bpf_ktime_get_ns", DYNMON_CLOCK_KTIME, CLOCK_MONOTONIC},
-    {"bpf_ktime_get_boot_ns", DYNMON_CLOCK_BOOT, CLOCK_BOOTTIME},
-    {"bpf_ktime_get_tai_ns", DYNMON_CLOCK_TAI, CLOCK_TAI},
-    {"bpf_ktime_get_coarse_ns", DYNMON_CLOCK_COARSE, CLOCK_MONOTONIC_COARSE},
+    {"bpf_ktime_get_ns", DYNMON_CLOCK_KTIME, CLOCK_MONOTONIC, BPF_FUNC_ktime_get_ns},
+    {"bpf_ktime_get_boot_ns", DYNMON_CLOCK_BOOT, CLOCK_BOOTTIME, BPF_FUNC_ktime_get_boot_ns},
+    {"bpf_ktime_get_tai_ns", DYNMON_CLOCK_TAI, CLOCK_TAI, BPF_FUNC_ktime_get_tai_ns},
+    {"bpf_ktime_get_coarse_ns", DYNMON_CLOCK_COARSE, CLOCK_MONOTONIC_COARSE,
+     BPF_FUNC_ktime_get_coarse_ns},
 };
 
-// Whether the verifier's log has a step "12: (85) call HELPER#5"; it also lists what it never
-// walked, but then indented.
-bool walked(const char* log, const std::string& helper) {
+// An older kernel has no use for an object that asks for a clock it lacks; the others it must take.
+bool on_this_kernel(const Source& source) {
+    const bool known = libbpf_probe_bpf_helper(BPF_PROG_TYPE_SCHED_CLS, source.id, nullptr) == 1;
+    if (!known)
+        MESSAGE("this kernel has no " << source.helper << ": that clock is not tested");
+    return known;
+}
+
+// Whether the verifier's log has a step "12: (85) call HELPER#5 ; R0=…". Newer kernels also list
+// what they do not walk, but then without registers; older ones show registers on the next line.
+bool walked(const std::string& log, const std::string& helper) {
+    const bool registers_beside = log.find(" ; R0") != std::string::npos;
     std::istringstream lines(log);
     for (std::string line; std::getline(lines, line);)
         if (line.find(": (85) call " + helper + "#") != std::string::npos &&
-            line.find_first_not_of("0123456789") == line.find(':'))
+            (!registers_beside || line.find(" ; R0") != std::string::npos))
             return true;
     return false;
 }
@@ -45,7 +56,9 @@ bool walked(const char* log, const std::string& helper) {
 
 TEST_CASE("every clock source gives the time of day, and the base can be moved while it runs") {
     for (const Source& each : sources) {
-        CAPTURE(each.helper);
+        if (!on_this_kernel(each))
+            continue;
+        CAPTURE(std::string(each.helper));
         Loaded<mirror_bpf> probe("mirror_ingress", [&](mirror_bpf& skeleton) {
             skeleton.rodata->dynmon_clock_source = each.source;
         });
@@ -66,14 +79,16 @@ TEST_CASE("every clock source gives the time of day, and the base can be moved w
 TEST_CASE("the verifier never sees the helper of a clock that was not chosen") {
     std::vector<char> log(16 << 20);
     for (const Source& chosen : sources) {
+        if (!on_this_kernel(chosen))
+            continue;
         Loaded<mirror_bpf> probe("mirror_ingress", [&](mirror_bpf& skeleton) {
             skeleton.rodata->dynmon_clock_source = chosen.source;
             bpf_program__set_log_buf(skeleton.progs.mirror_ingress, log.data(), log.size());
             bpf_program__set_log_level(skeleton.progs.mirror_ingress, 2);
         });
         for (const Source& each : sources) {
-            CAPTURE(chosen.helper);
-            CAPTURE(each.helper);
+            CAPTURE(std::string(chosen.helper));
+            CAPTURE(std::string(each.helper));
             CHECK(walked(log.data(), each.helper) == (each.source == chosen.source));
         }
     }

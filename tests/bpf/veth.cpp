@@ -37,6 +37,11 @@ VethPair::VethPair() : home_(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLO
     shell("echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6");
     shell("ip link add left mtu 9000 type veth peer name right mtu 9000");
     shell("ip link set left arp off up && ip link set right arp off up");
+    socket_ = dynmon::Fd(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
+    const int on = 1;
+    require(socket_.get() >= 0, "raw socket");
+    require(::setsockopt(socket_.get(), SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)) == 0,
+            "PACKET_VNET_HDR");
 }
 
 VethPair::~VethPair() {
@@ -57,18 +62,13 @@ void VethPair::attach_tc(int program_fd, bool ingress) const {
 }
 
 void VethPair::send(const char* interface, const Bytes& frame, const VirtioHeader& header) const {
-    const dynmon::Fd socket(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
-    require(socket.get() >= 0, "raw socket");
-    const int on = 1;
-    require(::setsockopt(socket.get(), SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)) == 0,
-            "PACKET_VNET_HDR");
     sockaddr_ll to{};
     to.sll_family = AF_PACKET;
     to.sll_ifindex = static_cast<int>(::if_nametoindex(interface));
     Bytes message(sizeof(header));
     std::memcpy(message.data(), &header, sizeof(header));
     message.insert(message.end(), frame.begin(), frame.end());
-    require(::sendto(socket.get(), message.data(), message.size(), 0,
+    require(::sendto(socket_.get(), message.data(), message.size(), 0,
                      reinterpret_cast<const sockaddr*>(&to),
                      sizeof(to)) == static_cast<ssize_t>(message.size()),
             "send a frame");

@@ -31,5 +31,6 @@ public:
     void send(const char* interface, const Bytes& frame, const VirtioHeader& header = {}) const;
 
 private:
-    dynmon::Fd home_;
+    dynmon::Fd home_; // the network namespace to go back to
+    dynmon::Fd socket_;
 };

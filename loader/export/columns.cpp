@@ -1,0 +1,61 @@
+#include "export/columns.hpp"
+
+namespace dynmon {
+
+Columns::Columns(const MetricView& metric, Style style)
+    : metric_(metric), value_(metric.value, "value", style) {
+    if (metric.key) {
+        key_.emplace(*metric.key, "key", style);
+        names_ = key_->names();
+        keys_ = names_.size();
+    }
+    with_cpu_ = metric.cpus > 0 && metric.merge == Merge::none;
+    if (with_cpu_)
+        names_.push_back("cpu");
+    names_.insert(names_.end(), value_.names().begin(), value_.names().end());
+    if (metric.cpus > 0 && !with_cpu_) {
+        merge_.emplace(metric.value, metric.merge, metric.merge_fields);
+        merged_.resize(metric.value.size);
+    }
+}
+
+bool Columns::numeric(std::size_t column) const {
+    if (is_key(column))
+        return key_->numeric(column);
+    return is_cpu(column) || value_.numeric(value_column(column));
+}
+
+void Columns::append(std::size_t column, const Row& row, std::string& out) const {
+    if (is_key(column))
+        key_->append(column, row.key, out);
+    else if (is_cpu(column))
+        out += std::to_string(row.cpu);
+    else
+        value_.append(value_column(column), row.value, out);
+}
+
+double Columns::number(std::size_t column, const Row& row) const {
+    if (is_key(column))
+        return key_->number(column, row.key);
+    if (is_cpu(column))
+        return static_cast<double>(row.cpu);
+    return value_.number(value_column(column), row.value);
+}
+
+void Columns::for_each_row(const Batch& batch, const std::function<void(const Row&)>& visit) {
+    for (std::size_t i = 0; i < batch.count; ++i) {
+        Row row{batch.keys + i * batch.key_stride, batch.values + i * batch.value_stride, 0};
+        if (merge_) {
+            merge_->merge(row.value, metric_.cpus, cpu_stride(metric_), merged_.data());
+            row.value = merged_.data();
+        }
+        if (!with_cpu_) {
+            visit(row);
+            continue;
+        }
+        for (; row.cpu < metric_.cpus; ++row.cpu, row.value += cpu_stride(metric_))
+            visit(row);
+    }
+}
+
+} // namespace dynmon

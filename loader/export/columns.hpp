@@ -1,0 +1,48 @@
+// The rows of a metric as cells: key, CPU where CPUs are kept apart, value. For CSV and tables.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "export/exporter.hpp"
+
+namespace dynmon {
+
+class Columns {
+public:
+    // One row; valid until the next one.
+    struct Row {
+        const std::byte* key = nullptr;
+        const std::byte* value = nullptr; // of one CPU, or merged
+        std::size_t cpu = 0;
+    };
+
+    // `metric` must outlive it.
+    Columns(const MetricView& metric, Style style);
+
+    const std::vector<std::string>& names() const { return names_; } // "key.saddr", "cpu", …
+    bool numeric(std::size_t column) const;
+    void append(std::size_t column, const Row& row, std::string& out) const;
+    double number(std::size_t column, const Row& row) const;
+
+    // One row an entry, or one row an entry and CPU.
+    void for_each_row(const Batch& batch, const std::function<void(const Row&)>& visit);
+
+private:
+    bool is_key(std::size_t column) const { return column < keys_; }
+    bool is_cpu(std::size_t column) const { return column == keys_ && with_cpu_; }
+    std::size_t value_column(std::size_t column) const { return column - keys_ - with_cpu_; }
+
+    const MetricView& metric_;
+    std::optional<ColumnPlan> key_;
+    ColumnPlan value_;
+    std::size_t keys_ = 0; // how many columns the key has
+    bool with_cpu_ = false;
+    std::optional<MergePlan> merge_;
+    std::vector<std::byte> merged_;
+    std::vector<std::string> names_;
+};
+
+} // namespace dynmon

@@ -1,0 +1,106 @@
+// The `csv` exporter: RFC 4180 with a header. Metrics with the same columns share one table; others
+// start a new one after an empty line, with a header of its own.
+#include <optional>
+
+#include "export/columns.hpp"
+#include "export/line_formats.hpp"
+
+namespace dynmon {
+
+namespace {
+
+constexpr std::string_view end_of_line = "\r\n";
+
+// Puts quotes around what was appended from `start` on, if it needs them.
+void quote_from(std::size_t start, std::string& out) {
+    if (out.find_first_of(",\"\r\n", start) == std::string::npos)
+        return;
+    std::string quoted = "\"";
+    for (std::size_t i = start; i < out.size(); ++i)
+        quoted.append(out[i] == '"' ? 2 : 1, out[i]);
+    out.replace(start, std::string::npos, quoted + '"');
+}
+
+class CsvExporter final : public Exporter {
+public:
+    CsvExporter(const ExportOptions& options, Sink& sink)
+        : style_(options.raw ? Style::raw : Style::people), sink_(sink) {}
+
+    // A map on its own belongs to no monitor: it has no direction and no window.
+    void begin_document(const std::string& monitor, const Window& window) override {
+        in_monitor_ = !monitor.empty();
+        sequence_ = std::to_string(window.sequence);
+    }
+
+    void begin_metric(const MetricView& metric) override {
+        columns_.emplace(metric, style_);
+        start_of_row_.clear();
+        std::string header;
+        if (in_monitor_) {
+            header = "direction,metric,sequence";
+            start_of_row_ = std::string(to_string(metric.direction)) + ',';
+            add_cell(metric.name, start_of_row_);
+            start_of_row_ += ',' + sequence_;
+        } else {
+            header = "metric";
+            add_cell(metric.name, start_of_row_);
+        }
+        for (const std::string& name : columns_->names()) {
+            header += ',';
+            add_cell(name, header);
+        }
+        print_header(header);
+    }
+
+    void entries(const Batch& batch) override {
+        columns_->for_each_row(batch, [&](const Columns::Row& row) {
+            std::string& out = sink_.buffer();
+            out += start_of_row_;
+            for (std::size_t column = 0; column < columns_->names().size(); ++column) {
+                out += ',';
+                const std::size_t start = out.size();
+                columns_->append(column, row, out);
+                quote_from(start, out);
+            }
+            out += end_of_line;
+            sink_.spill();
+        });
+    }
+
+    void end_metric(std::uint64_t) override { columns_.reset(); }
+    void end_document() override { sink_.spill(); }
+
+private:
+    static void add_cell(const std::string& text, std::string& out) {
+        const std::size_t start = out.size();
+        out += text;
+        quote_from(start, out);
+    }
+
+    void print_header(const std::string& header) {
+        if (header == header_)
+            return;
+        std::string& out = sink_.buffer();
+        if (!header_.empty())
+            out += end_of_line;
+        out += header;
+        out += end_of_line;
+        header_ = header;
+    }
+
+    Style style_;
+    Sink& sink_;
+    bool in_monitor_ = false;
+    std::string sequence_;
+    std::string header_; // of the table that is open
+    std::string start_of_row_;
+    std::optional<Columns> columns_;
+};
+
+} // namespace
+
+std::unique_ptr<Exporter> make_csv_exporter(const ExportOptions& options, Sink& sink) {
+    return std::make_unique<CsvExporter>(options, sink);
+}
+
+} // namespace dynmon

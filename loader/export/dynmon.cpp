@@ -1,0 +1,32 @@
+// The `dynmon` exporter: byte for byte the document of Polycube's Dynmon, where that was right.
+#include "export/json_document.hpp"
+
+namespace dynmon {
+
+namespace {
+
+class DynmonExporter final : public JsonDocument {
+public:
+    DynmonExporter(const ExportOptions& options, Sink& sink)
+        : JsonDocument(options, Style::dynmon, sink) {}
+
+private:
+    void describe(const std::string&, const Window&, std::string&) override {}
+    void describe(const MetricView&, std::string&) override {}
+
+    // Arrays lose their index, but not the per-CPU ones; only arrays are never empty.
+    JsonShape shape(const MetricView& metric) const override {
+        const bool plain = metric.map_type == BPF_MAP_TYPE_ARRAY;
+        return {.keyed = !plain && !is_queue_like(metric.map_type),
+                .list_cpus = true,
+                .null_if_empty = !is_array_like(metric.map_type)};
+    }
+};
+
+} // namespace
+
+std::unique_ptr<Exporter> make_dynmon_exporter(const ExportOptions& options, Sink& sink) {
+    return std::make_unique<DynmonExporter>(options, sink);
+}
+
+} // namespace dynmon

@@ -1,0 +1,25 @@
+#include "export/exporter.hpp"
+
+#include "base/error.hpp"
+#include "export/json_document.hpp"
+#include "export/line_formats.hpp"
+
+namespace dynmon {
+
+std::unique_ptr<Exporter> make_exporter(const ExportOptions& options, Sink& sink) {
+    switch (options.format) {
+    case Format::json:
+        return make_json_exporter(options, sink);
+    case Format::dynmon:
+        return make_dynmon_exporter(options, sink);
+    case Format::csv:
+        return make_csv_exporter(options, sink);
+    case Format::table:
+        return make_table_exporter(options, sink);
+    case Format::openmetrics:
+        break;
+    }
+    throw Error(ErrorKind::usage, "OpenMetrics shows totals, not single reads");
+}
+
+} // namespace dynmon

@@ -1,0 +1,57 @@
+// The `json` exporter: a window with typed values, per-CPU values merged as the manifest says.
+#include <bpf/libbpf.h>
+
+#include "export/json_document.hpp"
+#include "layout/utf8.hpp"
+
+namespace dynmon {
+
+namespace {
+
+class JsonExporter final : public JsonDocument {
+public:
+    JsonExporter(const ExportOptions& options, Sink& sink)
+        : JsonDocument(options, options.raw ? Style::raw : Style::people, sink) {}
+
+private:
+    void describe(const std::string& monitor, const Window& window, std::string& out) override {
+        out += "\"monitor\":";
+        append_json_string(monitor, out);
+        out += ",\"generation\":" + std::to_string(window.generation);
+        out += ",\"window\":{\"sequence\":" + std::to_string(window.sequence);
+        out += ",\"from\":";
+        time(window.from_ns, out);
+        out += ",\"to\":";
+        time(window.to_ns, out);
+        out += "},";
+    }
+
+    void time(std::uint64_t ns, std::string& out) const {
+        if (raw())
+            out += std::to_string(ns);
+        else
+            append_json_time(ns, out);
+    }
+
+    void describe(const MetricView& metric, std::string& out) override {
+        const char* type = libbpf_bpf_map_type_str(metric.map_type);
+        out += ",\"map\":";
+        append_json_string(metric.map_name, out);
+        out += ",\"type\":";
+        append_json_string(type ? type : "unknown", out);
+    }
+
+    JsonShape shape(const MetricView& metric) const override {
+        return {.keyed = !is_array_like(metric.map_type) && !is_queue_like(metric.map_type),
+                .list_cpus = metric.merge == Merge::none,
+                .null_if_empty = false};
+    }
+};
+
+} // namespace
+
+std::unique_ptr<Exporter> make_json_exporter(const ExportOptions& options, Sink& sink) {
+    return std::make_unique<JsonExporter>(options, sink);
+}
+
+} // namespace dynmon

@@ -1,0 +1,69 @@
+#include "export/json_values.hpp"
+
+namespace dynmon {
+
+namespace {
+
+// What follows the value belongs to its plan: one step less for each entry.
+std::string_view after_value(const JsonShape& shape) {
+    return shape.keyed && !shape.list_cpus ? "}" : "";
+}
+
+bool has_keys(const MetricView& metric, const JsonShape& shape) {
+    return shape.keyed && metric.key.has_value();
+}
+
+} // namespace
+
+JsonValues::JsonValues(const MetricView& metric, Style style, JsonShape shape)
+    : metric_(metric), shape_{has_keys(metric, shape), shape.list_cpus && metric.cpus > 0,
+                              shape.null_if_empty},
+      value_(metric.value, style, {}, after_value(shape_)) {
+    if (shape_.keyed)
+        key_.emplace(*metric.key, style, "{\"key\":", ",\"value\":");
+    if (metric.cpus > 0 && !shape_.list_cpus) {
+        merge_.emplace(metric.value, metric.merge, metric.merge_fields);
+        merged_.resize(metric.value.size);
+    }
+}
+
+void JsonValues::add(const Batch& batch, Sink& sink) {
+    Cursor cursor(sink.buffer());
+    for (std::size_t i = 0; i < batch.count; ++i) {
+        cursor.put(empty_ ? "[" : ",");
+        empty_ = false;
+        if (key_)
+            key_->append(batch.keys + i * batch.key_stride, cursor);
+        add_value(batch.values + i * batch.value_stride, cursor);
+        sink.spill();
+    }
+    cursor.finish();
+    sink.spill();
+}
+
+void JsonValues::add_value(const std::byte* values, Cursor& to) {
+    if (shape_.list_cpus)
+        return add_cpus(values, to);
+    if (merge_) {
+        merge_->merge(values, metric_.cpus, cpu_stride(metric_), merged_.data());
+        values = merged_.data();
+    }
+    value_.append(values, to);
+}
+
+void JsonValues::add_cpus(const std::byte* values, Cursor& to) {
+    for (std::size_t cpu = 0; cpu < metric_.cpus; ++cpu) {
+        to.put(cpu == 0 ? "[" : ",");
+        value_.append(values + cpu * cpu_stride(metric_), to);
+    }
+    to.put(shape_.keyed ? "]}" : "]");
+}
+
+void JsonValues::finish(std::string& out) {
+    if (!empty_)
+        out += ']';
+    else
+        out += shape_.null_if_empty ? "null" : "[]";
+}
+
+} // namespace dynmon

@@ -1,0 +1,40 @@
+// The value of one metric as JSON: the list of what its map holds, written entry by entry.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "export/exporter.hpp"
+#include "layout/cursor.hpp"
+
+namespace dynmon {
+
+struct JsonShape {
+    bool keyed = true;          // {"key":K,"value":V} and not just V
+    bool list_cpus = false;     // V is the list of the values of all CPUs, not the merged one
+    bool null_if_empty = false; // and not []
+};
+
+class JsonValues {
+public:
+    // `metric` must outlive it.
+    JsonValues(const MetricView& metric, Style style, JsonShape shape);
+
+    void add(const Batch& batch, Sink& sink);
+    void finish(std::string& out); // the end of the list; must be called once
+
+private:
+    void add_value(const std::byte* values, Cursor& to);
+    void add_cpus(const std::byte* values, Cursor& to);
+
+    const MetricView& metric_;
+    JsonShape shape_;
+    std::optional<JsonPlan> key_;
+    JsonPlan value_;
+    std::optional<MergePlan> merge_;
+    std::vector<std::byte> merged_;
+    bool empty_ = true;
+};
+
+} // namespace dynmon

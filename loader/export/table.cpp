@@ -1,0 +1,196 @@
+// The `table` exporter: aligned columns under a title, sorted by any of them, cut to the top N.
+#include <algorithm>
+#include <optional>
+
+#include <bpf/libbpf.h>
+
+#include "base/error.hpp"
+#include "base/identifier.hpp"
+#include "export/columns.hpp"
+#include "export/line_formats.hpp"
+#include "export/table_rows.hpp"
+#include "layout/text.hpp"
+
+namespace dynmon {
+
+namespace {
+
+std::string without_root(const std::string& name) {
+    for (const std::string_view root : {"key.", "value."})
+        if (name.starts_with(root))
+            return name.substr(root.size());
+    return name;
+}
+
+// "saddr" for "key.saddr" unless the value has a field of that name too.
+std::vector<std::string> short_names(const std::vector<std::string>& names) {
+    std::vector<std::string> shortened;
+    for (const std::string& name : names)
+        shortened.push_back(without_root(name));
+    std::vector<std::string> result = shortened;
+    for (std::size_t i = 0; i < names.size(); ++i)
+        if (std::count(shortened.begin(), shortened.end(), shortened[i]) > 1)
+            result[i] = names[i];
+    return result;
+}
+
+std::optional<std::size_t> find_column(const std::vector<std::string>& names,
+                                       const std::string& wanted) {
+    for (const std::vector<std::string>& list : {names, short_names(names)}) {
+        const auto found = std::find(list.begin(), list.end(), wanted);
+        if (found != list.end())
+            return static_cast<std::size_t>(found - list.begin());
+    }
+    return std::nullopt;
+}
+
+std::string sort_column(const ExportOptions& options) {
+    return options.sort.starts_with('-') ? options.sort.substr(1) : options.sort;
+}
+
+std::size_t shown_width(const std::string& text) { // one column a character
+    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+        return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+    }));
+}
+
+class TableExporter final : public Exporter {
+public:
+    TableExporter(const ExportOptions& options, Sink& sink)
+        : options_(options), style_(options.raw ? Style::raw : Style::people), sink_(sink) {}
+
+    void begin_document(const std::string& monitor, const Window& window) override {
+        found_sort_column_ = options_.sort.empty();
+        in_monitor_ = !monitor.empty();
+        if (!in_monitor_)
+            return;
+        char text[longest_text];
+        std::string& out = sink_.buffer();
+        separate(out);
+        out += monitor + "  window " + std::to_string(window.sequence) + "  ";
+        out.append(text, put_time(text, static_cast<std::int64_t>(window.from_ns / 1'000'000'000),
+                                  static_cast<std::uint32_t>(window.from_ns % 1'000'000'000)));
+        out += "  ";
+        const std::uint64_t length = window.to_ns - std::min(window.from_ns, window.to_ns);
+        out.append(text, put_duration(text, length, false));
+        out += '\n';
+    }
+
+    void begin_metric(const MetricView& metric) override {
+        metric_ = &metric;
+        columns_.emplace(metric, style_);
+        std::optional<SortOrder> order;
+        if (!options_.sort.empty()) {
+            if (const auto column = find_column(columns_->names(), sort_column(options_)))
+                order = {*column, options_.sort.starts_with('-')};
+        }
+        found_sort_column_ = found_sort_column_ || order.has_value();
+        rows_.emplace(*columns_, order, options_.top);
+    }
+
+    void entries(const Batch& batch) override {
+        columns_->for_each_row(batch, [&](const Columns::Row& row) { rows_->add(row); });
+    }
+
+    void end_metric(std::uint64_t) override {
+        const std::uint64_t seen = rows_->seen();
+        const std::vector<std::vector<std::string>> cells = rows_->take();
+        separate(sink_.buffer());
+        print_title(cells.size(), seen);
+        if (!cells.empty())
+            print_cells(cells);
+        rows_.reset();
+        columns_.reset();
+    }
+
+    void end_document() override {
+        sink_.spill();
+        if (!found_sort_column_)
+            throw Error(ErrorKind::usage, "no column '" + sort_column(options_) + "' to sort by");
+    }
+
+private:
+    void separate(std::string& out) {
+        if (!first_)
+            out += '\n';
+        first_ = false;
+    }
+
+    void print_title(std::size_t shown, std::uint64_t seen) {
+        const char* type = libbpf_bpf_map_type_str(metric_->map_type);
+        std::string& out = sink_.buffer();
+        out += metric_->name + "  ";
+        if (in_monitor_)
+            out += std::string(to_string(metric_->direction)) + "  " + metric_->map_name + "  ";
+        out += std::string(type ? type : "unknown") + "  ";
+        if (shown < seen)
+            out += "top " + std::to_string(shown) + " of ";
+        out += std::to_string(seen) + (seen == 1 ? " row\n" : " rows\n");
+    }
+
+    void print_cells(const std::vector<std::vector<std::string>>& rows) {
+        const std::vector<std::string> header = short_names(columns_->names());
+        std::vector<std::size_t> widths;
+        for (const std::string& name : header)
+            widths.push_back(shown_width(name));
+        for (const std::vector<std::string>& row : rows)
+            for (std::size_t i = 0; i < row.size(); ++i)
+                widths[i] = std::max(widths[i], shown_width(row[i]));
+        print_line(header, widths);
+        for (const std::vector<std::string>& row : rows)
+            print_line(row, widths);
+    }
+
+    void print_line(const std::vector<std::string>& cells, const std::vector<std::size_t>& widths) {
+        std::string& out = sink_.buffer();
+        for (std::size_t i = 0; i < cells.size(); ++i) {
+            const std::size_t padding = widths[i] - shown_width(cells[i]);
+            const bool right = columns_->numeric(i);
+            out.append(i == 0 ? 0 : 2, ' ').append(right ? padding : 0, ' ').append(cells[i]);
+            if (i + 1 < cells.size())
+                out.append(right ? 0 : padding, ' ');
+        }
+        out += '\n';
+        sink_.spill();
+    }
+
+    ExportOptions options_;
+    Style style_;
+    Sink& sink_;
+    bool first_ = true; // nothing was printed yet
+    bool in_monitor_ = false;
+    bool found_sort_column_ = true;
+    const MetricView* metric_ = nullptr;
+    std::optional<Columns> columns_;
+    std::optional<TableRows> rows_;
+};
+
+} // namespace
+
+std::unique_ptr<Exporter> make_table_exporter(const ExportOptions& options, Sink& sink) {
+    return std::make_unique<TableExporter>(options, sink);
+}
+
+void require_sort_column(const ExportOptions& options,
+                         const std::vector<const MetricView*>& metrics) {
+    if (options.format != Format::table || options.sort.empty())
+        return;
+    const std::string wanted = sort_column(options);
+    std::vector<std::string> known;
+    for (const MetricView* metric : metrics) {
+        const std::vector<std::string> names = Columns(*metric, Style::people).names();
+        if (find_column(names, wanted))
+            return;
+        for (const std::string& name : short_names(names))
+            if (std::find(known.begin(), known.end(), name) == known.end())
+                known.push_back(name);
+    }
+    std::string list;
+    for (const std::string& name : known)
+        list += (list.empty() ? "" : ", ") + name;
+    const std::string nearest = nearest_name(wanted, known);
+    throw Error(ErrorKind::usage, "no column '" + wanted + "' to sort by")
+        .hint(nearest.empty() ? "columns: " + list : "did you mean '" + nearest + "'?");
+}
+
+} // namespace dynmon

@@ -1,0 +1,51 @@
+#include "kernel/verifier_log.hpp"
+
+#include <cerrno>
+
+#include <doctest/doctest.h>
+
+using namespace dynmon;
+
+namespace {
+constexpr const char* out_of_bounds = "func#0 @0\n"
+                                      "0: R1=ctx() R10=fp0\n"
+                                      "; void *data = (void *)(long)ctx->data; @ bad.bpf.c:7\n"
+                                      "0: (61) r1 = *(u32 *)(r1 +0)\n"
+                                      "; return *(__u8 *)data; @ bad.bpf.c:8\n"
+                                      "1: (71) r0 = *(u8 *)(r1 +0)\n"
+                                      "invalid access to packet, off=0 size=1, R1(id=0,off=0,r=0)\n"
+                                      "R1 offset is outside of the packet\n"
+                                      "processed 2 insns (limit 1000000) max_states_per_insn 0\n";
+}
+
+TEST_CASE("a verifier log is boiled down to the line that decided, with its source line") {
+    const VerifierSummary summary = summarize_verifier_log(out_of_bounds);
+    CHECK(summary.decisive == "invalid access to packet, off=0 size=1, R1(id=0,off=0,r=0); "
+                              "R1 offset is outside of the packet");
+    CHECK(summary.hint == "compare the pointer with pkt->data_end before reading");
+    CHECK(summary.source == "return *(__u8 *)data; @ bad.bpf.c:8");
+    CHECK(summary.instruction == "1: (71) r0 = *(u8 *)(r1 +0)");
+    CHECK(summary.omitted == 7);
+}
+
+TEST_CASE("a well-known refusal gets a hint") {
+    const VerifierSummary summary =
+        summarize_verifier_log("3: (85) call unknown#300\nunknown func unknown#300\nprocessed 4 insns");
+    CHECK(summary.decisive == "unknown func unknown#300");
+    CHECK(summary.hint == "this kernel does not have the helper");
+}
+
+TEST_CASE("an empty or statistics-only log gives an empty summary") {
+    CHECK(summarize_verifier_log("").decisive.empty());
+    CHECK(summarize_verifier_log("processed 0 insns (limit 1000000)\n").decisive.empty());
+}
+
+TEST_CASE("a refusal is an Error of kind rejected that keeps the whole log") {
+    const VerifierError error("flows_ingress", EACCES, out_of_bounds);
+    CHECK(error.kind() == ErrorKind::rejected);
+    CHECK(error.log() == out_of_bounds);
+    CHECK(std::string(error.what()) ==
+          "verifier rejected 'flows_ingress': invalid access to packet, off=0 size=1, "
+          "R1(id=0,off=0,r=0); R1 offset is outside of the packet; at: return *(__u8 *)data; "
+          "@ bad.bpf.c:8 (7 log lines omitted): EACCES");
+}

@@ -1,0 +1,72 @@
+#include "store/lock.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <string>
+
+#include <doctest/doctest.h>
+
+#include "base/error.hpp"
+
+using namespace dynmon;
+using namespace std::chrono_literals;
+using Mode = DirectoryLock::Mode;
+
+namespace {
+
+struct TemporaryDirectory {
+    std::string path = "/tmp/dynmon-lock-XXXXXX";
+    TemporaryDirectory() { REQUIRE(mkdtemp(path.data()) != nullptr); }
+    ~TemporaryDirectory() { rmdir(path.c_str()); }
+};
+
+bool can_lock(const std::string& path, Mode mode) {
+    try {
+        const DirectoryLock lock(path, mode, 0ms);
+        return true;
+    } catch (const Error& error) {
+        CHECK(error.kind() == ErrorKind::busy);
+        return false;
+    }
+}
+
+} // namespace
+
+TEST_CASE("readers share a lock, a writer has it alone") {
+    const TemporaryDirectory dir;
+    {
+        const DirectoryLock reader(dir.path, Mode::shared, 0ms);
+        CHECK(can_lock(dir.path, Mode::shared));
+        CHECK(!can_lock(dir.path, Mode::exclusive));
+    }
+    {
+        const DirectoryLock writer(dir.path, Mode::exclusive, 0ms);
+        CHECK(!can_lock(dir.path, Mode::shared));
+        CHECK(!can_lock(dir.path, Mode::exclusive));
+    }
+    CHECK(can_lock(dir.path, Mode::exclusive));
+}
+
+TEST_CASE("who waits in vain learns the pid of the holder") {
+    const TemporaryDirectory dir;
+    const DirectoryLock writer(dir.path, Mode::exclusive, 0ms);
+    try {
+        const DirectoryLock second(dir.path, Mode::exclusive, 20ms);
+        FAIL("two writers at once");
+    } catch (const Error& error) {
+        CHECK(std::string(error.what()) ==
+              dir.path + " is locked by pid " + std::to_string(getpid()));
+    }
+}
+
+TEST_CASE("a directory that is gone cannot be locked") {
+    try {
+        const DirectoryLock lock("/tmp/dynmon-no-such-directory", Mode::exclusive, 0ms);
+        FAIL("locked nothing");
+    } catch (const Error& error) {
+        CHECK(error.error_number() == ENOENT);
+    }
+}
