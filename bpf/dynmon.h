@@ -86,6 +86,22 @@ const volatile __u32 dynmon_link = DYNMON_LINK_ETHERNET;
 /* Set by the loader while the program runs; alone in its section, one map value of 8 bytes. */
 volatile __s64 dynmon_clock_base SEC(".data.dynmon") = 0;
 
+/* Not 0 while somebody measures what the programs cost (the kernel's own statistics know only the
+ * first program of a chain of tail calls). */
+volatile __u64 dynmon_meter_on SEC(".data.dynmon_meter") = 0;
+
+struct dynmon_cost {
+    __u64 runs;
+    __u64 ns;
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 2);
+    __type(key, __u32); /* enum dynmon_direction */
+    __type(value, struct dynmon_cost);
+} dynmon_meter SEC(".maps");
+
 /* The loader puts the hook's own array in the place of this one. */
 struct {
     __uint(type, BPF_MAP_TYPE_PROG_ARRAY);
@@ -239,6 +255,33 @@ static __always_inline void dynmon_from_xdp(struct dynmon_packet* pkt, struct xd
     pkt->vlan_proto = 0;
 }
 
+/* What to take from the clock at the end to get the time in between, without what the reading of
+ * the clock itself costs; 0: nobody measures. */
+static __always_inline __u64 dynmon_meter_begin(void) {
+    __u64 first, second;
+
+    if (!dynmon_meter_on)
+        return 0;
+    first = bpf_ktime_get_ns();
+    second = bpf_ktime_get_ns();
+    return second + (second - first);
+}
+
+static __always_inline void dynmon_meter_end(__u64 began, __u32 direction) {
+    struct dynmon_cost* cost;
+    __s64 ns;
+
+    if (!began)
+        return;
+    ns = bpf_ktime_get_ns() - began;
+    cost = bpf_map_lookup_elem(&dynmon_meter, &direction);
+    if (!cost)
+        return;
+    cost->runs++;
+    if (ns > 0)
+        cost->ns += ns;
+}
+
 /* The way out of a program: drop, or go on with the next one, or end the chain. The slot is a
  * constant for the verifier, so that the JIT makes the tail call a direct jump. */
 static __always_inline int dynmon_leave_tc(struct __sk_buff* ctx, enum dynmon_verdict verdict) {
@@ -258,15 +301,23 @@ static __always_inline int dynmon_leave_xdp(struct xdp_md* ctx, enum dynmon_verd
 #define DYNMON_TC_(name, direction)                                                                \
     SEC("tc") int name(struct __sk_buff* ctx) {                                                    \
         struct dynmon_packet pkt;                                                                  \
+        enum dynmon_verdict verdict;                                                               \
+        const __u64 began = dynmon_meter_begin();                                                  \
         dynmon_from_skb(&pkt, ctx, direction);                                                     \
-        return dynmon_leave_tc(ctx, dynmon_body_##name(&pkt));                                     \
+        verdict = dynmon_body_##name(&pkt);                                                        \
+        dynmon_meter_end(began, direction);                                                        \
+        return dynmon_leave_tc(ctx, verdict);                                                      \
     }
 
 #define DYNMON_XDP_(name)                                                                          \
     SEC("xdp") int name##_xdp(struct xdp_md* ctx) {                                                \
         struct dynmon_packet pkt;                                                                  \
+        enum dynmon_verdict verdict;                                                               \
+        const __u64 began = dynmon_meter_begin();                                                  \
         dynmon_from_xdp(&pkt, ctx);                                                                \
-        return dynmon_leave_xdp(ctx, dynmon_body_##name(&pkt));                                    \
+        verdict = dynmon_body_##name(&pkt);                                                        \
+        dynmon_meter_end(began, DYNMON_DIRECTION_INGRESS);                                         \
+        return dynmon_leave_xdp(ctx, verdict);                                                     \
     }
 
 #define DYNMON_BODY_(name)                                                                         \

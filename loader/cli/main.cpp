@@ -55,11 +55,15 @@ Error usage_error(const CLI::ParseError& error, const CLI::App& app, int argc, c
         names.push_back(verb->get_name());
     const auto used = app.get_subcommands();
     if (used.empty()) {
-        for (int i = 1; i < argc; ++i)
-            if (const std::string nearest = nearest_name(argv[i], names);
-                argv[i][0] != '-' && !nearest.empty())
-                return usage.hint("did you mean '" + nearest + "'?"), usage;
-        return usage.hint("`dynmon-load --help` lists the verbs"), usage;
+        for (int i = 1; i < argc; ++i) {
+            if (argv[i][0] == '-')
+                continue;
+            const std::string nearest = nearest_name(argv[i], names);
+            usage = Error(ErrorKind::usage, std::string("no verb '") + argv[i] + "'");
+            return usage.hint(nearest.empty() ? "`dynmon-load --help` lists the verbs"
+                                              : "did you mean '" + nearest + "'?");
+        }
+        return usage.hint("`dynmon-load --help` lists the verbs");
     }
     std::vector<std::string> options;
     for (const CLI::Option* option : used.front()->get_options())
@@ -67,8 +71,8 @@ Error usage_error(const CLI::ParseError& error, const CLI::App& app, int argc, c
     for (int i = 1; i < argc; ++i)
         if (const std::string nearest = nearest_name(argv[i], options);
             argv[i][0] == '-' && !nearest.empty() && nearest != argv[i])
-            return usage.hint("did you mean '" + nearest + "'?"), usage;
-    return usage.hint("`dynmon-load " + used.front()->get_name() + " --help` shows how"), usage;
+            return usage.hint("did you mean '" + nearest + "'?");
+    return usage.hint("`dynmon-load " + used.front()->get_name() + " --help` shows how");
 }
 
 struct CommandLine {

@@ -2,12 +2,10 @@
 
 #include <cstdio>
 #include <iostream>
-#include <thread>
 
 #include "cli/options.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
-#include "kernel/bpf.hpp"
 
 namespace dynmon {
 
@@ -15,10 +13,22 @@ namespace {
 
 using nlohmann::ordered_json;
 
-double ns_per_run(const ProgramStatus& program) {
-    return program.run_count == 0 ? 0
-                                  : static_cast<double>(program.run_time_ns) /
-                                        static_cast<double>(program.run_count);
+double ns_per_run(const Cost& cost) {
+    return cost.runs == 0 ? 0 : static_cast<double>(cost.ns) / static_cast<double>(cost.runs);
+}
+
+void add_cost(ordered_json& document, const std::optional<Cost>& cost) {
+    document["run-count"] = cost ? ordered_json(cost->runs) : ordered_json();
+    document["ns-per-run"] = cost ? ordered_json(ns_per_run(*cost)) : ordered_json();
+}
+
+std::string cost_text(const std::optional<Cost>& cost) {
+    if (!cost)
+        return "  runs not measured: not written with dynmon.h";
+    char text[64];
+    std::snprintf(text, sizeof text, "  %llu runs, %.0f ns each",
+                  static_cast<unsigned long long>(cost->runs), ns_per_run(*cost));
+    return text;
 }
 
 ordered_json program_json(const ProgramStatus& program, bool stats) {
@@ -29,10 +39,8 @@ ordered_json program_json(const ProgramStatus& program, bool stats) {
                           {"netns", program.hook.netns},
                           {"id", program.id},
                           {"position", program.position}};
-    if (stats) {
-        document["run-count"] = program.run_count;
-        document["ns-per-run"] = ns_per_run(program);
-    }
+    if (stats)
+        add_cost(document, program.cost);
     return document;
 }
 
@@ -64,7 +72,7 @@ ordered_json monitor_json(const MonitorStatus& monitor, bool stats) {
     return document;
 }
 
-ordered_json hook_json(const HookStatus& hook) {
+ordered_json hook_json(const HookStatus& hook, bool stats) {
     ordered_json document{{"hook", to_string(hook.id.point)},
                           {"device", hook.device},
                           {"ifindex", hook.id.ifindex},
@@ -74,6 +82,8 @@ ordered_json hook_json(const HookStatus& hook) {
                           {"health", to_string(hook.health)},
                           {"pivot-id", hook.pivot_id},
                           {"chain", hook.chain}};
+    if (stats)
+        add_cost(document, hook.cost);
     if (!hook.problem.empty())
         document["problem"] = hook.problem;
     return document;
@@ -90,20 +100,14 @@ void print_monitor(const MonitorStatus& monitor, bool stats) {
     for (const ProgramStatus& program : monitor.programs) {
         std::cout << "  " << to_string(program.direction) << "  " << program.name << "  id "
                   << program.id << "  position " << program.position;
-        if (stats) {
-            char text[64];
-            std::snprintf(text, sizeof text, "  %llu runs, %.0f ns each",
-                          static_cast<unsigned long long>(program.run_count), ns_per_run(program));
-            std::cout << text;
-        }
-        std::cout << "\n";
+        std::cout << (stats ? cost_text(program.cost) : "") << "\n";
     }
     for (const MapStatus& map : monitor.maps)
         std::cout << "  map " << map.name << "  " << map.type << "  " << map.entries << " of "
                   << map.max_entries << "\n";
 }
 
-void print_hook(const HookStatus& hook) {
+void print_hook(const HookStatus& hook, bool stats) {
     std::cout << "hook " << hook.device;
     if (!hook.netns.empty())
         std::cout << " in " << hook.netns;
@@ -111,7 +115,8 @@ void print_hook(const HookStatus& hook) {
               << to_string(hook.health) << "  chain:";
     for (const std::string& place : hook.chain)
         std::cout << " " << place;
-    std::cout << (hook.chain.empty() ? " empty\n" : "\n");
+    std::cout << (hook.chain.empty() ? " empty" : "") << (stats ? cost_text(hook.cost) : "")
+              << "\n";
     if (!hook.problem.empty())
         std::cout << "  problem: " << hook.problem << "\n";
 }
@@ -137,35 +142,15 @@ public:
 
     int run(const Global& global) override {
         const bool stats = stats_option_->count() > 0;
-        Status status;
-        if (stats) {
-            const auto span = parse_duration(stats_.empty() ? "1s" : stats_, "--stats");
-            const Fd counting = enable_run_stats();
-            const Status before = read_status(global.settings, name_);
-            std::this_thread::sleep_for(span);
-            status = read_status(global.settings, name_);
-            subtract(status, before);
-        } else {
-            status = read_status(global.settings, name_);
-        }
+        const Status status =
+            stats ? measure_status(global.settings, name_,
+                                   parse_duration(stats_.empty() ? "1s" : stats_, "--stats"))
+                  : read_status(global.settings, name_);
         print(global, status, stats);
         return 0;
     }
 
 private:
-    // Only what ran while statistics were on; a program that was replaced meanwhile counts anew.
-    static void subtract(Status& status, const Status& before) {
-        for (MonitorStatus& monitor : status.monitors)
-            for (const MonitorStatus& earlier : before.monitors) {
-                if (earlier.name != monitor.name || earlier.generation != monitor.generation)
-                    continue;
-                for (std::size_t i = 0; i < monitor.programs.size(); ++i) {
-                    monitor.programs[i].run_count -= earlier.programs[i].run_count;
-                    monitor.programs[i].run_time_ns -= earlier.programs[i].run_time_ns;
-                }
-            }
-    }
-
     static void print(const Global& global, const Status& status, bool stats) {
         if (global.json) {
             ordered_json document{{"monitors", ordered_json::array()},
@@ -173,7 +158,7 @@ private:
             for (const MonitorStatus& monitor : status.monitors)
                 document["monitors"].push_back(monitor_json(monitor, stats));
             for (const HookStatus& hook : status.hooks)
-                document["hooks"].push_back(hook_json(hook));
+                document["hooks"].push_back(hook_json(hook, stats));
             std::cout << document.dump() << "\n";
             return;
         }
@@ -182,7 +167,7 @@ private:
         for (const MonitorStatus& monitor : status.monitors)
             print_monitor(monitor, stats);
         for (const HookStatus& hook : status.hooks)
-            print_hook(hook);
+            print_hook(hook, stats);
     }
 
     std::string name_;

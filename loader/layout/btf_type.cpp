@@ -42,7 +42,7 @@ std::string clean_name(const btf* types, std::uint32_t name_offset) {
     const char* text = btf__str_by_offset(types, name_offset);
     std::string name(text ? text : "");
     for (char& c : name)
-        if (c <= ' ' || c > '~' || c == '"' || c == '\\')
+        if (c < ' ' || c > '~' || c == '"' || c == '\\')
             c = '_';
     return name;
 }

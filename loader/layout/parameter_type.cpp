@@ -88,10 +88,12 @@ std::string enum_names(const EnumSet& set) {
 
 std::string to_text(WideInteger value) {
     const bool negative = value < 0;
-    std::string digits;
-    for (WideInteger rest = negative ? -value : value; rest > 0; rest /= 10)
-        digits.insert(digits.begin(), static_cast<char>('0' + static_cast<int>(rest % 10)));
-    return (negative ? "-" : "") + (digits.empty() ? "0" : digits);
+    std::string reversed;
+    for (WideInteger rest = negative ? -value : value; rest > 0 || reversed.empty(); rest /= 10)
+        reversed += static_cast<char>('0' + static_cast<int>(rest % 10));
+    if (negative)
+        reversed += '-';
+    return {reversed.rbegin(), reversed.rend()};
 }
 
 ParameterType::ParameterType(const Object& object, const GlobalInfo& global)

@@ -149,6 +149,7 @@ GenerationRecord load_monitor(const Settings& settings, const Probe& probe,
     require_new_name(store, lock, request.name);
 
     Undo undo;
+    undo.add([&] { store.remove_if_empty(lock); });
     Hooks hooks(store, lock, netns, undo);
     GenerationPlan plan{.probe = &probe,
                         .monitor = request.name,

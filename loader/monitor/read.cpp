@@ -153,12 +153,16 @@ private:
         }
         if (delivered == 0)
             return;
+        if (!request_.peek)
+            fence(); // who closed it may have been killed before his own
         deliverer_.deliver(delivery);
         if (!request_.peek)
             finish_window(delivered, state_.pending_to_ns);
     }
 
     // The swap: every program of the monitor changes sides, both directions, one slot write each.
+    // Packets that come after the write belong to the next window; the fence waits for those that
+    // came before it and are still on their way through the old side.
     // The state is written first, so that a kill in between is rolled forward by the next verb.
     void close_window() {
         const DirectoryLock lock = store_.lock(DirectoryLock::Mode::exclusive);
@@ -178,8 +182,6 @@ private:
                 chain.swap(lock, *member, state_.active_side());
         }
         fence();
-        state_.pending_to_ns = epoch_ns();
-        state_map_.write(state_);
     }
 
     // The window that was just closed, and the metrics that are not swapped as they are now.

@@ -58,9 +58,16 @@ std::string map_difference(const Successor& to, const btf* old_types, const MapR
         layout_or_untyped(types, map.value_type_id, map.value_size, "value"), "value");
 }
 
-// The clock map always goes on: it is the same clock.
+// What dynmon.h declares is of the house, not of the probe: the clock and whether its programs are
+// metered go on with every replace, and the meter itself starts anew.
+bool is_house_map(const std::string& name) {
+    return name == clock_map_name || name == meter_switch_name || name == meter_map_name;
+}
+
 bool may_carry(const Successor& to, const MapRecord& running) {
-    return to.request.keep_maps != ReplaceRequest::Keep::none || running.name == clock_map_name;
+    if (is_house_map(running.name))
+        return running.name != meter_map_name;
+    return to.request.keep_maps != ReplaceRequest::Keep::none;
 }
 
 std::map<MapSide, Fd> carry_maps(const Successor& to) {
@@ -193,7 +200,7 @@ ReplaceReport replace_monitor(const Settings& settings, const Probe& probe,
     settle_monitor(store, lock, request.name, actions);
     report.unread = !retired_generations(store, request.name).empty();
     for (const auto& [key, map] : plan.carried)
-        if (key.second == Side::a && key.first != clock_map_name)
+        if (key.second == Side::a && !is_house_map(key.first))
             report.carried.push_back(key.first);
     return report;
 }

@@ -3,6 +3,7 @@
 #include <bpf/libbpf.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "base/error.hpp"
 #include "kernel/xdp.hpp"
@@ -36,7 +37,9 @@ HookStatus hook_status(const Store& store, const HookId& id) {
         status.netns = record.netns;
         status.attach = record.attach == Attach::link ? "link" : "clsact";
         status.health = hook_health(store, id);
-        status.pivot_id = pivot_id(store, id);
+        const ProgramFacts pivot = program_facts(open_pin(store.hook_dir(id) + "/pivot"));
+        status.pivot_id = pivot.id;
+        status.cost = {pivot.run_count, pivot.run_time_ns};
         status.mode = live_mode(id, record);
         const Chain chain = open_chain_of(store, id);
         for (const ChainPlace& place : chain.order()) {
@@ -64,12 +67,8 @@ ProgramStatus program_status(const Store& store, const GenerationDir& dir,
                              const GenerationRecord& record, const ProgramRecord& program) {
     ProgramStatus status{.direction = program.direction, .name = program.name,
                          .hook = program.hook};
-    for (std::size_t side = 0; side < program.slots.size(); ++side) {
-        const ProgramFacts facts =
-            program_facts(dir.open_program(program, static_cast<Side>(side)));
-        status.run_count += facts.run_count;
-        status.run_time_ns += facts.run_time_ns;
-    }
+    if (program.hand_over)
+        status.cost = read_cost(dir, record, program.direction);
     if (!exists(store.hook_dir(program.hook)))
         return status;
     const Chain chain = open_chain_of(store, program.hook);
@@ -110,6 +109,8 @@ void fill_monitor(const Store& store, MonitorStatus& status) {
     status.parameters = record.parameters;
     status.sequence = state.sequence;
     for (const MapRecord& map : record.maps) {
+        if (map.name.starts_with(".data.dynmon") || map.name == meter_map_name)
+            continue; // the house's own
         const Side side = map.swapped ? state.active_side() : Side::a;
         const Fd fd = dir.open_map(map, side);
         const MapFacts facts = map_facts(fd);
@@ -173,6 +174,70 @@ Status read_status(const Settings& settings, const std::string& name) {
         if (wanted)
             status.hooks.push_back(std::move(entry));
     }
+    return status;
+}
+
+namespace {
+
+class Metering {
+public:
+    Metering(const Store& store, std::vector<std::string> monitors)
+        : store_(store), monitors_(std::move(monitors)) {
+        switch_all(true);
+    }
+    ~Metering() {
+        try {
+            switch_all(false);
+        } catch (const Error&) {
+            // unloaded in the meantime
+        }
+    }
+
+private:
+    void switch_all(bool on) {
+        for (const std::string& monitor : monitors_)
+            set_metering(store_, monitor, on);
+    }
+
+    const Store& store_;
+    std::vector<std::string> monitors_;
+};
+
+Cost operator-(const Cost& after, const Cost& before) {
+    return {after.runs - before.runs, after.ns - before.ns};
+}
+
+void subtract(MonitorStatus& after, const MonitorStatus& before) {
+    if (after.generation != before.generation)
+        return; // replaced meanwhile: its programs began at 0
+    for (std::size_t i = 0; i < after.programs.size(); ++i)
+        if (after.programs[i].cost && before.programs[i].cost)
+            after.programs[i].cost = *after.programs[i].cost - *before.programs[i].cost;
+}
+
+} // namespace
+
+Status measure_status(const Settings& settings, const std::string& name,
+                      std::chrono::nanoseconds span) {
+    const Store store = settings.open_store(false);
+    std::vector<std::string> monitors = store.monitors();
+    if (!name.empty()) {
+        store.require_monitor(name);
+        monitors = {name};
+    }
+    const Fd counting = enable_run_stats();
+    const Metering metering(store, monitors);
+    const Status before = read_status(settings, name);
+    std::this_thread::sleep_for(span);
+    Status status = read_status(settings, name);
+    for (MonitorStatus& monitor : status.monitors)
+        for (const MonitorStatus& earlier : before.monitors)
+            if (earlier.name == monitor.name)
+                subtract(monitor, earlier);
+    for (HookStatus& hook : status.hooks)
+        for (const HookStatus& earlier : before.hooks)
+            if (earlier.pivot_id == hook.pivot_id)
+                hook.cost = hook.cost - earlier.cost;
     return status;
 }
 

@@ -1,6 +1,7 @@
 // What is loaded where, as the kernel has it.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "hook/hook.hpp"
+#include "monitor/meter.hpp"
 #include "monitor/settings.hpp"
 #include "store/generation.hpp"
 
@@ -19,8 +21,8 @@ struct ProgramStatus {
     HookId hook;
     std::uint32_t id = 0;   // of the instance that is in the chain; 0: none is
     std::size_t position = 0; // in the chain, from 1; 0: not in the chain
-    std::uint64_t run_count = 0; // of all instances; 0 unless statistics are on
-    std::uint64_t run_time_ns = 0;
+    std::optional<Cost> cost; // since the generation was loaded, while metering was on; none: the
+                              // object was not written with dynmon.h
 };
 
 struct MapStatus {
@@ -55,6 +57,7 @@ struct HookStatus {
     std::string mode;   // XDP: "native", "generic"; TC: "tcx", "clsact"
     HookHealth health = HookHealth::attached;
     std::uint32_t pivot_id = 0;
+    Cost cost; // of the whole chain, while the kernel's statistics were on
     std::vector<std::string> chain; // "monitor/program", first to last
     std::string problem;            // "" or why the chain could not be told
 };
@@ -63,6 +66,11 @@ struct Status {
     std::vector<HookStatus> hooks;
     std::vector<MonitorStatus> monitors;
 };
+
+// What ran during `span`, measured with the kernel's statistics (hooks) and the programs' own
+// meters (monitors); needs CAP_SYS_ADMIN. Otherwise as read_status().
+Status measure_status(const Settings& settings, const std::string& name,
+                      std::chrono::nanoseconds span);
 
 // `name` "": everything. Throws Error{usage} with the nearest name for an unknown monitor.
 // Changes nothing; what cannot be told is said in `problem`.

@@ -66,6 +66,8 @@ struct GlobalInfo {
 // Names that bpf/dynmon.h reserves.
 inline constexpr std::string_view chain_map_name = "dynmon_chain";
 inline constexpr std::string_view clock_map_name = ".data.dynmon";
+inline constexpr std::string_view meter_switch_name = ".data.dynmon_meter";
+inline constexpr std::string_view meter_map_name = "dynmon_meter";
 
 struct BtfDelete {
     void operator()(btf* types) const { btf__free(types); }

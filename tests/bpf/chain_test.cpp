@@ -13,9 +13,9 @@ namespace {
 const Bytes frame = ethernet(ETH_P_IP, ipv4({}, tcp({})));
 
 struct Hook {
-    const char* pivot;
-    const char* packets;
-    const char* mirror;
+    std::string pivot;
+    std::string packets;
+    std::string mirror;
     int pass;
     int drop;
 };
@@ -29,7 +29,7 @@ std::uint64_t counted(const Loaded<packets_bpf>& probe) {
     return Value(probe->obj, probe->maps.PKT_COUNTER, &zero).sum();
 }
 
-constexpr Hook hooks[] = {
+const Hook hooks[] = {
     {"pivot_xdp", "packets_ingress_xdp", "mirror_ingress_xdp", XDP_PASS, XDP_DROP},
     {"pivot_tc", "packets_ingress", "mirror_ingress", TC_ACT_UNSPEC, TC_ACT_SHOT},
 };

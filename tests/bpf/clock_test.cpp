@@ -19,12 +19,12 @@ std::int64_t read_clock(clockid_t clock) {
 }
 
 struct Source {
-    const char* helper;
+    std::string helper;
     dynmon_clock source;
     clockid_t clock;
     bpf_func_id id;
 };
-constexpr Source sources[] = {
+const Source sources[] = {
     {"bpf_ktime_get_ns", DYNMON_CLOCK_KTIME, CLOCK_MONOTONIC, BPF_FUNC_ktime_get_ns},
     {"bpf_ktime_get_boot_ns", DYNMON_CLOCK_BOOT, CLOCK_BOOTTIME, BPF_FUNC_ktime_get_boot_ns},
     {"bpf_ktime_get_tai_ns", DYNMON_CLOCK_TAI, CLOCK_TAI, BPF_FUNC_ktime_get_tai_ns},
@@ -58,7 +58,7 @@ TEST_CASE("every clock source gives the time of day, and the base can be moved w
     for (const Source& each : sources) {
         if (!on_this_kernel(each))
             continue;
-        CAPTURE(std::string(each.helper));
+        CAPTURE(each.helper);
         Loaded<mirror_bpf> probe("mirror_ingress", [&](mirror_bpf& skeleton) {
             skeleton.rodata->dynmon_clock_source = each.source;
         });
@@ -87,8 +87,8 @@ TEST_CASE("the verifier never sees the helper of a clock that was not chosen") {
             bpf_program__set_log_level(skeleton.progs.mirror_ingress, 2);
         });
         for (const Source& each : sources) {
-            CAPTURE(std::string(chosen.helper));
-            CAPTURE(std::string(each.helper));
+            CAPTURE(chosen.helper);
+            CAPTURE(each.helper);
             CHECK(walked(log.data(), each.helper) == (each.source == chosen.source));
         }
     }

@@ -111,7 +111,7 @@ TEST_CASE("flows tells flows apart by addresses, ports, protocol, version and VL
 }
 
 TEST_CASE("a flow adds up packets and bytes, collects TCP flags, keeps the last ToS") {
-    for (const char* program : {"flows_ingress", "flows_ingress_xdp"}) {
+    for (const std::string program : {"flows_ingress", "flows_ingress_xdp"}) {
         CAPTURE(program);
         Loaded<flows_bpf> probe(program);
         run(probe.fd(), ethernet(ETH_P_IP, ipv4({.tos = 0x10}, tcp({.flags = 0x02}))));

@@ -18,7 +18,7 @@ const Bytes arp = ethernet(ETH_P_ARP, payload(28));
 } // namespace
 
 TEST_CASE("packets counts every frame once and lets it pass, under TC and XDP") {
-    for (const char* program : {"packets_ingress", "packets_ingress_xdp"}) {
+    for (const std::string program : {"packets_ingress", "packets_ingress_xdp"}) {
         CAPTURE(program);
         Loaded<packets_bpf> probe(program);
         const int pass = probe.xdp() ? static_cast<int>(XDP_PASS) : TC_ACT_UNSPEC;

@@ -28,7 +28,7 @@ bool is(const __u8 (&bytes)[16], const char* text) {
 // Runs `check(probe)` for the TC and the XDP program.
 template <typename Check>
 void on_both(Check&& check) {
-    for (const char* program : {"mirror_ingress", "mirror_ingress_xdp"}) {
+    for (const std::string program : {"mirror_ingress", "mirror_ingress_xdp"}) {
         CAPTURE(program);
         Loaded<mirror_bpf> probe(program);
         check(probe);
@@ -154,7 +154,7 @@ TEST_CASE("VLAN: one tag, two tags, a priority tag, and one tag too many") {
     const auto three =
         ethernet(ETH_P_8021AD, vlan(1, ETH_P_8021Q, vlan(2, ETH_P_8021Q, vlan(3, ETH_P_IP, ip))));
     // By the egress program: at ingress the kernel takes the outer tag off before TC.
-    for (const char* program : {"mirror_egress", "mirror_ingress_xdp"}) {
+    for (const std::string program : {"mirror_egress", "mirror_ingress_xdp"}) {
         CAPTURE(program);
         Loaded<mirror_bpf> probe(program);
         Seen seen = see(probe, one);

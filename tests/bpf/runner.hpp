@@ -20,8 +20,9 @@ class Loaded {
 public:
     using Setup = std::function<void(Skeleton&)>;
 
-    explicit Loaded(const std::string& program, const Setup& setup = {})
-        : skeleton_(Skeleton::open()) {
+    explicit Loaded(const std::string& program, const Setup& setup = {},
+                    const bpf_object_open_opts* options = nullptr)
+        : skeleton_(Skeleton::open(options)) {
         if (!skeleton_)
             throw std::runtime_error("skeleton does not open");
         bpf_program* each = nullptr;

@@ -10,7 +10,7 @@ namespace {
 enum { parsed_ip = 0, parsed_malformed = 2 };
 
 struct Sample {
-    const char* name;
+    std::string name;
     Bytes frame;
     std::size_t l3;        // offset of the IP header
     std::size_t l4;        // offset of what the IP header and its extensions carry
@@ -46,7 +46,7 @@ std::vector<Sample> samples() {
 // with less than an IP header.
 class Target {
 public:
-    explicit Target(const char* program) : probe_(program) {
+    explicit Target(const std::string& program) : probe_(program) {
         if (!probe_.xdp())
             link_.attach_tc(probe_.fd(), false);
     }
@@ -66,12 +66,12 @@ private:
     Loaded<mirror_bpf> probe_;
 };
 
-constexpr const char* programs[] = {"mirror_egress", "mirror_ingress_xdp"};
+const std::string programs[] = {"mirror_egress", "mirror_ingress_xdp"};
 
 } // namespace
 
 TEST_CASE("a frame that is cut off anywhere is malformed, and passes") {
-    for (const char* program : programs) {
+    for (const std::string& program : programs) {
         const Target target(program);
         for (const Sample& sample : samples()) {
             for (std::size_t size = 14; size <= sample.frame.size(); ++size) {
@@ -91,7 +91,7 @@ TEST_CASE("a frame that is cut off anywhere is malformed, and passes") {
 
 TEST_CASE("an IP packet that ends anywhere is one as soon as its IP headers are whole, and has "
           "ports as soon as its L4 header is") {
-    for (const char* program : programs) {
+    for (const std::string& program : programs) {
         const Target target(program);
         for (const Sample& sample : samples()) {
             const std::size_t smallest = sample.l3 + (sample.frame[sample.l3] >> 4 == 4 ? 20 : 40);

@@ -1,3 +1,4 @@
+/* Kernel types for BPF programs, made by make-vmlinux-h from Linux 6.1.0-56-cloud-amd64. */
 #ifndef __VMLINUX_H__
 #define __VMLINUX_H__
 

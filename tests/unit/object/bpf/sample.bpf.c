@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 // An object with one of everything that the unit tests ask about.
-#include <linux/bpf.h>
-#include <stdbool.h>
-
-#include <bpf/bpf_helpers.h>
+#include "common.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -26,11 +23,13 @@ const volatile enum flavour p_flavour = SOUR;
 volatile const __u32 p_swapped = 7;
 typedef const volatile __u32 knob;
 knob p_typedef = 9;
+typedef __be16 dynmon_port_t;
+typedef __be32 dynmon_ipv4_t;
+const volatile dynmon_port_t p_port = 1;
+const volatile dynmon_ipv4_t p_peer = 1;
 // What is in .rodata as well but is no parameter.
 const volatile __u32 p_array[4] = {1, 2, 3, 4};
-const volatile struct {
-    __u32 a;
-} p_struct = {1};
+const volatile struct { __u32 a; } p_struct = {1};
 const volatile __u32 dynmon_slot = 5;
 static const volatile __u32 hidden = 11;
 const __u32 plain_const = 12;
@@ -120,8 +119,8 @@ static void count(void) {
 
     if (counter)
         *counter += p_u8 + p_u16 + p_u32 + p_u64 + p_s8 + p_s16 + p_s32 + p_s64 + p_bool + p_char +
-                    p_color + p_flavour + p_swapped + p_typedef + p_array[zero] + p_struct.a +
-                    hidden + plain_const + in_bss + in_data + dynmon_clock_base;
+                    p_color + p_flavour + p_swapped + p_typedef + p_port + p_peer + p_array[zero] +
+                    p_struct.a + hidden + plain_const + in_bss + in_data + dynmon_clock_base;
 }
 
 SEC("tc") int on_ingress(struct __sk_buff* skb) {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 // Sections that libbpf 1.1 knows and does not know.
-#include <linux/bpf.h>
-
-#include <bpf/bpf_helpers.h>
+#include "common.h"
 
 char LICENSE[] SEC("license") = "GPL";
 

@@ -1,0 +1,233 @@
+"""What every test of whole sessions stands on.
+
+A test file runs itself again in mount, pid and network namespaces of its own, with an empty
+/run/netns and a private bpffs: nothing can be left on the machine, even when it is killed, and two
+runs at once do not meet. After each test the case unloads what is loaded and checks that nothing is
+left: no pin, none of the programs and maps that were ever pinned, and nothing on the device.
+(What was never pinned dies with the process that made it, unless it is attached.)
+
+    class PacketsTest(harness.Case):
+        def test_counts_what_comes_in(self):
+            self.load("p", "packets")
+            self.receive(*[frames.plain(60)] * 7)
+            self.assertEqual(self.value(self.window("p"), "packets_total"), [7])
+
+    if __name__ == "__main__":
+        harness.main()
+"""
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+import kernel
+import wire
+
+SOURCE = pathlib.Path(__file__).resolve().parent.parent.parent
+BUILD = pathlib.Path(os.environ.get("DYNMON_BUILD", SOURCE / "build"))
+DYNMON = BUILD / "dynmon-load"
+PROBES = [BUILD / "probes", BUILD / "e2e" / "probes"]
+BPFFS = pathlib.Path("/sys/fs/bpf")
+STORE = BPFFS / "dynmon"
+INSIDE = "DYNMON_TEST_SANDBOX"
+
+# Exit codes of dynmon-load.
+OK, FAILED, USAGE, BUSY, UNSUPPORTED, REJECTED = range(6)
+
+
+def main():
+    if os.geteuid() != 0:
+        sys.exit(f"{sys.argv[0]}: run as root: it makes network namespaces and loads BPF programs")
+    if not DYNMON.exists():
+        sys.exit(f"{sys.argv[0]}: no {DYNMON}: build first, or name a build by DYNMON_BUILD")
+    if os.environ.get(INSIDE) is None or os.getpid() != 1:
+        os.environ[INSIDE] = "1"
+        os.execvp("unshare", ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child",
+                              "--mount-proc", sys.executable, *sys.argv])
+    os.makedirs("/run/netns", exist_ok=True)
+    wire.command("mount", "-t", "tmpfs", "tmpfs", "/run/netns")
+    wire.command("mount", "-t", "bpf", "bpf", str(BPFFS))
+    unittest.main(verbosity=2)
+
+
+def probe(name):
+    """The folder of a built probe."""
+    for folder in PROBES:
+        if (folder / name).is_dir():
+            return folder / name
+    raise AssertionError(f"no probe {name} in {PROBES}: build first")
+
+
+def environment(**changes):
+    return {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8",
+            "DYNMON_PROBE_PATH": ":".join(map(str, PROBES)), **changes}
+
+
+class Result:
+    def __init__(self, code, out, err):
+        self.code, self.out, self.err = code, out, err
+
+    def json(self):
+        return json.loads(self.out)
+
+
+class Case(unittest.TestCase):
+    maxDiff = None
+
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="dynmon-test-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.seen = set()       # BPF objects that were pinned at some time
+        self.processes = []
+        self.at_end = []        # takes away what the test put beside dynmon
+        self.wire = wire.Wire()
+        self.red, self.blue = self.wire.red, self.wire.blue
+        self.receive, self.transmit = self.wire.receive, self.wire.transmit
+
+    def tearDown(self):
+        try:
+            for process in self.processes:
+                stop(process)
+            if STORE.exists():
+                self.dynmon("unload", "--all")
+            for step in reversed(self.at_end):
+                step()
+            self.assert_nothing_left()
+        finally:
+            self.wire.close()
+            for left in pins():
+                os.unlink(left)
+            shutil.rmtree(STORE, ignore_errors=True)
+
+    # dynmon-load
+
+    def dynmon(self, *words, code=OK, **options):
+        """Runs dynmon-load and requires the exit code."""
+        words = [str(word) for word in words]
+        options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "cwd": self.folder,
+                   "env": environment(), **options}
+        done = subprocess.run([str(DYNMON), *words], stderr=subprocess.PIPE, text=True, timeout=60,
+                              **options)
+        self.note_pins()
+        self.assertEqual(done.returncode, code,
+                         f"dynmon-load {' '.join(words)}\n{done.stdout}{done.stderr}")
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    def start(self, *words, before=(), **options):
+        """dynmon-load in the background; `before`: the words of a tool that runs it."""
+        options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE,
+                   "stderr": subprocess.PIPE, "cwd": self.folder, "env": environment(), **options}
+        process = subprocess.Popen([*before, str(DYNMON), *map(str, words)], text=True, **options)
+        self.processes.append(process)
+        return process
+
+    def refused(self, code, *words, **options):
+        """The error, as JSON, of a command that has to fail with `code`."""
+        result = self.dynmon("--json", *words, code=code, **options)
+        self.assertEqual(result.out, "", "an error must not print a result")
+        error = json.loads(result.err.splitlines()[-1])["error"]
+        kinds = {FAILED: "failed", USAGE: "usage", BUSY: "busy", UNSUPPORTED: "unsupported",
+                 REJECTED: "rejected"}
+        self.assertEqual(error["kind"], kinds[code])
+        return error
+
+    def load(self, name, probe_name, *options, **keywords):
+        """A probe onto blue0."""
+        return self.dynmon("--json", "load", name, probe_name, "--dev", "blue0", "--netns", "blue",
+                           *options, **keywords).json()
+
+    def replace(self, name, probe_name, *options):
+        return self.dynmon("--json", "replace", name, probe_name, *options).json()
+
+    def read(self, name, *options):
+        """The documents of one read."""
+        out = self.dynmon("read", name, *options, "--format", "json").out
+        return [json.loads(line) for line in out.splitlines()]
+
+    def window(self, name, *options):
+        documents = self.read(name, *options)
+        self.assertEqual(len(documents), 1, documents)
+        return documents[0]
+
+    def status(self, *options):
+        return self.dynmon("--json", "status", *options).json()
+
+    def hook(self, point):
+        """The status of one hook of blue0."""
+        hooks = [hook for hook in self.status()["hooks"] if hook["hook"] == point]
+        self.assertEqual(len(hooks), 1, hooks)
+        return hooks[0]
+
+    # What a document says
+
+    def metric(self, document, name, direction="ingress"):
+        found = [metric for metric in document[f"{direction}-metrics"] if metric["name"] == name]
+        self.assertEqual(len(found), 1, document)
+        return found[0]
+
+    def value(self, document, name, direction="ingress"):
+        return self.metric(document, name, direction)["value"]
+
+    def packets(self, name, direction="ingress", *options):
+        """What the probe `packets` has counted."""
+        return self.value(self.window(name, *options), "packets_total", direction)[0]
+
+    # Waiting and leftovers
+
+    def eventually(self, condition, what, seconds=5):
+        """Asks until `condition` gives something true; returns it."""
+        deadline = time.monotonic() + seconds
+        while not (found := condition()):
+            if time.monotonic() > deadline:
+                self.fail(f"not within {seconds} s: {what}")
+            time.sleep(0.005)
+        return found
+
+    def note_pins(self):
+        for path in pins():
+            with contextlib.suppress(FileNotFoundError, PermissionError):
+                kind, number = kernel.object_id(path)
+                if kind != "link_id":
+                    self.seen.add((kind, number))
+
+    def assert_nothing_left(self):
+        self.assertEqual(pins(), [], "pins are left")
+        self.assertFalse(STORE.exists(), "the directory of the store is left")
+        if os.path.exists(self.blue.path):
+            self.assert_device_is_free()
+        # Freed after a grace period.
+        self.eventually(lambda: not any(kernel.is_alive(*item) for item in self.seen),
+                        "programs and maps are freed")
+
+    def assert_device_is_free(self):
+        for device in json.loads(self.blue.ip("-j", "link")):
+            self.assertNotIn("xdp", device, "an XDP program is left")
+            with self.blue.inside():
+                for point in (kernel.TCX_INGRESS, kernel.TCX_EGRESS):
+                    self.assertEqual(kernel.tcx_programs(device["ifindex"], point), [],
+                                     "a TCX program is left")
+        qdiscs = json.loads(wire.command("tc", "-n", "blue", "-j", "qdisc"))
+        self.assertNotIn("clsact", [qdisc["kind"] for qdisc in qdiscs], "a qdisc is left")
+
+
+def pins():
+    """Everything in our bpffs but what the kernel itself puts there."""
+    return [pathlib.Path(folder) / name for folder, _, names in os.walk(BPFFS) for name in names
+            if not name.endswith(".debug")]
+
+
+def stop(process):
+    """Ends a process that the test started, stopped or not, and closes its pipes."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGKILL)
+    process.wait(10)
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe:
+            pipe.close()

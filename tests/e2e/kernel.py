@@ -1,0 +1,107 @@
+"""The kernel, asked without going through dynmon: bpf(2), network namespaces, leftovers."""
+import contextlib
+import ctypes
+import os
+import pathlib
+import platform
+import struct
+
+SYS_BPF = {"x86_64": 321, "aarch64": 280}[platform.machine()]
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+MAP_LOOKUP, MAP_UPDATE, OBJ_GET, PROG_BY_ID, MAP_BY_ID, PROG_QUERY, LINK_CREATE = (
+    1, 2, 7, 13, 14, 16, 28)
+TCX_INGRESS, TCX_EGRESS = 46, 47
+CLONE_NEWNET = 0x40000000
+
+
+def bpf(command, attributes):
+    """bpf(2) with `attributes` as bytes, padded with zeroes; returns its result."""
+    union = ctypes.create_string_buffer(attributes, 128)
+    result = LIBC.syscall(SYS_BPF, command, union, len(union))
+    if result < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), f"bpf({command})")
+    return result
+
+
+@contextlib.contextmanager
+def closing(fd):
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def open_pin(path):
+    name = ctypes.create_string_buffer(str(path).encode())
+    return bpf(OBJ_GET, struct.pack("<QII", ctypes.addressof(name), 0, 0))
+
+
+def lookup(path, key, size):
+    """The value of `key` in the pinned map, as bytes."""
+    with closing(open_pin(path)) as fd:
+        key_buffer, value = ctypes.create_string_buffer(key), ctypes.create_string_buffer(size)
+        bpf(MAP_LOOKUP, struct.pack("<I4xQQQ", fd, ctypes.addressof(key_buffer),
+                                    ctypes.addressof(value), 0))
+        return value.raw
+
+
+def update(path, key, value):
+    with closing(open_pin(path)) as fd:
+        key_buffer, value_buffer = (ctypes.create_string_buffer(key),
+                                    ctypes.create_string_buffer(value))
+        bpf(MAP_UPDATE, struct.pack("<I4xQQQ", fd, ctypes.addressof(key_buffer),
+                                    ctypes.addressof(value_buffer), 0))
+
+
+def object_id(path):
+    """("prog_id" | "map_id" | "link_id", number) of what is pinned at `path`."""
+    with closing(open_pin(path)) as fd:
+        for line in pathlib.Path(f"/proc/self/fdinfo/{fd}").read_text().splitlines():
+            name, _, number = line.partition(":")
+            if name in ("map_id", "link_id"):
+                return name, int(number)
+            if name == "prog_id":  # a link names its program too, behind its own id
+                return name, int(number)
+    raise AssertionError(f"{path} is no BPF object")
+
+
+def is_alive(kind, number):
+    """Whether a program or map with this id exists, whoever holds it."""
+    try:
+        os.close(bpf(PROG_BY_ID if kind == "prog_id" else MAP_BY_ID, struct.pack("<I", number)))
+        return True
+    except FileNotFoundError:
+        return False
+
+
+def tcx_programs(ifindex, attach_type):
+    """Ids of the programs at a TCX hook of the namespace that the caller is in, in order."""
+    ids = (ctypes.c_uint32 * 64)()
+    query = ctypes.create_string_buffer(
+        struct.pack("<IIIIQI", ifindex, attach_type, 0, 0, ctypes.addressof(ids), len(ids)), 128)
+    if LIBC.syscall(SYS_BPF, PROG_QUERY, query, len(query)) < 0:
+        raise OSError(ctypes.get_errno(), "query TCX")
+    return list(ids[:struct.unpack_from("<I", query, 24)[0]])
+
+
+def attach_tcx(pin, ifindex, attach_type):
+    """Attaches a pinned program as somebody else would; closing the link takes it off."""
+    with closing(open_pin(pin)) as fd:
+        return bpf(LINK_CREATE, struct.pack("<IIII", fd, ifindex, attach_type, 0))
+
+
+@contextlib.contextmanager
+def inside(netns):
+    """The calling thread is in the network namespace at the path `netns`."""
+    def enter(fd):
+        if LIBC.setns(fd, CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), f"setns {netns}")
+
+    with closing(os.open("/proc/thread-self/ns/net", os.O_RDONLY)) as home:
+        with closing(os.open(netns, os.O_RDONLY)) as target:
+            enter(target)
+        try:
+            yield
+        finally:
+            enter(home)

@@ -1,0 +1,122 @@
+"""Two network namespaces, red and blue, and a veth pair between them on which nobody speaks but
+the test. Counts are exact: when receive() or transmit() is back, every hook has seen the frames."""
+import collections
+import json
+import os
+import socket
+import subprocess
+
+import frames
+import kernel
+
+SO_RCVBUFFORCE = 33
+CHUNK = 200  # frames on their way at once: well below the kernel's backlog of 1000
+
+
+def command(*words, check=True):
+    """Runs a tool; an error of it is an error of the test."""
+    done = subprocess.run(words, capture_output=True, text=True, timeout=30)
+    if check and done.returncode != 0:
+        raise AssertionError(f"{' '.join(words)}: {done.stderr.strip()}")
+    return done.stdout
+
+
+class Namespace:
+    def __init__(self, name):
+        self.name = name
+        self.path = f"/run/netns/{name}"
+        command("ip", "netns", "add", name)
+        with self.inside():
+            self.set("ipv6/conf/default/disable_ipv6", 1)  # neither DAD nor router solicitations
+
+    def inside(self):
+        return kernel.inside(self.path)
+
+    def set(self, name, value):
+        with open(f"/proc/sys/net/{name}", "w") as file:
+            file.write(str(value))
+
+    def inode(self):
+        return os.stat(self.path).st_ino
+
+    def ip(self, *words):
+        return command("ip", "-n", self.name, *words)
+
+    def run(self, *words, check=True):
+        """A tool in this namespace, with the mounts of the test (`ip netns exec` has its own)."""
+        return command("nsenter", f"--net={self.path}", *words, check=check)
+
+    def ifindex(self, device):
+        with self.inside():
+            return socket.if_nametoindex(device)
+
+    def socket(self, *kind):
+        """A socket of this namespace, for a caller who is in another."""
+        with self.inside():
+            return socket.socket(*kind)
+
+    def delete(self):
+        if os.path.exists(self.path):
+            command("ip", "netns", "del", self.name)
+
+
+class Wire:
+    """red0 in namespace red, blue0 in namespace blue. Tests look at blue0."""
+
+    def __init__(self, red="red", blue="blue"):
+        self.red, self.blue = Namespace(red), Namespace(blue)
+        self.sockets = {}
+        command("ip", "-n", red, "link", "add", "red0", "address", "02:00:00:00:00:01", "type",
+                "veth", "peer", "name", "blue0", "address", "02:00:00:00:00:02", "netns", blue)
+        for namespace, device, address, other in ((self.red, "red0", "10.0.0.1", "10.0.0.2"),
+                                                  (self.blue, "blue0", "10.0.0.2", "10.0.0.1")):
+            mac = "02:00:00:00:00:02" if namespace is self.red else "02:00:00:00:00:01"
+            namespace.ip("addr", "add", f"{address}/24", "dev", device)
+            namespace.ip("link", "set", device, "up")
+            namespace.ip("neigh", "replace", other, "lladdr", mac, "dev", device)
+
+    def packet_socket(self, namespace, device, protocol):
+        key = (device, protocol)
+        if key not in self.sockets:
+            made = namespace.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+            made.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
+            with namespace.inside():  # binds by name, which means something in its namespace only
+                made.bind((device, protocol))
+            made.settimeout(10)
+            self.sockets[key] = made
+        return self.sockets[key]
+
+    def receive(self, *sent, dropped=False):
+        """red sends `sent`; they come in at blue0. Waits for the point behind XDP and TC, where a
+        packet socket for the frame's protocol gets it. `dropped`: none is to arrive there."""
+        for start in range(0, len(sent), CHUNK):
+            self._receive(sent[start:start + CHUNK], dropped)
+
+    def _receive(self, sent, dropped):
+        expected = collections.Counter(frames.protocol_of(frame) for frame in sent)
+        listeners = {protocol: self.packet_socket(self.blue, "blue0", protocol)
+                     for protocol in expected}
+        out = self.packet_socket(self.red, "red0", 0)
+        for frame in sent:
+            out.send(frame)
+        if dropped:
+            return
+        for protocol, count in expected.items():
+            for _ in range(count):
+                listeners[protocol].recv(1)
+
+    def transmit(self, *sent):
+        """`sent` leave blue through blue0. TC egress runs within the system call."""
+        out = self.packet_socket(self.blue, "blue0", 0)
+        for frame in sent:
+            out.send(frame)
+
+    def link(self, namespace, device):
+        return json.loads(namespace.ip("-j", "-details", "link", "show", "dev", device))[0]
+
+    def close(self):
+        for opened in self.sockets.values():
+            opened.close()
+        self.sockets.clear()
+        self.red.delete()
+        self.blue.delete()

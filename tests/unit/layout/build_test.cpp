@@ -1,0 +1,173 @@
+#include "layout/types.hpp"
+
+using namespace dynmon;
+using namespace dynmon::test;
+
+TEST_CASE("a struct becomes a tree of fields with names, offsets and sizes") {
+    Types t;
+    const int inner = t.group("inner", 8, {{"a", t.u32, 0}, {"b", t.s16, 32}});
+    const int outer =
+        t.group("outer", 24, {{"x", t.u64, 0}, {"in", inner, 64}, {"list", t.array(t.u16, 3), 128}});
+    const Layout layout = t.layout(outer, 24);
+    REQUIRE(layout.fields.size() == 3);
+    CHECK(layout.kind == Layout::Kind::structure);
+    CHECK(layout.type_name == "outer");
+    CHECK(layout.fields[1].name == "in");
+    CHECK(layout.fields[1].offset == 8);
+    CHECK(layout.fields[1].fields[1].offset == 12);
+    CHECK(layout.fields[1].fields[1].is_signed);
+    CHECK(layout.fields[2].count == 3);
+    CHECK(layout.fields[2].stride == 2);
+    CHECK(layout.fields[2].size == 6);
+}
+
+TEST_CASE("typedefs, qualifiers and type tags are looked through, the outermost name is kept") {
+    Types t;
+    int type = t.alias("__u32", t.u32);
+    type = btf__add_const(t.edit(), type);
+    type = btf__add_volatile(t.edit(), type);
+    type = btf__add_restrict(t.edit(), type);
+    type = btf__add_type_tag(t.edit(), "user", type);
+    type = t.alias("counter_t", type);
+    btf__add_decl_tag(t.edit(), "ignored", type, -1);
+    const Layout layout = t.layout(type, 4);
+    CHECK(layout.type_name == "counter_t");
+    CHECK(layout.kind == Layout::Kind::integer);
+    CHECK(json(layout, bytes({1, 1, 0, 0})) == "257");
+}
+
+TEST_CASE("the members of .data are the object's variables") {
+    Types t;
+    const int one = btf__add_var(t.edit(), "one", BTF_VAR_GLOBAL_ALLOCATED, t.u32);
+    const int two = btf__add_var(t.edit(), "two", BTF_VAR_STATIC, t.u64);
+    const int section = btf__add_datasec(t.edit(), ".data", 16);
+    btf__add_datasec_var_info(t.edit(), one, 0, 4);
+    btf__add_datasec_var_info(t.edit(), two, 8, 8);
+    CHECK(json(t.layout(section, 16), bytes({7, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0})) ==
+          R"({"one":7,"two":9})");
+}
+
+TEST_CASE("a map without BTF has an integer where the size is one, and bytes otherwise") {
+    CHECK(json(untyped_layout(4), bytes({1, 2, 0, 0})) == "513");
+    CHECK(json(untyped_layout(8), bytes({1, 0, 0, 0, 0, 0, 0, 128})) == "9223372036854775809");
+    CHECK(json(untyped_layout(3), bytes({1, 0xab, 0})) == R"("01ab00")");
+    CHECK(json(untyped_layout(0), bytes({})) == "[]");
+}
+
+TEST_CASE("BTF that lies is refused with the path of the field") {
+    Types t;
+    const auto refused = [&](int type, std::uint32_t size) {
+        return fault([&] { t.layout(type, size); });
+    };
+    SUBCASE("a size unlike the map's") {
+        CHECK(refused(t.group("flow", 8, {{"a", t.u64, 0}}), 16) ==
+              "value: type 'flow' has 8 bytes, the map holds 16");
+    }
+    SUBCASE("a member beyond the end") {
+        const int inner = t.group("inner", 4, {{"a", t.u16, 0}, {"late", t.u32, 16}});
+        CHECK(refused(t.group("outer", 8, {{"in", inner, 0}}), 8) ==
+              "value.in.late: ends at byte 6, beyond the end of what contains it (4)");
+        CHECK(refused(t.group("far", 8, {{"x", t.u8, 0xfffff8}}), 8) ==
+              "value.x: starts at byte 2097151, beyond the end of what contains it (8)");
+    }
+    SUBCASE("2^32 - 1 elements") {
+        CHECK(refused(t.group("s", 8, {{"x", t.array(t.u32, UINT32_MAX), 0}}), 8) ==
+              "value.x: an array of 4294967295 elements; at most 65536 can be shown");
+        const int nothing = t.group("nothing", 0, {});
+        CHECK(refused(t.array(nothing, UINT32_MAX), 0) ==
+              "value: an array of 4294967295 elements; at most 65536 can be shown");
+    }
+    SUBCASE("array dimensions that multiply beyond 32 bits") {
+        int type = t.u32;
+        for (int i = 0; i < 3; ++i)
+            type = t.array(type, 65536);
+        CHECK(refused(type, 0).find("value[]: an array of 17179869184 bytes") == 0);
+    }
+    SUBCASE("a struct within itself") {
+        const int self = t.next_id();
+        t.group("loop", 8, {{"next", self, 0}});
+        CHECK(refused(self, 8) == "value.next: the type contains itself");
+    }
+    SUBCASE("a struct within itself through typedef and array") {
+        const int self = t.next_id();
+        t.group("loop", 8, {{"list", self + 2, 0}});
+        t.alias("loop_t", self);
+        t.array(self + 1, 1);
+        CHECK(refused(self, 8).find("value.list[].list: the type contains itself") == 0);
+    }
+    SUBCASE("a typedef of itself") {
+        const int self = t.next_id();
+        t.alias("circle", self);
+        CHECK(refused(self, 4) ==
+              "value: type " + std::to_string(self) + " does not exist or is defined by itself");
+    }
+    SUBCASE("an array of itself") {
+        const int self = t.next_id();
+        t.array(self, 2);
+        CHECK(refused(self, 4) == "value[]: the type contains itself");
+    }
+    SUBCASE("a type that does not exist") {
+        CHECK(refused(t.group("s", 4, {{"x", 9999, 0}}), 4) ==
+              "value.x: type 9999 does not exist or is defined by itself");
+    }
+    SUBCASE("types that are not stored") {
+        CHECK(refused(t.group("s", 8, {{"f", btf__add_func_proto(t.edit(), 0), 0}}), 8) ==
+              "value.f: a type of this kind cannot be stored (BTF kind 13)");
+        CHECK(refused(0, 0) == "value: a type of this kind cannot be stored (BTF kind 0)");
+    }
+    SUBCASE("a bitfield wider than its type, of a struct, or across the end") {
+        CHECK(refused(t.group("s", 4, {{"b", t.u8, 0, 9}}), 4) ==
+              "value.b: a bitfield of 9 bits does not fit its type");
+        const int inner = t.group("inner", 4, {{"a", t.u32, 0}});
+        CHECK(refused(t.group("s", 4, {{"b", inner, 0, 9}}), 4) ==
+              "value.b: a bitfield of 9 bits does not fit its type");
+        CHECK(refused(t.group("s", 2, {{"b", t.u32, 8, 9}}), 2) ==
+              "value.b: ends at byte 3, beyond the end of what contains it (2)");
+    }
+    SUBCASE("too deep") {
+        int type = t.u8;
+        for (int i = 0; i < 40; ++i)
+            type = t.group("level", 1, {{"in", type, 0}});
+        CHECK(refused(type, 1).find("nested deeper than 32 levels") != std::string::npos);
+    }
+    SUBCASE("few types that unfold to very many fields") {
+        int type = t.u8;
+        for (int i = 0; i < 30; ++i)
+            type = t.one_of("twice", 1, {{"a", type, 0}, {"b", type, 0}});
+        CHECK(refused(type, 1).find("the type has more than 65536 fields") != std::string::npos);
+    }
+}
+
+TEST_CASE("a long array of bytes is no danger and no error") {
+    Types t;
+    const Layout layout = t.layout(t.array(t.u8, 1 << 20), 1 << 20);
+    const std::vector<std::byte> value(1 << 20, std::byte{0xaa});
+    const std::string text = json(layout, value);
+    CHECK(text.size() == 2 * (1 << 20) + 2);
+    CHECK(text.substr(0, 5) == "\"aaaa");
+}
+
+TEST_CASE("the width of a bitfield may stand in its type, as old compilers wrote it") {
+    Types t;
+    const int old = t.integer("unsigned int", 4);
+    auto* type = const_cast<btf_type*>(btf__type_by_id(t.get(), static_cast<__u32>(old)));
+    const __u32 bits = 5;
+    memcpy(type + 1, &bits, sizeof bits);
+    const Layout layout = t.layout(t.group("s", 4, {{"a", old, 0}, {"b", old, 40 - 32}}), 4);
+    CHECK(layout.fields[0].bit_size == 5);
+    CHECK(json(layout, bytes({0xff, 0x03, 0, 0})) == R"({"a":31,"b":3})");
+    CHECK(t.layout(t.array(old, 2), 8).stride == 4);
+}
+
+TEST_CASE("names that would break a format are cleaned, clashing and missing ones made unique") {
+    Types t;
+    const int inner = t.group(nullptr, 4, {{"a", t.u16, 0}, {"b", t.u16, 16}});
+    const int type = t.group("s", 16,
+                             {{"a", t.u32, 0},
+                              {nullptr, inner, 32},
+                              {nullptr, t.u32, 64},
+                              {"a\"\n\\", t.u16, 96},
+                              {"b", t.u16, 112}});
+    CHECK(json(t.layout(type, 16), bytes({1, 0, 0, 0, 2, 0, 3, 0, 4, 0, 0, 0, 5, 0, 6, 0})) ==
+          R"({"a":1,"a_2":2,"b":3,"unnamed":4,"a___":5,"b_2":6})");
+}

@@ -1,0 +1,183 @@
+#include <cstring>
+
+#include "layout/types.hpp"
+
+using namespace dynmon;
+using namespace dynmon::test;
+
+namespace {
+
+using Rules = std::map<std::string, Merge>;
+
+template <typename T>
+T merged(const Layout& layout, Merge preset, const Rules& rules, const std::vector<T>& cpus) {
+    T into;
+    std::memset(&into, 0xee, sizeof into);
+    MergePlan(layout, preset, rules)
+        .merge(raw(cpus.front()), cpus.size(), sizeof(T), reinterpret_cast<std::byte*>(&into));
+    return into;
+}
+
+struct Flow {
+    std::uint64_t first, last, packets;
+    std::uint32_t bytes;
+    std::uint8_t flags, proto, up, pad;
+    std::int64_t balance;
+};
+
+int flow_type(Types& t) {
+    const int time = t.alias("dynmon_time_ns_t", t.u64);
+    return t.group("flow", sizeof(Flow),
+                   {{"first", time, 0},
+                    {"last", time, 64},
+                    {"packets", t.u64, 128},
+                    {"bytes", t.u32, 192},
+                    {"flags", t.alias("dynmon_tcp_flags_t", t.u8), 224},
+                    {"proto", t.alias("dynmon_proto_t", t.u8), 232},
+                    {"up", t.b8, 240},
+                    {"balance", t.s64, 256}});
+}
+
+} // namespace
+
+TEST_CASE("counters are added, the rest is merged as its meaning asks") {
+    Types t;
+    const Layout layout = t.layout(flow_type(t), sizeof(Flow));
+    const std::vector<Flow> cpus = {{0, 0, 0, 0, 0, 0, 0, 9, 0},
+                                    {100, 300, 5, UINT32_MAX, 0x02, 6, 0, 9, -7},
+                                    {200, 250, 7, 2, 0x10, 6, 1, 9, 3}};
+    const Flow sum = merged(layout, Merge::sum, {{"value.first", Merge::min}}, cpus);
+    CHECK(sum.first == 100);
+    CHECK(sum.last == 300);
+    CHECK(sum.packets == 12);
+    CHECK(sum.bytes == 1); // wraps as the counter does
+    CHECK(sum.flags == 0x12);
+    CHECK(sum.proto == 6);
+    CHECK(sum.up == 1);
+    CHECK(sum.balance == -4);
+    CHECK(sum.pad == 0); // padding is never what was in memory
+}
+
+TEST_CASE("presets compare, take the last, and or") {
+    Types t;
+    const Layout layout = t.layout(flow_type(t), sizeof(Flow));
+    const std::vector<Flow> cpus = {{100, 300, 5, 3, 0x02, 6, 0, 0, -7},
+                                    {200, 250, 7, 4, 0x10, 6, 1, 0, 3},
+                                    {0, 0, 0, 0, 0, 0, 0, 0, 0}};
+    const Flow max = merged(layout, Merge::max, {}, cpus);
+    CHECK(max.packets == 7);
+    CHECK(max.balance == 3);
+    const Flow min = merged(layout, Merge::min, {}, cpus);
+    CHECK(min.packets == 5);
+    CHECK(min.balance == -7);
+    CHECK(min.first == 100);
+    const Flow last = merged(layout, Merge::last, {}, cpus);
+    CHECK(last.packets == 7);
+    CHECK(last.first == 200);
+    const Flow bits = merged(layout, Merge::sum, {{"value.bytes", Merge::bit_or}}, cpus);
+    CHECK(bits.bytes == 7);
+}
+
+TEST_CASE("one CPU merges to itself") {
+    Types t;
+    const Layout layout = t.layout(flow_type(t), sizeof(Flow));
+    const Flow one{1, 2, 3, 4, 5, 6, 1, 0, -9};
+    for (const Merge preset : {Merge::sum, Merge::max, Merge::min, Merge::last, Merge::bit_or}) {
+        const Flow result = merged<Flow>(layout, preset, {}, {one});
+        CHECK(std::memcmp(&result, &one, sizeof one) == 0);
+    }
+}
+
+TEST_CASE("arrays, nested structs and rules for all of a struct") {
+    Types t;
+    struct Value {
+        std::uint32_t list[3];
+        struct {
+            std::uint16_t a, b;
+        } pair[2];
+    };
+    const int pair = t.group("pair", 4, {{"a", t.u16, 0}, {"b", t.u16, 16}});
+    const int type = t.group("v", 20, {{"list", t.array(t.u32, 3), 0}, {"pair", t.array(pair, 2), 96}});
+    const Layout layout = t.layout(type, 20);
+    const std::vector<Value> cpus = {{{1, 2, 3}, {{1, 10}, {2, 20}}}, {{10, 20, 30}, {{5, 6}, {7, 8}}}};
+    const Value sum = merged(layout, Merge::sum, {{"value.pair[].b", Merge::max}}, cpus);
+    CHECK(sum.list[2] == 33);
+    CHECK(sum.pair[1].a == 9);
+    CHECK(sum.pair[1].b == 20);
+    const Value max = merged(layout, Merge::sum, {{"value.pair", Merge::max}}, cpus);
+    CHECK(max.pair[0].a == 5);
+    CHECK(max.pair[0].b == 10);
+    CHECK(max.list[0] == 11);
+}
+
+TEST_CASE("bitfields are merged without touching their neighbours") {
+    Types t;
+    const int type = t.group("bits", 4, {{"a", t.u32, 0, 5}, {"b", t.s32, 5, 6}, {"c", t.u32, 11, 21}});
+    const Layout layout = t.layout(type, 4);
+    const auto pack = [](unsigned a, int b, unsigned c) {
+        return a | (static_cast<unsigned>(b) & 63) << 5 | c << 11;
+    };
+    CHECK(merged<std::uint32_t>(layout, Merge::sum, {{"value.b", Merge::min}},
+                                {pack(3, -4, 70000), pack(4, 9, 5)}) == pack(7, -4, 70005));
+}
+
+TEST_CASE("texts, addresses, enums and unions are taken from a CPU that has seen them") {
+    Types t;
+    struct Value {
+        char name[4];
+        std::uint32_t addr;
+        std::uint32_t color;
+        std::uint32_t arms;
+    };
+    const int color = btf__add_enum(t.edit(), "color", 4);
+    btf__add_enum_value(t.edit(), "RED", 1);
+    const int arms = t.one_of("arms", 4, {{"whole", t.u32, 0}, {"half", t.u16, 0}});
+    const int type = t.group("v", 16,
+                             {{"name", t.array(t.c8, 4), 0},
+                              {"addr", t.alias("dynmon_ipv4_t", t.u32), 32},
+                              {"color", color, 64},
+                              {"arms", arms, 96}});
+    const Layout layout = t.layout(type, 16);
+    const std::vector<Value> cpus = {{"", 0, 0, 0}, {"lo", 7, 1, 3}, {"eth", 9, 2, 4}};
+    const Value first = merged(layout, Merge::sum, {}, cpus);
+    CHECK(std::string(first.name) == "lo");
+    CHECK(first.addr == 7);
+    CHECK(first.color == 1);
+    CHECK(first.arms == 3);
+    const Value last = merged(layout, Merge::last, {}, cpus);
+    CHECK(std::string(last.name) == "eth");
+    CHECK(last.arms == 4);
+    const Value arm = merged(layout, Merge::sum, {{"value.arms.whole", Merge::sum}}, cpus);
+    CHECK(arm.arms == 7);
+}
+
+TEST_CASE("reals, big-endian numbers and 128 bits are merged by what they stand for") {
+    Types t;
+    const Layout f32 = t.layout(btf__add_float(t.edit(), "float", 4), 4);
+    CHECK(merged<float>(f32, Merge::sum, {}, {0.5f, 1.25f}) == 1.75f);
+    CHECK(merged<float>(f32, Merge::min, {}, {0.0f, 1.25f}) == 1.25f);
+    const Layout be16 = t.layout(t.alias("__be16", t.u16), 2);
+    CHECK(merged<std::uint16_t>(be16, Merge::sum, {{"value", Merge::max}}, {0x0100, 0x0002}) ==
+          0x0002); // 1 and 512
+    CHECK(merged<std::uint16_t>(be16, Merge::sum, {{"value", Merge::sum}}, {0xff00, 0x0100}) ==
+          0x0001); // 255 + 1 = 256
+    using wide = unsigned __int128;
+    const Layout u128 = t.layout(t.integer("unsigned __int128", 16), 16);
+    const bool equal = merged<wide>(u128, Merge::sum, {}, {~wide{0} >> 1, wide{1}}) == wide{1} << 127;
+    CHECK(equal);
+}
+
+TEST_CASE("a merge that makes no sense is refused by the field's name") {
+    Types t;
+    const Layout layout = t.layout(
+        t.group("v", 12, {{"name", t.array(t.c8, 4), 0}, {"packets", t.u64, 32}}), 12);
+    const auto refused = [&](const Rules& rules) {
+        return fault([&] { MergePlan(layout, Merge::sum, rules); });
+    };
+    CHECK(refused({{"value.name", Merge::sum}}).find("merge of 'value.name': ") == 0);
+    CHECK(refused({{"value.name", Merge::last}}).empty());
+    CHECK(refused({{"value.packet", Merge::sum}}) ==
+          "merge of 'value.packet': no such field (did you mean 'value.packets'?)");
+    CHECK(refused({{"value.packets", Merge::none}}) ==
+          "merge of 'value.packets': merge 'none' keeps the CPUs apart: there is nothing to merge");
+}
