@@ -72,7 +72,7 @@ def environment(**changes):
 
 class Result:
     def __init__(self, code, out, err):
-        self.code, self.out, self.err = code, out, err
+        self.code, self.out, self.err = code, (out or b"").decode(), (err or b"").decode()
 
     def json(self):
         return json.loads(self.out)
@@ -113,12 +113,12 @@ class Case(unittest.TestCase):
         words = [str(word) for word in words]
         options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "cwd": self.folder,
                    "env": environment(), **options}
-        done = subprocess.run([str(DYNMON), *words], stderr=subprocess.PIPE, text=True, timeout=60,
-                              **options)
+        done = subprocess.run([str(DYNMON), *words], stderr=subprocess.PIPE, timeout=60, **options)
         self.note_pins()
-        self.assertEqual(done.returncode, code,
-                         f"dynmon-load {' '.join(words)}\n{done.stdout}{done.stderr}")
-        return Result(done.returncode, done.stdout, done.stderr)
+        result = Result(done.returncode, done.stdout, done.stderr)
+        self.assertEqual(result.code, code,
+                         f"dynmon-load {' '.join(words)}\n{result.out}{result.err}")
+        return result
 
     def start(self, *words, before=(), **options):
         """dynmon-load in the background; `before`: the words of a tool that runs it."""

@@ -194,7 +194,7 @@ TEST_CASE("parameters exist, are scalars, and their numbers agree with each othe
           Strings{"4:27 parameter 'p_u8': '256' is not a number from 0 to 255 (__u8)"});
     CHECK(parameter("name: p_u8, min: -1, max: 1.5").size() == 2);
     CHECK(parameter("name: p_u8, min: 5, max: 4") ==
-          Strings{"4:30 parameter 'p_u8': the maximum is below the minimum"});
+          Strings{"4:31 parameter 'p_u8': the maximum is below the minimum"});
     CHECK(parameter("name: p_u8, default: 1, min: 5") ==
           Strings{"4:27 parameter 'p_u8': the default is below the minimum"});
     CHECK(parameter("name: p_u8, default: 9, max: 8") ==

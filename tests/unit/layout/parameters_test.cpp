@@ -30,7 +30,8 @@ Number set(const std::string& assignment) {
 
 std::vector<int> bytes_of(const std::string& assignment) {
     std::vector<int> bytes;
-    for (std::byte byte : resolve_parameters({}, sample(), {assignment}).at(0).bytes)
+    const auto values = resolve_parameters({}, sample(), {assignment});
+    for (std::byte byte : values.at(0).bytes)
         bytes.push_back(std::to_integer<int>(byte));
     return bytes;
 }

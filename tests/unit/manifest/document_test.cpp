@@ -116,7 +116,8 @@ TEST_CASE("aliases cannot make a small text large") {
 TEST_CASE("damaged manifests are refused or taken but never end the process") {
     std::mt19937 random(7);
     const auto list = test::samples("good");
-    const std::string alphabet = "{}[]:,-?&*!|>'\"%@`# \n\t\\\x01\xff\xc3ax01";
+    const std::string alphabet = "{}[]:,-?&*!|>'\"%@`# \n\t\\\x01\xff\xc3"
+                                 "ax01";
     std::size_t refused = 0;
     for (int round = 0; round < 4000; ++round) {
         std::string text = list[random() % list.size()].text;

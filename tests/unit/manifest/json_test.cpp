@@ -23,6 +23,10 @@ void check_same(const Series& a, const Series& b) {
     CHECK(a.help == b.help);
 }
 
+void check_same(const MetricConfig& a, const MetricConfig& b);
+void check_same(const PathConfig& a, const PathConfig& b);
+void check_same(const Parameter& a, const Parameter& b);
+
 template <typename Item>
 void check_same(const std::vector<Item>& a, const std::vector<Item>& b) {
     REQUIRE(a.size() == b.size());

@@ -25,13 +25,13 @@ struct arrival {
 struct {
     __uint(type, BPF_MAP_TYPE_QUEUE);
     __uint(max_entries, 32);
-    __uint(value_size, sizeof(struct arrival));
+    __type(value, struct arrival);
 } KIND_QUEUE SEC(".maps");
 
 struct {
     __uint(type, BPF_MAP_TYPE_STACK);
     __uint(max_entries, 32);
-    __uint(value_size, sizeof(struct arrival));
+    __type(value, struct arrival);
 } KIND_STACK SEC(".maps");
 
 // Packets by the length of their frame.

@@ -1,0 +1,203 @@
+#!/usr/bin/python3
+"""Reading: what belongs to which window, and what a read leaves alone."""
+import json
+import signal
+
+import frames
+import harness
+
+UDP = frames.ipv4(frames.udp(1, 2), frames.UDP)
+
+
+class WindowCase(harness.Case):
+    def flow_packets(self, document, direction="ingress"):
+        return sum(entry["value"]["packets"] for entry in self.value(document, "flows", direction))
+
+    def raw_window(self, name, *options):
+        return self.window(name, "--raw", *options)["window"]
+
+
+class SequenceTest(WindowCase):
+    def test_a_window_holds_what_came_since_the_one_before(self):
+        self.load("f", "flows")
+        for sequence, (received, sent) in enumerate([(5, 2), (0, 0), (250, 1), (1, 0), (0, 7)], 1):
+            self.receive(*[UDP] * received)
+            self.transmit(*[UDP] * sent)
+            document = self.window("f")
+            self.assertEqual(document["window"]["sequence"], sequence)
+            self.assertEqual((self.flow_packets(document), self.flow_packets(document, "egress")),
+                             (received, sent))
+
+    def test_a_window_begins_where_the_one_before_ended(self):
+        self.load("f", "flows")
+        windows = [self.raw_window("f") for _ in range(5)]
+        for earlier, later in zip(windows, windows[1:]):
+            self.assertLess(earlier["from"], earlier["to"])
+            self.assertEqual(later["from"], earlier["to"])
+            self.assertEqual(later["sequence"], earlier["sequence"] + 1)
+
+    def test_a_window_of_what_is_not_swapped_begins_with_the_load(self):
+        self.load("p", "packets")
+        first, second = self.raw_window("p"), self.raw_window("p")
+        self.assertEqual(first["from"], second["from"])
+        self.assertLess(first["to"], second["to"])
+        self.assertEqual((first["sequence"], second["sequence"]), (1, 2))
+
+    def test_windows_of_both_sides_of_the_swap_add_up(self):
+        self.load("f", "flows")
+        total = 0
+        for _ in range(20):
+            self.receive(*[UDP] * 13)
+            total += self.flow_packets(self.window("f"))
+        self.assertEqual(total, 20 * 13)
+
+
+class PeekTest(WindowCase):
+    def test_peek_shows_the_open_window_and_changes_nothing(self):
+        self.load("f", "flows")
+        self.receive(*[UDP] * 4)
+        first = self.window("f", "--peek")
+        self.receive(UDP)
+        second = self.window("f", "--peek")
+        self.assertEqual((self.flow_packets(first), self.flow_packets(second)), (4, 5))
+        read = self.window("f")
+        self.assertEqual(self.flow_packets(read), 5)
+        # The window that the peeks showed is the one that is read.
+        self.assertEqual({document["window"]["sequence"] for document in (first, second, read)}, {1})
+        self.assertEqual({document["window"]["from"] for document in (first, second, read)},
+                         {read["window"]["from"]})
+        self.assertEqual(self.status("f")["monitors"][0]["windows"], 1)
+
+    def test_peek_leaves_maps_that_are_emptied_and_queues_alone(self):
+        self.load("k", "kinds")
+        self.receive(frames.plain(60), frames.plain(70))
+        for _ in range(2):
+            peeked = self.window("k", "--peek")
+            self.assertEqual(self.value(peeked, "array"), [0, 2, 0, 130])
+            self.assertEqual(len(self.value(peeked, "lru")), 2)
+            # Of a queue only the head can be seen.
+            self.assertEqual(self.value(peeked, "queue"), [{"length": 60, "marker": 0xabcd}])
+        read = self.window("k")
+        self.assertEqual(self.value(read, "array"), [0, 2, 0, 130])
+        self.assertEqual([item["length"] for item in self.value(read, "queue")], [60, 70])
+
+
+class SelectionTest(WindowCase):
+    def test_path_shows_one_direction_and_keeps_the_other_for_later(self):
+        self.load("f", "flows")
+        self.receive(*[UDP] * 3)
+        self.transmit(*[UDP] * 2)
+        document = self.window("f", "--path", "egress")
+        self.assertEqual(document["ingress-metrics"], [])
+        self.assertEqual(self.flow_packets(document, "egress"), 2)
+        self.receive(UDP)
+        documents = self.read("f")
+        self.assertEqual(sum(map(self.flow_packets_if_any, documents)), 4)
+
+    def flow_packets_if_any(self, document):
+        names = [metric["name"] for metric in document["ingress-metrics"]]
+        return self.flow_packets(document) if "flows" in names else 0
+
+    def test_reading_one_metric_loses_nothing_of_the_others(self):
+        self.load("m", "mixed")
+        sums = {"one": 0, "two": 0}
+        sent = 0
+        for round_number, metric in enumerate(["one", "one", "two", "one", None, "two", "two", None]):
+            self.receive(*[frames.plain(60)] * (round_number + 1))
+            sent += round_number + 1
+            for document in self.read("m", *([metric] if metric else [])):
+                for found in document["ingress-metrics"]:
+                    if found["name"] in sums:
+                        sums[found["name"]] += found["value"][0]
+            if metric:
+                self.assertEqual(sums[metric], sent)
+        self.assertEqual(sums, {"one": sent, "two": sent})
+
+    def test_a_swapped_and_an_unswapped_metric_in_one_monitor(self):
+        self.load("m", "mixed")
+        total = 0
+        for count in (5, 0, 8, 1):
+            total += count
+            self.receive(*[frames.plain(60)] * count)
+            document = self.window("m")
+            self.assertEqual([self.value(document, name) for name in ("one", "two", "kept")],
+                             [[count], [count], [total]])
+
+    def test_reading_only_an_unswapped_metric_closes_no_window(self):
+        self.load("m", "mixed")
+        self.receive(frames.plain(60))
+        self.assertEqual(self.value(self.window("m", "kept"), "kept"), [1])
+        self.receive(frames.plain(60))
+        self.assertEqual(self.value(self.window("m", "one"), "one"), [2])
+
+    def test_unknown_names_are_met_with_the_nearest(self):
+        self.load("web", "flows")
+        error = self.refused(harness.USAGE, "read", "wbe")
+        self.assertEqual((error["message"], error["hint"]),
+                         ("read 'wbe': no monitor 'wbe'", "did you mean 'web'?"))
+        error = self.refused(harness.USAGE, "read", "web", "flow")
+        self.assertIn("no metric 'flow'", error["message"])
+        self.assertEqual(error["hint"], "did you mean 'flows'?")
+        self.load("in", "mixed")
+        error = self.refused(harness.USAGE, "read", "in", "--path", "egress")
+        self.assertIn("monitor 'in' has no metric there", error["message"])
+
+
+class SharedMapTest(WindowCase):
+    def test_a_map_of_both_directions_is_shown_by_both_and_emptied_once(self):
+        self.load("s", "shared")
+        for received, sent in ((3, 2), (1, 0), (0, 4)):
+            self.receive(*[frames.plain(60)] * received)
+            self.transmit(*[frames.plain(60)] * sent)
+            expected = {key: count for key, count in ((0, received), (1, sent)) if count}
+            document = self.window("s")
+            for direction in ("ingress", "egress"):
+                entries = self.value(document, "both", direction)
+                self.assertEqual({entry["key"]: entry["value"] for entry in entries}, expected)
+
+
+class IntervalTest(WindowCase):
+    def test_interval_and_count_print_so_many_windows(self):
+        self.load("f", "flows")
+        self.receive(*[UDP] * 3)
+        out = self.dynmon("read", "f", "--format", "json", "--interval", "20ms", "--count", "3").out
+        documents = [json.loads(line) for line in out.splitlines()]
+        self.assertEqual([document["window"]["sequence"] for document in documents], [1, 2, 3])
+        self.assertEqual([self.flow_packets(document) for document in documents], [3, 0, 0])
+
+    def interrupt(self, signal_number):
+        """Sends packets while a reader runs, stops it, and counts what all windows hold."""
+        self.load("f", "flows")
+        reader = self.start("read", "f", "--format", "json", "--interval", "10ms")
+        sent = 0
+        lines = []
+        while len(lines) < 5:
+            self.receive(*[UDP] * 10)
+            sent += 10
+            lines.append(reader.stdout.readline())
+        reader.send_signal(signal_number)
+        rest, error = reader.communicate(timeout=10)
+        self.assertEqual((reader.returncode, error), (0, ""))
+        self.assertTrue(rest == "" or rest.endswith("\n"), rest[-100:])
+        documents = [json.loads(line) for line in lines + rest.splitlines()]
+        self.assertEqual([document["window"]["sequence"] for document in documents],
+                         list(range(1, len(documents) + 1)))
+        last = self.window("f")
+        self.assertEqual(last["window"]["sequence"], len(documents) + 1)
+        self.assertEqual(sum(map(self.flow_packets, documents + [last])), sent)
+
+    def test_ctrl_c_ends_with_a_whole_document(self):
+        self.interrupt(signal.SIGINT)
+
+    def test_sigterm_ends_with_a_whole_document(self):
+        self.interrupt(signal.SIGTERM)
+
+    def test_an_interval_that_is_none_is_refused(self):
+        self.load("f", "flows")
+        for text in ("0s", "-1s", "soon", "1h", "1e30"):
+            error = self.refused(harness.USAGE, "read", "f", f"--interval={text}")
+            self.assertIn("--interval", error["message"])
+
+
+if __name__ == "__main__":
+    harness.main()

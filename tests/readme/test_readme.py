@@ -1,0 +1,93 @@
+#!/usr/bin/python3
+"""The examples of README.md, built and run as they are printed there."""
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
+import harness  # noqa: E402
+import wire  # noqa: E402
+
+README = (harness.SOURCE / "README.md").read_text()
+
+
+def blocks():
+    """{"file: my-probes/…" or "run: hello": text of the fenced block that follows the mark}"""
+    found = re.findall(r"<!-- (\w+: \S+) -->\n```\w*\n(.*?)```", README, re.S)
+    return dict(found)
+
+
+class ReadmeTest(harness.Case):
+    def write(self, name):
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(blocks()[f"file: {name}"])
+        return path
+
+    def run_in_blue(self, command):
+        """A shell command as a user types it, on a host whose interface is called eth0."""
+        environment = {**os.environ, "PATH": f"{harness.BUILD}:{os.environ['PATH']}"}
+        done = subprocess.run(["nsenter", f"--net={self.blue.path}", "sh", "-ec", command],
+                              cwd=self.folder, env=environment, capture_output=True, text=True,
+                              timeout=120)
+        self.note_pins()
+        self.assertEqual(done.returncode, 0, f"{command}\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def test_the_probe_of_ten_minutes_builds_and_counts_as_printed(self):
+        self.write("my-probes/hello/hello.bpf.c")
+        self.write("my-probes/hello/probe.yaml")
+        os.symlink(harness.SOURCE / "Makefile.bpf", self.folder / "Makefile.bpf")
+        self.blue.ip("link", "set", "blue0", "down")
+        self.blue.ip("link", "set", "blue0", "name", "eth0")
+        self.blue.ip("link", "set", "eth0", "up")
+        self.blue.ip("neigh", "replace", "10.0.0.1", "lladdr", "02:00:00:00:00:01", "dev", "eth0")
+        out = {}
+        for command in blocks()["run: hello"].splitlines():
+            if command.startswith("dynmon-load read"):
+                self.red.run("ping", "-q", "-c", "3", "-i", "0.01", "-s", "100", "10.0.0.2")
+                self.red.run("ping", "-q", "-c", "2", "-i", "0.01", "-s", "0", "10.0.0.2")
+            out[" ".join(command.split()[:2])] = self.run_in_blue(command)
+        self.assertIn("good", out["dynmon-load check"])
+        # ICMP over IPv4 over Ethernet: 42 bytes of headers; frames below 60 bytes are not counted.
+        row = [line.split() for line in out["dynmon-load read"].splitlines() if "ICMP" in line]
+        self.assertEqual(row, [["ICMP", "3", str(3 * 142)]])
+
+    def test_the_program_with_libdynmon_builds_from_an_installation_and_reads_a_map(self):
+        prefix = self.folder / "prefix"
+        wire.command("cmake", "--install", str(harness.BUILD), "--prefix", str(prefix))
+        source = self.write("example.cpp")
+        configs = list(prefix.rglob("libdynmon.pc"))
+        self.assertEqual(len(configs), 1)
+        environment = {**os.environ, "PKG_CONFIG_PATH": str(configs[0].parent)}
+        flags = subprocess.run(["pkg-config", f"--define-variable=prefix={prefix}", "--cflags",
+                                "--libs", "libdynmon"], env=environment, capture_output=True,
+                               text=True, check=True).stdout.split()
+        wire.command("g++", "-std=c++20", str(source), "-o", str(self.folder / "example"), *flags)
+        self.load("p", "packets")
+        self.receive(*[b"\x02\0\0\0\0\x02\x02\0\0\0\0\x01\x88\xb5" + bytes(46)] * 5)
+        out = wire.command(str(self.folder / "example"),
+                           str(harness.STORE / "monitors/p/g1/PKT_COUNTER"))
+        self.assertEqual(out, "0 5\n")
+
+    def test_an_installed_dynmon_load_needs_no_file_of_the_source_tree(self):
+        prefix = self.folder / "prefix"
+        wire.command("cmake", "--install", str(harness.BUILD), "--prefix", str(prefix))
+        probes = list(prefix.rglob("dynmon/probes"))
+        self.assertEqual(len(probes), 1)
+        environment = {"PATH": "/usr/bin:/bin", "DYNMON_PROBE_PATH": str(probes[0])}
+        done = subprocess.run([str(prefix / "bin/dynmon-load"), "check", "flows"],
+                              cwd=self.folder, env=environment, capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stdout), (0, "flows: good\n"), done.stderr)
+        # The installed Makefile.bpf builds somebody's own probe with the installed headers.
+        self.write("my-probes/hello/hello.bpf.c")
+        self.write("my-probes/hello/probe.yaml")
+        wire.command("make", "-C", str(self.folder), "-f",
+                     str(prefix / "share/dynmon/Makefile.bpf"), "PROBES=my-probes")
+        self.assertTrue((self.folder / "build/probes/hello/hello.bpf.o").exists())
+
+
+if __name__ == "__main__":
+    harness.main()
