@@ -69,8 +69,8 @@ struct ExportOptions {
     // json, dynmon with value_only: one metric is printed bare, several as an object by direction
     // and name, {"ingress-metrics":{"flows":…},…}; a stream must know which from the start.
     std::size_t metric_count = 1;
-    std::string sort;    // table: column to sort by, a leading '-' for descending
-    std::size_t top = 0; // table: at most that many rows (0: all)
+    std::string sort = {}; // table: column to sort by, a leading '-' for descending
+    std::size_t top = 0;   // table: at most that many rows (0: all)
 };
 
 // Call order: begin_document, for each metric (begin_metric, entries…, end_metric), end_document;

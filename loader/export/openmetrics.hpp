@@ -92,7 +92,8 @@ private:
     std::vector<std::byte> merged_;
     std::string id_; // of the entry at hand
     std::map<std::string, std::vector<std::uint64_t>> rows_;
-    std::set<std::string> only_totals_; // rows whose gauges were never set
+    bool has_gauges_ = false;
+    std::set<std::string> read_; // rows whose gauges were read, and not only their totals known
 };
 
 // Writes one exposition: families contiguous, metadata once, `direction` and `identity` labels on

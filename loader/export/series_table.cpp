@@ -153,6 +153,7 @@ void SeriesTable::add_values(const OpenMetrics& section) {
         for (const ValueSource& other : values_)
             if (other.family.name == family.name)
                 refuse(*metric_, "two series have the name '" + family.name + "'");
+        has_gauges_ = has_gauges_ || family.type == MetricType::gauge;
         values_.push_back({std::move(family), *field});
     }
 }
@@ -171,7 +172,7 @@ bool SeriesTable::adds_up(std::size_t value) const {
 }
 
 bool SeriesTable::is_set(const std::string& id, std::size_t value) const {
-    return adds_up(value) || !only_totals_.contains(id);
+    return adds_up(value) || read_.contains(id);
 }
 
 bool SeriesTable::has_label(std::string_view name) const {
@@ -208,7 +209,8 @@ void SeriesTable::add_row(const std::byte* key, const std::byte* value, std::uin
     std::vector<std::uint64_t>* into = row(id_);
     if (!into)
         return;
-    only_totals_.erase(id_);
+    if (has_gauges_)
+        read_.insert(id_);
     for (std::size_t i = 0; i < values_.size(); ++i)
         combine(*into, i, bits_of(read_number(values_[i].field, value)));
 }
@@ -238,12 +240,9 @@ void SeriesTable::combine(std::vector<std::uint64_t>& row, std::size_t value,
 
 void SeriesTable::add_total(const std::byte* id, const std::uint64_t* values) {
     const std::string key(reinterpret_cast<const char*>(id), id_size_);
-    const bool is_new = !rows_.contains(key);
     std::vector<std::uint64_t>* into = row(key);
     if (!into)
         return;
-    if (is_new)
-        only_totals_.insert(key);
     for (std::size_t i = 0; i < values_.size(); ++i)
         if (adds_up(i))
             combine(*into, i, values[i]);
@@ -251,17 +250,14 @@ void SeriesTable::add_total(const std::byte* id, const std::uint64_t* values) {
 
 void SeriesTable::absorb(const SeriesTable& other, bool sums) {
     overflowed_ += other.overflowed_;
-    bool gauges = false;
-    for (std::size_t i = 0; i < values_.size(); ++i)
-        gauges = gauges || !adds_up(i);
-    if (!sums && !gauges)
+    if (!sums && !has_gauges_)
         return;
     for (const auto& [id, values] : other.rows_) {
         std::vector<std::uint64_t>* into = row(id);
         if (!into)
             continue;
-        if (!other.only_totals_.contains(id))
-            only_totals_.erase(id);
+        if (other.read_.contains(id))
+            read_.insert(id);
         for (std::size_t i = 0; i < values_.size(); ++i)
             if (sums ? other.is_set(id, i) : !adds_up(i) && other.is_set(id, i))
                 combine(*into, i, values[i]);

@@ -150,6 +150,7 @@ private:
             if (i + 1 < cells.size())
                 out.append(right ? 0 : padding, ' ');
         }
+        out.erase(out.find_last_not_of(' ') + 1); // an empty last cell leaves its padding
         out += '\n';
         sink_.spill();
     }

@@ -1,8 +1,32 @@
 #include "layout/checked_probe.hpp"
 
 #include "base/error.hpp"
+#include "object/verdict.hpp"
 
 namespace dynmon {
+
+namespace {
+
+// Of each program that a hook of the probe would run.
+void check_verdicts(const Probe& probe, std::vector<Diagnostic>& diagnostics) {
+    for (const PathConfig& path : probe.manifest.paths) {
+        for (const HookKind kind : {HookKind::tc, HookKind::xdp}) {
+            if (kind == HookKind::xdp && path.direction == Direction::egress)
+                continue;
+            try {
+                const ProgramInfo& program =
+                    select_program(probe.manifest, probe.object, path.direction, kind);
+                const std::string problem = verdict_problem(probe.manifest, program);
+                if (!problem.empty())
+                    diagnostics.push_back({path.at, problem, verdict_hint});
+            } catch (const Error&) {
+                // the probe has no program for that hook: not every probe is for both
+            }
+        }
+    }
+}
+
+} // namespace
 
 CheckedProbe check_files(const std::string& probe) {
     CheckedProbe checked{.path = find_probe(probe)};
@@ -17,6 +41,8 @@ CheckedProbe check_files(const std::string& probe) {
         checked.probe = Probe{std::move(parsed.manifest), std::move(object), checked.path};
     }
     checked.diagnostics = check_probe(checked.probe->manifest, checked.probe->object);
+    if (checked.diagnostics.empty())
+        check_verdicts(*checked.probe, checked.diagnostics);
     return checked;
 }
 

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/error.hpp"
+#include "object/verdict.hpp"
 #include "store/bpffs.hpp"
 
 namespace dynmon {
@@ -107,6 +108,10 @@ std::size_t side_count(const Manifest& manifest) {
 
 LoadedGeneration load_generation(const GenerationPlan& plan) {
     const Probe& probe = *plan.probe;
+    for (const ProgramPlan& program : plan.programs)
+        if (const std::string problem = verdict_problem(probe.manifest, *program.program);
+            !problem.empty())
+            throw Error(ErrorKind::rejected, problem).hint(verdict_hint);
     const std::vector<GlobalValue> parameters =
         resolve_parameters(probe.manifest, probe.object, plan.assignments);
 

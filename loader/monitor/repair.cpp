@@ -5,6 +5,7 @@
 
 #include "base/error.hpp"
 #include "hook/hook.hpp"
+#include "kernel/clock.hpp"
 #include "kernel/fence.hpp"
 #include "monitor/roster.hpp"
 #include "monitor/window.hpp"
@@ -147,9 +148,10 @@ bool retire_old_generations(const Store& store, const DirectoryLock& lock,
             continue;
         }
         leave_chains(store, lock, record, false); // a direction that the new one does not have
+        const std::uint64_t ended_ns = epoch_ns();
         fence();
         leave_chains(store, lock, record, true);
-        const bool unread = retire(old, record, current, state);
+        const bool unread = retire(old, record, current, state, ended_ns);
         old.remove_programs(record);
         remove_idle_hooks(store, lock, hooks_of(record));
         if (!unread)

@@ -4,7 +4,6 @@
 
 #include "base/error.hpp"
 #include "kernel/bpf.hpp"
-#include "kernel/clock.hpp"
 #include "read/map_reader.hpp"
 #include "store/bpffs.hpp"
 
@@ -43,14 +42,16 @@ const MetricConfig* metric_of(const Manifest& manifest, Direction direction,
     return nullptr;
 }
 
-// A metric goes on with its window when its map was carried over, else it begins a new one now.
+// A metric goes on with its window when its map was carried over, else it begins a new one where
+// the old generation ended.
 MonitorState carry_state(const MonitorState& old_state, const GenerationRecord& old_record,
-                         const GenerationRecord& record, const std::set<std::string>& carried) {
+                         const GenerationRecord& record, const std::set<std::string>& carried,
+                         std::uint64_t begin_ns) {
     MonitorState state = old_state;
     state.generation = record.number;
     state.pending = 0;
     state.active = static_cast<std::uint32_t>(record.initial_side);
-    state.from_ns.fill(epoch_ns());
+    state.from_ns.fill(begin_ns);
     std::size_t index = 0;
     for (const PathConfig& path : record.manifest.paths) {
         for (const MetricConfig& metric : path.metrics) {
@@ -137,7 +138,7 @@ std::vector<MetricSource> metric_sources(const GenerationDir& dir, const Generat
 }
 
 bool retire(const GenerationDir& old, const GenerationRecord& old_record,
-            const GenerationDir& current, const StateMap& state) {
+            const GenerationDir& current, const StateMap& state, std::uint64_t ended_ns) {
     const GenerationRecord record = current.read_record();
     const std::set<std::uint32_t> live_on = map_ids(current, record);
     const MonitorState before = state.read();
@@ -147,11 +148,13 @@ bool retire(const GenerationDir& old, const GenerationRecord& old_record,
             if (const Fd fd = old.try_open_map(map, before.active_side());
                 fd && live_on.contains(map_facts(fd).id))
                 carried.insert(map.name);
-        if (!old.read_retirement())
-            old.write_retirement({.to_ns = epoch_ns(),
+        if (const auto noted = old.read_retirement())
+            ended_ns = noted->to_ns;
+        else
+            old.write_retirement({.to_ns = ended_ns,
                                   .active = before.active_side(),
                                   .from_ns = {before.from_ns.begin(), before.from_ns.end()}});
-        state.write(carry_state(before, old_record, record, carried));
+        state.write(carry_state(before, old_record, record, carried, ended_ns));
     }
     return drop_what_is_read(old, old_record, live_on);
 }

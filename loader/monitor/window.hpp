@@ -27,10 +27,11 @@ struct MetricSource {
 // although `dir` is the current generation.
 std::vector<MetricSource> metric_sources(const GenerationDir& dir, const GenerationRecord& record);
 
-// What `old` still holds is the monitor's last window before `current`: notes when it ended, lets
-// go of maps that `current` goes on with, and moves the state on to the metrics of `current`.
-// May be repeated. Returns false when nothing is left to read.
+// What `old` still holds is the monitor's last window before `current`: notes that it ended at
+// `ended_ns`, lets go of maps that `current` goes on with, and moves the state on to the metrics of
+// `current`, whose first window begins where that one ended.
+// May be repeated: the first end holds. Returns false when nothing is left to read.
 bool retire(const GenerationDir& old, const GenerationRecord& old_record,
-            const GenerationDir& current, const StateMap& state);
+            const GenerationDir& current, const StateMap& state, std::uint64_t ended_ns);
 
 } // namespace dynmon

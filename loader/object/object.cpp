@@ -13,6 +13,7 @@
 #include "object/btf_check.hpp"
 #include "object/elf.hpp"
 #include "object/sha256.hpp"
+#include "object/verdict.hpp"
 
 namespace dynmon {
 
@@ -170,6 +171,8 @@ std::vector<ProgramInfo> list_programs(const bpf_object* object, const ElfFile& 
         info.section = bpf_program__section_name(program);
         info.type = type_of_section(info.section);
         info.hand_over = hand_over(info.name);
+        info.verdicts =
+            possible_verdicts({bpf_program__insns(program), bpf_program__insn_cnt(program)});
         programs.push_back(std::move(info));
     }
     if (programs.empty())

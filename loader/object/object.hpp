@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +20,8 @@ struct ProgramInfo {
     std::string section;                       // "tc", "tcx/ingress", "xdp", "classifier", …
     bpf_prog_type type = BPF_PROG_TYPE_UNSPEC; // XDP or SCHED_CLS; UNSPEC for any other section
     bool hand_over = false; // refers to the chain map, so other probes may follow it
+    // What it can return, of all that its instructions say; nullopt: cannot be told.
+    std::optional<std::set<std::int32_t>> verdicts;
 };
 
 struct MapInfo {

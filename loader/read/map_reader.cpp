@@ -19,10 +19,6 @@ bool is_hash_like(bpf_map_type type) {
            type == BPF_MAP_TYPE_PERCPU_HASH || type == BPF_MAP_TYPE_LRU_PERCPU_HASH;
 }
 
-bool is_readable(bpf_map_type type) {
-    return is_hash_like(type) || is_array_like(type) || is_queue_like(type);
-}
-
 std::size_t value_bytes(const MapFacts& facts) {
     if (!is_per_cpu(facts.type))
         return facts.value_size;

@@ -11,11 +11,11 @@
 #include "base/fd.hpp"
 #include "export/exporter.hpp"
 #include "kernel/bpf.hpp"
+#include "object/object.hpp"
 
 namespace dynmon {
 
 bool is_per_cpu(bpf_map_type type);
-bool is_readable(bpf_map_type type); // hash and array families, LRU, queue, stack
 bool is_hash_like(bpf_map_type type);
 
 // Bytes that a look-up writes for one key: per-CPU values are rounded up to 8, for every

@@ -89,6 +89,8 @@ TEST_CASE("the verifier never sees the helper of a clock that was not chosen") {
         for (const Source& each : sources) {
             CAPTURE(chosen.helper);
             CAPTURE(each.helper);
+            if (each.source == DYNMON_CLOCK_KTIME)
+                continue; // on every kernel, and what measures the programs' cost uses it
             CHECK(walked(log.data(), each.helper) == (each.source == chosen.source));
         }
     }

@@ -33,8 +33,8 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t batch_size = 32;
 
 struct Options {
-    std::vector<std::string> devices; // two ends of a veth pair
-    std::vector<int> cpus;            // one thread each
+    std::vector<std::string> ends; // of a veth pair
+    std::vector<int> cpus;         // one thread each
     std::uint64_t count = 0;
     std::uint64_t rate = 0; // packets a second, all threads together; 0: as fast as it goes
     std::uint64_t room = 128;
@@ -46,12 +46,9 @@ struct Options {
 class Outlet {
 public:
     Outlet(Lane& lane, const std::vector<Flow>& flows)
-        : lane_(lane), flows_(flows), sent_(flows.size()) {
-        socket_ = dynmon::Fd(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
-        if (!socket_)
-            throw std::runtime_error(std::string("packet socket: ") + std::strerror(errno));
+        : lane_(lane), flows_(flows), socket_(lane.from().packet_socket()), sent_(flows.size()) {
         to_.sll_family = AF_PACKET;
-        to_.sll_ifindex = lane.ifindex();
+        to_.sll_ifindex = lane.from().ifindex();
     }
 
     void send(std::size_t count) {
@@ -70,7 +67,6 @@ public:
             done += send_some(messages.data() + done, count - done);
     }
 
-    const Lane& lane() const { return lane_; }
     const std::vector<std::uint64_t>& sent() const { return sent_; }
 
 private:
@@ -81,7 +77,7 @@ private:
         if (result < 0 && errno == EINTR)
             return 0;
         if (result < 0 && errno != ENOBUFS)
-            throw std::runtime_error("send out of " + lane_.from() + ": " + std::strerror(errno));
+            throw std::runtime_error("send out of " + lane_.from().device() + ": " + std::strerror(errno));
         const std::size_t gone = result < 0 ? 1 : static_cast<std::size_t>(result);
         if (result < 0)
             lane_.refused(1);
@@ -200,8 +196,8 @@ nlohmann::ordered_json report(const Shared& shared, const Senders& senders) {
     auto lanes = nlohmann::ordered_json::array();
     for (std::size_t i = 0; i < shared.lanes.size(); ++i) {
         const Lane& lane = *shared.lanes[i];
-        lanes.push_back({{"from", lane.from()},
-                         {"to", lane.to()},
+        lanes.push_back({{"from", lane.from().device()},
+                         {"to", lane.to().device()},
                          {"arrived", lane.arrived()},
                          {"refused", lane.refusals()},
                          {"dropped", lane.dropped()},
@@ -218,10 +214,10 @@ void wait_until_closed() {
 }
 
 void run(const Options& options) {
+    const std::array ends{End(options.ends.at(0)), End(options.ends.at(1))};
     Shared shared;
-    for (std::size_t i = 0; i < options.devices.size(); ++i) {
-        shared.lanes.push_back(std::make_unique<Lane>(
-            options.devices[i], options.devices[1 - i], options.room));
+    for (std::size_t i = 0; i < ends.size(); ++i) {
+        shared.lanes.push_back(std::make_unique<Lane>(ends[i], ends[1 - i], options.room));
         shared.flows.push_back(flows_of(i));
     }
     shared.closed = !options.until_closed;
@@ -259,7 +255,7 @@ int main(int argc, char** argv) {
     storm::Options options;
     CLI::App app("Sends an exact number of known frames both ways through a veth pair. Prints "
                  "\"sending\" when every thread is at work, and at the end what was sent as JSON.");
-    app.add_option("--devices", options.devices, "the two ends of the pair")
+    app.add_option("--ends", options.ends, "of the pair: two times DEVICE or NETNS/DEVICE")
         ->required()
         ->expected(2);
     app.add_option("--cpus", options.cpus, "one thread on each of these")->required();

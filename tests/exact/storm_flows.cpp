@@ -7,6 +7,7 @@ namespace {
 constexpr std::size_t ethernet_header = 14;
 constexpr std::size_t vlan_header = 4;
 constexpr std::uint16_t vlan_id = 100;
+constexpr std::uint8_t nobody = 0x99; // last byte of an address that no device has: no answers
 
 // What all flows of one device have in common.
 struct Ends {
@@ -104,6 +105,8 @@ std::vector<Flow> flows_of(std::size_t device) {
     flows.push_back(over_ipv6(ends, IPPROTO_UDP, "UDP", {++port, 53}, udp(port, 53, payload(400))));
     flows.push_back(over_ipv6(ends, IPPROTO_TCP, "TCP", {++port, 443},
                               tcp({.source = port, .destination = 443}, payload(12))));
+    for (Flow& flow : flows)
+        flow.frame[5] = nobody;
     return flows;
 }
 

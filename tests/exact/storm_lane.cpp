@@ -5,7 +5,6 @@
 #include <cstring>
 #include <memory>
 #include <stdexcept>
-#include <utility>
 
 #include <arpa/inet.h>
 #include <ifaddrs.h>
@@ -14,7 +13,6 @@
 #include <linux/if_ether.h>
 #include <linux/if_link.h>
 #include <linux/if_packet.h>
-#include <net/if.h>
 #include <sys/socket.h>
 
 namespace storm {
@@ -29,10 +27,15 @@ void require(bool good, const std::string& what) {
         throw std::runtime_error(what + ": " + std::strerror(errno));
 }
 
+dynmon::NetNs netns_of(const std::string& name) {
+    const std::size_t slash = name.rfind('/');
+    return slash == std::string::npos ? dynmon::NetNs::current()
+                                      : dynmon::NetNs::open(name.substr(0, slash));
+}
+
 // Counts every packet that the device receives and keeps next to none.
-dynmon::Fd open_tap(int ifindex) {
-    dynmon::Fd tap(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
-    require(static_cast<bool>(tap), "packet socket");
+dynmon::Fd open_tap(const End& end) {
+    dynmon::Fd tap = end.packet_socket();
     const int on = 1;
     const int least = 1;
     require(::setsockopt(tap.get(), SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof on) == 0,
@@ -41,34 +44,41 @@ dynmon::Fd open_tap(int ifindex) {
     sockaddr_ll at{};
     at.sll_family = AF_PACKET;
     at.sll_protocol = htons(ETH_P_ALL);
-    at.sll_ifindex = ifindex;
+    at.sll_ifindex = end.ifindex();
     require(::bind(tap.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0,
             "bind packet socket");
     return tap;
 }
 
-std::uint64_t tx_dropped(const std::string& device) {
+} // namespace
+
+End::End(const std::string& name)
+    : netns_(netns_of(name)), device_(name.substr(name.rfind('/') + 1)) {
+    const dynmon::NetNsScope inside(netns_);
+    ifindex_ = dynmon::interface_index(device_);
+}
+
+dynmon::Fd End::packet_socket() const {
+    const dynmon::NetNsScope inside(netns_);
+    dynmon::Fd socket(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
+    require(static_cast<bool>(socket), "packet socket");
+    return socket;
+}
+
+std::uint64_t End::tx_dropped() const {
+    const dynmon::NetNsScope inside(netns_);
     ifaddrs* list = nullptr;
     require(::getifaddrs(&list) == 0, "getifaddrs");
     const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> owner(list, ::freeifaddrs);
     for (const ifaddrs* each = list; each != nullptr; each = each->ifa_next)
         if (each->ifa_addr != nullptr && each->ifa_addr->sa_family == AF_PACKET &&
-            device == each->ifa_name)
+            device_ == each->ifa_name)
             return static_cast<const rtnl_link_stats*>(each->ifa_data)->tx_dropped;
-    throw std::runtime_error("no statistics of device " + device);
+    throw std::runtime_error("no statistics of device " + device_);
 }
 
-int index_of(const std::string& device) {
-    const unsigned index = ::if_nametoindex(device.c_str());
-    require(index != 0, "device " + device);
-    return static_cast<int>(index);
-}
-
-} // namespace
-
-Lane::Lane(std::string from, std::string to, std::uint64_t room)
-    : from_(std::move(from)), to_(std::move(to)), ifindex_(index_of(from_)), room_(room),
-      tap_(open_tap(index_of(to_))), dropped_before_(tx_dropped(from_)) {}
+Lane::Lane(const End& from, const End& to, std::uint64_t room)
+    : from_(from), to_(to), room_(room), tap_(open_tap(to)), dropped_before_(from.tx_dropped()) {}
 
 bool Lane::try_reserve(std::uint64_t count) {
     std::uint64_t sent = sent_;
@@ -89,7 +99,8 @@ void Lane::reserve(std::uint64_t count) {
         if (Clock::now() > deadline) {
             give_up_dropped();
             if (!try_reserve(count))
-                throw std::runtime_error("packets sent by " + from_ + " do not arrive at " + to_);
+                throw std::runtime_error("packets sent by " + from_.device() +
+                                         " do not arrive at " + to_.device());
             return;
         }
     }
@@ -112,7 +123,7 @@ void Lane::count_arrivals() {
 }
 
 std::uint64_t Lane::dropped() const {
-    return tx_dropped(from_) - dropped_before_;
+    return from_.tx_dropped() - dropped_before_;
 }
 
 // The device counts refused packets as dropped too.
@@ -129,8 +140,8 @@ void Lane::drain() {
     give_up_dropped();
     count_arrivals(); // also what nobody expected
     if (arrived_ + given_up_ != sent_)
-        throw std::runtime_error(from_ + " sent " + std::to_string(sent_) + " packets, " + to_ +
-                                 " received " + std::to_string(arrived_) + ", " +
+        throw std::runtime_error(from_.device() + " sent " + std::to_string(sent_) +
+                                 " packets, " + to_.device() + " received " + std::to_string(arrived_) + ", " +
                                  std::to_string(given_up_) + " were dropped");
 }
 

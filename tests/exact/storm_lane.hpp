@@ -7,19 +7,36 @@
 #include <string>
 
 #include "base/fd.hpp"
+#include "kernel/netns.hpp"
 
 namespace storm {
+
+// A device, maybe in another network namespace than ours.
+class End {
+public:
+    explicit End(const std::string& name); // "DEVICE" or "NETNS/DEVICE"
+
+    const std::string& device() const { return device_; }
+    int ifindex() const { return ifindex_; }
+    dynmon::Fd packet_socket() const; // in the device's namespace, bound to no protocol
+    std::uint64_t tx_dropped() const;
+
+private:
+    dynmon::NetNs netns_;
+    std::string device_;
+    int ifindex_ = 0;
+};
 
 // A veth drops what its receive queue has no room for. So senders reserve their place in the lane,
 // and a place is free again when the peer has received a packet: in front of its TC ingress hook,
 // behind its XDP hook, counted by a packet socket and not by what is under test.
 class Lane {
 public:
-    Lane(std::string from, std::string to, std::uint64_t room);
+    // The ends must outlive it.
+    Lane(const End& from, const End& to, std::uint64_t room);
 
-    const std::string& from() const { return from_; }
-    const std::string& to() const { return to_; }
-    int ifindex() const { return ifindex_; }
+    const End& from() const { return from_; }
+    const End& to() const { return to_; }
 
     // Waits until `count` more packets fit. Throws when the lane stands still.
     void reserve(std::uint64_t count);
@@ -37,9 +54,8 @@ private:
     void count_arrivals();
     void give_up_dropped();
 
-    std::string from_;
-    std::string to_;
-    int ifindex_ = 0;
+    const End& from_;
+    const End& to_;
     std::uint64_t room_;
     dynmon::Fd tap_;
     std::uint64_t dropped_before_ = 0;

@@ -64,16 +64,16 @@ TEST_CASE("per-CPU maps list their CPUs, the array keeps its index, what is empt
     const std::vector<std::uint32_t> indices = {0, 1};
     const std::vector<std::uint64_t> four = {1, 2, 30, 40};
     const char* both = R"([{"key":0,"value":[1,2]},{"key":1,"value":[30,40]}])";
-    for (const bpf_map_type type : {BPF_MAP_TYPE_PERCPU_ARRAY, BPF_MAP_TYPE_PERCPU_HASH,
-                                    BPF_MAP_TYPE_LRU_PERCPU_HASH}) {
+    for (const bpf_map_type type :
+         {BPF_MAP_TYPE_PERCPU_ARRAY, BPF_MAP_TYPE_PERCPU_HASH, BPF_MAP_TYPE_LRU_PERCPU_HASH}) {
         const Part part{m.counters(type, 2), {batch(indices, four, 2)}};
         CHECK(render_json(bare, {part}) == std::string(both) + "\n");
     }
-    for (const bpf_map_type type : {BPF_MAP_TYPE_HASH, BPF_MAP_TYPE_LRU_HASH,
-                                    BPF_MAP_TYPE_PERCPU_HASH, BPF_MAP_TYPE_QUEUE,
-                                    BPF_MAP_TYPE_STACK})
-        CHECK(render_json(bare, {{m.counters(type, type == BPF_MAP_TYPE_PERCPU_HASH ? 2 : 0), {}}}) ==
-              "null\n");
+    for (const bpf_map_type type :
+         {BPF_MAP_TYPE_HASH, BPF_MAP_TYPE_LRU_HASH, BPF_MAP_TYPE_PERCPU_HASH, BPF_MAP_TYPE_QUEUE,
+          BPF_MAP_TYPE_STACK})
+        CHECK(render_json(bare, {{m.counters(type, type == BPF_MAP_TYPE_PERCPU_HASH ? 2 : 0),
+                                  {}}}) == "null\n");
 }
 
 TEST_CASE("nested arrays of structs are plain lists, meanings are bare numbers") {
@@ -81,10 +81,10 @@ TEST_CASE("nested arrays of structs are plain lists, meanings are bare numbers")
     Types& t = m.types;
     const int point = t.group("point", 2, {{"x", t.u8, 0}, {"y", t.u8, 8}});
     MetricView view = m.counters(BPF_MAP_TYPE_ARRAY);
-    view.value = t.layout(t.group("v", 8,
-                                  {{"points", t.array(point, 2), 0},
-                                   {"addr", t.alias("dynmon_ipv4_t", t.u32), 32}}),
-                          8);
+    view.value = t.layout(
+        t.group("v", 8,
+                {{"points", t.array(point, 2), 0}, {"addr", t.alias("dynmon_ipv4_t", t.u32), 32}}),
+        8);
     const auto stored = bytes({1, 2, 3, 4, 10, 0, 0, 1});
     const std::uint32_t index = 0;
     CHECK(render_json(bare, {{view, {{1, raw(index), stored.data(), 4, 8}}}}) ==

@@ -79,8 +79,8 @@ TEST_CASE("copies of a per-CPU value are 8 bytes apart at least") {
     view.value = m.types.layout(m.types.u32, 4);
     const std::vector<std::uint32_t> key = {9};
     const std::vector<std::uint64_t> padded = {1, 2, 3};
-    CHECK(render_json({.format = Format::json, .value_only = true}, {{view, {batch(key, padded, 3)}}}) ==
-          "[{\"key\":9,\"value\":6}]\n");
+    CHECK(render_json({.format = Format::json, .value_only = true},
+                      {{view, {batch(key, padded, 3)}}}) == "[{\"key\":9,\"value\":6}]\n");
 }
 
 TEST_CASE("several bare values stand under their direction and name") {
@@ -101,8 +101,9 @@ TEST_CASE("a stream of windows is one document a line") {
     const Metrics m;
     const std::vector<std::uint32_t> index = {0};
     const std::vector<std::uint64_t> one = {3};
-    const std::string text = render({.format = Format::json},
-                                    {{m.counters(BPF_MAP_TYPE_ARRAY), {batch(index, one)}}}, "web", 2);
+    const std::string text =
+        render({.format = Format::json}, {{m.counters(BPF_MAP_TYPE_ARRAY), {batch(index, one)}}},
+               "web", 2);
     const std::size_t end = text.find('\n') + 1;
     CHECK(text.size() == 2 * end);
     CHECK(text.substr(0, end) == text.substr(end));

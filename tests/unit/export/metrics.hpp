@@ -77,7 +77,9 @@ Batch batch(const std::vector<K>& keys, const std::vector<V>& values, std::size_
     return result;
 }
 
-inline Batch no_entries() { return {}; }
+inline Batch no_entries() {
+    return {};
+}
 
 inline const std::vector<FlowKey> flow_keys = {{0x0100000a, 0xbb01, 6, 0},
                                                {0x0200000a, 0x3500, 17, 0}};
@@ -112,6 +114,30 @@ inline std::string render_json(const ExportOptions& options, const std::vector<P
     std::string text = render(options, parts);
     CHECK_MESSAGE(nlohmann::json::accept(text), text);
     return text;
+}
+
+inline Label fixed_label(const char* name, const char* value) {
+    Label label;
+    label.name = name;
+    label.value = value;
+    return label;
+}
+
+inline Label key_label(const char* name, const char* field) {
+    Label label;
+    label.name = name;
+    label.field = field;
+    return label;
+}
+
+inline Series series_of(const char* name, const char* field, const char* unit = "",
+                        std::optional<MetricType> type = {}) {
+    Series series;
+    series.name = name;
+    series.field = field;
+    series.unit = unit;
+    series.type = type;
+    return series;
 }
 
 inline Part at_egress(Part part) {

@@ -1,16 +1,15 @@
-#include "export/sink.hpp"
-
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <csignal>
 #include <thread>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <doctest/doctest.h>
 
 #include "base/error.hpp"
 #include "base/fd.hpp"
+#include "export/sink.hpp"
 
 using namespace dynmon;
 

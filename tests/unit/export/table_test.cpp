@@ -16,7 +16,7 @@ TEST_CASE("a table is aligned, numbers to the right, under a title") {
           "flows  ingress  FLOWS  hash  2 rows\n"
           "saddr     dport  proto  packets  bytes                            last\n"
           "10.0.0.1    443  TCP          5    500  2026-11-21T12:00:00.000000000Z\n"
-          "10.0.0.2     53  UDP          7     70                                \n"
+          "10.0.0.2     53  UDP          7     70\n"
           "\n"
           "flows  egress  FLOWS  hash  0 rows\n");
 }
@@ -94,7 +94,8 @@ TEST_CASE("a column may be named without key or value, unless both have it") {
     CHECK(table("value.m") == table("m"));
     CHECK(table("key.n") == table("m"));
     const auto refused = [&](const char* sort) {
-        return fault([&] { require_sort_column({.format = Format::table, .sort = sort}, {&view}); });
+        return fault(
+            [&] { require_sort_column({.format = Format::table, .sort = sort}, {&view}); });
     };
     CHECK(refused("-value.n").empty());
     CHECK(refused("n") == "no column 'n' to sort by (columns: id, key.n, value.n, m)");
@@ -112,7 +113,7 @@ TEST_CASE("a text cannot give orders to the terminal and keeps the columns align
     CHECK(render({.format = Format::table}, {{view, {entries}}}, "") ==
           "packets_total  hash  3 rows\n"
           "key           value\n"
-          "\\x1b[2J\\x0a        1\n"
+          "\\x1b[2J\\x0a       1\n"
           "\\xc2\\x9b\\x7f      2\n"
           "gr\xc3\xbc\xc3\x9f              3\n");
 }
@@ -123,10 +124,10 @@ TEST_CASE("values that are not a number come last when sorted from the top") {
     view.value = m.types.layout(btf__add_float(m.types.edit(), "double", 8), 8);
     const std::vector<std::uint32_t> keys = {1, 2, 3};
     const std::vector<double> values = {std::nan(""), 5, -1};
-    CHECK(render({.format = Format::table, .sort = "-value"}, {{view, {batch(keys, values)}}}, "") ==
-          "packets_total  hash  3 rows\n"
-          "key  value\n"
-          "  2    5.0\n"
-          "  3   -1.0\n"
-          "  1    NaN\n");
+    CHECK(render({.format = Format::table, .sort = "-value"}, {{view, {batch(keys, values)}}},
+                 "") == "packets_total  hash  3 rows\n"
+                        "key  value\n"
+                        "  2    5.0\n"
+                        "  3   -1.0\n"
+                        "  1    NaN\n");
 }

@@ -6,8 +6,8 @@ using namespace dynmon::test;
 TEST_CASE("a struct becomes a tree of fields with names, offsets and sizes") {
     Types t;
     const int inner = t.group("inner", 8, {{"a", t.u32, 0}, {"b", t.s16, 32}});
-    const int outer =
-        t.group("outer", 24, {{"x", t.u64, 0}, {"in", inner, 64}, {"list", t.array(t.u16, 3), 128}});
+    const int outer = t.group(
+        "outer", 24, {{"x", t.u64, 0}, {"in", inner, 64}, {"list", t.array(t.u16, 3), 128}});
     const Layout layout = t.layout(outer, 24);
     REQUIRE(layout.fields.size() == 3);
     CHECK(layout.kind == Layout::Kind::structure);

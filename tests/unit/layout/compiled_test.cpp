@@ -16,8 +16,8 @@ public:
         const bpf_map* map = nullptr;
         bpf_object__for_each_map(map, object_.get()) {
             if (std::string(bpf_map__name(map)).find(".data") != std::string::npos)
-                data_ = static_cast<const std::byte*>(bpf_map__initial_value(
-                    const_cast<bpf_map*>(map), &size_));
+                data_ = static_cast<const std::byte*>(
+                    bpf_map__initial_value(const_cast<bpf_map*>(map), &size_));
         }
         REQUIRE(data_);
         const __s32 id = btf__find_by_name_kind(types_, ".data", BTF_KIND_DATASEC);

@@ -34,8 +34,9 @@ TEST_CASE("a path leads to its field, through anonymous structs and indices") {
     CHECK(offset_of("list[2].m") == 13);
     CHECK(offset_of("grid[1]") == 18);
     CHECK(offset_of("grid[1][1]") == 20);
-    for (const char* bad : {"b", "a.b", "list.m", "list[3]", "list[-1]", "list[]", "list[1", "list[1]m",
-                            ".a", "a.", "list[1]..m", "grid[0][2]", "[0]", "list[4294967296]"})
+    for (const char* bad :
+         {"b", "a.b", "list.m", "list[3]", "list[-1]", "list[]", "list[1", "list[1]m", ".a", "a.",
+          "list[1]..m", "grid[0][2]", "[0]", "list[4294967296]"})
         CHECK_MESSAGE(offset_of(bad) == -1, bad);
 }
 
@@ -48,10 +49,10 @@ TEST_CASE("a field found through an index has the offsets of that element") {
 
 TEST_CASE("leaf paths unfold structs and arrays") {
     Types t;
-    CHECK(leaf_paths(sample(t)) ==
-          std::vector<std::string>{"a", "x", "y", "list[0].n", "list[0].m", "list[1].n",
-                                   "list[1].m", "list[2].n", "list[2].m", "grid[0][0]",
-                                   "grid[0][1]", "grid[1][0]", "grid[1][1]"});
+    CHECK(leaf_paths(sample(t)) == std::vector<std::string>{"a", "x", "y", "list[0].n", "list[0].m",
+                                                            "list[1].n", "list[1].m", "list[2].n",
+                                                            "list[2].m", "grid[0][0]", "grid[0][1]",
+                                                            "grid[1][0]", "grid[1][1]"});
     CHECK(leaf_paths(t.layout(t.u32, 4)) == std::vector<std::string>{""});
     CHECK(leaf_paths(t.layout(t.array(t.u16, 2), 4)) == std::vector<std::string>{"[0]", "[1]"});
 }

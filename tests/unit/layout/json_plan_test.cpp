@@ -139,8 +139,8 @@ TEST_CASE("bitfields of every kind, across bytes and with sign") {
                               {"f", t.u64, 18, 46}});
     const Layout layout = t.layout(type, 8);
     // a = -3, b = 300, c = true, d = ON, e = LOW, f = 2^45 + 1
-    std::uint64_t value = 0xd | 300ull << 4 | 1ull << 13 | 1ull << 14 | 3ull << 16 |
-                          ((1ull << 45) + 1) << 18;
+    std::uint64_t value =
+        0xd | 300ull << 4 | 1ull << 13 | 1ull << 14 | 3ull << 16 | ((1ull << 45) + 1) << 18;
     CHECK(number(layout, value) ==
           R"({"a":-3,"b":300,"c":true,"d":"ON","e":"LOW","f":35184372088833})");
     CHECK(number(layout, value, Style::raw) ==
@@ -258,8 +258,7 @@ TEST_CASE("structs, unions, anonymous members and arrays of all of them nest as 
 
 TEST_CASE("packed and aligned layouts are read where they are") {
     Types t;
-    const int packed =
-        t.group("packed", 11, {{"a", t.u8, 0}, {"b", t.u64, 8}, {"c", t.u16, 72}});
+    const int packed = t.group("packed", 11, {{"a", t.u8, 0}, {"b", t.u64, 8}, {"c", t.u16, 72}});
     CHECK(json(t.layout(packed, 11), bytes({1, 2, 0, 0, 0, 0, 0, 0, 0, 3, 0})) ==
           R"({"a":1,"b":2,"c":3})");
     const int aligned = t.group("aligned", 16, {{"a", t.u8, 0}, {"b", t.u8, 64}});
@@ -276,7 +275,8 @@ TEST_CASE("a flexible array at the end is an empty list") {
 TEST_CASE("long arrays and literals are written whole") {
     Types t;
     const std::string name(300, 'n');
-    const int type = t.group("s", 4004, {{name.c_str(), t.array(t.u32, 1000), 0}, {"z", t.u32, 32000}});
+    const int type =
+        t.group("s", 4004, {{name.c_str(), t.array(t.u32, 1000), 0}, {"z", t.u32, 32000}});
     std::vector<std::uint32_t> value(1001);
     std::string expected = "{\"" + name + "\":[";
     for (std::uint32_t i = 0; i < 1000; ++i) {
@@ -294,8 +294,7 @@ TEST_CASE("what the kernel keeps for itself is null, forward declarations are to
     Types t;
     const int lock = t.group("bpf_spin_lock", 4, {{"val", t.u32, 0}});
     const int timer = t.group("bpf_timer", 16, {{"a", t.u64, 0}, {"b", t.u64, 64}});
-    const int kptr = btf__add_ptr(
-        t.edit(), btf__add_type_tag(t.edit(), "kptr_untrusted", t.u32));
+    const int kptr = btf__add_ptr(t.edit(), btf__add_type_tag(t.edit(), "kptr_untrusted", t.u32));
     const int unknown = btf__add_fwd(t.edit(), "unknown", BTF_FWD_STRUCT);
     const int type = t.group("s", 40,
                              {{"lock", lock, 0},
@@ -339,7 +338,8 @@ TEST_CASE("meanings are written as people write them, and as stored when raw") {
          R"({"b":[32,1,13,184,0,0,0,0,0,0,0,0,0,0,0,1]})"},
         {"dynmon_ipv6_t", bytes16, 16, "00000000000000000000ffff0a000001", R"("::ffff:10.0.0.1")",
          R"({"b":[0,0,0,0,0,0,0,0,0,0,255,255,10,0,0,1]})"},
-        {"dynmon_time_ns_t", t.u64, 8, "157b69b1bce9e918", R"("2026-11-21T01:02:03.123456789Z")", "1795222923123456789"},
+        {"dynmon_time_ns_t", t.u64, 8, "157b69b1bce9e918", R"("2026-11-21T01:02:03.123456789Z")",
+         "1795222923123456789"},
         {"dynmon_time_ns_t", t.u64, 8, "0000000000000000", "null", "0"},
         {"dynmon_time_ns_t", t.u64, 8, "ffffffffffffffff", R"("2554-07-21T23:34:33.709551615Z")",
          "18446744073709551615"},

@@ -44,11 +44,11 @@ TEST_CASE("kernel types and header members are known by their names") {
     CHECK(t.layout(t.group("in6_addr", 16, {{"u", t.array(t.u8, 16), 0}}), 16).meaning ==
           Meaning::ipv6);
     const int mac = t.array(t.u8, 6);
-    const Layout eth = t.layout(t.group("ethhdr", 14,
-                                        {{"h_dest", mac, 0},
-                                         {"h_source", mac, 48},
-                                         {"h_proto", t.alias("__be16", t.u16), 96}}),
-                                14);
+    const Layout eth = t.layout(
+        t.group(
+            "ethhdr", 14,
+            {{"h_dest", mac, 0}, {"h_source", mac, 48}, {"h_proto", t.alias("__be16", t.u16), 96}}),
+        14);
     CHECK(eth.fields[0].meaning == Meaning::mac);
     CHECK(eth.fields[1].meaning == Meaning::mac);
     CHECK(eth.fields[2].meaning == Meaning::big_endian);

@@ -97,9 +97,11 @@ TEST_CASE("arrays, nested structs and rules for all of a struct") {
         } pair[2];
     };
     const int pair = t.group("pair", 4, {{"a", t.u16, 0}, {"b", t.u16, 16}});
-    const int type = t.group("v", 20, {{"list", t.array(t.u32, 3), 0}, {"pair", t.array(pair, 2), 96}});
+    const int type =
+        t.group("v", 20, {{"list", t.array(t.u32, 3), 0}, {"pair", t.array(pair, 2), 96}});
     const Layout layout = t.layout(type, 20);
-    const std::vector<Value> cpus = {{{1, 2, 3}, {{1, 10}, {2, 20}}}, {{10, 20, 30}, {{5, 6}, {7, 8}}}};
+    const std::vector<Value> cpus = {{{1, 2, 3}, {{1, 10}, {2, 20}}},
+                                     {{10, 20, 30}, {{5, 6}, {7, 8}}}};
     const Value sum = merged(layout, Merge::sum, {{"value.pair[].b", Merge::max}}, cpus);
     CHECK(sum.list[2] == 33);
     CHECK(sum.pair[1].a == 9);
@@ -112,7 +114,8 @@ TEST_CASE("arrays, nested structs and rules for all of a struct") {
 
 TEST_CASE("bitfields are merged without touching their neighbours") {
     Types t;
-    const int type = t.group("bits", 4, {{"a", t.u32, 0, 5}, {"b", t.s32, 5, 6}, {"c", t.u32, 11, 21}});
+    const int type =
+        t.group("bits", 4, {{"a", t.u32, 0, 5}, {"b", t.s32, 5, 6}, {"c", t.u32, 11, 21}});
     const Layout layout = t.layout(type, 4);
     const auto pack = [](unsigned a, int b, unsigned c) {
         return a | (static_cast<unsigned>(b) & 63) << 5 | c << 11;
@@ -163,14 +166,15 @@ TEST_CASE("reals, big-endian numbers and 128 bits are merged by what they stand 
           0x0001); // 255 + 1 = 256
     using wide = unsigned __int128;
     const Layout u128 = t.layout(t.integer("unsigned __int128", 16), 16);
-    const bool equal = merged<wide>(u128, Merge::sum, {}, {~wide{0} >> 1, wide{1}}) == wide{1} << 127;
+    const bool equal = merged<wide>(u128, Merge::sum, {}, {~wide{0} >> 1, wide{1}}) == wide{1}
+                                                                                           << 127;
     CHECK(equal);
 }
 
 TEST_CASE("a merge that makes no sense is refused by the field's name") {
     Types t;
-    const Layout layout = t.layout(
-        t.group("v", 12, {{"name", t.array(t.c8, 4), 0}, {"packets", t.u64, 32}}), 12);
+    const Layout layout =
+        t.layout(t.group("v", 12, {{"name", t.array(t.c8, 4), 0}, {"packets", t.u64, 32}}), 12);
     const auto refused = [&](const Rules& rules) {
         return fault([&] { MergePlan(layout, Merge::sum, rules); });
     };

@@ -49,9 +49,7 @@ public:
     int array(int element, std::uint32_t count) {
         return good(btf__add_array(btf_.get(), u32, element, count));
     }
-    int alias(const char* name, int type) {
-        return good(btf__add_typedef(btf_.get(), name, type));
-    }
+    int alias(const char* name, int type) { return good(btf__add_typedef(btf_.get(), name, type)); }
     int group(const char* name, std::uint32_t size, const std::vector<Member>& members) {
         return fill(good(btf__add_struct(btf_.get(), name, size)), members);
     }
@@ -94,8 +92,7 @@ const std::byte* raw(const T& value) {
 }
 
 // The JSON of a value; another parser must accept it too.
-inline std::string json(const Layout& layout, const std::byte* value,
-                        Style style = Style::people) {
+inline std::string json(const Layout& layout, const std::byte* value, Style style = Style::people) {
     std::string text;
     JsonPlan(layout, style).append(value, text);
     CHECK_MESSAGE(nlohmann::json::accept(text), text);

@@ -1,6 +1,6 @@
-#include "layout/utf8.hpp"
-
 #include <doctest/doctest.h>
+
+#include "layout/utf8.hpp"
 
 using namespace dynmon;
 

@@ -8,19 +8,23 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
+struct seen {
+    __u64 packets;
+};
+
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(max_entries, 1);
     __type(key, __u32);
-    __type(value, __u64);
+    __type(value, struct seen);
 } PLAIN_SEEN SEC(".maps");
 
 static __always_inline void count(void) {
     __u32 zero = 0;
-    __u64* seen = bpf_map_lookup_elem(&PLAIN_SEEN, &zero);
+    struct seen* seen = bpf_map_lookup_elem(&PLAIN_SEEN, &zero);
 
     if (seen)
-        __sync_fetch_and_add(seen, 1);
+        __sync_fetch_and_add(&seen->packets, 1);
 }
 
 SEC("tc") int plain_tc(struct __sk_buff* ctx) {

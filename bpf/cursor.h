@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Bounded reading at an offset of a frame, in few ways for the verifier. */
+#ifndef DYNMON_CURSOR_H
+#define DYNMON_CURSOR_H
+
+#include "frame.h"
+
+/* No header starts further in; also what the verifier needs to know of an offset. */
+#define DYNMON_HEADERS_MAX 0x3fffU
+
+/* The same number, of which the verifier knows nothing any more. Where paths meet again (one VLAN
+ * tag or two, IPv4 or IPv6) it would otherwise walk what follows once for every value that they
+ * left behind. It keeps track of what is stored at the start of an 8-byte stack slot, not of the
+ * rest. */
+static __always_inline __u32 dynmon_forget(__u32 number) {
+    __u64 value = number;
+    __u64 slot;
+
+    asm volatile("*(u32 *)(%[slot] + 4) = %[value]\n"
+                 "%[value] = *(u32 *)(%[slot] + 4)"
+                 : [value] "+r"(value)
+                 : [slot] "r"(&slot)
+                 : "memory");
+    return value;
+}
+
+/* A socket buffer may go on in pages which only the kernel can read. */
+static __always_inline bool dynmon_load_far(const struct dynmon_packet* pkt, __u32 offset,
+                                            void* into, __u32 size) {
+    return pkt->hook == DYNMON_HOOK_TC && bpf_skb_load_bytes(pkt->ctx, offset, into, size) == 0;
+}
+
+/* Fills `*into` with the bytes at `offset` of the frame. False: the frame ends before. Headers are
+ * read in words of their type although Ethernet puts them at odd halves: x86 and arm64 allow it.
+ * The barrier keeps the bound on the very register that is added to the pointer. */
+#define dynmon_load(pkt, offset, into)                                                             \
+    ({                                                                                             \
+        __u64 offset_ = (offset);                                                                  \
+        bool loaded_ = false;                                                                      \
+        barrier_var(offset_);                                                                      \
+        if (offset_ <= DYNMON_HEADERS_MAX) {                                                       \
+            const typeof(*(into))* from_ = (pkt)->data + offset_;                                  \
+            loaded_ = (const void*)(from_ + 1) <= (pkt)->data_end;                                 \
+            if (loaded_)                                                                           \
+                *(into) = *from_;                                                                  \
+            else                                                                                   \
+                loaded_ = dynmon_load_far((pkt), offset_, (into), sizeof(*(into)));                \
+        }                                                                                          \
+        loaded_;                                                                                   \
+    })
+
+/* For what is rare: the same, with fewer ways through it for the verifier. */
+#define dynmon_load_rare(pkt, offset, into)                                                        \
+    ((pkt)->hook == DYNMON_HOOK_TC ? dynmon_load_far((pkt), (offset), (into), sizeof(*(into)))     \
+                                   : dynmon_load((pkt), (offset), (into)))
+
+#endif

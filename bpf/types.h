@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* What every probe builds on: the kernel's types and helpers, value types that carry meaning. */
+#ifndef DYNMON_TYPES_H
+#define DYNMON_TYPES_H
+
+#if !__has_include(<bpf/bpf_helpers.h>)
+#error "bpf/bpf_helpers.h is missing: install the headers of libbpf (Debian: libbpf-dev)"
+#endif
+
+/* vmlinux.h first: the helper declarations use its types. */
+/* clang-format off */
+#include "vmlinux.h"
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "abi.h"
+/* clang-format on */
+
+/* Macros of the kernel's headers that BTF does not carry. */
+#ifndef ETH_P_IP
+#define ETH_P_IP 0x0800
+#define ETH_P_ARP 0x0806
+#define ETH_P_8021Q 0x8100
+#define ETH_P_IPV6 0x86DD
+#define ETH_P_8021AD 0x88A8
+#endif
+#ifndef TC_ACT_UNSPEC
+#define TC_ACT_UNSPEC (-1)
+#define TC_ACT_OK 0
+#define TC_ACT_SHOT 2
+#endif
+
+/* Value types: the typedef's name travels in the BTF of the object and tells every reader what
+ * the bytes stand for, so that 10.0.0.1 is printed and not 16777226. */
+typedef __be32 dynmon_ipv4_t; /* network order */
+typedef struct {
+    __u8 bytes[16];
+} __attribute__((aligned(4))) dynmon_ipv6_t;
+typedef struct {
+    __u8 bytes[16]; /* IPv6, or IPv4 as ::ffff:a.b.c.d */
+} __attribute__((aligned(4))) dynmon_ip_t;
+typedef struct {
+    __u8 bytes[6];
+} dynmon_mac_t;
+typedef __be16 dynmon_port_t; /* network order */
+typedef __u8 dynmon_proto_t;  /* IPPROTO_* */
+typedef __u8 dynmon_tcp_flags_t;
+typedef __u32 dynmon_ifindex_t;
+typedef __u64 dynmon_time_ns_t;     /* since the Unix epoch, as dynmon_now() gives it */
+typedef __u64 dynmon_duration_ns_t; /* between two of them */
+
+#endif

@@ -1,0 +1,123 @@
+#!/usr/bin/python3
+"""`dump`: any map, decoded, whoever made it; queues only as far as they can be seen."""
+import json
+import os
+import shutil
+
+import frames
+import harness
+import wire
+from harness import BPFFS, STORE
+
+
+class DumpTest(harness.Case):
+    def dump(self, *words):
+        return json.loads(self.dynmon("dump", *words, "--format", "json", "--value-only").out)
+
+    def generation(self, name, number=1):
+        return STORE / "monitors" / name / f"g{number}"
+
+    def map_id(self, path):
+        return json.loads(wire.command("bpftool", "-j", "map", "show", "pinned", str(path)))["id"]
+
+    def foreign(self, name, *words):
+        """A map that dynmon did not make."""
+        path = BPFFS / name
+        wire.command("bpftool", "map", "create", str(path), *words)
+        self.at_end.append(path.unlink)
+        return path
+
+    def test_a_pin_of_a_monitor_is_decoded_by_its_types(self):
+        self.load("f", "flows")
+        self.receive(*[frames.ipv4(frames.udp(1, 53), frames.UDP)] * 2)
+        entry, = self.dump(self.generation("f") / "FLOWS_INGRESS-a")
+        self.assertEqual(entry["key"], {"saddr": "10.0.0.1", "daddr": "10.0.0.2", "sport": 1,
+                                        "dport": 53, "proto": "UDP", "ip_version": 4, "vlan": 0})
+        self.assertEqual((entry["value"]["packets"], entry["value"]["bytes"]), (2, 56))
+        # Looking takes nothing away.
+        self.assertEqual(len(self.value(self.window("f"), "flows")), 1)
+
+    def test_an_id_and_a_name_lead_to_the_same_map(self):
+        self.load("t", "tally")
+        self.receive(*[frames.plain(60)] * 3)
+        number = self.map_id(self.generation("t") / "TALLY")
+        expected = [{"key": 60, "value": {"packets": 3}}]
+        self.assertEqual(self.dump("id", number), expected)
+        self.assertEqual(self.dump("name", "TALLY"), expected)
+        self.assertEqual(self.dump("pinned", self.generation("t") / "TALLY"), expected)
+
+    def test_a_name_that_several_maps_have_is_refused_with_their_ids(self):
+        self.load("t", "tally")
+        self.load("u", "tally")
+        numbers = sorted(self.map_id(self.generation(name) / "TALLY") for name in "tu")
+        error = self.refused(harness.USAGE, "dump", "name", "TALLY")
+        self.assertIn("2 maps have the name 'TALLY'", error["message"])
+        self.assertEqual(error["hint"],
+                         f"say which: `id N`, with N one of {numbers[0]}, {numbers[1]}")
+
+    def test_per_cpu_values_are_added_up_or_listed(self):
+        self.load("k", "kinds")
+        self.receive(*[frames.plain(60)] * 4)
+        path = self.generation("k") / "KIND_CPU_HASH"
+        self.assertEqual(self.dump(path), [{"key": 60, "value": 4}])
+        entry, = self.dump(path, "--merge", "none")
+        self.assertEqual(sum(entry["value"]), 4)
+        self.assertEqual(len(entry["value"]), os.cpu_count())
+        self.assertLessEqual(self.dump(path, "--merge", "max")[0]["value"], 4)
+
+    def test_a_map_of_somebody_else_without_types_is_shown_as_numbers(self):
+        path = self.foreign("theirs", "type", "hash", "key", "4", "value", "8", "entries", "4",
+                            "name", "theirs")
+        wire.command("bpftool", "map", "update", "pinned", str(path), "key", "7", "0", "0", "0",
+                     "value", "0", "1", "0", "0", "0", "0", "0", "0")
+        self.assertEqual(self.dump(path), [{"key": 7, "value": 256}])
+        self.assertEqual(self.dump("id", self.map_id(path)), [{"key": 7, "value": 256}])
+
+    def test_a_map_of_somebody_else_with_types_is_decoded_by_them(self):
+        wire.command("bpftool", "prog", "loadall", str(harness.probe("plain") / "plain.bpf.o"),
+                     str(BPFFS / "theirs"), "pinmaps", str(BPFFS / "theirs"))
+        self.at_end.append(lambda: shutil.rmtree(BPFFS / "theirs"))
+        path = BPFFS / "theirs" / "PLAIN_SEEN"
+        self.assertEqual(self.dump(path), [{"packets": 0}])
+        wire.command("bpftool", "map", "update", "pinned", str(path), "key", "0", "0", "0", "0",
+                     "value", "5", "0", "0", "0", "0", "0", "0", "0")
+        self.assertEqual(self.dump(path), [{"packets": 5}])
+
+    def test_of_a_queue_the_head_is_shown_and_pop_takes_all(self):
+        self.load("k", "kinds")
+        self.receive(frames.plain(60), frames.plain(70), frames.plain(80))
+        lengths = lambda *words: [item["length"] for item in self.dump(*words)]
+        queue, stack = (self.generation("k") / name for name in ("KIND_QUEUE", "KIND_STACK"))
+        self.assertEqual((lengths(queue), lengths(stack)), ([60], [80]))
+        self.assertIn("only its head is shown", self.dynmon("dump", queue).err)
+        self.assertEqual((lengths(queue, "--pop"), lengths(stack, "--pop")),
+                         ([60, 70, 80], [80, 70, 60]))
+        self.assertEqual((lengths(queue), lengths(stack)), ([], []))
+
+    def test_formats(self):
+        self.load("t", "tally")
+        self.receive(*[frames.plain(60)] * 3, *[frames.plain(100)] * 5)
+        path = self.generation("t") / "TALLY"
+        rows = self.dynmon("dump", path, "--format", "csv").out.split("\r\n")
+        self.assertEqual(rows[0], "metric,key,value.packets")
+        self.assertEqual(sorted(rows[1:3]), ["TALLY,100,5", "TALLY,60,3"])
+        lines = self.dynmon("dump", path, "--sort", "-packets").out.splitlines()
+        self.assertEqual(lines, ["TALLY  hash  2 rows", "key  packets", "100        5",
+                                 " 60        3"])
+
+    def test_what_is_no_map_is_refused_by_name(self):
+        self.load("t", "tally")
+        program = self.generation("t") / "prog-ingress-a"
+        cases = [((BPFFS / "nothing",), "no pin /sys/fs/bpf/nothing"),
+                 ((STORE,), f"{STORE} is a directory, not a map"),
+                 ((program,), f"{program} is not a map"),
+                 (("id", "4294967295"), "open map id 4294967295"),
+                 (("id", "12x"), "'id 12x' names no map"),
+                 (("name", "nobody"), "no map has the name 'nobody'"),
+                 ((self.generation("t") / "TALLY", "--pop"), "--pop is for queues and stacks")]
+        for words, message in cases:
+            self.assertIn(message, self.refused(harness.USAGE, "dump", *words)["message"])
+
+
+if __name__ == "__main__":
+    harness.main()

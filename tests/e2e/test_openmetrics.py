@@ -1,0 +1,173 @@
+#!/usr/bin/python3
+"""OpenMetrics: valid for the strict parser, and counters that never go back, whatever happens to
+the maps behind them."""
+import shutil
+import subprocess
+import sys
+
+import frames
+import harness
+
+try:
+    from prometheus_client.openmetrics.parser import text_string_to_metric_families
+except ImportError:
+    sys.exit(f"{sys.argv[0]}: no prometheus_client for {sys.executable}: "
+             "apt-get install python3-prometheus-client")
+
+
+def udp(dport=2):
+    return frames.ipv4(frames.udp(1, dport, b"z" * 72), frames.UDP)  # 100 bytes of IP
+
+
+class OpenMetricsCase(harness.Case):
+    def families(self, *words):
+        text = self.dynmon("read", *words, "--format", "openmetrics").out
+        self.assertTrue(text.endswith("# EOF\n"))
+        return {family.name: family for family in text_string_to_metric_families(text)}
+
+    def samples(self, *words):
+        """{(name, labels…): value} of one exposition."""
+        found = {}
+        for family in self.families(*words).values():
+            for sample in family.samples:
+                key = (sample.name, *sorted(sample.labels.items()))
+                self.assertNotIn(key, found)
+                found[key] = sample.value
+        return found
+
+    def flow_packets(self, *words, protocol="UDP", direction="ingress"):
+        """The total of IPv4 packets of a monitor `f` that runs the probe flows."""
+        return self.samples("f", *words).get(
+            ("dynmon_flows_packets_total", ("device", "blue0"), ("direction", direction),
+             ("ip_version", "4"), ("monitor", "f"), ("protocol", protocol)))
+
+
+class ExpositionTest(OpenMetricsCase):
+    def test_a_family_has_type_unit_help_and_one_sample_a_set_of_labels(self):
+        self.load("f", "flows")
+        self.receive(*[udp(dport) for dport in range(10)])  # ten flows, one set of labels
+        self.receive(frames.ipv6(frames.tcp(1, 2, frames.SYN), frames.TCP))
+        self.transmit(udp())
+        families = self.families("f")
+        by = families["dynmon_flows_bytes"]
+        self.assertEqual((by.type, by.unit), ("counter", "bytes"))
+        self.assertIn("Bytes of IP", by.documentation)
+        self.assertEqual({(sample.labels["direction"], sample.labels["ip_version"],
+                           sample.labels["protocol"]): sample.value for sample in by.samples},
+                         {("ingress", "4", "UDP"): 1000, ("ingress", "6", "TCP"): 60,
+                          ("egress", "4", "UDP"): 100})
+        self.assertEqual(by.samples[0].labels["monitor"], "f")
+        self.assertEqual(by.samples[0].labels["device"], "blue0")
+
+    def test_a_scalar_metric_is_named_like_itself(self):
+        self.load("p", "packets")
+        self.receive(*[frames.plain(60)] * 6)
+        family = self.families("p")["packets"]
+        self.assertEqual({sample.labels["direction"]: sample.value for sample in family.samples},
+                         {"ingress": 6, "egress": 0})
+        self.assertEqual({sample.name for sample in family.samples}, {"packets_total"})
+
+    def test_promtool_can_read_it(self):
+        if shutil.which("promtool") is None:
+            self.skipTest("promtool is not installed (package prometheus)")
+        self.load("f", "flows")
+        self.receive(udp(), frames.plain(60))
+        text = self.dynmon("read", "f", "--format", "openmetrics").out
+        check = subprocess.run(["promtool", "check", "metrics"], input=text, text=True,
+                               capture_output=True, timeout=30)
+        self.assertIn(check.returncode, (0, 3), check.stderr)  # 3: only remarks on style
+        # It reads the older format, where a counter's help has the name of its samples.
+        remarks = [line for line in check.stderr.splitlines()
+                   if not line.endswith("_total no help text")]
+        self.assertEqual(remarks, [])
+
+
+class TotalsTest(OpenMetricsCase):
+    def test_counters_go_on_over_reads_that_empty_the_maps(self):
+        self.load("f", "flows")
+        total = 0
+        for count in (3, 0, 7, 1):
+            self.receive(*[udp()] * count)
+            total += count
+            self.assertEqual(self.flow_packets(), total)
+
+    def test_readers_of_json_and_of_openmetrics_take_nothing_from_each_other(self):
+        self.load("f", "flows")
+        total = 0
+        for count, reader in ((3, "json"), (4, "openmetrics"), (5, "json"), (6, "csv"),
+                              (0, "openmetrics"), (2, "table"), (1, "openmetrics")):
+            self.receive(*[udp()] * count)
+            total += count
+            if reader == "openmetrics":
+                self.assertEqual(self.flow_packets(), total)
+            else:
+                self.dynmon("read", "f", "--format", reader)
+        self.assertEqual(self.flow_packets(), total)
+
+    def test_peek_shows_totals_and_the_open_window_and_changes_neither(self):
+        self.load("f", "flows")
+        self.receive(*[udp()] * 3)
+        for _ in range(3):
+            self.assertEqual(self.flow_packets("--peek"), 3)
+        self.assertEqual(self.flow_packets(), 3)
+        self.receive(*[udp()] * 4)
+        for _ in range(2):
+            self.assertEqual(self.flow_packets("--peek"), 7)
+        window = self.window("f")
+        self.assertEqual([entry["value"]["packets"] for entry in self.value(window, "flows")], [4])
+        self.assertEqual(self.flow_packets("--peek"), 7)
+        self.assertEqual(self.flow_packets(), 7)
+
+    def test_counters_go_on_over_replaces_with_and_without_the_maps(self):
+        self.load("f", "flows")
+        total = 0
+        for options in ((), ("--keep-maps",), (), ("--keep-matching-maps",)):
+            for read_between in (True, False):
+                self.receive(*[udp()] * 5)
+                total += 5
+                if read_between:
+                    self.assertEqual(self.flow_packets(), total)
+                self.replace("f", "flows", *options)
+                self.receive(*[udp()] * 2)
+                total += 2
+                self.assertEqual(self.flow_packets("--peek"), total)
+        self.assertEqual(self.flow_packets(), total)
+
+    def test_a_replaced_generation_that_nobody_read_is_in_the_totals_too(self):
+        self.load("f", "flows")
+        for _ in range(3):
+            self.receive(*[udp()] * 4)
+            self.replace("f", "flows")
+        self.assertEqual(self.status("f")["monitors"][0]["unread-generations"], 3)
+        self.assertEqual(self.flow_packets(), 12)
+        self.assertEqual(self.status("f")["monitors"][0]["unread-generations"], 0)
+
+    def test_a_counter_whose_map_is_not_emptied_goes_on_over_a_replace_of_fresh_maps(self):
+        self.load("p", "packets")
+        self.receive(*[frames.plain(60)] * 6)
+        self.assertEqual(self.samples("p")[self.packets_key()], 6)
+        self.replace("p", "packets")
+        self.receive(*[frames.plain(60)] * 4)
+        self.assertEqual(self.samples("p", "--peek")[self.packets_key()], 10)
+        self.assertEqual(self.samples("p")[self.packets_key()], 10)
+        self.receive(frames.plain(60))
+        self.assertEqual(self.samples("p")[self.packets_key()], 11)
+
+    @staticmethod
+    def packets_key():
+        return ("packets_total", ("device", "blue0"), ("direction", "ingress"), ("monitor", "p"))
+
+    def test_reading_one_metric_or_one_path_shows_the_totals_of_that(self):
+        self.load("f", "flows")
+        self.receive(*[udp()] * 3)
+        self.transmit(*[udp()] * 2)
+        self.assertEqual(self.flow_packets("--path", "egress", direction="egress"), 2)
+        names = {key[0] for key in self.samples("f", "flows_missed")}
+        self.assertEqual(names, {"dynmon_flows_missed_malformed_total",
+                                 "dynmon_flows_missed_not_ip_total",
+                                 "dynmon_flows_missed_table_full_total"})
+        self.assertEqual(self.flow_packets(), 3)
+
+
+if __name__ == "__main__":
+    harness.main()
