@@ -259,7 +259,7 @@ void SeriesTable::absorb(const SeriesTable& other, bool sums) {
         if (other.read_.contains(id))
             read_.insert(id);
         for (std::size_t i = 0; i < values_.size(); ++i)
-            if (sums ? other.is_set(id, i) : !adds_up(i) && other.is_set(id, i))
+            if ((sums || !adds_up(i)) && other.is_set(id, i))
                 combine(*into, i, values[i]);
     }
 }

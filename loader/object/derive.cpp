@@ -48,8 +48,8 @@ std::string only_name(const Programs& programs) {
 std::vector<MetricConfig> metrics_of(const Object& object) {
     std::vector<MetricConfig> metrics;
     for (const MapInfo& map : object.maps()) {
-        if (map.global_data || map.name == chain_map_name || !is_readable(map.type) ||
-            !is_identifier(map.name))
+        if (map.global_data || map.name == chain_map_name || map.name == meter_map_name ||
+            !is_readable(map.type) || !is_identifier(map.name))
             continue;
         MetricConfig metric;
         metric.name = map.name;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <set>
 #include <sstream>
 
 #include <bpf/libbpf.h>
@@ -12,6 +13,7 @@
 #include "base/limits.hpp"
 #include "object/btf_check.hpp"
 #include "object/elf.hpp"
+#include "object/hand_over.hpp"
 #include "object/sha256.hpp"
 #include "object/verdict.hpp"
 
@@ -23,6 +25,8 @@ struct ObjectClose {
     void operator()(bpf_object* object) const { bpf_object__close(object); }
 };
 using ObjectPtr = std::unique_ptr<bpf_object, ObjectClose>;
+
+constexpr std::size_t longest_name = 127;
 
 [[noreturn]] void refuse(const std::string& what, const std::string& hint = "") {
     throw Error(ErrorKind::usage, what).hint(hint);
@@ -116,50 +120,6 @@ BtfPtr copy_types(const bpf_object* object) {
         throw Error(ErrorKind::failed, "copy BTF", errno);
     return copy;
 }
-
-// Which parts of the object refer to the chain map: programs directly, or through functions of
-// .text, which are shared by all programs that call into .text at all.
-class HandOver {
-public:
-    explicit HandOver(const ElfFile& elf) : elf_(elf) {
-        for (const ElfRelocation& relocation : elf.relocations()) {
-            if (refers_to_chain(relocation) && section_of(relocation).name == ".text")
-                in_text_ = true;
-        }
-    }
-
-    bool operator()(std::string_view program) const {
-        for (const ElfSymbol& symbol : elf_.symbols()) {
-            if (symbol.type == STT_FUNC && symbol.name == program)
-                return found_within(symbol);
-        }
-        return false;
-    }
-
-private:
-    const ElfSection& section_of(const ElfRelocation& relocation) const {
-        return elf_.sections()[relocation.section];
-    }
-    bool refers_to_chain(const ElfRelocation& relocation) const {
-        return section_of(relocation).executable() &&
-               elf_.symbols()[relocation.symbol].name == chain_map_name;
-    }
-    bool calls_text(const ElfRelocation& relocation) const {
-        const std::uint32_t section = elf_.symbols()[relocation.symbol].section;
-        return section < elf_.sections().size() && elf_.sections()[section].name == ".text";
-    }
-    bool found_within(const ElfSymbol& program) const {
-        return std::any_of(
-            elf_.relocations().begin(), elf_.relocations().end(), [&](const ElfRelocation& r) {
-                const bool inside = r.section == program.section && r.offset >= program.value &&
-                                    r.offset - program.value < program.size;
-                return inside && (refers_to_chain(r) || (in_text_ && calls_text(r)));
-            });
-    }
-
-    const ElfFile& elf_;
-    bool in_text_ = false;
-};
 
 std::vector<ProgramInfo> list_programs(const bpf_object* object, const ElfFile& elf) {
     const HandOver hand_over(elf);
@@ -258,6 +218,30 @@ std::string read_license(const ElfFile& elf) {
     return {text, strnlen(text, section->data.size())};
 }
 
+bool is_name_char(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+// Names become names of files: no '/', no "..", and nothing that stands twice.
+void check_name(const std::string& name, bool section, const char* what,
+                std::set<std::string>& taken) {
+    const auto fits = [&](char c) { return is_name_char(c) || (section && c == '.'); };
+    if (name.empty() || name.size() > longest_name || !std::all_of(name.begin(), name.end(), fits))
+        refuse(std::string("a ") + what + " cannot be called '" + name + "'",
+               "names are those of C, of at most 127 characters");
+    if (!taken.insert(name).second)
+        refuse(std::string("two ") + what + "s are called '" + name + "'");
+}
+
+void check_names(const std::vector<ProgramInfo>& programs, const std::vector<MapInfo>& maps) {
+    std::set<std::string> taken;
+    for (const ProgramInfo& program : programs)
+        check_name(program.name, false, "program", taken);
+    taken.clear();
+    for (const MapInfo& map : maps)
+        check_name(map.name, map.global_data, "map", taken);
+}
+
 template <typename List>
 auto find_name(const List& list, std::string_view name) {
     const auto found =
@@ -282,6 +266,7 @@ Object Object::parse(std::vector<std::byte> bytes, std::string path) {
         object.btf_ = copy_types(opened.get());
         object.programs_ = list_programs(opened.get(), elf);
         object.maps_ = list_maps(opened.get(), object.btf_.get());
+        check_names(object.programs_, object.maps_);
         object.globals_ = list_globals(object.btf_.get());
         object.license_ = read_license(elf);
         object.sha256_ = sha256_hex(object.bytes_);

@@ -15,7 +15,6 @@
 
 namespace dynmon {
 
-bool is_per_cpu(bpf_map_type type);
 bool is_hash_like(bpf_map_type type);
 
 // Bytes that a look-up writes for one key: per-CPU values are rounded up to 8, for every

@@ -24,6 +24,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -49,7 +50,10 @@ def main():
         sys.exit(f"{sys.argv[0]}: no {DYNMON}: build first, or name a build by DYNMON_BUILD")
     if os.environ.get(INSIDE) is None or os.getpid() != 1:
         os.environ[INSIDE] = "1"
-        os.execvp("unshare", ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child",
+        folder = os.getcwd()
+        kernel.own_mounts()
+        os.chdir(folder)
+        os.execvp("unshare", ["unshare", "--mount", "--propagation", "unchanged", "--net", "--pid", "--fork", "--kill-child",
                               "--mount-proc", sys.executable, *sys.argv])
     os.makedirs("/run/netns", exist_ok=True)
     wire.command("mount", "-t", "tmpfs", "tmpfs", "/run/netns")
@@ -178,6 +182,36 @@ class Case(unittest.TestCase):
     def packets(self, name, direction="ingress", *options):
         """What the probe `packets` has counted."""
         return self.value(self.window(name, *options), "packets_total", direction)[0]
+
+    # Traffic
+
+    @contextlib.contextmanager
+    def traffic(self, frame):
+        """Frames come in at blue0 without a pause; yields [how many], which is final afterwards,
+        when every one of them has been seen."""
+        sent = [0]
+        stopped = threading.Event()
+        cpu = min(os.sched_getaffinity(0))
+        out = self.wire.packet_socket(self.red, "red0", 0)
+
+        def send():
+            with wire.on_cpu(cpu):
+                while not stopped.is_set():
+                    out.send(frame)
+                    sent[0] += 1
+
+        self.wire.forget_listeners()
+        sender = threading.Thread(target=send)
+        sender.start()
+        try:
+            self.eventually(lambda: sent[0] > 0, "the sender runs")
+            yield sent
+        finally:
+            stopped.set()
+            sender.join()
+        with wire.on_cpu(cpu):
+            self.wire.settle(frame)
+        sent[0] += 1
 
     # Waiting and leftovers
 

@@ -15,6 +15,29 @@ TCX_INGRESS, TCX_EGRESS = 46, 47
 CLONE_NEWNET = 0x40000000
 
 
+CLONE_NEWNS, MS_REC, MS_PRIVATE = 0x20000, 1 << 14, 1 << 18
+
+
+def own_mounts():
+    """From here on the mounts of this process are its own. In a chroot the root is no mount point
+    and cannot be made private by name: entering the mount namespace goes to its real root, and
+    from there back."""
+    root = os.open("/", os.O_RDONLY)
+    _require(LIBC.unshare(CLONE_NEWNS), "unshare(CLONE_NEWNS)")
+    namespace = os.open("/proc/self/ns/mnt", os.O_RDONLY)
+    _require(LIBC.setns(namespace, CLONE_NEWNS), "setns(CLONE_NEWNS)")
+    _require(LIBC.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None), "make mounts private")
+    os.fchdir(root)
+    os.chroot(".")
+    os.close(namespace)
+    os.close(root)
+
+
+def _require(result, what):
+    if result != 0:
+        raise OSError(ctypes.get_errno(), f"{what}: {os.strerror(ctypes.get_errno())}")
+
+
 def bpf(command, attributes):
     """bpf(2) with `attributes` as bytes, padded with zeroes; returns its result."""
     union = ctypes.create_string_buffer(attributes, 128)

@@ -3,12 +3,12 @@
 import csv
 import io
 import json
-import os
 import re
 import time
 
 import frames
 import harness
+import wire
 
 RED, BLUE = "10.0.0.1", "10.0.0.2"
 
@@ -25,10 +25,7 @@ def udp(dport, size=0):
 class FormatCase(harness.Case):
     def setUp(self):
         super().setUp()
-        # All packets on one CPU, so that per-CPU values are known too.
-        allowed = os.sched_getaffinity(0)
-        os.sched_setaffinity(0, {0})
-        self.addCleanup(os.sched_setaffinity, 0, allowed)
+        self.enterContext(wire.on_cpu(0))  # so that per-CPU values are known too
 
     def text(self, *words):
         return self.dynmon("read", *words).out

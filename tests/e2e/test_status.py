@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 """What `status` says of monitors, hooks and chains; that what it says is what is so."""
 import hashlib
-import threading
 import time
 
 import frames
@@ -97,22 +96,8 @@ class StatusTest(harness.Case):
     def test_statistics_count_the_runs_under_traffic(self):
         self.load("a", "packets")
         self.load("b", "flows")
-        stop = threading.Event()
-        sent = [0]
-        out = self.wire.packet_socket(self.red, "red0", 0)
-
-        def send():
-            while not stop.is_set():
-                out.send(frames.plain(60))
-                sent[0] += 1
-
-        sender = threading.Thread(target=send)
-        sender.start()
-        try:
+        with self.traffic(frames.plain(60)) as sent:
             status = self.status("--stats", "300ms")
-        finally:
-            stop.set()
-            sender.join()
         for monitor in status["monitors"]:
             ingress, egress = monitor["programs"]
             self.assertTrue(100 < ingress["run-count"] <= sent[0], (ingress, sent))

@@ -1,6 +1,7 @@
 """Two network namespaces, red and blue, and a veth pair between them on which nobody speaks but
 the test. Counts are exact: when receive() or transmit() is back, every hook has seen the frames."""
 import collections
+import contextlib
 import json
 import os
 import socket
@@ -10,6 +11,7 @@ import frames
 import kernel
 
 SO_RCVBUFFORCE = 33
+MARKER_MAC = bytes.fromhex("020000000098")  # as unknown to everybody as frames.NOBODY_MAC
 CHUNK = 200  # frames on their way at once: well below the kernel's backlog of 1000
 
 
@@ -19,6 +21,17 @@ def command(*words, check=True):
     if check and done.returncode != 0:
         raise AssertionError(f"{' '.join(words)}: {done.stderr.strip()}")
     return done.stdout
+
+
+@contextlib.contextmanager
+def on_cpu(cpu):
+    """The calling thread stays on one CPU, and so does the way of what it sends."""
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {cpu})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
 
 
 class Namespace:
@@ -104,6 +117,20 @@ class Wire:
         for protocol, count in expected.items():
             for _ in range(count):
                 listeners[protocol].recv(1)
+
+    def forget_listeners(self):
+        """Before traffic that nobody reads: what piled up would be taken for what comes later."""
+        for key in [key for key in self.sockets if key[0] == "blue0" and key[1] != 0]:
+            self.sockets.pop(key).close()
+
+    def settle(self, frame):
+        """One more frame like those that were sent from this CPU; when it has been seen behind the
+        hooks, they have been too, for a CPU keeps the order."""
+        marker = MARKER_MAC + frame[6:]
+        listener = self.packet_socket(self.blue, "blue0", frames.protocol_of(frame))
+        self.packet_socket(self.red, "red0", 0).send(marker)
+        while listener.recv(2048) != marker:
+            pass
 
     def transmit(self, *sent):
         """`sent` leave blue through blue0. TC egress runs within the system call."""

@@ -77,7 +77,8 @@ private:
         if (result < 0 && errno == EINTR)
             return 0;
         if (result < 0 && errno != ENOBUFS)
-            throw std::runtime_error("send out of " + lane_.from().device() + ": " + std::strerror(errno));
+            throw std::runtime_error("send out of " + lane_.from().device() + ": " +
+                                     std::strerror(errno));
         const std::size_t gone = result < 0 ? 1 : static_cast<std::size_t>(result);
         if (result < 0)
             lane_.refused(1);

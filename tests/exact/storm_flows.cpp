@@ -61,10 +61,20 @@ Flow udp4(const Ends& ends, Ports ports, std::size_t size) {
 }
 
 Flow tcp4(const Ends& ends, Ports ports, std::uint8_t flags, std::size_t size) {
-    return over_ipv4(
+    return over_ipv4(ends, IPPROTO_TCP, "TCP", ports,
+                     tcp({.source = ports.source, .destination = ports.destination, .flags = flags},
+                         payload(size)));
+}
+
+Flow udp6(const Ends& ends, Ports ports, std::size_t size) {
+    return over_ipv6(ends, IPPROTO_UDP, "UDP", ports,
+                     udp(ports.source, ports.destination, payload(size)));
+}
+
+Flow tcp6(const Ends& ends, Ports ports, std::size_t size) {
+    return over_ipv6(
         ends, IPPROTO_TCP, "TCP", ports,
-        tcp({.source = ports.source, .destination = ports.destination, .flags = flags},
-            payload(size)));
+        tcp({.source = ports.source, .destination = ports.destination}, payload(size)));
 }
 
 // The same packet with a tag in front: another flow.
@@ -102,9 +112,8 @@ std::vector<Flow> flows_of(std::size_t device) {
     // ICMP: the destination port is type * 256 + code.
     flows.push_back(over_ipv4(ends, IPPROTO_ICMP, "ICMP", {0, echo_request * 256},
                               icmp(echo_request, 0, payload(56))));
-    flows.push_back(over_ipv6(ends, IPPROTO_UDP, "UDP", {++port, 53}, udp(port, 53, payload(400))));
-    flows.push_back(over_ipv6(ends, IPPROTO_TCP, "TCP", {++port, 443},
-                              tcp({.source = port, .destination = 443}, payload(12))));
+    flows.push_back(udp6(ends, {++port, 53}, 400));
+    flows.push_back(tcp6(ends, {++port, 443}, 12));
     for (Flow& flow : flows)
         flow.frame[5] = nobody;
     return flows;

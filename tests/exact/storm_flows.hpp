@@ -1,4 +1,5 @@
-// The flows that a packet storm sends out of one device: frames, and what a flow table makes of them.
+// The flows that a packet storm sends out of one device: frames, and what a flow table makes of
+// them.
 #pragma once
 
 #include <cstddef>
@@ -14,8 +15,8 @@ namespace storm {
 
 struct Flow {
     Bytes frame;
-    std::uint32_t ip_bytes = 0;   // without link-layer header, VLAN tag and padding
-    nlohmann::ordered_json key;   // as `dynmon-load read --format json` prints it
+    std::uint32_t ip_bytes = 0; // without link-layer header, VLAN tag and padding
+    nlohmann::ordered_json key; // as `dynmon-load read --format json` prints it
 };
 
 // Sizes from the smallest to a full frame; UDP, TCP and ICMP; IPv4 and IPv6; one in a VLAN, one

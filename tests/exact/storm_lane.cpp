@@ -140,8 +140,8 @@ void Lane::drain() {
     give_up_dropped();
     count_arrivals(); // also what nobody expected
     if (arrived_ + given_up_ != sent_)
-        throw std::runtime_error(from_.device() + " sent " + std::to_string(sent_) +
-                                 " packets, " + to_.device() + " received " + std::to_string(arrived_) + ", " +
+        throw std::runtime_error(from_.device() + " sent " + std::to_string(sent_) + " packets, " +
+                                 to_.device() + " received " + std::to_string(arrived_) + ", " +
                                  std::to_string(given_up_) + " were dropped");
 }
 

@@ -1,4 +1,5 @@
-// The way from one device to its peer: what went in, what came out, and no more than fits at a time.
+// The way from one device to its peer: what went in, what came out, and no more than fits at a
+// time.
 #pragma once
 
 #include <atomic>

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstring>
 #include <random>
 #include <string>
@@ -160,6 +161,28 @@ TEST_CASE("an object that lacks something says what") {
     CHECK(fault(test::object_bytes("maps_only")) == "x.bpf.o: no programs");
     CHECK(fault(test::object_bytes("strange_map")) ==
           "x.bpf.o: libbpf refuses it: map 'STRANGE': unknown field 'colour'.");
+}
+
+TEST_CASE("an object has at most 64 programs and 64 maps") {
+    CHECK(fault(test::object_bytes("many_programs")) == "x.bpf.o: 65 programs; at most 64");
+    CHECK(fault(test::object_bytes("many_maps")) == "x.bpf.o: 65 maps; at most 64");
+}
+
+TEST_CASE("names that could lead out of a folder, or stand twice, are refused") {
+    const auto renamed = [](const std::string& from, const std::string& to) {
+        std::vector<std::byte> bytes = test::object_bytes("sample");
+        const auto* name = reinterpret_cast<const std::byte*>(from.c_str());
+        auto at = bytes.begin();
+        while ((at = std::search(at, bytes.end(), name, name + from.size() + 1)) != bytes.end())
+            std::memcpy(&*at, to.data(), to.size());
+        return fault(std::move(bytes));
+    };
+    CHECK(renamed("COUNTER", "COUNTED").empty());
+    CHECK(renamed("COUNTER", "../../x") == "x.bpf.o: a map cannot be called '../../x'");
+    CHECK(renamed("COUNTER", "COU.TER") == "x.bpf.o: a map cannot be called 'COU.TER'");
+    CHECK(renamed("COUNTER", "COU\xc3\xb6\x01") != "");
+    CHECK(renamed("on_xdp", "on/xdp") == "x.bpf.o: a program cannot be called 'on/xdp'");
+    CHECK(renamed("RECENT", "EVENTS") != "");
 }
 
 TEST_CASE("what is no BPF object of this machine is refused with the reason") {
