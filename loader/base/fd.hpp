@@ -1,9 +1,10 @@
-// A file descriptor that closes itself. Closing one does not detach or unpin anything that is pinned.
+// A file descriptor that closes itself. Closing one does not detach or unpin anything that is
+// pinned.
 #pragma once
 
-#include <unistd.h>
-
 #include <utility>
+
+#include <unistd.h>
 
 namespace dynmon {
 

@@ -12,8 +12,8 @@ constexpr std::size_t longest_identifier = 63;
 constexpr std::string_view staging_prefix = "__stage_";
 
 bool is_identifier_char(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '_' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-';
 }
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {

@@ -1,9 +1,10 @@
 #include "base/libbpf_log.hpp"
 
-#include <bpf/libbpf.h>
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
+
+#include <bpf/libbpf.h>
 
 namespace dynmon {
 

@@ -27,17 +27,17 @@ public:
 
     void declare(CLI::App& app) override {
         options_.declare(app);
-        app.add_flag("--kernel", kernel_, "also put it through this kernel's verifier (root); "
-                                          "nothing is attached");
+        app.add_flag("--kernel", kernel_,
+                     "also put it through this kernel's verifier (root); "
+                     "nothing is attached");
         app.add_option("--hook", hook_, "the hook to check for; default: what the probe says")
             ->check(CLI::IsMember({"xdp", "tc"}));
     }
 
     int run(const Global& global) override {
         const CheckedProbe checked = check_files(options_.probe);
-        ordered_json document{{"probe", options_.probe},
-                              {"file", checked.path},
-                              {"problems", ordered_json::array()}};
+        ordered_json document{
+            {"probe", options_.probe}, {"file", checked.path}, {"problems", ordered_json::array()}};
         if (checked.probe)
             document["object"] = checked.probe->object.path();
         for (const Diagnostic& problem : checked.diagnostics)
@@ -73,8 +73,7 @@ private:
             return;
         }
         for (const Diagnostic& problem : checked.diagnostics) {
-            std::cerr << place_text(checked.path, problem.at) << ": " << problem.message
-                      << "\n";
+            std::cerr << place_text(checked.path, problem.at) << ": " << problem.message << "\n";
             if (!problem.hint.empty())
                 std::cerr << "  hint: " << problem.hint << "\n";
         }

@@ -1,6 +1,6 @@
-#include <unistd.h>
-
 #include <charconv>
+
+#include <unistd.h>
 
 #include "base/error.hpp"
 #include "base/log.hpp"
@@ -25,7 +25,9 @@ public:
     }
 
     void declare(CLI::App& app) override {
-        app.add_option("MAP", map_, "a pinned path, `id N` or `name N`")->required()->expected(1, 2);
+        app.add_option("MAP", map_, "a pinned path, `id N` or `name N`")
+            ->required()
+            ->expected(1, 2);
         output_.declare(app, {"json", "dynmon", "csv", "table"});
         app.add_option("--merge", merge_, "per-CPU values become one; none: list them")
             ->check(CLI::IsMember({"sum", "max", "min", "last", "or", "none"}));

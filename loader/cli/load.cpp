@@ -1,8 +1,9 @@
+#include "monitor/load.hpp"
+
 #include "cli/options.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
 #include "layout/checked_probe.hpp"
-#include "monitor/load.hpp"
 
 namespace dynmon {
 

@@ -1,8 +1,8 @@
 // dynmon-load: one verb, one result, one exit code.
-#include <unistd.h>
-
 #include <csignal>
 #include <iostream>
+
+#include <unistd.h>
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -35,9 +35,8 @@ void print_error(const Error& error, bool json) {
             std::cerr << "  hint: " << error.hint() << "\n";
         return;
     }
-    nlohmann::ordered_json document{{"kind", kind_name(error.kind())},
-                                    {"message", error.what()},
-                                    {"chain", error.chain()}};
+    nlohmann::ordered_json document{
+        {"kind", kind_name(error.kind())}, {"message", error.what()}, {"chain", error.chain()}};
     if (error.error_number() != 0)
         document["errno"] = errno_name(error.error_number());
     if (!error.hint().empty())

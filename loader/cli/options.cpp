@@ -14,8 +14,9 @@ void ProbeOptions::declare(CLI::App& app) {
         ->type_name("PARAM=VALUE")
         ->expected(1)
         ->take_all();
-    app.add_option("--clock", clock, "clock of timestamps: tai, boot, ktime, or coarse (cheap, "
-                                     "steps of some ms); default: the best of this kernel");
+    app.add_option("--clock", clock,
+                   "clock of timestamps: tai, boot, ktime, or coarse (cheap, "
+                   "steps of some ms); default: the best of this kernel");
     app.add_option("--btf", kernel_btf, "BTF of the kernel, if it does not carry its own")
         ->type_name("FILE");
     app.add_option("--verifier-log", verifier_log, "write the whole log of a rejection there")
@@ -30,8 +31,9 @@ std::optional<ClockSource> ProbeOptions::clock_source() const {
 
 void PlaceOptions::declare(CLI::App& app) {
     app.add_option("--dev", device, "interface")->required()->type_name("IFACE");
-    app.add_option("--netns", netns, "network namespace of the interface: a name of `ip netns` or "
-                                     "a path")
+    app.add_option("--netns", netns,
+                   "network namespace of the interface: a name of `ip netns` or "
+                   "a path")
         ->type_name("NS");
     app.add_option("--hook", hook, "where ingress is hooked in; default: what the probe says")
         ->check(CLI::IsMember({"xdp", "tc"}));

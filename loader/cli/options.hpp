@@ -56,7 +56,8 @@ std::chrono::nanoseconds parse_duration(const std::string& text, const std::stri
 void write_verifier_log(const std::string& file, const VerifierError& error);
 
 // Runs `body`; a verifier's refusal has its whole log written to `file` (if one is named).
-template <typename Body> auto with_verifier_log(const std::string& file, Body&& body) {
+template <typename Body>
+auto with_verifier_log(const std::string& file, Body&& body) {
     try {
         return body();
     } catch (const VerifierError& error) {

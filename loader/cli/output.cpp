@@ -1,8 +1,8 @@
 #include "cli/output.hpp"
 
-#include <time.h>
-
 #include <csignal>
+
+#include <time.h>
 
 namespace dynmon {
 

@@ -1,20 +1,20 @@
-#include <unistd.h>
+#include "monitor/read.hpp"
 
 #include <chrono>
+
+#include <unistd.h>
 
 #include "base/error.hpp"
 #include "cli/options.hpp"
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
-#include "monitor/read.hpp"
 
 namespace dynmon {
 
 namespace {
 
 std::uint64_t monotonic_ns() {
-    return static_cast<std::uint64_t>(
-        std::chrono::steady_clock::now().time_since_epoch().count());
+    return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
 }
 
 class ReadVerb : public Verb {

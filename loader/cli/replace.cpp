@@ -45,8 +45,8 @@ public:
 
 private:
     std::string sentence(const ReplaceReport& report) const {
-        std::string text = "replaced " + name_ + ": generation " +
-                           std::to_string(report.record.number) + " runs";
+        std::string text =
+            "replaced " + name_ + ": generation " + std::to_string(report.record.number) + " runs";
         for (std::size_t i = 0; i < report.carried.size(); ++i)
             text += (i == 0 ? ", kept " : ", ") + report.carried[i];
         if (report.unread)

@@ -1,8 +1,8 @@
 #include "cli/report.hpp"
 
-#include <time.h>
-
 #include <iostream>
+
+#include <time.h>
 
 #include "hook/hook.hpp"
 
@@ -22,14 +22,17 @@ ordered_json generation_json(const GenerationRecord& record) {
     ordered_json maps = ordered_json::array();
     for (const MapRecord& map : record.maps)
         maps.push_back({{"name", map.name}, {"swapped", map.swapped}});
-    return {{"monitor", record.monitor},   {"probe", record.manifest.name},
-            {"generation", record.number}, {"sha256", record.sha256},
-            {"clock", to_string(record.clock)}, {"parameters", record.parameters},
-            {"programs", programs},        {"maps", maps}};
+    return {{"monitor", record.monitor},
+            {"probe", record.manifest.name},
+            {"generation", record.number},
+            {"sha256", record.sha256},
+            {"clock", to_string(record.clock)},
+            {"parameters", record.parameters},
+            {"programs", programs},
+            {"maps", maps}};
 }
 
-void print_result(const Global& global, const ordered_json& document,
-                  const std::string& sentence) {
+void print_result(const Global& global, const ordered_json& document, const std::string& sentence) {
     if (global.json)
         std::cout << document.dump() << "\n";
     else if (!sentence.empty())

@@ -132,8 +132,9 @@ public:
 
     void declare(CLI::App& app) override {
         app.add_option("NAME", name_, "only this monitor");
-        app.add_option("--stats", stats_, "count runs and time of every program for TIME "
-                                          "(default 1s); costs some ns per packet meanwhile")
+        app.add_option("--stats", stats_,
+                       "count runs and time of every program for TIME "
+                       "(default 1s); costs some ns per packet meanwhile")
             ->expected(0, 1)
             ->default_str("1s")
             ->type_name("[TIME]");

@@ -21,9 +21,9 @@ class Verb {
 public:
     virtual ~Verb() = default;
     virtual const char* name() const = 0;
-    virtual const char* summary() const = 0; // one line of --help
-    virtual const char* example() const = 0; // below the options
-    virtual void declare(CLI::App& app) = 0; // options and arguments, into members
+    virtual const char* summary() const = 0;   // one line of --help
+    virtual const char* example() const = 0;   // below the options
+    virtual void declare(CLI::App& app) = 0;   // options and arguments, into members
     virtual int run(const Global& global) = 0; // exit code; throws Error
 };
 

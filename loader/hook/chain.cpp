@@ -40,7 +40,8 @@ void Chain::read_order() {
         if (!known)
             throw Error(ErrorKind::busy, "slot " + std::to_string(slot) +
                                              " of the chain holds program " +
-                                             describe_program(*id) + ", which dynmon did not put "
+                                             describe_program(*id) +
+                                             ", which dynmon did not put "
                                              "there")
                 .hint("whoever wrote it has to take it out; dynmon does not overwrite it");
         if (order_.size() > limits::chain_slots)
@@ -50,8 +51,7 @@ void Chain::read_order() {
     }
 }
 
-std::optional<std::size_t> Chain::find(const std::string& monitor,
-                                       std::uint32_t generation) const {
+std::optional<std::size_t> Chain::find(const std::string& monitor, std::uint32_t generation) const {
     for (std::size_t i = 0; i < members_.size(); ++i)
         if (members_[i].monitor == monitor && members_[i].generation == generation)
             return i;
@@ -65,8 +65,7 @@ std::optional<std::size_t> Chain::place_of(std::size_t member) const {
     return std::nullopt;
 }
 
-std::optional<Side> Chain::active_side(const std::string& monitor,
-                                       std::uint32_t generation) const {
+std::optional<Side> Chain::active_side(const std::string& monitor, std::uint32_t generation) const {
     const auto member = find(monitor, generation);
     const auto place = member ? place_of(*member) : std::nullopt;
     return place ? std::optional(order_[*place].side) : std::nullopt;
@@ -81,8 +80,8 @@ std::vector<std::uint32_t> Chain::free_slots(std::size_t count) const {
         if (!taken.contains(slot))
             slots.push_back(slot);
     if (slots.size() < count)
-        throw Error(ErrorKind::busy, "all " + std::to_string(limits::chain_slots) +
-                                         " slots of the chain are taken");
+        throw Error(ErrorKind::busy,
+                    "all " + std::to_string(limits::chain_slots) + " slots of the chain are taken");
     return slots;
 }
 
@@ -110,13 +109,13 @@ void Chain::require_room(const std::string& monitor, const Placement& placement,
                                          " programs, as many as the kernel's tail calls allow");
     const std::size_t position = position_of(placement);
     if (!hand_over && position < order_.size())
-        throw Error(ErrorKind::usage, "'" + monitor + "' does not hand over to a next program, so "
-                                      "it can only be last in the chain")
+        throw Error(ErrorKind::usage, "'" + monitor +
+                                          "' does not hand over to a next program, so "
+                                          "it can only be last in the chain")
             .hint("write it with the entry macros of dynmon.h, or load it with --last");
     if (position > 0 && !members_[order_[position - 1].member].program.hand_over)
-        throw Error(ErrorKind::busy,
-                    "monitor '" + members_[order_[position - 1].member].monitor +
-                        "' does not hand over: nothing can come after it")
+        throw Error(ErrorKind::busy, "monitor '" + members_[order_[position - 1].member].monitor +
+                                         "' does not hand over: nothing can come after it")
             .hint("load this one with --first, or --before it");
 }
 

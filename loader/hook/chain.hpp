@@ -51,8 +51,7 @@ public:
     // Slot numbers that no member owns; throws Error{busy} when the array is full.
     std::vector<std::uint32_t> free_slots(std::size_t count) const;
     // Throws as insert() would, before anything is loaded.
-    void require_room(const std::string& monitor, const Placement& placement,
-                      bool hand_over) const;
+    void require_room(const std::string& monitor, const Placement& placement, bool hand_over) const;
 
     // Each of these is seen by packets as one step. `lock` is the store's, held exclusively.
     void insert(const DirectoryLock& lock, std::size_t member, Side side,
@@ -75,7 +74,7 @@ private:
     std::optional<std::size_t> place_of(std::size_t member) const;
     std::optional<std::uint32_t> program_id_in(std::uint32_t slot) const;
     void write_slot(std::uint32_t slot, const Fd& program) const; // empty Fd: clears it
-    Fd program_at(std::size_t position) const;       // empty Fd beyond the last
+    Fd program_at(std::size_t position) const;                    // empty Fd beyond the last
     void point(std::size_t position, const Fd& program); // what runs at `position` from now on
 
     Fd map_;

@@ -74,8 +74,8 @@ HookRecord plan_hook(const Store& store, const NetNs& netns, const HookRequest& 
     record.attach = request.tc_attach.value_or(has_tcx(request.id) ? Attach::link : Attach::clsact);
     if (record.attach == Attach::link && !has_tcx(request.id))
         throw Error(ErrorKind::unsupported, "this kernel has no TCX").hint("--tc clsact");
-    record.made_qdisc = record.attach == Attach::clsact && (!has_clsact(request.id.ifindex) ||
-                                                            sibling_made_qdisc(store, request.id));
+    record.made_qdisc = record.attach == Attach::clsact &&
+                        (!has_clsact(request.id.ifindex) || sibling_made_qdisc(store, request.id));
     return record;
 }
 

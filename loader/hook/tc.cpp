@@ -1,14 +1,13 @@
-#include "hook/attach.hpp"
-
-#include <chrono>
-#include <thread>
+#include "kernel/tc.hpp"
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <thread>
 
 #include "base/error.hpp"
+#include "hook/attach.hpp"
 #include "kernel/bpf.hpp"
-#include "kernel/tc.hpp"
 #include "kernel/xdp.hpp"
 
 namespace dynmon {

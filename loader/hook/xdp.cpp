@@ -1,11 +1,11 @@
-#include "hook/attach.hpp"
+#include "kernel/xdp.hpp"
 
 #include <cerrno>
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "hook/attach.hpp"
 #include "kernel/bpf.hpp"
-#include "kernel/xdp.hpp"
 
 namespace dynmon {
 
@@ -42,8 +42,8 @@ Fd attach_xdp(const Fd& pivot, int ifindex, XdpMode& mode, bool allow_generic) {
         if (mode != XdpMode::native || !means_no_such_mode(error.error_number()))
             throw;
         if (!allow_generic)
-            throw Error(ErrorKind::unsupported,
-                        "the device refuses native XDP", error.error_number())
+            throw Error(ErrorKind::unsupported, "the device refuses native XDP",
+                        error.error_number())
                 .hint("--mode generic works on every device, more slowly; --hook tc too");
     }
     log::warn("the device refuses native XDP: generic XDP is used, as the manifest allows");

@@ -1,10 +1,10 @@
 #include "kernel/bpf.hpp"
 
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-
 #include <cerrno>
 #include <cstring>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 
 #include "base/error.hpp"
 
@@ -26,7 +26,8 @@ void require(int result, const std::string& call) {
         fail(call, -result);
 }
 
-template <typename Info> Info object_info(const Fd& object, const char* what) {
+template <typename Info>
+Info object_info(const Fd& object, const char* what) {
     Info info{};
     std::uint32_t size = sizeof info;
     require(bpf_obj_get_info_by_fd(object.get(), &info, &size), std::string("facts of ") + what);

@@ -2,13 +2,13 @@
 // name of the call. Nothing outside this folder makes a system call on BPF objects.
 #pragma once
 
-#include <linux/bpf.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <linux/bpf.h>
 
 #include "base/fd.hpp"
 
@@ -68,8 +68,8 @@ bool delete_element(const Fd& map, const void* key);
 // False at the end; `key` null: the first key.
 bool next_key(const Fd& map, const void* key, void* next);
 
-Fd open_pin(const std::string& path);              // throws Error; errno ENOENT when it is absent
-Fd try_open_pin(const std::string& path);          // empty when there is no such pin
+Fd open_pin(const std::string& path);     // throws Error; errno ENOENT when it is absent
+Fd try_open_pin(const std::string& path); // empty when there is no such pin
 void pin(const Fd& object, const std::string& path);
 
 MapFacts map_facts(const Fd& map);

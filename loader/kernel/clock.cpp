@@ -1,9 +1,10 @@
 #include "kernel/clock.hpp"
 
-#include <bpf/libbpf.h>
+#include <limits>
+
 #include <time.h>
 
-#include <limits>
+#include <bpf/libbpf.h>
 
 #include "base/error.hpp"
 
@@ -30,7 +31,7 @@ clockid_t clock_id(ClockSource source) {
     return CLOCK_MONOTONIC;
 }
 
-constexpr auto helper_tai_ns = static_cast<bpf_func_id>(208); // BPF_FUNC_ktime_get_tai_ns
+constexpr auto helper_tai_ns = static_cast<bpf_func_id>(208);  // BPF_FUNC_ktime_get_tai_ns
 constexpr auto helper_boot_ns = static_cast<bpf_func_id>(125); // BPF_FUNC_ktime_get_boot_ns
 
 bool has_helper(bpf_func_id helper) {

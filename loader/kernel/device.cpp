@@ -1,12 +1,12 @@
 #include "kernel/device.hpp"
 
+#include <cerrno>
+#include <cstring>
+
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-
-#include <cerrno>
-#include <cstring>
 
 #include "base/error.hpp"
 #include "base/fd.hpp"

@@ -1,9 +1,10 @@
 #include "kernel/fence.hpp"
 
+#include <unistd.h>
+
 #include <linux/membarrier.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
-#include <unistd.h>
 
 #include "kernel/bpf.hpp"
 
@@ -26,9 +27,8 @@ bool fence_by_membarrier() {
 // use the inner map that it replaced (maybe_wait_bpf_programs() in kernel/bpf/syscall.c).
 void fence_by_map_of_maps() {
     const Fd inner = create_map({.type = BPF_MAP_TYPE_ARRAY, .name = "fence_inner"});
-    const Fd outer = create_map({.type = BPF_MAP_TYPE_ARRAY_OF_MAPS,
-                                 .name = "fence",
-                                 .inner_map_fd = inner.get()});
+    const Fd outer = create_map(
+        {.type = BPF_MAP_TYPE_ARRAY_OF_MAPS, .name = "fence", .inner_map_fd = inner.get()});
     const std::uint32_t key = 0;
     const int value = inner.get();
     update_element(outer, &key, &value);

@@ -1,12 +1,13 @@
 #include "kernel/load_object.hpp"
 
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-#include <fcntl.h>
-
 #include <cerrno>
 #include <cstring>
 #include <memory>
+
+#include <fcntl.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 
 #include "base/libbpf_log.hpp"
 #include "kernel/bpf.hpp"
@@ -61,8 +62,8 @@ ObjectPtr open_object(const InstanceSpec& spec) {
     const auto& bytes = spec.object->bytes();
     ObjectPtr object(bpf_object__open_mem(bytes.data(), bytes.size(), &options));
     if (!object)
-        throw Error(ErrorKind::usage, "open " + spec.object->path() + ": " +
-                                          last_complaint(log.text()), errno);
+        throw Error(ErrorKind::usage,
+                    "open " + spec.object->path() + ": " + last_complaint(log.text()), errno);
     return object;
 }
 
@@ -79,8 +80,8 @@ bpf_program* choose_program(bpf_object* object, const InstanceSpec& spec) {
             chosen = program;
     }
     if (chosen == nullptr)
-        throw Error(ErrorKind::usage, "no program '" + spec.program + "' in " +
-                                          spec.object->path());
+        throw Error(ErrorKind::usage,
+                    "no program '" + spec.program + "' in " + spec.object->path());
     const bpf_prog_type type = spec.object->program(spec.program)->type;
     bpf_program__set_type(chosen, type);
     bpf_program__set_expected_attach_type(
@@ -123,7 +124,8 @@ void set_rodata(bpf_object* object, const InstanceSpec& spec) {
         auto* data = rodata == nullptr ? nullptr
                                        : static_cast<std::byte*>(const_cast<void*>(
                                              bpf_map__initial_value(rodata, &section_size)));
-        const bool found = data != nullptr && find_rodata(bpf_object__btf(object), value.name, place);
+        const bool found =
+            data != nullptr && find_rodata(bpf_object__btf(object), value.name, place);
         if (!found && value.optional)
             continue;
         if (!found || place.size != value.bytes.size() ||

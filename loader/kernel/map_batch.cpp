@@ -1,8 +1,8 @@
 #include "kernel/map_batch.hpp"
 
-#include <bpf/bpf.h>
-
 #include <cerrno>
+
+#include <bpf/bpf.h>
 
 namespace dynmon {
 

@@ -1,17 +1,17 @@
 #include "kernel/netns.hpp"
 
-#include <fcntl.h>
-#include <net/if.h>
-#include <sched.h>
-#include <sys/stat.h>
-#include <sys/vfs.h>
-
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <vector>
 
+#include <fcntl.h>
+#include <sched.h>
+
 #include <linux/magic.h>
+#include <net/if.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include "base/error.hpp"
 #include "base/identifier.hpp"

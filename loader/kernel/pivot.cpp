@@ -1,11 +1,12 @@
 #include "kernel/pivot.hpp"
 
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-#include <fcntl.h>
-
 #include <cerrno>
 #include <memory>
+
+#include <fcntl.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 
 #include "base/error.hpp"
 #include "base/libbpf_log.hpp"
@@ -43,8 +44,7 @@ Pivot load_pivot(bool xdp) {
             error.hint("needs CAP_BPF and CAP_NET_ADMIN: run as root");
         throw error;
     }
-    const bpf_program* program =
-        xdp ? skeleton->progs.pivot_xdp : skeleton->progs.pivot_tc;
+    const bpf_program* program = xdp ? skeleton->progs.pivot_xdp : skeleton->progs.pivot_tc;
     const bpf_map* chain = xdp ? skeleton->maps.chain_xdp : skeleton->maps.chain_tc;
     return Pivot{.program = keep(bpf_program__fd(program)), .chain = keep(bpf_map__fd(chain))};
 }

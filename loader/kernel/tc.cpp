@@ -1,15 +1,16 @@
 #include "kernel/tc.hpp"
 
-#include <bpf/libbpf.h>
-#include <linux/pkt_sched.h>
-#include <linux/rtnetlink.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <functional>
+
+#include <unistd.h>
+
+#include <bpf/libbpf.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
+#include <sys/socket.h>
 
 #include "base/error.hpp"
 #include "base/libbpf_log.hpp"
@@ -80,9 +81,8 @@ bool dump_matches(int type, int ifindex, std::uint32_t parent,
 
 bool is_clsact(const nlmsghdr* header, const tcmsg* message) {
     auto length = static_cast<std::uint32_t>(header->nlmsg_len - NLMSG_LENGTH(sizeof *message));
-    const auto* attribute =
-        reinterpret_cast<const rtattr*>(reinterpret_cast<const char*>(message) +
-                                        NLMSG_ALIGN(sizeof *message));
+    const auto* attribute = reinterpret_cast<const rtattr*>(reinterpret_cast<const char*>(message) +
+                                                            NLMSG_ALIGN(sizeof *message));
     for (; RTA_OK(attribute, length); attribute = RTA_NEXT(attribute, length))
         if (attribute->rta_type == TCA_KIND)
             return std::strcmp(static_cast<const char*>(RTA_DATA(attribute)), "clsact") == 0;
@@ -115,8 +115,8 @@ void delete_clsact(int ifindex) {
 }
 
 bool has_filters(int ifindex, TcDirection direction) {
-    const std::uint32_t minor = direction == TcDirection::ingress ? TC_H_MIN_INGRESS
-                                                                  : TC_H_MIN_EGRESS;
+    const std::uint32_t minor =
+        direction == TcDirection::ingress ? TC_H_MIN_INGRESS : TC_H_MIN_EGRESS;
     return dump_matches(RTM_GETTFILTER, ifindex, TC_H_MAKE(TC_H_CLSACT, minor),
                         [](const nlmsghdr*, const tcmsg*) { return true; });
 }

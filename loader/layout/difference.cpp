@@ -6,8 +6,7 @@ namespace {
 
 std::string describe(const Layout& field) {
     const std::string type = field.type_name.empty() ? "an unnamed type" : field.type_name;
-    return type + " of " + std::to_string(field.size) + " bytes at " +
-           std::to_string(field.offset);
+    return type + " of " + std::to_string(field.size) + " bytes at " + std::to_string(field.offset);
 }
 
 bool same_enumerators(const Layout& before, const Layout& after) {

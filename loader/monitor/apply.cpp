@@ -32,8 +32,9 @@ void require_same_place(const GenerationRecord& record, const Probe& probe,
                                (program.hook.point == HookPoint::xdp) == (kind == HookKind::xdp);
         if (program.hook.netns == netns.inode() && program.hook.ifindex == ifindex && same_kind)
             continue;
-        throw Error(ErrorKind::busy, "monitor '" + request.name + "' is on another interface or "
-                                     "hook")
+        throw Error(ErrorKind::busy, "monitor '" + request.name +
+                                         "' is on another interface or "
+                                         "hook")
             .hint("unload it first, or give this one another name");
     }
 }
@@ -62,8 +63,8 @@ const char* to_string(Applied applied) {
     return "unchanged";
 }
 
-ApplyReport apply_monitor(const Settings& settings, const Probe& probe,
-                          const LoadRequest& request, ReplaceRequest::Keep keep_maps) {
+ApplyReport apply_monitor(const Settings& settings, const Probe& probe, const LoadRequest& request,
+                          ReplaceRequest::Keep keep_maps) {
     const auto running = running_record(settings, request.name);
     if (!running)
         return {Applied::loaded, load_monitor(settings, probe, request)};

@@ -15,7 +15,7 @@ struct ApplyReport {
 
 // The same object, manifest and parameters on the same hook: unchanged. Throws Error{busy} when
 // the monitor is on another device or hook than `request` asks for.
-ApplyReport apply_monitor(const Settings& settings, const Probe& probe,
-                          const LoadRequest& request, ReplaceRequest::Keep keep_maps);
+ApplyReport apply_monitor(const Settings& settings, const Probe& probe, const LoadRequest& request,
+                          ReplaceRequest::Keep keep_maps);
 
 } // namespace dynmon

@@ -10,7 +10,8 @@ namespace dynmon {
 
 namespace {
 
-template <typename Value> RodataValue reserved_global(const char* name, Value value) {
+template <typename Value>
+RodataValue reserved_global(const char* name, Value value) {
     RodataValue global{name, std::vector<std::byte>(sizeof value), true};
     std::memcpy(global.bytes.data(), &value, sizeof value);
     return global;
@@ -73,17 +74,17 @@ void load_instances(const GenerationPlan& plan, const std::vector<GlobalValue>& 
     for (std::size_t side = 0; side < side_count(plan.probe->manifest); ++side) {
         for (std::size_t i = 0; i < plan.programs.size(); ++i) {
             const ProgramPlan& program = plan.programs[i];
-            Instance instance = load_instance(
-                {.object = &plan.probe->object,
-                 .program = program.program->name,
-                 .rodata = rodata_of(plan, parameters, program, side),
-                 .given_maps = given_maps(plan, generation, program, side),
-                 .kernel_btf = plan.kernel_btf});
+            Instance instance =
+                load_instance({.object = &plan.probe->object,
+                               .program = program.program->name,
+                               .rodata = rodata_of(plan, parameters, program, side),
+                               .given_maps = given_maps(plan, generation, program, side),
+                               .kernel_btf = plan.kernel_btf});
             generation.record.programs[i].ids.push_back(instance.program_id);
             generation.programs[i].push_back(std::move(instance.program));
             for (auto& [name, map] : instance.maps)
-                generation.maps.emplace(
-                    MapSide{name, storage_side(generation.record, name, side)}, std::move(map));
+                generation.maps.emplace(MapSide{name, storage_side(generation.record, name, side)},
+                                        std::move(map));
         }
     }
 }
@@ -161,8 +162,7 @@ void pin_generation(const LoadedGeneration& generation, const GenerationDir& dir
     for (std::size_t i = 0; i < generation.programs.size(); ++i)
         for (std::size_t side = 0; side < generation.programs[i].size(); ++side)
             pin(generation.programs[i][side],
-                dir.program_path(generation.record.programs[i].direction,
-                                 static_cast<Side>(side)));
+                dir.program_path(generation.record.programs[i].direction, static_cast<Side>(side)));
     for (const auto& [key, map] : generation.maps)
         if (const MapRecord* record = generation.record.map(key.first))
             pin(map, dir.map_path(*record, key.second));

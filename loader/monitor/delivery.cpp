@@ -47,8 +47,9 @@ void Deliverer::walk(const DeliveryItem& item, bool last_user, SeriesTable* seri
             series->add(batch);
     }
     if (reader.approximate())
-        log::warn("map '" + item.source->map.name +
-                  "': this kernel reads it key by key; entries that change meanwhile may be missed");
+        log::warn(
+            "map '" + item.source->map.name +
+            "': this kernel reads it key by key; entries that change meanwhile may be missed");
 }
 
 void Deliverer::fold(const Delivery& delivery, const DeliveryItem& item,

@@ -56,7 +56,7 @@ private:
     bool peek_;
     bool open_metrics_;
     Sink& sink_;
-    std::unique_ptr<Exporter> exporter_; // none for OpenMetrics
+    std::unique_ptr<Exporter> exporter_;                         // none for OpenMetrics
     std::map<MetricKey, std::unique_ptr<SeriesTable>> gathered_; // live values, not in the totals
     std::map<MetricKey, std::unique_ptr<SeriesTable>> last_window_;
     std::uint64_t without_room_ = 0;

@@ -121,11 +121,11 @@ void start_monitor(const Store& store, const DirectoryLock& lock, const Generati
         Chain chain = open_chain_of(store, program.hook);
         const std::size_t member = chain.find(record.monitor, record.number).value();
         chain.insert(lock, member, record.initial_side, placement);
-        undo.add([&store, &lock, hook = program.hook, name = record.monitor,
-                  number = record.number] {
-            Chain again = open_chain_of(store, hook);
-            again.remove(lock, again.find(name, number).value());
-        });
+        undo.add(
+            [&store, &lock, hook = program.hook, name = record.monitor, number = record.number] {
+                Chain again = open_chain_of(store, hook);
+                again.remove(lock, again.find(name, number).value());
+            });
     }
     const StateMap map(store.monitor_dir(record.monitor) + "/state");
     MonitorState state = map.read();

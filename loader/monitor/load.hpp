@@ -15,10 +15,10 @@ namespace dynmon {
 struct LoadRequest {
     std::string name;
     std::string device;
-    std::string netns;               // "" for the caller's
-    std::optional<HookKind> hook;    // unset: the manifest's
-    std::optional<XdpMode> mode;     // unset: the manifest's
-    std::optional<Attach> tc_attach; // unset: TCX where the kernel has it
+    std::string netns;                // "" for the caller's
+    std::optional<HookKind> hook;     // unset: the manifest's
+    std::optional<XdpMode> mode;      // unset: the manifest's
+    std::optional<Attach> tc_attach;  // unset: TCX where the kernel has it
     std::optional<ClockSource> clock; // unset: the best of this kernel
     Placement placement;
     std::vector<std::string> assignments; // --set name=value

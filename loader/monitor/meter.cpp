@@ -28,8 +28,7 @@ std::optional<Cost> read_cost(const GenerationDir& dir, const GenerationRecord& 
     const Fd fd = dir.open_map(*map, Side::a);
     const std::uint32_t key = direction == Direction::egress ? 1 : 0;
     std::vector<std::byte> copies(value_bytes(map_facts(fd)));
-    if (copies.size() != sizeof(Cost) * possible_cpus() ||
-        !lookup_element(fd, &key, copies.data()))
+    if (copies.size() != sizeof(Cost) * possible_cpus() || !lookup_element(fd, &key, copies.data()))
         return std::nullopt;
     Cost sum;
     for (std::size_t at = 0; at < copies.size(); at += sizeof(Cost)) {

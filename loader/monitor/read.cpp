@@ -108,8 +108,8 @@ private:
                               const Retirement& retirement,
                               const std::vector<MetricSource>& sources, Side side) {
         Delivery delivery;
-        delivery.fold_id = retired_fold_bit | std::uint64_t{record.number} << 1 |
-                           static_cast<std::uint64_t>(side);
+        delivery.fold_id =
+            retired_fold_bit | std::uint64_t{record.number} << 1 | static_cast<std::uint64_t>(side);
         delivery.window = {.sequence = state_.sequence + 1,
                            .from_ns = retirement.to_ns,
                            .to_ns = retirement.to_ns,
@@ -199,8 +199,8 @@ private:
                            .generation = record_.number};
         std::uint64_t delivered = 0;
         for (const MetricSource* source : selected_) {
-            const Side side = source->swap && closed ? other(state_.active_side())
-                                                     : state_.active_side();
+            const Side side =
+                source->swap && closed ? other(state_.active_side()) : state_.active_side();
             add_item(delivery, *source, side, source->swap && closed);
             delivered |= source->bit();
         }
@@ -211,9 +211,8 @@ private:
 
     void add_item(Delivery& delivery, const MetricSource& source, Side side, bool quiet) {
         delivery.window.from_ns = std::min(delivery.window.from_ns, state_.from_ns[source.index]);
-        delivery.items.push_back(
-            {&source, current_.open_map(source.map, side), source.consumed() && !request_.peek,
-             quiet});
+        delivery.items.push_back({&source, current_.open_map(source.map, side),
+                                  source.consumed() && !request_.peek, quiet});
     }
 
     void finish_window(std::uint64_t delivered, std::uint64_t to_ns) {
@@ -253,8 +252,9 @@ void read_monitor(const Settings& settings, const ReadRequest& request, Sink& si
         std::vector<std::string> actions;
         const DirectoryLock lock = store.lock(DirectoryLock::Mode::exclusive);
         if (!settle_monitor(store, lock, request.name, actions))
-            throw Error(ErrorKind::usage, "monitor '" + request.name + "' is gone: its load or "
-                                          "unload was interrupted");
+            throw Error(ErrorKind::usage, "monitor '" + request.name +
+                                              "' is gone: its load or "
+                                              "unload was interrupted");
         const GenerationDir current = current_generation(store, request.name);
         keep_clock_right(current, current.read_record());
     }

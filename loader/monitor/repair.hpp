@@ -23,8 +23,7 @@ void take_down(const Store& store, const DirectoryLock& lock, const std::string&
 // Takes what is left of the generations before the current one out of use: their programs are
 // unpinned, and their maps kept only when they hold something that was not read yet.
 // Returns true when something is kept.
-bool retire_old_generations(const Store& store, const DirectoryLock& lock,
-                            const std::string& name);
+bool retire_old_generations(const Store& store, const DirectoryLock& lock, const std::string& name);
 
 // Removes staging directories of processes that are gone.
 void sweep_stages(const Store& store, const DirectoryLock& lock, const std::string& directory,

@@ -79,8 +79,7 @@ std::map<MapSide, Fd> carry_maps(const Successor& to) {
             continue;
         const std::string difference = map_difference(to, old_types.get(), *running, map);
         if (!difference.empty() && to.request.keep_maps == ReplaceRequest::Keep::all)
-            throw Error(ErrorKind::rejected,
-                        "map '" + map.name + "' cannot be kept: " + difference)
+            throw Error(ErrorKind::rejected, "map '" + map.name + "' cannot be kept: " + difference)
                 .hint("--keep-matching-maps keeps the others and starts this one anew; without "
                       "either, all maps start anew");
         if (!difference.empty())
@@ -122,8 +121,8 @@ ProgramPlan plan_program(const Successor& to, Direction direction, Undo& undo) {
     bool is_new = false;
     const HookId hook = hook_for(to, direction, is_new, undo);
     if (!exists(to.store.hook_dir(hook)) || hook_health(to.store, hook) != HookHealth::attached)
-        throw Error(ErrorKind::failed, "the hook of monitor '" + to.request.name +
-                                           "' is not attached any more")
+        throw Error(ErrorKind::failed,
+                    "the hook of monitor '" + to.request.name + "' is not attached any more")
             .hint("its interface is gone: unload the monitor and load it again");
     const HookKind kind = hook.point == HookPoint::xdp ? HookKind::xdp : HookKind::tc;
     const ProgramInfo& program =
@@ -165,8 +164,7 @@ void publish_generation(const Successor& to, const LoadedGeneration& generation)
 ReplaceReport replace_monitor(const Settings& settings, const Probe& probe,
                               const ReplaceRequest& request) {
     const Store store = settings.open_store(false);
-    const DirectoryLock reading =
-        store.lock_monitor(request.name, DirectoryLock::Mode::exclusive);
+    const DirectoryLock reading = store.lock_monitor(request.name, DirectoryLock::Mode::exclusive);
     const DirectoryLock lock = store.lock(DirectoryLock::Mode::exclusive);
     std::vector<std::string> actions;
     if (!settle_monitor(store, lock, request.name, actions))
@@ -176,15 +174,14 @@ ReplaceReport replace_monitor(const Settings& settings, const Probe& probe,
     const GenerationDir old_dir = current_generation(store, request.name);
     const Successor to{store, lock, probe, request, old_dir, old_dir.read_record()};
     Undo undo;
-    GenerationPlan plan{.probe = &probe,
-                        .monitor = request.name,
-                        .number = to.old.number + 1,
-                        .assignments = request.assignments,
-                        .clock = request.clock.value_or(to.old.clock),
-                        .initial_side = StateMap(store.monitor_dir(request.name) + "/state")
-                                            .read()
-                                            .active_side(),
-                        .kernel_btf = request.kernel_btf};
+    GenerationPlan plan{
+        .probe = &probe,
+        .monitor = request.name,
+        .number = to.old.number + 1,
+        .assignments = request.assignments,
+        .clock = request.clock.value_or(to.old.clock),
+        .initial_side = StateMap(store.monitor_dir(request.name) + "/state").read().active_side(),
+        .kernel_btf = request.kernel_btf};
     plan.carried = carry_maps(to);
     if (side_count(probe.manifest) == 1)
         plan.initial_side = Side::a;

@@ -1,9 +1,9 @@
 #include "monitor/status.hpp"
 
-#include <bpf/libbpf.h>
-
 #include <algorithm>
 #include <thread>
+
+#include <bpf/libbpf.h>
 
 #include "base/error.hpp"
 #include "kernel/xdp.hpp"
@@ -65,8 +65,8 @@ std::uint32_t count_entries(const Fd& map, const MapFacts& facts) {
 
 ProgramStatus program_status(const Store& store, const GenerationDir& dir,
                              const GenerationRecord& record, const ProgramRecord& program) {
-    ProgramStatus status{.direction = program.direction, .name = program.name,
-                         .hook = program.hook};
+    ProgramStatus status{
+        .direction = program.direction, .name = program.name, .hook = program.hook};
     if (program.hand_over)
         status.cost = read_cost(dir, record, program.direction);
     if (!exists(store.hook_dir(program.hook)))
@@ -166,11 +166,10 @@ Status read_status(const Settings& settings, const std::string& name) {
     }
     for (const HookId& hook : store.hooks()) {
         HookStatus entry = hook_status(store, hook);
-        const bool wanted =
-            name.empty() || std::any_of(entry.chain.begin(), entry.chain.end(),
-                                        [&](const std::string& place) {
-                                            return place.starts_with(name + "/");
-                                        });
+        const bool wanted = name.empty() || std::any_of(entry.chain.begin(), entry.chain.end(),
+                                                        [&](const std::string& place) {
+                                                            return place.starts_with(name + "/");
+                                                        });
         if (wanted)
             status.hooks.push_back(std::move(entry));
     }

@@ -19,7 +19,7 @@ struct ProgramStatus {
     Direction direction = Direction::ingress;
     std::string name;
     HookId hook;
-    std::uint32_t id = 0;   // of the instance that is in the chain; 0: none is
+    std::uint32_t id = 0;     // of the instance that is in the chain; 0: none is
     std::size_t position = 0; // in the chain, from 1; 0: not in the chain
     std::optional<Cost> cost; // since the generation was loaded, while metering was on; none: the
                               // object was not written with dynmon.h
@@ -36,15 +36,15 @@ struct MonitorStatus {
     std::string name;
     std::string probe;
     std::uint32_t generation = 0;
-    std::uint64_t loaded_ns = 0;   // this generation, since the Unix epoch
+    std::uint64_t loaded_ns = 0; // this generation, since the Unix epoch
     std::size_t unread_generations = 0;
-    std::string problem;           // "" or why the rest could not be told
-    std::string health;            // "attached", "defunct", "detached", "interrupted"
+    std::string problem; // "" or why the rest could not be told
+    std::string health;  // "attached", "defunct", "detached", "interrupted"
     std::string object;
     std::string sha256;
     std::string clock;
     std::map<std::string, std::string> parameters;
-    std::uint64_t sequence = 0;    // windows closed so far
+    std::uint64_t sequence = 0; // windows closed so far
     std::vector<ProgramStatus> programs;
     std::vector<MapStatus> maps;
 };
@@ -57,7 +57,7 @@ struct HookStatus {
     std::string mode;   // XDP: "native", "generic"; TC: "tcx", "clsact"
     HookHealth health = HookHealth::attached;
     std::uint32_t pivot_id = 0;
-    Cost cost; // of the whole chain, while the kernel's statistics were on
+    Cost cost;                      // of the whole chain, while the kernel's statistics were on
     std::vector<std::string> chain; // "monitor/program", first to last
     std::string problem;            // "" or why the chain could not be told
 };

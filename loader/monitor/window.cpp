@@ -11,8 +11,8 @@ namespace dynmon {
 
 namespace {
 
-Layout layout_of(const btf* types, std::uint32_t type_id, std::uint32_t size,
-                 std::string_view root, const Formats& formats) {
+Layout layout_of(const btf* types, std::uint32_t type_id, std::uint32_t size, std::string_view root,
+                 const Formats& formats) {
     return type_id == 0 ? untyped_layout(size) : build_layout(types, type_id, size, root, formats);
 }
 
@@ -125,8 +125,8 @@ std::vector<MetricSource> metric_sources(const GenerationDir& dir, const Generat
                             .merge_fields = metric.merge_fields,
                             .open_metrics = metric.open_metrics};
             if (!is_queue_like(facts.type))
-                view.key = layout_of(types.get(), map->key_type_id, facts.key_size, "key",
-                                     metric.formats);
+                view.key =
+                    layout_of(types.get(), map->key_type_id, facts.key_size, "key", metric.formats);
             sources.push_back({.index = at,
                                .view = std::move(view),
                                .map = *map,

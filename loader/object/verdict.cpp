@@ -1,10 +1,10 @@
 #include "object/verdict.hpp"
 
-#include <linux/pkt_cls.h>
-
 #include <algorithm>
 #include <array>
 #include <vector>
+
+#include <linux/pkt_cls.h>
 
 #include "manifest/manifest.hpp"
 #include "object/object.hpp"
@@ -110,9 +110,8 @@ private:
             flow_to(at + 1, state);
             return;
         }
-        const std::int32_t offset = BPF_CLASS(insn.code) == BPF_JMP32 && operation == BPF_JA
-                                        ? insn.imm
-                                        : insn.off;
+        const std::int32_t offset =
+            BPF_CLASS(insn.code) == BPF_JMP32 && operation == BPF_JA ? insn.imm : insn.off;
         flow_to(at + 1 + static_cast<std::size_t>(std::int64_t{offset}), state);
         if (operation != BPF_JA)
             flow_to(at + 1, state);

@@ -1,13 +1,13 @@
 // What a program can return, read from its instructions. Pure.
 #pragma once
 
-#include <linux/bpf.h>
-
 #include <cstdint>
 #include <optional>
 #include <set>
 #include <span>
 #include <string>
+
+#include <linux/bpf.h>
 
 namespace dynmon {
 

@@ -26,8 +26,7 @@ bool fits(const Fd& map, const SeriesTable& shape) {
 std::uint64_t add(std::uint64_t total, std::uint64_t more, bool real) {
     if (!real)
         return total + more;
-    return std::bit_cast<std::uint64_t>(std::bit_cast<double>(total) +
-                                        std::bit_cast<double>(more));
+    return std::bit_cast<std::uint64_t>(std::bit_cast<double>(total) + std::bit_cast<double>(more));
 }
 
 } // namespace
@@ -46,13 +45,13 @@ Totals Totals::open(const std::string& path, const SeriesTable& shape) {
     if (totals.map_)
         return totals;
     remove_pin(path);
-    Fd map = create_map({.type = BPF_MAP_TYPE_HASH,
-                         .name = "dynmon_totals",
-                         .key_size = static_cast<std::uint32_t>(shape.id_size()),
-                         .value_size = value_size(shape),
-                         .max_entries = static_cast<std::uint32_t>(
-                             shape.metric().open_metrics->max_series),
-                         .flags = BPF_F_NO_PREALLOC});
+    Fd map = create_map(
+        {.type = BPF_MAP_TYPE_HASH,
+         .name = "dynmon_totals",
+         .key_size = static_cast<std::uint32_t>(shape.id_size()),
+         .value_size = value_size(shape),
+         .max_entries = static_cast<std::uint32_t>(shape.metric().open_metrics->max_series),
+         .flags = BPF_F_NO_PREALLOC});
     pin(map, path);
     return Totals(std::move(map));
 }

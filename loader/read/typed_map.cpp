@@ -1,9 +1,9 @@
 #include "read/typed_map.hpp"
 
-#include <sys/stat.h>
-
 #include <cerrno>
 #include <vector>
+
+#include <sys/stat.h>
 
 #include "base/error.hpp"
 #include "kernel/clock.hpp"
@@ -51,8 +51,7 @@ Types types_from_kernel(const MapFacts& facts) {
     return types;
 }
 
-Layout layout_of(const Types& types, std::uint32_t id, std::uint32_t size,
-                 std::string_view root) {
+Layout layout_of(const Types& types, std::uint32_t id, std::uint32_t size, std::string_view root) {
     return types.btf && id != 0 ? build_layout(types.btf.get(), id, size, root)
                                 : untyped_layout(size);
 }

@@ -21,8 +21,8 @@ public:
     // (maps of dynmon), else from the BTF that the kernel keeps (needs CAP_SYS_ADMIN), else keys
     // and values are shown as numbers and bytes. Throws Error{usage} when the path is no map.
     static TypedMap pinned(const std::string& path);
-    static TypedMap by_id(std::uint32_t id);             // needs CAP_SYS_ADMIN
-    static TypedMap by_name(const std::string& name);    // likewise; Error{usage} unless one fits
+    static TypedMap by_id(std::uint32_t id);          // needs CAP_SYS_ADMIN
+    static TypedMap by_name(const std::string& name); // likewise; Error{usage} unless one fits
 
     const MapFacts& facts() const { return facts_; }
     const MetricView& view() const { return view_; } // layouts of key and value

@@ -63,8 +63,10 @@ private:
 
     void grow() {
         if (capacity_ >= facts_.max_entries)
-            throw Error(ErrorKind::failed, "batch look-up: a bucket of the map does not fit into " +
-                                               std::to_string(capacity_) + " entries", ENOSPC);
+            throw Error(ErrorKind::failed,
+                        "batch look-up: a bucket of the map does not fit into " +
+                            std::to_string(capacity_) + " entries",
+                        ENOSPC);
         resize(std::min(capacity_ * 2, facts_.max_entries));
     }
 

@@ -148,8 +148,7 @@ std::unique_ptr<MapReader::Walk> walk_queue(const Fd& map, const MapFacts& facts
     return std::make_unique<WalkByPop>(map, facts);
 }
 
-void zero_elements(const Fd& map, const MapFacts& facts, std::uint32_t first,
-                   std::uint32_t count) {
+void zero_elements(const Fd& map, const MapFacts& facts, std::uint32_t first, std::uint32_t count) {
     const std::size_t bytes = value_bytes(facts);
     std::vector<std::uint32_t> keys(count);
     for (std::uint32_t i = 0; i < count; ++i)

@@ -6,15 +6,15 @@
 
 namespace dynmon {
 
-void make_directory(const std::string& path);          // 0700; throws when it exists
-bool ensure_directory(const std::string& path);        // true: it was made now
+void make_directory(const std::string& path);   // 0700; throws when it exists
+bool ensure_directory(const std::string& path); // true: it was made now
 bool exists(const std::string& path);
 std::vector<std::string> list_directory(const std::string& path); // sorted; empty when absent
 
 // Fails with Error{busy} when `to` exists: what is published is never overwritten.
 void publish(const std::string& from, const std::string& to);
 
-void remove_pin(const std::string& path);       // absent is fine
+void remove_pin(const std::string& path); // absent is fine
 // Removes a directory and the pins in it, to the depth that dynmon makes (two). Absent is fine.
 void remove_tree(const std::string& path);
 

@@ -153,8 +153,8 @@ BtfPtr GenerationDir::read_btf() const {
 
 void GenerationDir::write_retirement(const Retirement& retirement) const {
     pin_json(path_ + "/dynmon-retired", {{"to-ns", retirement.to_ns},
-                                  {"active", static_cast<int>(retirement.active)},
-                                  {"from-ns", retirement.from_ns}});
+                                         {"active", static_cast<int>(retirement.active)},
+                                         {"from-ns", retirement.from_ns}});
 }
 
 std::optional<Retirement> GenerationDir::read_retirement() const {

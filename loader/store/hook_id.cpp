@@ -21,7 +21,8 @@ std::string hook_dir_name(const HookId& id) {
 }
 
 namespace {
-template <typename Number> bool take_number(std::string_view& text, Number& number) {
+template <typename Number>
+bool take_number(std::string_view& text, Number& number) {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
     if (error != std::errc() || end == text.data() + text.size() || *end != '_')
         return false;

@@ -14,6 +14,7 @@ void pin_bytes(const std::string& path, const std::vector<std::byte>& bytes);
 std::vector<std::byte> read_pinned_bytes(const std::string& path);
 
 void pin_json(const std::string& path, const nlohmann::json& document);
-nlohmann::json read_pinned_json(const std::string& path); // throws Error{failed} when it is not ours
+nlohmann::json
+read_pinned_json(const std::string& path); // throws Error{failed} when it is not ours
 
 } // namespace dynmon

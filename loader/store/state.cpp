@@ -10,9 +10,8 @@ constexpr std::uint32_t only_key = 0;
 }
 
 void StateMap::create(const std::string& path, const MonitorState& state) {
-    const Fd map = create_map({.type = BPF_MAP_TYPE_ARRAY,
-                               .name = "dynmon_state",
-                               .value_size = sizeof(MonitorState)});
+    const Fd map = create_map(
+        {.type = BPF_MAP_TYPE_ARRAY, .name = "dynmon_state", .value_size = sizeof(MonitorState)});
     update_element(map, &only_key, &state);
     pin(map, path);
 }

@@ -11,7 +11,7 @@
 namespace dynmon {
 
 enum class Phase : std::uint32_t {
-    loading = 0,   // not yet in its chains: a killed `load`
+    loading = 0, // not yet in its chains: a killed `load`
     running = 1,
     unloading = 2, // being taken down: a killed `unload`
 };
@@ -27,7 +27,7 @@ struct MonitorState {
     std::uint64_t sequence = 0; // of the last window that was closed
     std::uint64_t pending = 0;  // bit per metric
     std::uint64_t pending_to_ns = 0;
-    std::uint32_t active = 0;   // the Side that is, or is about to be, written by the programs
+    std::uint32_t active = 0;     // the Side that is, or is about to be, written by the programs
     std::uint32_t generation = 1; // whose metrics `pending` and `from_ns` count
     std::array<std::uint64_t, most_metrics> from_ns{}; // start of each metric's open window
 

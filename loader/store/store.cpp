@@ -1,13 +1,13 @@
 #include "store/store.hpp"
 
-#include <sys/stat.h>
-#include <sys/vfs.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <filesystem>
 
+#include <unistd.h>
+
 #include <linux/magic.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include "base/error.hpp"
 #include "base/identifier.hpp"
@@ -55,12 +55,11 @@ void require_private(const std::string& root) {
     if (!S_ISDIR(status.st_mode))
         throw Error(ErrorKind::rejected, root + " is not a directory");
     if (status.st_uid != geteuid() && geteuid() != 0)
-        throw Error(ErrorKind::rejected,
-                    root + " belongs to user " + std::to_string(status.st_uid))
+        throw Error(ErrorKind::rejected, root + " belongs to user " + std::to_string(status.st_uid))
             .hint("run as its owner or as root");
     if (status.st_uid != geteuid())
-        throw Error(ErrorKind::rejected, root + " belongs to user " +
-                                             std::to_string(status.st_uid) + ", not to root")
+        throw Error(ErrorKind::rejected,
+                    root + " belongs to user " + std::to_string(status.st_uid) + ", not to root")
             .hint("somebody else made it: look at it, then remove it or `chown root`");
     if ((status.st_mode & 0027) != 0)
         throw Error(ErrorKind::rejected, root + " is open to others").hint("chmod 0700 " + root);

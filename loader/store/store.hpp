@@ -33,7 +33,7 @@ public:
     std::vector<std::string> monitors() const; // published names
     std::vector<HookId> hooks() const;
 
-    DirectoryLock lock(DirectoryLock::Mode mode) const; // the whole store
+    DirectoryLock lock(DirectoryLock::Mode mode) const;     // the whole store
     void make_directories(const DirectoryLock& lock) const; // hooks and monitors, if missing
     // Removes the store's own directories when nothing is in them. `lock` is exclusive.
     void remove_if_empty(const DirectoryLock& lock) const;

@@ -1,8 +1,8 @@
-#include "base/error.hpp"
-
 #include <cerrno>
 
 #include <doctest/doctest.h>
+
+#include "base/error.hpp"
 
 using namespace dynmon;
 

@@ -1,8 +1,7 @@
-#include "base/identifier.hpp"
-
 #include <doctest/doctest.h>
 
 #include "base/error.hpp"
+#include "base/identifier.hpp"
 
 using namespace dynmon;
 

@@ -1,8 +1,8 @@
-#include "kernel/verifier_log.hpp"
-
 #include <cerrno>
 
 #include <doctest/doctest.h>
+
+#include "kernel/verifier_log.hpp"
 
 using namespace dynmon;
 
@@ -29,8 +29,8 @@ TEST_CASE("a verifier log is boiled down to the line that decided, with its sour
 }
 
 TEST_CASE("a well-known refusal gets a hint") {
-    const VerifierSummary summary =
-        summarize_verifier_log("3: (85) call unknown#300\nunknown func unknown#300\nprocessed 4 insns");
+    const VerifierSummary summary = summarize_verifier_log(
+        "3: (85) call unknown#300\nunknown func unknown#300\nprocessed 4 insns");
     CHECK(summary.decisive == "unknown func unknown#300");
     CHECK(summary.hint == "this kernel does not have the helper");
 }

@@ -1,10 +1,9 @@
-#include "object/verdict.hpp"
-
-#include <linux/pkt_cls.h>
-
 #include <vector>
 
 #include <doctest/doctest.h>
+#include <linux/pkt_cls.h>
+
+#include "object/verdict.hpp"
 
 using namespace dynmon;
 
@@ -54,8 +53,8 @@ TEST_CASE("both sides of a branch count, also one that is never taken") {
 }
 
 TEST_CASE("a verdict is followed through other registers, over calls and around loops") {
-    const std::vector program{move(6, TC_ACT_OK), call(), jump_if_zero(0, 1), move(6, TC_ACT_SHOT),
-                              copy(0, 6), leave()};
+    const std::vector program{move(6, TC_ACT_OK),   call(),     jump_if_zero(0, 1),
+                              move(6, TC_ACT_SHOT), copy(0, 6), leave()};
     CHECK(possible_verdicts(program) == Verdicts{TC_ACT_OK, TC_ACT_SHOT});
     const std::vector loop{move(0, TC_ACT_OK), jump_if_zero(1, 1), go(-2), leave()};
     CHECK(possible_verdicts(loop) == Verdicts{TC_ACT_OK});
@@ -63,10 +62,9 @@ TEST_CASE("a verdict is followed through other registers, over calls and around 
 
 TEST_CASE("a verdict that is computed, loaded or left by a helper cannot be told") {
     CHECK(!possible_verdicts(std::vector{call(), leave()}));
+    CHECK(!possible_verdicts(std::vector{make(BPF_LDX | BPF_MEM | BPF_W, 0, 1), leave()}));
     CHECK(!possible_verdicts(
-        std::vector{make(BPF_LDX | BPF_MEM | BPF_W, 0, 1), leave()}));
-    CHECK(!possible_verdicts(std::vector{
-        move(0, 1), make(BPF_ALU64 | BPF_ADD | BPF_K, 0, 0, 0, 1), leave()}));
+        std::vector{move(0, 1), make(BPF_ALU64 | BPF_ADD | BPF_K, 0, 0, 0, 1), leave()}));
     // One of the ways is enough.
     CHECK(!possible_verdicts(std::vector{move(0, 2), jump_if_zero(1, 1), call(), leave()}));
 }

@@ -1,6 +1,6 @@
-#include "store/hook_id.hpp"
-
 #include <doctest/doctest.h>
+
+#include "store/hook_id.hpp"
 
 using namespace dynmon;
 
@@ -13,8 +13,8 @@ TEST_CASE("the directory name of a hook says namespace, device and point, and is
 }
 
 TEST_CASE("anything else in the hooks directory is not taken for a hook") {
-    for (const char* name : {"", "__stage_12_1", "1_2", "1_2_", "1_2_lsm", "a_2_xdp", "1_b_xdp",
-                             "1__xdp", "1_2_xdp "})
+    for (const char* name :
+         {"", "__stage_12_1", "1_2", "1_2_", "1_2_lsm", "a_2_xdp", "1_b_xdp", "1__xdp", "1_2_xdp "})
         CHECK_MESSAGE(!parse_hook_dir_name(name).has_value(), name);
 }
 

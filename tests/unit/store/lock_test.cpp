@@ -1,15 +1,14 @@
-#include "store/lock.hpp"
-
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstdlib>
 #include <string>
 
+#include <unistd.h>
+
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 
 #include "base/error.hpp"
+#include "store/lock.hpp"
 
 using namespace dynmon;
 using namespace std::chrono_literals;
