@@ -42,9 +42,8 @@ std::string map_difference(const Successor& to, const btf* old_types, const MapR
     if (facts.max_entries != map.max_entries)
         return "max_entries is " + std::to_string(facts.max_entries) + " and would be " +
                std::to_string(map.max_entries);
-    if (facts.key_size != map.key_size || facts.value_size != map.value_size ||
-        facts.flags != map.flags)
-        return "key size, value size or flags differ";
+    if (facts.flags != map.flags)
+        return "the flags differ";
     const btf* types = to.probe.object.types();
     if (!is_queue_like(map.type)) {
         const std::string key = layout_difference(

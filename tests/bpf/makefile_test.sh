@@ -6,7 +6,7 @@ makefile=$(realpath "$1")
 source=$(dirname "$makefile")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-unset MAKEFLAGS MAKELEVEL BUILD PROBES CLANG ARCH CFLAGS V
+unset MAKEFLAGS MAKELEVEL BUILD PROBES CLANG ARCH BPF_CFLAGS V
 failures=0
 
 check() { # check WHAT COMMAND…: COMMAND succeeds
@@ -59,14 +59,15 @@ echo "# changed" >>probes/packets/probe.yaml
 build BUILD="$work/out"
 check "a changed manifest is copied again, nothing else" rebuilds 1
 check "… as it is" cmp -s probes/packets/probe.yaml "$work/out/probes/packets/probe.yaml"
-build BUILD="$work/out" CFLAGS=-DSOMETHING
+build BUILD="$work/out" BPF_CFLAGS=-DSOMETHING
 check "changed flags rebuild every object" rebuilds 6
-build BUILD="$work/out" CFLAGS=-DSOMETHING
+build BUILD="$work/out" BPF_CFLAGS=-DSOMETHING
 check "… once" rebuilds 0
 rm "$work/out/probes/packets/packets.skel.h"
-build BUILD="$work/out" CFLAGS=-DSOMETHING
+build BUILD="$work/out" BPF_CFLAGS=-DSOMETHING
 check "a lost skeleton is made again" rebuilds 1
-build BUILD="$work/shown" V=1
+CFLAGS=-not-for-bpf build BUILD="$work/shown" V=1
+check "CFLAGS of the host's compiler are left alone" refuse says '-not-for-bpf'
 check "V=1 shows the commands" says ' -target bpf .* -o '
 
 mkdir probes/alpha

@@ -53,8 +53,8 @@ def main():
         folder = os.getcwd()
         kernel.own_mounts()
         os.chdir(folder)
-        os.execvp("unshare", ["unshare", "--mount", "--propagation", "unchanged", "--net", "--pid", "--fork", "--kill-child",
-                              "--mount-proc", sys.executable, *sys.argv])
+        os.execvp("unshare", ["unshare", "--mount", "--propagation", "unchanged", "--net", "--pid",
+                              "--fork", "--kill-child", "--mount-proc", sys.executable, *sys.argv])
     os.makedirs("/run/netns", exist_ok=True)
     wire.command("mount", "-t", "tmpfs", "tmpfs", "/run/netns")
     wire.command("mount", "-t", "bpf", "bpf", str(BPFFS))

@@ -12,23 +12,23 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 MAP_LOOKUP, MAP_UPDATE, OBJ_GET, PROG_BY_ID, MAP_BY_ID, PROG_QUERY, LINK_CREATE = (
     1, 2, 7, 13, 14, 16, 28)
 TCX_INGRESS, TCX_EGRESS = 46, 47
-CLONE_NEWNET = 0x40000000
-
-
-CLONE_NEWNS, MS_REC, MS_PRIVATE = 0x20000, 1 << 14, 1 << 18
+CLONE_NEWNS, CLONE_NEWNET = 0x20000, 0x40000000
+MS_BIND, MS_REC, MS_PRIVATE = 1 << 12, 1 << 14, 1 << 18
 
 
 def own_mounts():
     """From here on the mounts of this process are its own. In a chroot the root is no mount point
     and cannot be made private by name: entering the mount namespace goes to its real root, and
-    from there back."""
-    root = os.open("/", os.O_RDONLY)
+    from there back. Afterwards the root is a mount point, which `ip -n` needs."""
     _require(LIBC.unshare(CLONE_NEWNS), "unshare(CLONE_NEWNS)")
+    root = os.open("/", os.O_RDONLY)  # after that: it has to be of the new namespace
     namespace = os.open("/proc/self/ns/mnt", os.O_RDONLY)
     _require(LIBC.setns(namespace, CLONE_NEWNS), "setns(CLONE_NEWNS)")
     _require(LIBC.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None), "make mounts private")
     os.fchdir(root)
     os.chroot(".")
+    _require(LIBC.mount(b"/", b"/mnt", None, MS_BIND | MS_REC, None), "mount / on /mnt")
+    os.chroot("/mnt")
     os.close(namespace)
     os.close(root)
 
