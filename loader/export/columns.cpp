@@ -25,13 +25,25 @@ bool Columns::numeric(std::size_t column) const {
     return is_cpu(column) || value_.numeric(value_column(column));
 }
 
-void Columns::append(std::size_t column, const Row& row, std::string& out) const {
+bool Columns::plain(std::size_t column) const {
+    if (is_key(column))
+        return key_->plain(column);
+    return is_cpu(column) || value_.plain(value_column(column));
+}
+
+void Columns::append(std::size_t column, const Row& row, Cursor& out) const {
     if (is_key(column))
         key_->append(column, row.key, out);
     else if (is_cpu(column))
-        out += std::to_string(row.cpu);
+        out.put(std::to_string(row.cpu));
     else
         value_.append(value_column(column), row.value, out);
+}
+
+void Columns::append(std::size_t column, const Row& row, std::string& out) const {
+    Cursor cursor(out);
+    append(column, row, cursor);
+    cursor.finish();
 }
 
 double Columns::number(std::size_t column, const Row& row) const {
@@ -42,20 +54,13 @@ double Columns::number(std::size_t column, const Row& row) const {
     return value_.number(value_column(column), row.value);
 }
 
-void Columns::for_each_row(const Batch& batch, const std::function<void(const Row&)>& visit) {
-    for (std::size_t i = 0; i < batch.count; ++i) {
-        Row row{batch.keys + i * batch.key_stride, batch.values + i * batch.value_stride, 0};
-        if (merge_) {
-            merge_->merge(row.value, metric_.cpus, cpu_stride(metric_), merged_.data());
-            row.value = merged_.data();
-        }
-        if (!with_cpu_) {
-            visit(row);
-            continue;
-        }
-        for (; row.cpu < metric_.cpus; ++row.cpu, row.value += cpu_stride(metric_))
-            visit(row);
+Columns::Row Columns::row_of(const Batch& batch, std::size_t entry) {
+    Row row{batch.keys + entry * batch.key_stride, batch.values + entry * batch.value_stride, 0};
+    if (merge_) {
+        merge_->merge(row.value, metric_.cpus, cpu_stride(metric_), merged_.data());
+        row.value = merged_.data();
     }
+    return row;
 }
 
 } // namespace dynmon

@@ -1,7 +1,6 @@
 // The rows of a metric as cells: key, CPU where CPUs are kept apart, value. For CSV and tables.
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,13 +23,27 @@ public:
 
     const std::vector<std::string>& names() const { return names_; } // "key.saddr", "cpu", …
     bool numeric(std::size_t column) const;
+    bool plain(std::size_t column) const;
     void append(std::size_t column, const Row& row, std::string& out) const;
+    void append(std::size_t column, const Row& row, Cursor& out) const;
     double number(std::size_t column, const Row& row) const;
 
     // One row an entry, or one row an entry and CPU.
-    void for_each_row(const Batch& batch, const std::function<void(const Row&)>& visit);
+    template <typename Visit>
+    void for_each_row(const Batch& batch, Visit&& visit) {
+        for (std::size_t i = 0; i < batch.count; ++i) {
+            Row row = row_of(batch, i);
+            if (!with_cpu_) {
+                visit(row);
+                continue;
+            }
+            for (; row.cpu < metric_.cpus; ++row.cpu, row.value += cpu_stride(metric_))
+                visit(row);
+        }
+    }
 
 private:
+    Row row_of(const Batch& batch, std::size_t entry); // of the first CPU, or merged
     bool is_key(std::size_t column) const { return column < keys_; }
     bool is_cpu(std::size_t column) const { return column == keys_ && with_cpu_; }
     std::size_t value_column(std::size_t column) const { return column - keys_ - with_cpu_; }

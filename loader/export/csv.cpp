@@ -45,7 +45,9 @@ public:
             header = "metric";
             add_cell(metric.name, start_of_row_);
         }
+        plain_.clear();
         for (const std::string& name : columns_->names()) {
+            plain_.push_back(columns_->plain(plain_.size()));
             header += ',';
             add_cell(name, header);
         }
@@ -53,18 +55,21 @@ public:
     }
 
     void entries(const Batch& batch) override {
+        Cursor cursor(sink_.buffer());
         columns_->for_each_row(batch, [&](const Columns::Row& row) {
-            std::string& out = sink_.buffer();
-            out += start_of_row_;
-            for (std::size_t column = 0; column < columns_->names().size(); ++column) {
-                out += ',';
-                const std::size_t start = out.size();
-                columns_->append(column, row, out);
-                quote_from(start, out);
+            cursor.put(start_of_row_);
+            for (std::size_t column = 0; column < plain_.size(); ++column) {
+                cursor.put(",");
+                if (plain_[column])
+                    columns_->append(column, row, cursor);
+                else
+                    append_quoted(column, row, cursor);
             }
-            out += end_of_line;
+            cursor.put(end_of_line);
             sink_.spill();
         });
+        cursor.finish();
+        sink_.spill();
     }
 
     void end_metric(std::uint64_t) override { columns_.reset(); }
@@ -75,6 +80,13 @@ private:
         const std::size_t start = out.size();
         out += text;
         quote_from(start, out);
+    }
+
+    void append_quoted(std::size_t column, const Columns::Row& row, Cursor& to) {
+        cell_.clear();
+        columns_->append(column, row, cell_);
+        quote_from(0, cell_);
+        to.put(cell_);
     }
 
     void print_header(const std::string& header) {
@@ -94,7 +106,9 @@ private:
     std::string sequence_;
     std::string header_; // of the table that is open
     std::string start_of_row_;
+    std::string cell_;
     std::optional<Columns> columns_;
+    std::vector<bool> plain_; // columns whose cells never need quotes
 };
 
 } // namespace

@@ -48,7 +48,7 @@ std::string sort_column(const ExportOptions& options) {
     return options.sort.starts_with('-') ? options.sort.substr(1) : options.sort;
 }
 
-std::size_t shown_width(const std::string& text) { // one column a character
+std::size_t shown_width(std::string_view text) { // one column a character
     return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
         return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
     }));
@@ -93,12 +93,11 @@ public:
     }
 
     void end_metric(std::uint64_t) override {
-        const std::uint64_t seen = rows_->seen();
-        const std::vector<std::vector<std::string>> cells = rows_->take();
+        rows_->finish();
         separate(sink_.buffer());
-        print_title(cells.size(), seen);
-        if (!cells.empty())
-            print_cells(cells);
+        print_title(rows_->size(), rows_->seen());
+        if (rows_->size() > 0)
+            print_rows();
         rows_.reset();
         columns_.reset();
     }
@@ -128,20 +127,24 @@ private:
         out += std::to_string(seen) + (seen == 1 ? " row\n" : " rows\n");
     }
 
-    void print_cells(const std::vector<std::vector<std::string>>& rows) {
-        const std::vector<std::string> header = short_names(columns_->names());
-        std::vector<std::size_t> widths;
-        for (const std::string& name : header)
-            widths.push_back(shown_width(name));
-        for (const std::vector<std::string>& row : rows)
-            for (std::size_t i = 0; i < row.size(); ++i)
-                widths[i] = std::max(widths[i], shown_width(row[i]));
+    void print_rows() {
+        const std::vector<std::string> names = short_names(columns_->names());
+        const std::vector<std::string_view> header(names.begin(), names.end());
+        std::vector<std::size_t> widths(header.size());
+        const auto widen = [&](const std::vector<std::string_view>& cells) {
+            for (std::size_t i = 0; i < cells.size(); ++i)
+                widths[i] = std::max(widths[i], shown_width(cells[i]));
+        };
+        widen(header);
+        for (std::size_t row = 0; row < rows_->size(); ++row)
+            widen(rows_->cells(row));
         print_line(header, widths);
-        for (const std::vector<std::string>& row : rows)
-            print_line(row, widths);
+        for (std::size_t row = 0; row < rows_->size(); ++row)
+            print_line(rows_->cells(row), widths);
     }
 
-    void print_line(const std::vector<std::string>& cells, const std::vector<std::size_t>& widths) {
+    void print_line(const std::vector<std::string_view>& cells,
+                    const std::vector<std::size_t>& widths) {
         std::string& out = sink_.buffer();
         for (std::size_t i = 0; i < cells.size(); ++i) {
             const std::size_t padding = widths[i] - shown_width(cells[i]);

@@ -25,19 +25,19 @@ void append_escape(char byte, std::string& out) {
     out.append("\\x").append(digits, 2);
 }
 
-std::string printable(std::string text) {
-    std::string safe;
+void append_printable(const std::string& text, std::string& out) {
     for (std::size_t i = 0; i < text.size(); ++i) {
         if (!is_control(text, i)) {
-            safe += text[i];
+            out += text[i];
             continue;
         }
-        append_escape(text[i], safe);
+        append_escape(text[i], out);
         if (text[i] == '\xc2')
-            append_escape(text[++i], safe);
+            append_escape(text[++i], out);
     }
-    return safe;
 }
+
+constexpr char separator = '\x1f'; // a control character: no printable cell has it
 
 } // namespace
 
@@ -68,25 +68,44 @@ void TableRows::add(const Columns::Row& row) {
         std::pop_heap(rows_.begin(), rows_.end(), sooner);
         rows_.pop_back();
     }
-    for (std::size_t column = 0; column < columns_.names().size(); ++column) {
-        std::string cell;
-        columns_.append(column, row, cell);
-        kept.cells.push_back(printable(std::move(cell)));
-    }
+    append_cells(row, kept.cells);
     rows_.push_back(std::move(kept));
     if (order_ && top_ != 0)
         std::push_heap(rows_.begin(), rows_.end(), sooner);
 }
 
-std::vector<std::vector<std::string>> TableRows::take() {
+void TableRows::append_cells(const Columns::Row& row, std::string& cells) const {
+    Cursor cursor(cells);
+    std::string text;
+    for (std::size_t column = 0; column < columns_.names().size(); ++column) {
+        if (columns_.plain(column)) {
+            columns_.append(column, row, cursor);
+        } else {
+            text.clear();
+            columns_.append(column, row, text);
+            std::string safe;
+            append_printable(text, safe);
+            cursor.put(safe);
+        }
+        cursor.put(std::string_view(&separator, 1));
+    }
+    cursor.finish();
+}
+
+void TableRows::finish() {
     if (order_)
         std::sort(rows_.begin(), rows_.end(),
                   [this](const Kept& a, const Kept& b) { return before(a, b); });
-    std::vector<std::vector<std::string>> cells;
-    cells.reserve(rows_.size());
-    for (Kept& row : rows_)
-        cells.push_back(std::move(row.cells));
-    rows_.clear();
+}
+
+std::vector<std::string_view> TableRows::cells(std::size_t row) const {
+    std::vector<std::string_view> cells;
+    std::string_view left = rows_[row].cells;
+    while (!left.empty()) {
+        const std::size_t end = left.find(separator);
+        cells.push_back(left.substr(0, end));
+        left.remove_prefix(end + 1);
+    }
     return cells;
 }
 

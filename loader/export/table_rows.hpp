@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "export/columns.hpp"
@@ -24,16 +25,19 @@ public:
     void add(const Columns::Row& row);
     std::uint64_t seen() const { return seen_; }
 
-    // The texts of the cells, row by row; may be called once.
-    std::vector<std::vector<std::string>> take();
+    // Sorts; to be called once, after the last row.
+    void finish();
+    std::size_t size() const { return rows_.size(); }
+    std::vector<std::string_view> cells(std::size_t row) const; // valid as long as the table
 
 private:
     struct Kept {
         double number = 0;
         std::string text;
         std::uint64_t arrival = 0;
-        std::vector<std::string> cells;
+        std::string cells; // one after the other, each with a separator behind it
     };
+    void append_cells(const Columns::Row& row, std::string& cells) const;
     bool before(const Kept& a, const Kept& b) const;
     bool is_full() const { return top_ != 0 && rows_.size() == top_; }
 

@@ -16,7 +16,8 @@ Fd attach_tcx(const Fd& pivot, const HookId& id);
 bool has_tcx(const HookId& id);
 
 void attach_clsact(const Fd& pivot, const HookId& id);
-void detach_clsact(const HookId& id, bool made_qdisc);
+// Leaves a filter alone that does not run `pivot_id`: it is another store's.
+void detach_clsact(const HookId& id, std::uint32_t pivot_id, bool made_qdisc);
 bool clsact_runs(const HookId& id, std::uint32_t pivot_id);
 
 // Waits (at most 3 s) until the kernel no longer reports `pivot_id` at the hook: the release of a

@@ -171,7 +171,7 @@ void remove_hook(const Store& store, const DirectoryLock&, const HookId& id) {
         link.reset();
     }
     if (record.attach == Attach::clsact && netns)
-        detach_clsact(id, record.made_qdisc);
+        detach_clsact(id, pivot, record.made_qdisc);
     if (netns)
         wait_detached(id, pivot);
     remove_tree(dir);

@@ -49,10 +49,11 @@ void attach_clsact(const Fd& pivot, const HookId& id) {
     attach_filter(id.ifindex, tc_direction(id.point), pivot);
 }
 
-void detach_clsact(const HookId& id, bool made_qdisc) {
+void detach_clsact(const HookId& id, std::uint32_t pivot, bool made_qdisc) {
     if (interface_name(id.ifindex).empty())
         return; // the filter went with the device
-    detach_filter(id.ifindex, tc_direction(id.point));
+    if (clsact_runs(id, pivot))
+        detach_filter(id.ifindex, tc_direction(id.point));
     if (made_qdisc && !has_filters(id.ifindex, TcDirection::ingress) &&
         !has_filters(id.ifindex, TcDirection::egress))
         delete_clsact(id.ifindex);

@@ -19,9 +19,14 @@ double load_real(const Scalar& scalar, const std::byte* bytes) {
                                    : load<double>(bytes + scalar.offset);
 }
 
+void append_bare(const Scalar& scalar, const std::byte* bytes, Cursor& out) {
+    out.reserve(Scalar::room);
+    out.at = print_scalar(scalar, bytes, out.at, out, false);
+}
+
 void append_bare(const Scalar& scalar, const std::byte* bytes, std::string& out) {
     Cursor cursor(out);
-    cursor.at = print_scalar(scalar, bytes, cursor.at, cursor, false);
+    append_bare(scalar, bytes, cursor);
     cursor.finish();
 }
 
@@ -65,7 +70,16 @@ bool ColumnPlan::numeric(std::size_t column) const {
     }
 }
 
+bool ColumnPlan::plain(std::size_t column) const {
+    const Op op = cells_[column].op;
+    return op != Op::text && op != Op::exact_text && op != Op::enumeration;
+}
+
 void ColumnPlan::append(std::size_t column, const std::byte* bytes, std::string& out) const {
+    append_bare(cells_[column], bytes, out);
+}
+
+void ColumnPlan::append(std::size_t column, const std::byte* bytes, Cursor& out) const {
     append_bare(cells_[column], bytes, out);
 }
 

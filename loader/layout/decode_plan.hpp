@@ -70,9 +70,14 @@ public:
     ColumnPlan& operator=(ColumnPlan&&) noexcept;
 
     const std::vector<std::string>& names() const { return names_; } // "key.saddr", "value", …
-    bool numeric(std::size_t column) const;                          // sorts as a number
-    void append(std::size_t column, const std::byte* bytes, std::string& out) const; // bare text
-    double number(std::size_t column, const std::byte* bytes) const;                 // for sorting
+    // Sorts as a number.
+    bool numeric(std::size_t column) const;
+    double number(std::size_t column, const std::byte* bytes) const;
+    // Never has a comma, a quote or a control character.
+    bool plain(std::size_t column) const;
+    // Bare text of one cell.
+    void append(std::size_t column, const std::byte* bytes, std::string& out) const;
+    void append(std::size_t column, const std::byte* bytes, Cursor& out) const;
 
 private:
     std::vector<std::string> names_;

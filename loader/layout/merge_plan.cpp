@@ -35,6 +35,16 @@ T load_word(const Scalar& scalar, const std::byte* root) {
     return static_cast<T>(load_integer(scalar, root));
 }
 
+void store_word(const Scalar& scalar, std::uint64_t value, std::byte* root) {
+    std::byte* at = root + scalar.offset;
+    if (scalar.bit_size == 0 && !scalar.swapped && scalar.size == 8)
+        std::memcpy(at, &value, 8);
+    else if (scalar.bit_size == 0 && !scalar.swapped && scalar.size == 4)
+        std::memcpy(at, &value, 4);
+    else
+        store_integer(scalar, value, root);
+}
+
 template <typename T>
 T load_as(const Scalar& scalar, const std::byte* root) {
     if constexpr (std::is_same_v<T, double>)
@@ -241,11 +251,10 @@ struct MergePlan::Run {
     void leaf(const Step& step, const std::byte* copies, std::byte* into) const {
         switch (step.op) {
         case Step::Op::u64:
-            return store_integer(step.scalar, fold<std::uint64_t>(step, copies), into);
+            return store_word(step.scalar, fold<std::uint64_t>(step, copies), into);
         case Step::Op::i64:
-            return store_integer(step.scalar,
-                                 static_cast<unsigned __int128>(fold<std::int64_t>(step, copies)),
-                                 into);
+            return store_word(step.scalar,
+                              static_cast<std::uint64_t>(fold<std::int64_t>(step, copies)), into);
         case Step::Op::wide:
             return store_integer(step.scalar,
                                  step.scalar.is_signed

@@ -107,12 +107,6 @@ bool settle_monitor(const Store& store, const DirectoryLock& lock, const std::st
 
 void take_down(const Store& store, const DirectoryLock& lock, const std::string& name) {
     const std::string dir = store.monitor_dir(name);
-    if (exists(dir + "/state")) {
-        const StateMap map(dir + "/state");
-        MonitorState state = map.read();
-        state.phase = Phase::unloading;
-        map.write(state);
-    }
     std::vector<GenerationRecord> records;
     std::vector<GenerationDir> dirs;
     std::set<HookId> hooks;
@@ -123,6 +117,16 @@ void take_down(const Store& store, const DirectoryLock& lock, const std::string&
         records.push_back(generation.read_record());
         dirs.push_back(generation);
         hooks.merge(hooks_of(records.back()));
+    }
+    // A chain in which somebody else wrote is refused while nothing has been changed yet.
+    for (const HookId& hook : hooks)
+        if (chain_is_live(store, hook))
+            open_chain_of(store, hook);
+    if (exists(dir + "/state")) {
+        const StateMap map(dir + "/state");
+        MonitorState state = map.read();
+        state.phase = Phase::unloading;
+        map.write(state);
     }
     for (const GenerationRecord& record : records)
         leave_chains(store, lock, record, false);

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <thread>
 
-#include <bpf/libbpf.h>
-
 #include "base/error.hpp"
 #include "kernel/xdp.hpp"
 #include "monitor/roster.hpp"
@@ -135,11 +133,6 @@ const char* to_string(HookHealth health) {
         return "defunct";
     }
     return "detached";
-}
-
-std::string map_type_name(bpf_map_type type) {
-    const char* name = libbpf_bpf_map_type_str(type);
-    return name != nullptr ? name : "type " + std::to_string(type);
 }
 
 Status read_status(const Settings& settings, const std::string& name) {

@@ -77,6 +77,5 @@ Status measure_status(const Settings& settings, const std::string& name,
 Status read_status(const Settings& settings, const std::string& name);
 
 const char* to_string(HookHealth health);
-std::string map_type_name(bpf_map_type type); // "percpu_hash"
 
 } // namespace dynmon

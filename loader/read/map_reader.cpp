@@ -1,5 +1,7 @@
 #include "read/map_reader.hpp"
 
+#include <bpf/libbpf.h>
+
 #include <algorithm>
 #include <cerrno>
 
@@ -12,6 +14,11 @@ namespace dynmon {
 bool is_hash_like(bpf_map_type type) {
     return type == BPF_MAP_TYPE_HASH || type == BPF_MAP_TYPE_LRU_HASH ||
            type == BPF_MAP_TYPE_PERCPU_HASH || type == BPF_MAP_TYPE_LRU_PERCPU_HASH;
+}
+
+std::string map_type_name(bpf_map_type type) {
+    const char* name = libbpf_bpf_map_type_str(type);
+    return name != nullptr ? name : "number " + std::to_string(type);
 }
 
 std::size_t value_bytes(const MapFacts& facts) {
@@ -61,8 +68,8 @@ bool all_zero(const Batch& batch) {
 MapReader::MapReader(const Fd& map, const MapFacts& facts, Take take) {
     if (!is_readable(facts.type))
         throw Error(ErrorKind::unsupported, "map '" + facts.name + "' is of type " +
-                                                std::to_string(facts.type) +
-                                                ", whose entries cannot be listed");
+                                                map_type_name(facts.type) +
+                                                ", whose entries dynmon cannot list");
     if (is_queue_like(facts.type))
         walk_ = walk_queue(map, facts, take);
     else

@@ -91,24 +91,23 @@ class Case(unittest.TestCase):
         self.seen = set()       # BPF objects that were pinned at some time
         self.processes = []
         self.at_end = []        # takes away what the test put beside dynmon
+        self.addCleanup(sweep_bpffs)
+        self.new_wire()
+
+    def new_wire(self):
         self.wire = wire.Wire()
+        self.addCleanup(self.wire.close)
         self.red, self.blue = self.wire.red, self.wire.blue
         self.receive, self.transmit = self.wire.receive, self.wire.transmit
 
     def tearDown(self):
-        try:
-            for process in self.processes:
-                stop(process)
-            if STORE.exists():
-                self.dynmon("unload", "--all")
-            for step in reversed(self.at_end):
-                step()
-            self.assert_nothing_left()
-        finally:
-            self.wire.close()
-            for left in pins():
-                os.unlink(left)
-            shutil.rmtree(STORE, ignore_errors=True)
+        for process in self.processes:
+            stop(process)
+        if STORE.exists():
+            self.dynmon("unload", "--all")
+        for step in reversed(self.at_end):
+            step()
+        self.assert_nothing_left()
 
     # dynmon-load
 
@@ -255,6 +254,15 @@ def pins():
     """Everything in our bpffs but what the kernel itself puts there."""
     return [pathlib.Path(folder) / name for folder, _, names in os.walk(BPFFS) for name in names
             if not name.endswith(".debug")]
+
+
+def sweep_bpffs():
+    """What a failed test left must not be found by the next one."""
+    for path in BPFFS.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.suffix != ".debug":
+            path.unlink()
 
 
 def stop(process):

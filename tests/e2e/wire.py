@@ -141,9 +141,12 @@ class Wire:
     def link(self, namespace, device):
         return json.loads(namespace.ip("-j", "-details", "link", "show", "dev", device))[0]
 
-    def close(self):
+    def close_sockets(self):
         for opened in self.sockets.values():
             opened.close()
         self.sockets.clear()
+
+    def close(self):
+        self.close_sockets()
         self.red.delete()
         self.blue.delete()

@@ -10,7 +10,7 @@ namespace {
 // .data of the object that the build made of kinds.bpf.c: the compiler's bytes and BTF.
 class Compiled {
 public:
-    Compiled() : object_(bpf_object__open_file(KINDS_OBJECT, nullptr), bpf_object__close) {
+    Compiled() : object_(bpf_object__open_file(DYNMON_TEST_KINDS, nullptr), bpf_object__close) {
         REQUIRE(object_);
         types_ = bpf_object__btf(object_.get());
         const bpf_map* map = nullptr;

@@ -1,0 +1,128 @@
+#include "floor.hpp"
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <stdexcept>
+#include <string_view>
+#include <vector>
+
+#include "entry.h"
+#include "kernel/map_batch.hpp"
+
+namespace bench {
+
+namespace {
+
+constexpr std::uint32_t batch_size = 1024;
+constexpr std::size_t longest_entry = 1024; // with room for the values of a few CPUs
+constexpr std::size_t longest_value = 256;
+
+template <typename Visit>
+std::uint64_t for_each_batch(const dynmon::Fd& map, const EntryShape& shape, Visit&& visit) {
+    std::vector<bench_key> keys(batch_size);
+    std::vector<std::byte> values(batch_size * shape.value_stride);
+    std::uint32_t in = 0;
+    std::uint32_t out = 0;
+    std::uint64_t total = 0;
+    for (bool started = false;; started = true) {
+        std::uint32_t count = batch_size;
+        const int result = dynmon::lookup_batch(map, started ? &in : nullptr, &out, keys.data(),
+                                                values.data(), count);
+        if (result != 0 && result != -ENOENT)
+            throw std::runtime_error("batch look-up fails");
+        visit(keys.data(), values.data(), count);
+        total += count;
+        if (result == -ENOENT)
+            return total;
+        in = out;
+    }
+}
+
+class Writer {
+public:
+    explicit Writer(char* at) : at_(at) {}
+
+    Writer& text(std::string_view literal) {
+        std::memcpy(at_, literal.data(), literal.size());
+        at_ += literal.size();
+        return *this;
+    }
+    Writer& number(std::uint64_t value) {
+        constexpr std::size_t most_digits = 20;
+        at_ = std::to_chars(at_, at_ + most_digits, value).ptr;
+        return *this;
+    }
+    char* at() const { return at_; }
+
+private:
+    char* at_;
+};
+
+void write_key(Writer& to, const bench_key& key) {
+    to.text("{\"saddr\":").number(key.saddr);
+    to.text(",\"daddr\":").number(key.daddr);
+    to.text(",\"sport\":").number(key.sport);
+    to.text(",\"dport\":").number(key.dport);
+    to.text(",\"proto\":").number(key.proto).text("}");
+}
+
+void write_value(Writer& to, const std::byte* bytes) {
+    bench_value value;
+    std::memcpy(&value, bytes, sizeof value);
+    to.text("{\"source\":").number(value.source);
+    to.text(",\"dest\":").number(value.dest);
+    to.text(",\"seq\":").number(value.seq);
+    to.text(",\"ack_seq\":").number(value.ack_seq);
+    to.text(",\"window\":").number(value.window);
+    to.text(",\"check\":").number(value.check);
+    to.text(",\"doff\":").number(value.doff);
+    to.text(",\"flags\":").number(value.flags).text("}");
+}
+
+void write_entry(Writer& to, const EntryShape& shape, const bench_key& key,
+                 const std::byte* values) {
+    to.text("{\"key\":");
+    write_key(to, key);
+    to.text(",\"value\":");
+    if (shape.cpus == 0)
+        write_value(to, values);
+    for (std::size_t cpu = 0; cpu < shape.cpus; ++cpu) {
+        to.text(cpu == 0 ? "[" : ",");
+        write_value(to, values + cpu * (shape.value_stride / shape.cpus));
+    }
+    to.text(shape.cpus == 0 ? "}" : "]}");
+}
+
+} // namespace
+
+std::uint64_t read_batches(const dynmon::Fd& map, const EntryShape& shape) {
+    return for_each_batch(map, shape, [](const bench_key*, const std::byte*, std::size_t) {});
+}
+
+void print_by_hand(const dynmon::Fd& map, const EntryShape& shape, dynmon::Sink& sink) {
+    const std::size_t longest = longest_entry + shape.cpus * longest_value;
+    std::vector<char> buffer(dynmon::Sink::threshold + longest);
+    Writer to(buffer.data());
+    bool first = true;
+    const auto flush = [&] {
+        sink.buffer().append(buffer.data(), static_cast<std::size_t>(to.at() - buffer.data()));
+        sink.spill();
+        to = Writer(buffer.data());
+    };
+    for_each_batch(map, shape, [&](const bench_key* keys, const std::byte* values,
+                                   std::size_t count) {
+        for (std::size_t i = 0; i < count; ++i) {
+            to.text(first ? "[" : ",");
+            first = false;
+            write_entry(to, shape, keys[i], values + i * shape.value_stride);
+            if (to.at() >= buffer.data() + dynmon::Sink::threshold)
+                flush();
+        }
+    });
+    to.text("]\n");
+    flush();
+    sink.flush();
+}
+
+} // namespace bench

@@ -1,0 +1,41 @@
+// Time of a call and of a whole process.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "results.hpp"
+
+namespace bench {
+
+// What all sections need to know.
+struct Setup {
+    std::string dynmon_load;
+    std::string bpftool;
+    std::string probes; // folder of the built probes
+    std::size_t rounds = 11;
+    bool million = false; // maps of 10^6 entries too
+};
+
+template <typename Body>
+double ns_of(Body&& body) {
+    const auto start = std::chrono::steady_clock::now();
+    body();
+    return std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - start)
+        .count();
+}
+
+// ns from the start of the process until it has ended, its output thrown away.
+// Throws when it does not succeed, with what it said.
+double ns_of_process(const std::vector<std::string>& words);
+
+// The sections. Each measures its figures in turns, round by round, so that what slows the machine
+// down slows all of them down.
+void measure_export(const Setup& setup, Results& results);  // map → JSON
+void measure_command(const Setup& setup, Results& results); // start-up and load
+void measure_swap(const Setup& setup, Results& results);    // slot write, fence, whole reads
+void measure_packets(const Setup& setup, Results& results); // ns a packet
+
+} // namespace bench

@@ -1,0 +1,131 @@
+#!/usr/bin/python3
+"""Without root, without a BPF file system, with a store that is not ours: a clear refusal."""
+import os
+import pathlib
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
+
+import frames
+import harness
+import kernel
+import wire
+from harness import BPFFS, STORE
+
+NOBODY = 65534
+LOAD = ("load", "p", "packets", "--dev", "blue0", "--netns", "blue")
+
+
+class NobodyTest(harness.Case):
+    def setUp(self):
+        super().setUp()
+        self.folder.chmod(0o755)
+        # /root may be closed to others: a copy of the loader that nobody can reach.
+        self.copy = self.folder / "dynmon-load"
+        self.copy.write_bytes(harness.DYNMON.read_bytes())
+        self.copy.chmod(0o755)
+
+    def as_nobody(self, *words):
+        """(exit code, stdout, stderr) of the loader run by an ordinary user."""
+        process = subprocess.run(
+            ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
+             "--inh-caps=-all", "--bounding-set=-all", str(self.copy), *words],
+            capture_output=True, text=True, timeout=60, cwd=self.folder,
+            env=harness.environment())
+        return process.returncode, process.stdout, process.stderr
+
+    def test_check_needs_no_rights(self):
+        self.assertEqual(self.as_nobody("check", "packets"), (0, "packets: good\n", ""))
+
+    def check_refused(self, words, *expected):
+        code, out, error = self.as_nobody(*words)
+        self.assertEqual((code, out), (harness.FAILED, ""), error)
+        for text in expected:
+            self.assertIn(text, error)
+
+    def test_load_says_what_is_needed_and_leaves_nothing(self):
+        for mode in (0o1777, 0o700):  # as the kernel mounts it, as systemd does
+            BPFFS.chmod(mode)
+            self.addCleanup(BPFFS.chmod, 0o1777)
+            for place, needed in ((("--dev", "blue0", "--netns", "blue"), "CAP_SYS_ADMIN"),
+                                  (("--dev", "lo"), "run as root")):
+                self.check_refused(("load", "p", "packets", *place), "EPERM", needed)
+                self.assertEqual((harness.pins(), STORE.exists()), ([], False))
+
+    def test_a_running_monitor_is_closed_to_others(self):
+        self.load("p", "packets")
+        before = self.status()
+        for words in (("read", "p"), ("status",), ("unload", "p"), ("replace", "p", "packets"),
+                      ("recover",)):
+            code, out, error = self.as_nobody(*words)
+            self.assertNotEqual(code, 0, words)
+            self.assertEqual(out, "", words)
+            self.assertTrue("root" in error or "EACCES" in error, error)
+        self.assertEqual(self.status(), before)
+        self.receive(frames.plain(60))
+        self.assertEqual(self.packets("p"), 1)
+
+
+class StoreTest(harness.Case):
+    def refuse(self, code, *expected, words=LOAD):
+        error = self.refused(code, *words)
+        text = error["message"] + " " + error.get("hint", "")
+        for part in expected:
+            self.assertIn(part, text)
+
+    def test_no_bpf_file_system(self):
+        while os.path.ismount(BPFFS):  # ours, and what the machine has below it; here only
+            wire.command("umount", str(BPFFS))
+        try:
+            self.refuse(harness.USAGE, "is not on a BPF file system",
+                        "mount -t bpf bpf /sys/fs/bpf")
+        finally:
+            wire.command("mount", "-t", "bpf", "bpf", str(BPFFS))
+
+    def test_a_store_that_is_no_bpf_file_system(self):
+        self.refuse(harness.USAGE, f"{self.folder} is not on a BPF file system",
+                    words=("--bpffs", self.folder / "store", *LOAD))
+
+    def test_a_store_that_is_open_to_others(self):
+        STORE.mkdir(0o755)
+        STORE.chmod(0o755)
+        self.refuse(harness.REJECTED, f"{STORE} is open to others", f"chmod 0700 {STORE}")
+        STORE.chmod(0o700)
+        self.load("p", "packets")
+
+    def test_a_store_of_somebody_else(self):
+        STORE.mkdir(0o700)
+        os.chown(STORE, NOBODY, NOBODY)
+        self.refuse(harness.REJECTED, f"{STORE} belongs to user {NOBODY}, not to root")
+        STORE.rmdir()
+
+    def test_a_store_that_is_a_symbolic_link(self):
+        (BPFFS / "elsewhere").mkdir(0o700)
+        STORE.symlink_to(BPFFS / "elsewhere")
+        self.refuse(harness.REJECTED, f"{STORE} is not a directory")
+        STORE.unlink()
+        self.assertEqual(list((BPFFS / "elsewhere").iterdir()), [])
+        (BPFFS / "elsewhere").rmdir()
+
+    def test_a_store_that_is_a_map(self):
+        wire.command("bpftool", "map", "create", str(STORE), "type", "array", "key", "4", "value",
+                     "4", "entries", "1", "name", "store")
+        self.refuse(harness.REJECTED, f"{STORE} is not a directory")
+        self.assertEqual(kernel.object_id(STORE)[0], "map_id")
+        STORE.unlink()
+
+    def test_another_store_by_name(self):
+        other = BPFFS / "mine"
+        words = ("--bpffs", other)
+        self.dynmon(*words, *LOAD)
+        self.receive(*[frames.plain(60)] * 3)
+        self.assertEqual(self.status(), {"monitors": [], "hooks": []})
+        document = self.dynmon(*words, "--json", "read", "p").json()
+        self.assertEqual(self.value(document, "packets_total"), [3])
+        self.dynmon(*words, "unload", "p")
+        self.assertFalse(other.exists())
+
+
+if __name__ == "__main__":
+    harness.main()
