@@ -1,4 +1,5 @@
 // dynmon-load: one verb, one result, one exit code.
+#include <cerrno>
 #include <csignal>
 #include <iostream>
 
@@ -123,6 +124,13 @@ bool wants_json(int argc, char** argv) {
     return false;
 }
 
+// What was printed has to have arrived.
+int finish(int code) {
+    if (!std::cout.flush())
+        throw Error(ErrorKind::failed, "write the result", errno);
+    return code;
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -131,7 +139,7 @@ int main(int argc, char** argv) {
     CommandLine line;
     try {
         line.app.parse(argc, argv);
-        return line.run();
+        return finish(line.run());
     } catch (const CLI::Success& done) { // --help, --version
         return line.app.exit(done);
     } catch (const CLI::ParseError& error) {

@@ -36,6 +36,8 @@ public:
             unloaded.push_back(name);
             sentence += " " + name;
         }
+        if (all_)
+            recover(global.settings); // also what killed loaders left: nothing means nothing
         print_result(global, {{"unloaded", unloaded}}, sentence);
         return 0;
     }

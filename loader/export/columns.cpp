@@ -1,3 +1,4 @@
+// Key columns, then the CPU, then value columns, each from its own plan.
 #include "export/columns.hpp"
 
 namespace dynmon {

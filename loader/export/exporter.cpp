@@ -1,3 +1,4 @@
+// Which class makes which format.
 #include "export/exporter.hpp"
 
 #include "base/error.hpp"

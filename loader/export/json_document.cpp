@@ -1,3 +1,4 @@
+// The frame around the metrics: lists by direction, names, timestamps.
 #include "export/json_document.hpp"
 
 #include "base/error.hpp"

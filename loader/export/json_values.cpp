@@ -1,3 +1,4 @@
+// Entries to JSON values: the hot loop of a read.
 #include "export/json_values.hpp"
 
 namespace dynmon {

@@ -1,3 +1,4 @@
+// Cleaning of names, escaping of label values and help.
 #include "export/metric_text.hpp"
 
 #include "layout/utf8.hpp"

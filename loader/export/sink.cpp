@@ -1,3 +1,4 @@
+// Writes the buffer out, whatever the descriptor is.
 #include "export/sink.hpp"
 
 #include <cerrno>

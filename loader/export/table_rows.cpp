@@ -1,3 +1,4 @@
+// A heap of the best rows where only the first N are asked for, a sorted list otherwise.
 #include "export/table_rows.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Checks format paths and names, and gives a field the meaning that its format asks for.
 #include "layout/field_formats.hpp"
 
 #include "base/error.hpp"

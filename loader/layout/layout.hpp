@@ -73,7 +73,9 @@ struct Layout {
                                 // (whose offsets are those of element 0)
 };
 
-// Field path ("value.src", "key.addr[2].x") → format name, as a manifest gives it.
+// Field path → format name, as a manifest gives it: "value.src", "key.addrs[].x" or "key.addrs.x".
+// A path to an array means the array as a whole if the format fits it, or else every element;
+// one element alone cannot have a format.
 using Formats = std::map<std::string, std::string>;
 
 // Walks the type once. `root` ("key" or "value") is the first part of the paths in `formats`.

@@ -1,3 +1,4 @@
+// The table of what merges how, by kind and meaning of the field.
 #include "layout/merge_rule.hpp"
 
 #include "base/error.hpp"

@@ -10,7 +10,7 @@
 
 namespace dynmon {
 
-// A global to set in .rodata: `bytes` in the global's own size and the host's byte order.
+// A global to set in .rodata: `bytes` as they are to be in memory, in the global's own size.
 struct GlobalValue {
     std::string name;
     std::string text; // as the user wrote it
@@ -18,8 +18,11 @@ struct GlobalValue {
 };
 
 // The values to write into .rodata: the manifest's defaults overridden by `assignments`
-// ("name=value"), each typed and range-checked through BTF. Accepts decimal, 0x…, true/false,
-// 'c', enum names, and k/M/G and ns/us/ms/s suffixes for integers.
+// ("name=value"), each typed and range-checked through BTF; a global that the manifest does not
+// list can be set as well. Accepts decimal, 0x…, true/false, 'c', enum names, the suffixes k/M/G
+// (powers of 1000) and ns/us/ms/s (nanoseconds), and 10.0.0.1 for IPv4 addresses. Ports, IPv4
+// addresses and
+// __be types are stored in network order, as programs find them in packets.
 // Throws Error{usage} that names the parameter, its type and its range, or the nearest name.
 std::vector<GlobalValue> resolve_parameters(const Manifest& manifest, const Object& object,
                                             const std::vector<std::string>& assignments);

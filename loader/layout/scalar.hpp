@@ -21,6 +21,7 @@ struct Scalar {
     enum class Op : std::uint8_t {
         nothing, // writes no text at all
         null,    // what is stored cannot be shown
+        // The common integers, in the host's order and (unsigned only) in network order.
         u8,
         u16,
         u32,
@@ -28,11 +29,11 @@ struct Scalar {
         i8,
         i16,
         i32,
-        i64, // the common integers
+        i64,
         swapped16,
         swapped32,
-        swapped64, // big endian, unsigned
-        wide,      // any other integer, up to 128 bits
+        swapped64,
+        wide, // any other integer, up to 128 bits
         boolean,
         enumeration,
         real32,

@@ -82,7 +82,8 @@ using BtfPtr = std::unique_ptr<btf, BtfDelete>;
 class Object {
 public:
     // Takes over `bytes`; `path` is for messages only. Throws Error{usage} when the ELF is
-    // truncated, has no BTF, no programs, or breaks a bound of base/limits.hpp.
+    // truncated or damaged, has no BTF, no programs, a name that is none in C or stands twice, or
+    // breaks a bound of base/limits.hpp. Nothing reaches libbpf that was not checked before.
     static Object parse(std::vector<std::byte> bytes, std::string path);
 
     const std::string& path() const { return path_; }

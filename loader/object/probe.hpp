@@ -32,8 +32,9 @@ Probe open_bare_object(const std::string& path);
 // <prefix>/lib/dynmon/probes of the installation.
 std::vector<std::string> search_path();
 
-// A manifest for an object that has none: one path per program, every map that can be read a
-// metric of its own name, no swap, no empty.
+// A manifest for an object that has none: a path for each direction that has a program (egress says
+// so in name or section), every map that can be read a metric of its own name, no swap, no empty.
+// Throws Error{usage} when no program is for a network device.
 Manifest derive_manifest(const Object& object, const std::string& name);
 
 // The program that runs for `direction` when ingress hooks in at `kind`; throws Error{usage} when

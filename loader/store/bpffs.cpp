@@ -45,7 +45,11 @@ bool ensure_directory(const std::string& path) {
 
 bool exists(const std::string& path) {
     struct stat status {};
-    return lstat(path.c_str(), &status) == 0;
+    if (lstat(path.c_str(), &status) == 0)
+        return true;
+    if (errno == EACCES) // what may not be seen is not absent
+        throw Error(ErrorKind::failed, "look at " + path, errno).hint("run as root");
+    return false;
 }
 
 std::vector<std::string> list_directory(const std::string& path) {

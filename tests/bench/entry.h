@@ -9,6 +9,8 @@ typedef __be32 dynmon_ipv4_t;
 typedef __be16 dynmon_port_t;
 typedef __u8 dynmon_proto_t;
 typedef __u8 dynmon_tcp_flags_t;
+#else
+#include "types.h"
 #endif
 
 /* 16 bytes, of which the last three are padding. */

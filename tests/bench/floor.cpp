@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include <unistd.h>
+
 #include "entry.h"
 #include "kernel/map_batch.hpp"
 
@@ -17,6 +19,7 @@ namespace {
 constexpr std::uint32_t batch_size = 1024;
 constexpr std::size_t longest_entry = 1024; // with room for the values of a few CPUs
 constexpr std::size_t longest_value = 256;
+constexpr std::size_t buffer_size = 1u << 16;
 
 template <typename Visit>
 std::uint64_t for_each_batch(const dynmon::Fd& map, const EntryShape& shape, Visit&& visit) {
@@ -100,29 +103,28 @@ std::uint64_t read_batches(const dynmon::Fd& map, const EntryShape& shape) {
     return for_each_batch(map, shape, [](const bench_key*, const std::byte*, std::size_t) {});
 }
 
-void print_by_hand(const dynmon::Fd& map, const EntryShape& shape, dynmon::Sink& sink) {
-    const std::size_t longest = longest_entry + shape.cpus * longest_value;
-    std::vector<char> buffer(dynmon::Sink::threshold + longest);
+void print_by_hand(const dynmon::Fd& map, const EntryShape& shape, int fd) {
+    std::vector<char> buffer(buffer_size + longest_entry + shape.cpus * longest_value);
     Writer to(buffer.data());
     bool first = true;
     const auto flush = [&] {
-        sink.buffer().append(buffer.data(), static_cast<std::size_t>(to.at() - buffer.data()));
-        sink.spill();
+        const ssize_t size = to.at() - buffer.data();
+        if (::write(fd, buffer.data(), static_cast<std::size_t>(size)) != size)
+            throw std::runtime_error("write fails");
         to = Writer(buffer.data());
     };
-    for_each_batch(map, shape, [&](const bench_key* keys, const std::byte* values,
-                                   std::size_t count) {
-        for (std::size_t i = 0; i < count; ++i) {
-            to.text(first ? "[" : ",");
-            first = false;
-            write_entry(to, shape, keys[i], values + i * shape.value_stride);
-            if (to.at() >= buffer.data() + dynmon::Sink::threshold)
-                flush();
-        }
-    });
+    for_each_batch(map, shape,
+                   [&](const bench_key* keys, const std::byte* values, std::size_t count) {
+                       for (std::size_t i = 0; i < count; ++i) {
+                           to.text(first ? "[" : ",");
+                           first = false;
+                           write_entry(to, shape, keys[i], values + i * shape.value_stride);
+                           if (to.at() >= buffer.data() + buffer_size)
+                               flush();
+                       }
+                   });
     to.text("]\n");
     flush();
-    sink.flush();
 }
 
 } // namespace bench

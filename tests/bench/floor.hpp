@@ -5,7 +5,6 @@
 #include <cstdint>
 
 #include "base/fd.hpp"
-#include "export/sink.hpp"
 
 namespace bench {
 
@@ -17,7 +16,8 @@ struct EntryShape {
 // BPF_MAP_LOOKUP_BATCH to the end, into one reused buffer. Returns how many entries there were.
 std::uint64_t read_batches(const dynmon::Fd& map, const EntryShape& shape);
 
-// The same, printed by std::to_chars: byte for byte what `--raw --value-only --format json` prints.
-void print_by_hand(const dynmon::Fd& map, const EntryShape& shape, dynmon::Sink& sink);
+// The same, printed by std::to_chars to `fd`: byte for byte what `--raw --value-only --format json`
+// prints.
+void print_by_hand(const dynmon::Fd& map, const EntryShape& shape, int fd);
 
 } // namespace bench

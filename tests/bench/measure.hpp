@@ -2,9 +2,10 @@
 #pragma once
 
 #include <chrono>
-#include <functional>
 #include <string>
 #include <vector>
+
+#include <time.h>
 
 #include "results.hpp"
 
@@ -25,6 +26,19 @@ double ns_of(Body&& body) {
     body();
     return std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - start)
         .count();
+}
+
+// Of this thread on a CPU: what other processes take meanwhile is not in it.
+template <typename Body>
+double cpu_ns_of(Body&& body) {
+    const auto now = [] {
+        timespec time{};
+        ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+        return static_cast<double>(time.tv_sec) * 1e9 + static_cast<double>(time.tv_nsec);
+    };
+    const double start = now();
+    body();
+    return now() - start;
 }
 
 // ns from the start of the process until it has ended, its output thrown away.

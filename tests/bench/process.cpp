@@ -54,8 +54,8 @@ double ns_of_process(const std::vector<std::string>& words) {
     int result = 0;
     const double ns = ns_of([&] {
         pid_t child = 0;
-        result = ::posix_spawnp(&child, arguments[0], actions.get(), nullptr, arguments.data(),
-                                environ);
+        result =
+            ::posix_spawnp(&child, arguments[0], actions.get(), nullptr, arguments.data(), environ);
         if (result == 0)
             ::waitpid(child, &status, 0);
     });

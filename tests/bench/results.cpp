@@ -80,9 +80,8 @@ nlohmann::ordered_json Results::json() const {
     for (const Figure& figure : figures_) {
         const Spread ends = spread(figure);
         nlohmann::ordered_json entry{
-            {"section", figure.section},   {"name", figure.name},
-            {"unit", figure.unit},         {"median", figure.median()},
-            {"lowest", ends.lowest},       {"highest", ends.highest},
+            {"section", figure.section},      {"name", figure.name},   {"unit", figure.unit},
+            {"median", figure.median()},      {"lowest", ends.lowest}, {"highest", ends.highest},
             {"rounds", figure.samples.size()}};
         if (const auto times = ratio(figure)) {
             entry["relative-to"] = figure.relative_to;

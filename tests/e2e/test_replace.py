@@ -100,6 +100,22 @@ class ReplaceTest(harness.Case):
             self.assertLess(earlier["from"], earlier["to"])
             self.assertEqual(later["from"], earlier["to"])
 
+    def test_a_window_that_was_closed_for_another_metric_outlives_a_replace(self):
+        for options in (), ("--keep-maps",):
+            self.load("m", "mixed")
+            self.send(2)
+            self.assertEqual(self.value(self.window("m", "one"), "one"), [2])  # two: closed, unread
+            self.send(3)
+            self.replace("m", "mixed", *options)
+            self.send(4)
+            sums = {"one": 0, "two": 0}
+            for document in self.read("m"):
+                for metric in document["ingress-metrics"]:
+                    if metric["name"] in sums:
+                        sums[metric["name"]] += metric["value"][0]
+            self.assertEqual(sums, {"one": 7, "two": 9})
+            self.dynmon("unload", "m")
+
     def test_a_probe_with_other_directions_takes_its_place(self):
         self.load("x", "packets")
         self.send(2)

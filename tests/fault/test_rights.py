@@ -45,13 +45,17 @@ class NobodyTest(harness.Case):
             self.assertIn(text, error)
 
     def test_load_says_what_is_needed_and_leaves_nothing(self):
-        for mode in (0o1777, 0o700):  # as the kernel mounts it, as systemd does
-            BPFFS.chmod(mode)
-            self.addCleanup(BPFFS.chmod, 0o1777)
-            for place, needed in ((("--dev", "blue0", "--netns", "blue"), "CAP_SYS_ADMIN"),
-                                  (("--dev", "lo"), "run as root")):
-                self.check_refused(("load", "p", "packets", *place), "EPERM", needed)
-                self.assertEqual((harness.pins(), STORE.exists()), ([], False))
+        for place, needed in ((("--dev", "blue0", "--netns", "blue"), "CAP_SYS_ADMIN"),
+                              (("--dev", "lo"), "run as root")):
+            self.check_refused(("load", "p", "packets", *place), "EPERM", needed)
+            self.assertEqual((harness.pins(), STORE.exists()), ([], False))
+
+    def test_a_closed_bpf_file_system_is_not_taken_for_an_empty_one(self):
+        BPFFS.chmod(0o700)  # as systemd mounts it
+        self.addCleanup(BPFFS.chmod, 0o1777)
+        for words in (LOAD, ("status",), ("read", "p"), ("unload", "--all"), ("recover",)):
+            self.check_refused(words, "EACCES", "run as root")
+        self.assertEqual((harness.pins(), STORE.exists()), ([], False))
 
     def test_a_running_monitor_is_closed_to_others(self):
         self.load("p", "packets")

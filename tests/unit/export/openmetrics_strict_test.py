@@ -3,6 +3,7 @@
 
 usage: openmetrics_strict_test.py BINARY   (BINARY prints the exposition)
 """
+import shutil
 import subprocess
 import sys
 
@@ -45,6 +46,7 @@ def check_families(text):
 
 def check_promtool(text):
     """promtool reads the older format: there the `_total` of a counter has no help of its own."""
+    check(shutil.which("promtool"), "promtool is not installed (Debian package prometheus)")
     result = subprocess.run(["promtool", "check", "metrics"], input=text, text=True,
                             capture_output=True)
     complaints = [line for line in result.stderr.splitlines()

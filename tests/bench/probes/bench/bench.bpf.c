@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 // Maps to read and programs that do nothing, for the benchmark; no probe: it has no manifest.
-#include "types.h"
-
 #include "../../entry.h"
 
 // Their size is set before they are loaded.

@@ -1,0 +1,134 @@
+// ns a packet by BPF_PROG_TEST_RUN: what the pivot adds to a program.
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <sched.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "bench.skel.h"
+#include "frames.hpp"
+#include "kernel/bpf.hpp"
+#include "kernel/clock.hpp"
+#include "kernel/pivot.hpp"
+#include "measure.hpp"
+#include "monitor/build.hpp"
+#include "object/probe.hpp"
+
+namespace bench {
+
+namespace {
+
+using namespace dynmon;
+
+constexpr int repeat = 1'000'000;
+
+double ns_per_run(int program, const Bytes& frame) {
+    Bytes out(frame.size() + 256); // TC wants room for the frame it hands back
+    LIBBPF_OPTS(bpf_test_run_opts, options);
+    options.data_in = frame.data();
+    options.data_size_in = static_cast<__u32>(frame.size());
+    options.data_out = out.data();
+    options.data_size_out = static_cast<__u32>(out.size());
+    options.repeat = repeat;
+    if (bpf_prog_test_run_opts(program, &options) != 0)
+        throw std::runtime_error("BPF_PROG_TEST_RUN fails");
+    return options.duration; // the kernel's own average, whole ns
+}
+
+void put_first(const Pivot& pivot, int program) {
+    const std::uint32_t head = 0;
+    update_element(pivot.chain, &head, &program);
+}
+
+// The probe as the loader loads it: with the chain of `pivot` and a slot of its own.
+LoadedGeneration load_flows(const Probe& probe, const Pivot& pivot, bool xdp) {
+    GenerationPlan plan;
+    plan.probe = &probe;
+    plan.monitor = "bench";
+    plan.clock = best_clock_source();
+    ProgramPlan program;
+    program.direction = Direction::ingress;
+    program.program = &select_program(probe.manifest, probe.object, Direction::ingress,
+                                      xdp ? HookKind::xdp : HookKind::tc);
+    program.chain = Fd(::dup(pivot.chain.get()));
+    program.slots = {1, 2};
+    plan.programs.push_back(std::move(program));
+    return load_generation(plan);
+}
+
+// The tests run on one CPU, so that no migration is measured; back to all CPUs at the end.
+class OneCpu {
+public:
+    OneCpu() {
+        ::sched_getaffinity(0, sizeof before_, &before_);
+        cpu_set_t here;
+        CPU_ZERO(&here);
+        CPU_SET(static_cast<std::size_t>(::sched_getcpu()), &here);
+        ::sched_setaffinity(0, sizeof here, &here);
+    }
+    OneCpu(const OneCpu&) = delete;
+    OneCpu& operator=(const OneCpu&) = delete;
+    ~OneCpu() { ::sched_setaffinity(0, sizeof before_, &before_); }
+
+private:
+    cpu_set_t before_{};
+};
+
+struct Variant {
+    Figure& figure;
+    int program;
+};
+
+void measure_hook(const Setup& setup, Results& results, bool xdp, const bench_bpf& empty) {
+    const std::string section = xdp ? "a packet, XDP" : "a packet, TC";
+    const Probe probe = open_probe(setup.probes + "/flows");
+    const Pivot bare = load_pivot(xdp);
+    const Pivot to_empty = load_pivot(xdp);
+    const Pivot to_flows = load_pivot(xdp);
+    const Pivot alone = load_pivot(xdp);
+    const LoadedGeneration flows = load_flows(probe, to_flows, xdp);
+    const LoadedGeneration flows_alone = load_flows(probe, alone, xdp);
+    const int empty_program = bpf_program__fd(xdp ? empty.progs.empty_xdp : empty.progs.empty_tc);
+    const int flows_alone_program = flows_alone.programs.at(0).at(0).get();
+    put_first(to_empty, empty_program);
+    put_first(to_flows, flows.programs.at(0).at(0).get());
+
+    constexpr double target = 5;
+    const char* unit = "ns/packet";
+    const std::vector<Variant> variants{
+        {results.figure(section, "empty program", unit), empty_program},
+        {results.figure(section, "pivot, empty chain", unit), bare.program.get()},
+        {results.figure(section, "pivot, empty program", unit), to_empty.program.get()},
+        {results.figure(section, "flows", unit), flows_alone_program},
+        {results.figure(section, "pivot, flows", unit), to_flows.program.get()}};
+    Figure& pivot_empty =
+        results.figure(section, "the pivot adds to an empty program", unit, {}, target);
+    Figure& pivot_flows = results.figure(section, "the pivot adds to flows", unit, {}, target);
+    const Bytes frame = ethernet(ETH_P_IP, ipv4({.protocol = IPPROTO_TCP}, tcp({}, payload(64))));
+    for (std::size_t round = 0; round < setup.rounds; ++round) {
+        for (const Variant& variant : variants)
+            variant.figure.samples.push_back(ns_per_run(variant.program, frame));
+        const auto last = [&](std::size_t i) { return variants[i].figure.samples.back(); };
+        pivot_empty.samples.push_back(last(2) - last(0));
+        pivot_flows.samples.push_back(last(4) - last(3));
+    }
+}
+
+} // namespace
+
+void measure_packets(const Setup& setup, Results& results) {
+    bench_bpf* empty = bench_bpf::open_and_load();
+    if (empty == nullptr)
+        throw std::runtime_error("load the benchmark's object");
+    {
+        const OneCpu pinned;
+        measure_hook(setup, results, true, *empty);
+        measure_hook(setup, results, false, *empty);
+    }
+    bench_bpf::destroy(empty);
+}
+
+} // namespace bench
