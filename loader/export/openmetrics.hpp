@@ -23,7 +23,7 @@ namespace dynmon {
 // (merge: none) their values by the CPU, unless labels say otherwise.
 class SeriesTable {
 public:
-    // `metric` must have open_metrics and outlive the table.
+    // `metric` must have open_metrics; it is copied.
     // Throws Error{usage} when a field path does not exist, a label is not one value of the key, a
     // series is no number, has the name of another one, or a unit that does not end its name.
     explicit SeriesTable(const MetricView& metric);
@@ -32,13 +32,14 @@ public:
     // A stored total: counts for what adds up; a gauge has no total.
     void add_total(const std::byte* id, const std::uint64_t* values);
     // Takes over the series of another table of this metric; `sums` false: only its gauges,
-    // because what adds up is in the totals already.
+    // because what adds up is in the totals already. A table with other labels or series (of a
+    // generation that defined the metric differently) is left out.
     void absorb(const SeriesTable& other, bool sums);
 
     std::size_t id_size() const { return id_size_; } // bytes of the label fields, at least 1
     std::size_t value_count() const { return values_.size(); } // numbers per series
     std::uint64_t overflowed() const { return overflowed_; }   // entries beyond max_series
-    const MetricView& metric() const { return *metric_; }
+    const MetricView& metric() const { return metric_; }
     // id → values, 64 bits each: integers, negative ones in two's complement, or the bits of a
     // double. Ordered, so that output is stable.
     const std::map<std::string, std::vector<std::uint64_t>>& rows() const { return rows_; }
@@ -74,6 +75,7 @@ private:
         Layout field;
     };
 
+    bool has_shape_of(const SeriesTable& other) const;
     void add_labels(const OpenMetrics& section);
     Layout take_slot(const Layout& field);
     void add_values(const OpenMetrics& section);
@@ -81,7 +83,7 @@ private:
     std::vector<std::uint64_t>* row(const std::string& id); // nullptr: no room
     void combine(std::vector<std::uint64_t>& row, std::size_t value, std::uint64_t bits) const;
 
-    const MetricView* metric_;
+    MetricView metric_;
     std::size_t id_size_ = 0;
     std::uint64_t overflowed_ = 0;
     std::vector<LabelSource> labels_;

@@ -77,8 +77,8 @@ void copy_label(const Layout& from, const Layout& slot, const std::byte* key, ch
 
 } // namespace
 
-SeriesTable::SeriesTable(const MetricView& metric) : metric_(&metric) {
-    const OpenMetrics& section = metric.open_metrics.value();
+SeriesTable::SeriesTable(const MetricView& metric) : metric_(metric) {
+    const OpenMetrics& section = metric_.open_metrics.value();
     add_labels(section);
     add_values(section);
     if (id_size_ == 0)
@@ -94,26 +94,26 @@ void SeriesTable::add_labels(const OpenMetrics& section) {
     bool of_key = false;
     for (const Label& label : section.labels) {
         if (has_label(label_name(label.name)))
-            refuse(*metric_, "two labels have the name '" + label_name(label.name) + "'");
+            refuse(metric_, "two labels have the name '" + label_name(label.name) + "'");
         LabelSource& source = labels_.emplace_back();
         source.name = label_name(label.name);
         source.text = label.value;
         if (label.field.empty())
             continue;
-        const std::unique_ptr<Layout> field = field_at(*metric_, label.field, "key");
+        const std::unique_ptr<Layout> field = field_at(metric_, label.field, "key");
         if (!field)
-            refuse(*metric_,
+            refuse(metric_,
                    "label '" + label.name + "': no field '" + label.field + "' in the key");
         if (!is_scalar(*field))
-            refuse(*metric_, "label '" + label.name + "': '" + label.field + "' is not one value");
+            refuse(metric_, "label '" + label.name + "': '" + label.field + "' is not one value");
         source.from = *field;
         source.slot = take_slot(*field);
         of_key = true;
     }
-    const bool array = is_array_like(metric_->map_type) && metric_->key.has_value();
+    const bool array = is_array_like(metric_.map_type) && metric_.key.has_value();
     if (array && !of_key && !has_label("index"))
         index_ = take_slot(whole_integer(4));
-    if (metric_->cpus > 0 && metric_->merge == Merge::none && !has_label("cpu"))
+    if (metric_.cpus > 0 && metric_.merge == Merge::none && !has_label("cpu"))
         cpu_ = take_slot(whole_integer(4));
 }
 
@@ -137,22 +137,22 @@ void SeriesTable::add_values(const OpenMetrics& section) {
         list.emplace_back();
     for (const Series& series : list) {
         const std::string path = series.field.empty() ? "value" : series.field;
-        const std::unique_ptr<Layout> field = field_at(*metric_, path, "value");
+        const std::unique_ptr<Layout> field = field_at(metric_, path, "value");
         if (!field)
-            refuse(*metric_, "no field '" + path + "' in the value");
+            refuse(metric_, "no field '" + path + "' in the value");
         if (!holds_number(*field))
-            refuse(*metric_, "'" + path + "' is not a number");
+            refuse(metric_, "'" + path + "' is not a number");
         Family family;
         family.type = shown_type(series.type.value_or(section.type));
-        family.name = family_name(series.name.empty() ? metric_->name : series.name, family.type);
+        family.name = family_name(series.name.empty() ? metric_.name : series.name, family.type);
         family.unit = series.unit.empty() ? "" : metric_name(series.unit);
         family.help = series.help.empty() ? section.help : series.help;
         if (!family.unit.empty() && !family.name.ends_with('_' + family.unit))
-            refuse(*metric_, "the name '" + family.name + "' does not end with its unit '_" +
-                                 family.unit + "'");
+            refuse(metric_, "the name '" + family.name + "' does not end with its unit '_" +
+                                family.unit + "'");
         for (const ValueSource& other : values_)
             if (other.family.name == family.name)
-                refuse(*metric_, "two series have the name '" + family.name + "'");
+                refuse(metric_, "two series have the name '" + family.name + "'");
         has_gauges_ = has_gauges_ || family.type == MetricType::gauge;
         values_.push_back({std::move(family), *field});
     }
@@ -185,15 +185,15 @@ void SeriesTable::add(const Batch& batch) {
         const std::byte* key = batch.keys + i * batch.key_stride;
         const std::byte* value = batch.values + i * batch.value_stride;
         if (merge_) {
-            merge_->merge(value, metric_->cpus, cpu_stride(*metric_), merged_.data());
+            merge_->merge(value, metric_.cpus, cpu_stride(metric_), merged_.data());
             value = merged_.data();
         }
         if (!cpu_) {
             add_row(key, value, 0);
             continue;
         }
-        for (std::uint32_t cpu = 0; cpu < metric_->cpus; ++cpu)
-            add_row(key, value + cpu * cpu_stride(*metric_), cpu);
+        for (std::uint32_t cpu = 0; cpu < metric_.cpus; ++cpu)
+            add_row(key, value + cpu * cpu_stride(metric_), cpu);
     }
 }
 
@@ -219,7 +219,7 @@ std::vector<std::uint64_t>* SeriesTable::row(const std::string& id) {
     const auto found = rows_.find(id);
     if (found != rows_.end())
         return &found->second;
-    if (rows_.size() >= metric_->open_metrics->max_series) {
+    if (rows_.size() >= metric_.open_metrics->max_series) {
         ++overflowed_;
         return nullptr;
     }
@@ -248,7 +248,25 @@ void SeriesTable::add_total(const std::byte* id, const std::uint64_t* values) {
             combine(*into, i, values[i]);
 }
 
+bool SeriesTable::has_shape_of(const SeriesTable& other) const {
+    const auto same_label = [](const LabelSource& a, const LabelSource& b) {
+        return a.name == b.name && a.text == b.text && a.slot.offset == b.slot.offset &&
+               a.slot.size == b.slot.size;
+    };
+    const auto same_value = [](const ValueSource& a, const ValueSource& b) {
+        return a.family.name == b.family.name && a.family.type == b.family.type &&
+               a.field.kind == b.field.kind;
+    };
+    return id_size_ == other.id_size_ &&
+           std::equal(labels_.begin(), labels_.end(), other.labels_.begin(), other.labels_.end(),
+                      same_label) &&
+           std::equal(values_.begin(), values_.end(), other.values_.begin(), other.values_.end(),
+                      same_value);
+}
+
 void SeriesTable::absorb(const SeriesTable& other, bool sums) {
+    if (!has_shape_of(other))
+        return;
     overflowed_ += other.overflowed_;
     if (!sums && !has_gauges_)
         return;
@@ -288,7 +306,7 @@ std::string SeriesTable::label_list(const std::string& id) const {
     if (cpu_)
         add_field("cpu", *cpu_);
     if (!has_label("direction"))
-        add("direction", to_string(metric_->direction));
+        add("direction", to_string(metric_.direction));
     return list;
 }
 

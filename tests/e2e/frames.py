@@ -3,7 +3,6 @@ import ipaddress
 import struct
 
 RED_MAC = bytes.fromhex("020000000001")
-BLUE_MAC = bytes.fromhex("020000000002")
 # Nobody has this address: the frame is seen by every hook, and no stack answers it.
 NOBODY_MAC = bytes.fromhex("020000000099")
 

@@ -1,10 +1,11 @@
 """What every test of whole sessions stands on.
 
 A test file runs itself again in mount, pid and network namespaces of its own, with an empty
-/run/netns and a private bpffs: nothing can be left on the machine, even when it is killed, and two
-runs at once do not meet. After each test the case unloads what is loaded and checks that nothing is
-left: no pin, none of the programs and maps that were ever pinned, and nothing on the device.
-(What was never pinned dies with the process that made it, unless it is attached.)
+/run/netns, a private bpffs and private temporary files: nothing can be left on the machine, even
+when it is killed, and two runs at once do not meet. After each test the case unloads what is loaded
+and checks that nothing is left: no pin, none of the programs and maps that were ever pinned, and
+nothing on the device. (What was never pinned dies with the process that made it, unless it is
+attached.)
 
     class PacketsTest(harness.Case):
         def test_counts_what_comes_in(self):
@@ -58,6 +59,8 @@ def main():
     os.makedirs("/run/netns", exist_ok=True)
     wire.command("mount", "-t", "tmpfs", "tmpfs", "/run/netns")
     wire.command("mount", "-t", "bpf", "bpf", str(BPFFS))
+    wire.command("mount", "-t", "tmpfs", "tmpfs", "/dev/shm")
+    tempfile.tempdir = "/dev/shm"
     unittest.main(verbosity=2)
 
 
@@ -235,9 +238,13 @@ class Case(unittest.TestCase):
         self.assertFalse(STORE.exists(), "the directory of the store is left")
         if os.path.exists(self.blue.path):
             self.assert_device_is_free()
-        # Freed after a grace period.
-        self.eventually(lambda: not any(kernel.is_alive(*item) for item in self.seen),
-                        "programs and maps are freed")
+        # Freed after a grace period; which ones are not, says the failure.
+        with contextlib.suppress(self.failureException):
+            self.eventually(lambda: not self.alive(), "", seconds=20)
+        self.assertEqual(self.alive(), [], "programs or maps are left")
+
+    def alive(self):
+        return sorted(item for item in self.seen if kernel.is_alive(*item))
 
     def assert_device_is_free(self):
         for device in json.loads(self.blue.ip("-j", "link")):

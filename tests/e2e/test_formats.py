@@ -37,7 +37,8 @@ class JsonTest(FormatCase):
         self.receive(*[frames.plain(60)] * 5)
         text = self.text("p", "--format", "json")
         self.assertRegex(text, re.compile(
-            r'\{"monitor":"p","generation":1,"window":\{"sequence":1,"from":"(TIME)","to":"(TIME)"\},'
+            r'\{"monitor":"p","generation":1,'
+            r'"window":\{"sequence":1,"from":"(TIME)","to":"(TIME)"\},'
             r'"ingress-metrics":\[\{"name":"packets_total","map":"PKT_COUNTER","type":"array",'
             r'"value":\[5\],"timestamp":\d{16}\}\],'
             r'"egress-metrics":\[\{"name":"packets_total","map":"PKT_COUNTER_EGRESS",'

@@ -22,7 +22,8 @@ class PacketsTest(harness.Case):
     def test_on_tcx_each_direction_is_counted_exactly(self):
         self.check_both_directions()
         hook = self.hook("tc-ingress")
-        self.assertEqual((hook["mode"], hook["health"], hook["device"]), ("tcx", "attached", "blue0"))
+        self.assertEqual((hook["mode"], hook["health"], hook["device"]),
+                         ("tcx", "attached", "blue0"))
 
     def test_on_clsact_each_direction_is_counted_exactly(self):
         self.check_both_directions("--tc", "clsact")

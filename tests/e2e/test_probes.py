@@ -46,7 +46,8 @@ class FindTest(harness.Case):
         self.assertEqual(self.value(document, "TALLY_ALL"), [2])
 
     def test_an_unknown_name_is_met_with_the_nearest(self):
-        error = self.refused(harness.USAGE, "load", "x", "taly", "--dev", "blue0", "--netns", "blue")
+        error = self.refused(harness.USAGE, "load", "x", "taly", "--dev", "blue0", "--netns",
+                             "blue")
         self.assertIn("no probe 'taly' in", error["message"])
         self.assertEqual(error["hint"], "did you mean 'tally'?")
 

@@ -63,9 +63,9 @@ class PeekTest(WindowCase):
         read = self.window("f")
         self.assertEqual(self.flow_packets(read), 5)
         # The window that the peeks showed is the one that is read.
-        self.assertEqual({document["window"]["sequence"] for document in (first, second, read)}, {1})
-        self.assertEqual({document["window"]["from"] for document in (first, second, read)},
-                         {read["window"]["from"]})
+        windows = [document["window"] for document in (first, second, read)]
+        self.assertEqual([window["sequence"] for window in windows], [1, 1, 1])
+        self.assertEqual({window["from"] for window in windows}, {read["window"]["from"]})
         self.assertEqual(self.status("f")["monitors"][0]["windows"], 1)
 
     def test_peek_leaves_maps_that_are_emptied_and_queues_alone(self):
@@ -102,9 +102,10 @@ class SelectionTest(WindowCase):
         self.load("m", "mixed")
         sums = {"one": 0, "two": 0}
         sent = 0
-        for round_number, metric in enumerate(["one", "one", "two", "one", None, "two", "two", None]):
-            self.receive(*[frames.plain(60)] * (round_number + 1))
-            sent += round_number + 1
+        reads = ["one", "one", "two", "one", None, "two", "two", None]
+        for count, metric in enumerate(reads, 1):
+            self.receive(*[frames.plain(60)] * count)
+            sent += count
             for document in self.read("m", *([metric] if metric else [])):
                 for found in document["ingress-metrics"]:
                     if found["name"] in sums:

@@ -1,6 +1,5 @@
 #!/usr/bin/python3
-"""The device or its namespace goes away under a monitor: said so, still readable, cleanly removed."""
-import os
+"""The device or its namespace goes away under a monitor: said so, still readable, removed."""
 import pathlib
 import sys
 
@@ -8,7 +7,6 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
 
 import frames
 import harness
-import kernel
 import wire
 
 UDP = frames.ipv4(frames.udp(1, 2), frames.UDP)

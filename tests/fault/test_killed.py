@@ -12,13 +12,13 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
 import frames
 import harness
 
-# What changes bpffs, a map, a hook or the output, on entry of which the loader is killed. Calls that
+# What changes bpffs, a map, a hook or the output: the loader is killed on entry of it. Calls that
 # only make descriptors (maps and programs that are not pinned yet) leave nothing.
-BPF_COMMANDS = ("BPF_OBJ_PIN", "BPF_MAP_UPDATE_ELEM", "BPF_MAP_UPDATE_BATCH", "BPF_MAP_DELETE_ELEM",
-                "BPF_MAP_DELETE_BATCH", "BPF_MAP_LOOKUP_AND_DELETE_ELEM",
+BPF_COMMANDS = ("BPF_OBJ_PIN", "BPF_MAP_UPDATE_ELEM", "BPF_MAP_UPDATE_BATCH",
+                "BPF_MAP_DELETE_ELEM", "BPF_MAP_DELETE_BATCH", "BPF_MAP_LOOKUP_AND_DELETE_ELEM",
                 "BPF_MAP_LOOKUP_AND_DELETE_BATCH", "BPF_LINK_CREATE", "BPF_LINK_DETACH")
-SYSTEM_CALLS = ("mkdir", "mkdirat", "rmdir", "unlink", "unlinkat", "rename", "renameat", "renameat2",
-                "sendto", "sendmsg", "write", "membarrier")
+SYSTEM_CALLS = ("mkdir", "mkdirat", "rmdir", "unlink", "unlinkat", "rename", "renameat",
+                "renameat2", "sendto", "sendmsg", "write", "membarrier")
 FRAME = frames.plain(60)
 
 

@@ -52,9 +52,10 @@ class LockTest(harness.Case):
 
     def test_a_stopped_holder_of_the_store_is_named(self):
         holder = self.hold(STORE)
-        self.check_busy(holder, STORE, ("load", "p", "packets", "--dev", "blue0", "--netns", "blue"),
-                        ("replace", "f", "flows"), ("read", "f"), ("unload", "f"), ("status",),
-                        ("recover",), ("apply", "f", "flows", "--dev", "blue0", "--netns", "blue"))
+        place = ("--dev", "blue0", "--netns", "blue")
+        self.check_busy(holder, STORE, ("load", "p", "packets", *place), ("recover",),
+                        ("replace", "f", "flows"), ("apply", "f", "flows", *place),
+                        ("read", "f"), ("unload", "f"), ("status",))
         harness.stop(holder)
         self.assertEqual(self.packets(), 5)  # none of the refused has taken anything
 

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Somebody else writes to our chain: detected, named, not overwritten; and mended when it is gone."""
+"""Somebody else writes to our chain: detected, named, not overwritten; mended when it is gone."""
 import json
 import pathlib
 import shutil

@@ -193,7 +193,8 @@ class NamesTest(harness.Case):
     def test_the_name_of_a_monitor(self):
         self.load("p", "packets")
         before = self.status()
-        error = self.refused(harness.BUSY, "load", "p", "tally", "--dev", "blue0", "--netns", "blue")
+        error = self.refused(harness.BUSY, "load", "p", "tally", "--dev", "blue0", "--netns",
+                             "blue")
         self.assertIn("monitor 'p' is loaded already", error["message"])
         self.assertIn("replace", error["hint"])
         self.assertEqual(self.status(), before)

@@ -254,6 +254,33 @@ TEST_CASE("stored totals count for what adds up; gauges show only what was read"
                                "sum_total{k=\"2\",direction=\"ingress\"} 100\n# EOF\n");
 }
 
+TEST_CASE("a table outlives its metric and leaves out what was defined differently") {
+    const Metrics m;
+    const std::vector<std::uint32_t> keys = {1};
+    const std::vector<std::uint64_t> counts = {5};
+    std::optional<SeriesTable> table;
+    {
+        MetricView view = m.counters(BPF_MAP_TYPE_HASH);
+        view.open_metrics = section(MetricType::counter, {key_label("k", "key")});
+        table.emplace(view);
+    }
+    table->add(batch(keys, counts));
+    const std::string alone = text({&*table});
+    CHECK(alone.find("packets_total{k=\"1\",direction=\"ingress\"} 5\n") != std::string::npos);
+    for (const OpenMetrics& other :
+         {section(MetricType::counter, {key_label("kk", "key")}),
+          section(MetricType::gauge, {key_label("k", "key")}), section(MetricType::counter),
+          section(MetricType::counter, {key_label("k", "key")},
+                  {series_of("a", "value"), series_of("b", "value")})}) {
+        MetricView view = m.counters(BPF_MAP_TYPE_HASH);
+        view.open_metrics = other;
+        SeriesTable window(view);
+        window.add(batch(keys, counts));
+        table->absorb(window, true);
+        CHECK(text({&*table}) == alone);
+    }
+}
+
 TEST_CASE("a label of the manifest is not given twice") {
     const Metrics m;
     MetricView view = m.counters(BPF_MAP_TYPE_HASH);
