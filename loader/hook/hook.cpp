@@ -174,7 +174,7 @@ void remove_hook(const Store& store, const DirectoryLock&, const HookId& id) {
         detach_clsact(id, pivot, record.made_qdisc);
     if (netns)
         wait_detached(id, pivot);
-    remove_tree(dir);
+    store.discard(dir);
 }
 
 } // namespace dynmon

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -94,6 +95,17 @@ Fd try_open_pin(const std::string& path) {
 
 void pin(const Fd& object, const std::string& path) {
     require(bpf_obj_pin(object.get(), path.c_str()), "pin " + path);
+}
+
+// The kernel names its anonymous inodes: "anon_inode:bpf-map".
+std::string object_kind(const Fd& object) {
+    const std::string link = "/proc/self/fd/" + std::to_string(object.get());
+    std::error_code error;
+    const std::string target = std::filesystem::read_symlink(link, error).string();
+    if (error)
+        throw Error(ErrorKind::failed, "read " + link, error.value());
+    const std::size_t colon = target.find(':');
+    return colon == std::string::npos ? target : target.substr(colon + 1);
 }
 
 MapFacts map_facts(const Fd& map) {

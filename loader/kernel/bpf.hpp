@@ -72,6 +72,9 @@ Fd open_pin(const std::string& path);     // throws Error; errno ENOENT when it 
 Fd try_open_pin(const std::string& path); // empty when there is no such pin
 void pin(const Fd& object, const std::string& path);
 
+// "bpf-map", "bpf-prog" or "bpf_link": what a descriptor of a pin stands for.
+std::string object_kind(const Fd& object);
+
 MapFacts map_facts(const Fd& map);
 ProgramFacts program_facts(const Fd& program);
 LinkFacts link_facts(const Fd& link);

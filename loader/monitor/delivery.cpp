@@ -61,11 +61,21 @@ void Deliverer::fold(const Delivery& delivery, const DeliveryItem& item,
                   " series beyond max-series are not in its totals");
 }
 
-SeriesTable& Deliverer::gathered(const MetricSource& source) {
-    auto& table = gathered_[{source.view.direction, source.view.name}];
-    if (!table)
-        table = std::make_unique<SeriesTable>(source.view);
-    return *table;
+void Deliverer::prepare(const std::vector<const MetricSource*>& sources) {
+    if (!open_metrics_)
+        return;
+    for (const MetricSource* source : sources)
+        if (has_series(*source))
+            gathered_[{source->view.direction, source->view.name}] =
+                std::make_unique<SeriesTable>(source->view);
+}
+
+// A replaced generation may have had another metric under the same name: that one has ended.
+void Deliverer::gather(const MetricSource& source, const SeriesTable& series) {
+    const auto found = gathered_.find({source.view.direction, source.view.name});
+    if (found != gathered_.end() && found->second->id_size() == series.id_size() &&
+        found->second->value_count() == series.value_count())
+        found->second->absorb(series, true);
 }
 
 void Deliverer::deliver(const Delivery& delivery) {
@@ -95,8 +105,8 @@ void Deliverer::deliver(const Delivery& delivery) {
         if (take && item.quiet && is_last_user(delivery.items, i))
             empty_map(item.map, map_facts(item.map));
         if (series[i] && !take)
-            gathered(*item.source).absorb(*series[i], true);
-        else if (series[i])
+            gather(*item.source, *series[i]);
+        else if (series[i] && delivery.of_current)
             last_window_[{item.source->view.direction, item.source->view.name}] =
                 std::move(series[i]);
     }
@@ -110,7 +120,7 @@ void Deliverer::finish(const std::vector<const MetricSource*>& sources,
     for (const MetricSource* source : sources) {
         if (!has_series(*source))
             continue;
-        SeriesTable& table = gathered(*source);
+        SeriesTable& table = *gathered_.at({source->view.direction, source->view.name});
         Totals::open_existing(totals_path(*source), table).add_to(table);
         const auto window = last_window_.find({source->view.direction, source->view.name});
         if (window != last_window_.end() && window->second)

@@ -25,6 +25,7 @@ struct DeliveryItem {
 
 struct Delivery {
     Window window;
+    bool of_current = true;    // of the running generation, not of a replaced one
     std::uint64_t fold_id = 0; // tells this window from all others of the monitor, for the totals
     std::vector<DeliveryItem> items;
 };
@@ -37,6 +38,8 @@ public:
               Sink& sink);
     ~Deliverer();
 
+    // OpenMetrics: the metrics that the exposition will be about. They must outlive this.
+    void prepare(const std::vector<const MetricSource*>& sources);
     // After this the window is on its way to its reader: written, flushed, folded and emptied.
     void deliver(const Delivery& delivery);
     // OpenMetrics: writes the exposition of `sources`. Other formats: nothing is left to do.
@@ -49,7 +52,7 @@ private:
     void walk(const DeliveryItem& item, bool last_user, SeriesTable* series);
     void fold(const Delivery& delivery, const DeliveryItem& item, const SeriesTable& series);
     std::string totals_path(const MetricSource& source) const;
-    SeriesTable& gathered(const MetricSource& source);
+    void gather(const MetricSource& source, const SeriesTable& series);
 
     std::string monitor_;
     std::string totals_dir_;

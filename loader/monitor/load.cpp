@@ -109,7 +109,7 @@ void publish_monitor(const Store& store, const LoadedGeneration& generation, Und
     const std::string dir = store.monitor_dir(generation.record.monitor);
     publish(stage, dir);
     stage_undo.commit();
-    undo.add([dir] { remove_tree(dir); });
+    undo.add([&store, dir] { store.discard(dir); });
 }
 
 // From here on packets are counted. The first write is the commit of a load with one direction;
@@ -146,6 +146,9 @@ GenerationRecord load_monitor(const Settings& settings, const Probe& probe,
     const LockedStore locked(settings);
     const Store& store = locked.store();
     const DirectoryLock& lock = locked.lock();
+    std::vector<std::string> swept;
+    sweep_stages(store, lock, store.monitors_dir(), swept);
+    sweep_stages(store, lock, store.hooks_dir(), swept);
     require_new_name(store, lock, request.name);
 
     Undo undo;

@@ -26,6 +26,35 @@ bool wants(const ReadRequest& request, const MetricSource& source) {
            (!request.direction || source.view.direction == *request.direction);
 }
 
+[[noreturn]] void throw_nothing_selected(const std::vector<MetricSource>& sources,
+                                         const ReadRequest& request) {
+    std::vector<std::string> names;
+    std::string list;
+    for (const MetricSource& source : sources) {
+        names.push_back(source.view.name);
+        list += std::string(list.empty() ? "" : ", ") + source.view.name + " (" +
+                to_string(source.view.direction) + ")";
+    }
+    const std::string what = request.metric.empty()
+                                 ? " has no metric there"
+                                 : " has no metric '" + request.metric + "' there";
+    const std::string nearest = nearest_name(request.metric, names);
+    throw Error(ErrorKind::usage, "monitor '" + request.name + "'" + what)
+        .hint(nearest.empty() || nearest == request.metric ? "it has " + list
+                                                           : "did you mean '" + nearest + "'?");
+}
+
+std::vector<const MetricSource*> select(const std::vector<MetricSource>& sources,
+                                        const ReadRequest& request) {
+    std::vector<const MetricSource*> selected;
+    for (const MetricSource& source : sources)
+        if (wants(request, source))
+            selected.push_back(&source);
+    if (selected.empty())
+        throw_nothing_selected(sources, request);
+    return selected;
+}
+
 // One read of one monitor, from the lock to the last byte.
 class Reading {
 public:
@@ -33,16 +62,12 @@ public:
         : store_(store), request_(request), dir_(store.monitor_dir(request.name)),
           current_(current_generation(store, request.name)), record_(current_.read_record()),
           sources_(metric_sources(current_, record_)), state_map_(dir_ + "/state"),
-          state_(state_map_.read()),
-          deliverer_(request.name, dir_, request.output, request.peek, sink) {
-        for (const MetricSource& source : sources_)
-            if (wants(request_, source))
-                selected_.push_back(&source);
-        if (selected_.empty())
-            throw_nothing_selected();
+          state_(state_map_.read()), selected_(select(sources_, request)),
+          deliverer_(request.name, dir_, output_options(), request.peek, sink) {
         if (state_.phase != Phase::running)
             throw Error(ErrorKind::busy, "monitor '" + request.name + "' is not running")
                 .hint("its load or unload was interrupted: `dynmon-load recover`");
+        deliverer_.prepare(selected_);
     }
 
     void run() {
@@ -55,23 +80,15 @@ public:
     }
 
 private:
-    [[noreturn]] void throw_nothing_selected() const {
-        std::vector<std::string> names;
-        std::string list;
-        for (const MetricSource& source : sources_) {
-            names.push_back(source.view.name);
-            list += std::string(list.empty() ? "" : ", ") + source.view.name + " (" +
-                    to_string(source.view.direction) + ")";
-        }
-        Error error(ErrorKind::usage, request_.metric.empty()
-                                          ? "monitor '" + request_.name + "' has no metric there"
-                                          : "monitor '" + request_.name + "' has no metric '" +
-                                                request_.metric + "' there");
-        const std::string nearest = nearest_name(request_.metric, names);
-        error.hint(nearest.empty() || nearest == request_.metric
-                       ? "it has " + list
-                       : "did you mean '" + nearest + "'?");
-        throw error;
+    // What is asked for is checked before anything is taken out of a map.
+    ExportOptions output_options() const {
+        std::vector<const MetricView*> views;
+        for (const MetricSource* source : selected_)
+            views.push_back(&source->view);
+        require_sort_column(request_.output, views);
+        ExportOptions options = request_.output;
+        options.metric_count = views.size();
+        return options;
     }
 
     bool any_swapped() const {
@@ -100,7 +117,7 @@ private:
             for (const Side side : {other(retirement->active), retirement->active})
                 deliver_retired_side(old, record, *retirement, sources, side);
             if (!request_.peek && metric_sources(old, record).empty())
-                remove_tree(old.path());
+                store_.discard(old.path());
         }
     }
 
@@ -229,9 +246,9 @@ private:
     GenerationDir current_;
     GenerationRecord record_;
     std::vector<MetricSource> sources_;
-    std::vector<const MetricSource*> selected_;
     StateMap state_map_;
     MonitorState state_;
+    std::vector<const MetricSource*> selected_;
     Deliverer deliverer_;
 };
 

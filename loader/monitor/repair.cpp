@@ -137,7 +137,7 @@ void take_down(const Store& store, const DirectoryLock& lock, const std::string&
     }
     // The records go last: they say which hooks an unload that is killed here still has to look at.
     remove_idle_hooks(store, lock, hooks);
-    remove_tree(dir);
+    store.discard(dir);
 }
 
 bool retire_old_generations(const Store& store, const DirectoryLock& lock,
@@ -159,7 +159,7 @@ bool retire_old_generations(const Store& store, const DirectoryLock& lock,
         old.remove_programs(record);
         remove_idle_hooks(store, lock, hooks_of(record));
         if (!unread)
-            remove_tree(old.path());
+            store.discard(old.path());
         kept = kept || unread;
     }
     return kept;

@@ -1,9 +1,9 @@
 #include "read/map_reader.hpp"
 
-#include <bpf/libbpf.h>
-
 #include <algorithm>
 #include <cerrno>
+
+#include <bpf/libbpf.h>
 
 #include "base/error.hpp"
 #include "kernel/map_batch.hpp"

@@ -63,15 +63,16 @@ Fd open_map_pin(const std::string& path) {
             .hint("MAP is a path in bpffs, `id N` or `name N`");
     if (S_ISDIR(status.st_mode))
         throw Error(ErrorKind::usage, path + " is a directory, not a map");
-    return open_pin(path);
+    Fd pinned = open_pin(path);
+    if (object_kind(pinned) != "bpf-map")
+        throw Error(ErrorKind::usage, path + " is not a map: it is a " + object_kind(pinned));
+    return pinned;
 }
 
 } // namespace
 
 TypedMap::TypedMap(Fd map, const std::string& pin_path)
     : map_(std::move(map)), facts_(map_facts(map_)) {
-    if (facts_.type == BPF_MAP_TYPE_UNSPEC)
-        throw Error(ErrorKind::usage, pin_path + " is not a map");
     Types types = types_from_record(pin_path);
     if (!types.btf)
         types = types_from_kernel(facts_);
@@ -148,6 +149,7 @@ void TypedMap::for_each(
 }
 
 void TypedMap::print(const ExportOptions& options, Take take, Sink& sink) const {
+    require_sort_column(options, {&view_});
     const auto exporter = make_exporter(options, sink);
     const std::uint64_t now = epoch_ns();
     exporter->begin_document("", {.sequence = 0, .from_ns = now, .to_ns = now, .generation = 0});

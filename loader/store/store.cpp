@@ -122,6 +122,14 @@ void Store::make_directories(const DirectoryLock&) const {
     ensure_directory(monitors_dir());
 }
 
+void Store::discard(const std::string& directory) const {
+    if (!exists(directory))
+        return;
+    const std::string stage = staging_dir(parent_of(directory));
+    publish(directory, stage);
+    remove_tree(stage);
+}
+
 void Store::remove_if_empty(const DirectoryLock&) const {
     if (!list_directory(monitors_dir()).empty() || !list_directory(hooks_dir()).empty())
         return;

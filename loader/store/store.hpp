@@ -35,6 +35,9 @@ public:
 
     DirectoryLock lock(DirectoryLock::Mode mode) const;     // the whole store
     void make_directories(const DirectoryLock& lock) const; // hooks and monitors, if missing
+    // Removes a published directory: it vanishes in one step, so that nobody meets half of it, and
+    // what a process killed after that leaves is swept up like a load that was never published.
+    void discard(const std::string& directory) const;
     // Removes the store's own directories when nothing is in them. `lock` is exclusive.
     void remove_if_empty(const DirectoryLock& lock) const;
     void require_monitor(const std::string& name) const; // throws Error{usage}, nearest name

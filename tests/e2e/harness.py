@@ -91,7 +91,7 @@ class Case(unittest.TestCase):
     def setUp(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="dynmon-test-"))
         self.addCleanup(shutil.rmtree, self.folder)
-        self.seen = set()       # BPF objects that were pinned at some time
+        self.seen = {}          # BPF objects that were pinned at some time, and where
         self.processes = []
         self.at_end = []        # takes away what the test put beside dynmon
         self.addCleanup(sweep_bpffs)
@@ -231,7 +231,7 @@ class Case(unittest.TestCase):
             with contextlib.suppress(FileNotFoundError, PermissionError):
                 kind, number = kernel.object_id(path)
                 if kind != "link_id":
-                    self.seen.add((kind, number))
+                    self.seen[kind, number] = str(path)
 
     def assert_nothing_left(self):
         self.assertEqual(pins(), [], "pins are left")
@@ -244,7 +244,7 @@ class Case(unittest.TestCase):
         self.assertEqual(self.alive(), [], "programs or maps are left")
 
     def alive(self):
-        return sorted(item for item in self.seen if kernel.is_alive(*item))
+        return [(*item, path) for item, path in self.seen.items() if kernel.is_alive(*item)]
 
     def assert_device_is_free(self):
         for device in json.loads(self.blue.ip("-j", "link")):

@@ -217,7 +217,6 @@ class ReplacesTest(ExactCase):
 
 class KeptMapsTest(ReplacesTest):
     """The maps go on, so their windows do: only reads end them."""
-    REPLACES = 250
     OPTIONS = ("--keep-maps",)
 
     def assert_generations(self, documents):
