@@ -54,6 +54,10 @@ std::size_t shown_width(std::string_view text) { // one column a character
     }));
 }
 
+constexpr std::size_t day_length = 10;   // 2026-11-21
+constexpr std::size_t clock_length = 15; // 12:00:00.000000
+constexpr std::size_t time_length = 30;  // 2026-11-21T12:00:00.000000000Z
+
 class TableExporter final : public Exporter {
 public:
     TableExporter(const ExportOptions& options, Sink& sink)
@@ -68,6 +72,9 @@ public:
         std::string& out = sink_.buffer();
         separate(out);
         out += monitor + "  window " + std::to_string(window.sequence) + "  ";
+        date_.assign(text,
+                     put_time(text, static_cast<std::int64_t>(window.to_ns / 1'000'000'000), 0));
+        date_.resize(day_length + 1); // "2026-11-21T"
         out.append(text, put_time(text, static_cast<std::int64_t>(window.from_ns / 1'000'000'000),
                                   static_cast<std::uint32_t>(window.from_ns % 1'000'000'000)));
         out += "  ";
@@ -127,6 +134,15 @@ private:
         out += std::to_string(seen) + (seen == 1 ? " row\n" : " rows\n");
     }
 
+    // A time on the day of the window, to the microsecond: two of them in full fill a screen.
+    std::vector<std::string_view> shown_cells(std::size_t row) const {
+        std::vector<std::string_view> cells = rows_->cells(row);
+        for (std::string_view& cell : cells)
+            if (!date_.empty() && cell.size() == time_length && cell.starts_with(date_))
+                cell = cell.substr(date_.size(), clock_length);
+        return cells;
+    }
+
     void print_rows() {
         const std::vector<std::string> names = short_names(columns_->names());
         const std::vector<std::string_view> header(names.begin(), names.end());
@@ -137,10 +153,10 @@ private:
         };
         widen(header);
         for (std::size_t row = 0; row < rows_->size(); ++row)
-            widen(rows_->cells(row));
+            widen(shown_cells(row));
         print_line(header, widths);
         for (std::size_t row = 0; row < rows_->size(); ++row)
-            print_line(rows_->cells(row), widths);
+            print_line(shown_cells(row), widths);
     }
 
     void print_line(const std::vector<std::string_view>& cells,
@@ -166,6 +182,7 @@ private:
     bool found_sort_column_ = true;
     const MetricView* metric_ = nullptr;
     std::optional<Columns> columns_;
+    std::string date_; // that the window's title has said already
     std::optional<TableRows> rows_;
 };
 

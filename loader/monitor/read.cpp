@@ -55,6 +55,11 @@ std::vector<const MetricSource*> select(const std::vector<MetricSource>& sources
     return selected;
 }
 
+struct ChainMembership {
+    Chain chain;
+    std::size_t member = 0;
+};
+
 // One read of one monitor, from the lock to the last byte.
 class Reading {
 public:
@@ -183,6 +188,7 @@ private:
     // The state is written first, so that a kill in between is rolled forward by the next verb.
     void close_window() {
         const DirectoryLock lock = store_.lock(DirectoryLock::Mode::exclusive);
+        std::vector<ChainMembership> ours = memberships(); // so that the writes follow each other
         state_.active = static_cast<std::uint32_t>(other(state_.active_side()));
         for (const MetricSource& source : sources_)
             if (source.swap)
@@ -190,15 +196,23 @@ private:
         ++state_.sequence;
         state_.pending_to_ns = epoch_ns();
         state_map_.write(state_);
+        for (ChainMembership& membership : ours)
+            membership.chain.swap(lock, membership.member, state_.active_side());
+        fence();
+    }
+
+    // The chains that our programs are in, one a hook that is still there.
+    std::vector<ChainMembership> memberships() const {
+        std::vector<ChainMembership> found;
         for (const ProgramRecord& program : record_.programs) {
             if (!exists(store_.hook_dir(program.hook)))
                 continue;
             Chain chain = open_chain_of(store_, program.hook);
             const auto member = chain.find(record_.monitor, record_.number);
             if (member && chain.active_side(record_.monitor, record_.number))
-                chain.swap(lock, *member, state_.active_side());
+                found.push_back({std::move(chain), *member});
         }
-        fence();
+        return found;
     }
 
     // The window that was just closed, and the metrics that are not swapped as they are now.
