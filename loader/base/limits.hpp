@@ -17,7 +17,6 @@ inline constexpr std::size_t series_per_metric = 10'000; // default of `max-seri
 inline constexpr std::size_t layout_depth = 32;
 inline constexpr std::size_t layout_nodes = 65'536; // after expanding nested structs
 inline constexpr std::size_t array_elements = 65'536;
-inline constexpr std::size_t verifier_log_bytes = 16u << 20;
 inline constexpr std::uint32_t chain_slots = 128;     // entries of a hook's PROG_ARRAY
 inline constexpr std::uint32_t tail_calls = 33;       // the kernel's limit per packet
 inline constexpr std::size_t unread_generations = 32; // replaced, but not yet read

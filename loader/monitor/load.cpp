@@ -4,10 +4,8 @@
 
 #include "base/error.hpp"
 #include "base/identifier.hpp"
-#include "base/log.hpp"
 #include "base/undo.hpp"
 #include "kernel/fence.hpp"
-#include "layout/check.hpp"
 #include "monitor/build.hpp"
 #include "monitor/repair.hpp"
 #include "monitor/roster.hpp"

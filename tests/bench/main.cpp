@@ -17,7 +17,7 @@ namespace bench {
 
 namespace {
 
-#if defined(NDEBUG) && !defined(__SANITIZE_ADDRESS__)
+#if defined(NDEBUG) && !defined(DYNMON_SANITIZED)
 constexpr bool is_release = true;
 #else
 constexpr bool is_release = false;

@@ -240,7 +240,7 @@ class Case(unittest.TestCase):
             self.assert_device_is_free()
         # Freed after a grace period; which ones are not, says the failure.
         with contextlib.suppress(self.failureException):
-            self.eventually(lambda: not self.alive(), "", seconds=60)
+            self.eventually(lambda: not self.alive(), "", seconds=20)
         self.assertEqual(self.alive(), [], "programs or maps are left")
 
     def alive(self):

@@ -9,8 +9,8 @@ import struct
 SYS_BPF = {"x86_64": 321, "aarch64": 280}[platform.machine()]
 LIBC = ctypes.CDLL(None, use_errno=True)
 
-MAP_LOOKUP, MAP_UPDATE, OBJ_GET, PROG_BY_ID, MAP_BY_ID, PROG_QUERY, LINK_CREATE = (
-    1, 2, 7, 13, 14, 16, 28)
+MAP_LOOKUP, MAP_UPDATE, OBJ_GET, PROG_NEXT_ID, MAP_NEXT_ID, PROG_QUERY, LINK_CREATE = (
+    1, 2, 7, 11, 12, 16, 28)
 TCX_INGRESS, TCX_EGRESS = 46, 47
 CLONE_NEWNS, CLONE_NEWNET = 0x20000, 0x40000000
 MS_BIND, MS_REC, MS_PRIVATE = 1 << 12, 1 << 14, 1 << 18
@@ -90,12 +90,14 @@ def object_id(path):
 
 
 def is_alive(kind, number):
-    """Whether a program or map with this id exists, whoever holds it."""
-    try:
-        os.close(bpf(PROG_BY_ID if kind == "prog_id" else MAP_BY_ID, struct.pack("<I", number)))
-        return True
-    except FileNotFoundError:
-        return False
+    """Whether a program or map with this id exists, whoever holds it. Looks at the list of ids:
+    opening a PROG_ARRAY by its id while the kernel takes it down would leave it there for ever
+    (prog_array_map_clear() takes a reference for a work that is queued already)."""
+    command = PROG_NEXT_ID if kind == "prog_id" else MAP_NEXT_ID
+    union = ctypes.create_string_buffer(struct.pack("<III", number - 1, 0, 0), 128)
+    if LIBC.syscall(SYS_BPF, command, union, len(union)) < 0:
+        return False  # ENOENT: there is none behind
+    return struct.unpack_from("<I", union, 4)[0] == number
 
 
 def tcx_programs(ifindex, attach_type):

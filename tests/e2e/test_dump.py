@@ -37,23 +37,37 @@ class DumpTest(harness.Case):
         # Looking takes nothing away.
         self.assertEqual(len(self.value(self.window("f"), "flows")), 1)
 
-    def test_an_id_and_a_name_lead_to_the_same_map(self):
+    def test_an_id_and_a_word_for_pins_lead_to_the_same_map(self):
         self.load("t", "tally")
         self.receive(*[frames.plain(60)] * 3)
-        number = self.map_id(self.generation("t") / "TALLY")
+        path = self.generation("t") / "TALLY"
         expected = [{"key": 60, "value": {"packets": 3}}]
-        self.assertEqual(self.dump("id", number), expected)
-        self.assertEqual(self.dump("name", "TALLY"), expected)
-        self.assertEqual(self.dump("pinned", self.generation("t") / "TALLY"), expected)
+        self.assertEqual(self.dump("id", self.map_id(path)), expected)
+        self.assertEqual(self.dump("pinned", path), expected)
+
+    def named(self, pin, name, value):
+        """A map with one element, found by a name that is known to all of the machine."""
+        path = self.foreign(pin, "type", "array", "key", "4", "value", "4", "entries", "1", "name",
+                            name)
+        wire.command("bpftool", "map", "update", "pinned", str(path), "key", "0", "0", "0", "0",
+                     "value", str(value), "0", "0", "0")
+        return self.map_id(path)
+
+    def test_a_name_leads_to_the_only_map_that_has_it(self):
+        name = f"e2e_{os.urandom(4).hex()}"
+        self.named("one", name, 7)
+        self.assertEqual(self.dump("name", name), [7])
+        # The kernel keeps 15 characters.
+        longer = f"e2e_long_{os.urandom(3).hex()}"
+        self.named("two", longer, 8)
+        self.assertEqual(self.dump("name", longer + "_and_more"), [8])
 
     def test_a_name_that_several_maps_have_is_refused_with_their_ids(self):
-        self.load("t", "tally")
-        self.load("u", "tally")
-        numbers = sorted(self.map_id(self.generation(name) / "TALLY") for name in "tu")
-        error = self.refused(harness.USAGE, "dump", "name", "TALLY")
-        self.assertIn("2 maps have the name 'TALLY'", error["message"])
-        self.assertEqual(error["hint"],
-                         f"say which: `id N`, with N one of {numbers[0]}, {numbers[1]}")
+        name = f"e2e_{os.urandom(4).hex()}"
+        one, two = sorted((self.named("one", name, 1), self.named("two", name, 2)))
+        error = self.refused(harness.USAGE, "dump", "name", name)
+        self.assertIn(f"2 maps have the name '{name}'", error["message"])
+        self.assertEqual(error["hint"], f"say which: `id N`, with N one of {one}, {two}")
 
     def test_per_cpu_values_are_added_up_or_listed(self):
         self.load("k", "kinds")

@@ -137,8 +137,8 @@ class ExactCase(harness.Case):
 
 @unittest.skipIf(KERNEL < (5, 17), "the probe needs bpf_loop()")
 class FenceTest(ExactCase):
-    """The probe counts a packet 20 ms after it began with it. What it began with before the swap is
-    in the window that ends there, which has to wait for it; it is neither lost nor in a later one."""
+    """The probe counts a packet 20 ms after it began with it. What it began with before the swap
+    is in the window that ends there, which has to wait for it: not lost and not in a later one."""
     SLACK = 1_000_000  # ns between the clocks of loader and probe
     SENT = 100
 
