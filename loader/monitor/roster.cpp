@@ -32,7 +32,7 @@ std::vector<ChainMember> members_at(const Store& store, const HookId& hook) {
             const GenerationDir dir = generation_dir(store.monitor_dir(monitor), number);
             if (!exists(dir.path() + "/dynmon-record"))
                 continue; // being removed by an interrupted unload
-            for (const ProgramRecord& program : dir.read_record().programs)
+            for (const ProgramRecord& program : dir.read_programs())
                 if (program.hook == hook && has_program(dir, program))
                     members.push_back({monitor, number, dir, program});
         }

@@ -78,10 +78,14 @@ json to_json(const GenerationRecord& record) {
             {"maps", maps}};
 }
 
+std::vector<ProgramRecord> programs_from(const json& document) {
+    std::vector<ProgramRecord> programs;
+    for (const json& program : document.at("programs"))
+        programs.push_back(program_from(program));
+    return programs;
+}
+
 GenerationRecord record_from(const json& document, const std::string& path) {
-    if (document.at("version") != record_version)
-        throw Error(ErrorKind::unsupported, path + " was written by another version of dynmon")
-            .hint("read or unload the monitor with the version that loaded it");
     GenerationRecord record;
     record.number = document.at("number");
     record.created_ns = document.at("created-ns");
@@ -92,11 +96,27 @@ GenerationRecord record_from(const json& document, const std::string& path) {
     record.parameters = document.at("parameters").get<std::map<std::string, std::string>>();
     record.clock = clock_source_from(document.at("clock"));
     record.initial_side = document.at("initial-side") == 1 ? Side::b : Side::a;
-    for (const json& program : document.at("programs"))
-        record.programs.push_back(program_from(program));
+    record.programs = programs_from(document);
     for (const json& map : document.at("maps"))
         record.maps.push_back(map_from(map));
     return record;
+}
+
+// `read` makes something of the record at `path`; whatever is wrong with it is said the same way.
+template <typename Read>
+auto from_document(const std::string& path, Read&& read) {
+    const json document = read_pinned_json(path);
+    try {
+        if (document.at("version") != record_version)
+            throw Error(ErrorKind::unsupported, path + " was written by another version of dynmon")
+                .hint("read or unload the monitor with the version that loaded it");
+        return read(document, path);
+    } catch (const json::exception& error) {
+        throw Error(ErrorKind::failed, path + " is damaged: " + error.what())
+            .hint("`dynmon-load recover` removes what cannot be used");
+    } catch (const std::bad_optional_access&) {
+        throw Error(ErrorKind::failed, path + " is damaged: it names no valid hook");
+    }
 }
 
 const char* side_suffix(Side side) {
@@ -127,16 +147,13 @@ void GenerationDir::write_record(const GenerationRecord& record) const {
 }
 
 GenerationRecord GenerationDir::read_record() const {
-    const std::string path = path_ + "/dynmon-record";
-    const json document = read_pinned_json(path);
-    try {
-        return record_from(document, path);
-    } catch (const json::exception& error) {
-        throw Error(ErrorKind::failed, path + " is damaged: " + error.what())
-            .hint("`dynmon-load recover` removes what cannot be used");
-    } catch (const std::bad_optional_access&) {
-        throw Error(ErrorKind::failed, path + " is damaged: it names no valid hook");
-    }
+    return from_document(path_ + "/dynmon-record", record_from);
+}
+
+std::vector<ProgramRecord> GenerationDir::read_programs() const {
+    return from_document(path_ + "/dynmon-record", [](const json& document, const std::string&) {
+        return programs_from(document);
+    });
 }
 
 void GenerationDir::write_btf(const std::vector<std::byte>& bytes) const {

@@ -74,6 +74,8 @@ public:
 
     void write_record(const GenerationRecord& record) const;
     GenerationRecord read_record() const;
+    // Of the record only this: without its manifest, whose parsing takes most of the time.
+    std::vector<ProgramRecord> read_programs() const;
     void write_btf(const std::vector<std::byte>& bytes) const;
     BtfPtr read_btf() const;
     void write_retirement(const Retirement& retirement) const;
