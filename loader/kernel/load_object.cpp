@@ -4,13 +4,12 @@
 #include <cstring>
 #include <memory>
 
-#include <fcntl.h>
-
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "base/libbpf_log.hpp"
 #include "kernel/bpf.hpp"
+#include "kernel/duplicate.hpp"
 #include "kernel/verifier_log.hpp"
 
 namespace dynmon {
@@ -23,13 +22,6 @@ struct ObjectClose {
 using ObjectPtr = std::unique_ptr<bpf_object, ObjectClose>;
 
 constexpr std::uint32_t xdp_has_frags = 1u << 5; // BPF_F_XDP_HAS_FRAGS
-
-Fd duplicate(int fd) {
-    Fd copy(fcntl(fd, F_DUPFD_CLOEXEC, 3));
-    if (!copy)
-        throw Error(ErrorKind::failed, "duplicate descriptor", errno);
-    return copy;
-}
 
 // libbpf calls global data "<object>.rodata", cut to the kernel's 15 characters; we say ".rodata".
 std::string map_name(const bpf_map* map) {

@@ -15,6 +15,7 @@
 
 #include "base/error.hpp"
 #include "base/identifier.hpp"
+#include "kernel/duplicate.hpp"
 
 namespace dynmon {
 
@@ -49,9 +50,7 @@ NetNsScope::NetNsScope(const NetNs& target) {
     NetNs home = NetNs::current();
     if (home.inode() == target.inode())
         return;
-    home_ = Fd(dup(home.fd().get()));
-    if (!home_)
-        throw Error(ErrorKind::failed, "keep own network namespace", errno);
+    home_ = duplicate(home.fd().get());
     if (setns(target.fd().get(), CLONE_NEWNET) != 0)
         throw Error(ErrorKind::failed, "enter network namespace '" + target.name() + "'", errno)
             .hint("needs CAP_SYS_ADMIN");

@@ -3,13 +3,12 @@
 #include <cerrno>
 #include <memory>
 
-#include <fcntl.h>
-
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "base/error.hpp"
 #include "base/libbpf_log.hpp"
+#include "kernel/duplicate.hpp"
 #include "pivot.skel.h"
 
 namespace dynmon {
@@ -19,13 +18,6 @@ namespace {
 struct SkeletonDestroy {
     void operator()(pivot_bpf* skeleton) const { pivot_bpf::destroy(skeleton); }
 };
-
-Fd keep(int fd) {
-    Fd copy(fcntl(fd, F_DUPFD_CLOEXEC, 3));
-    if (!copy)
-        throw Error(ErrorKind::failed, "duplicate descriptor", errno);
-    return copy;
-}
 
 } // namespace
 
@@ -46,7 +38,8 @@ Pivot load_pivot(bool xdp) {
     }
     const bpf_program* program = xdp ? skeleton->progs.pivot_xdp : skeleton->progs.pivot_tc;
     const bpf_map* chain = xdp ? skeleton->maps.chain_xdp : skeleton->maps.chain_tc;
-    return Pivot{.program = keep(bpf_program__fd(program)), .chain = keep(bpf_map__fd(chain))};
+    return Pivot{.program = duplicate(bpf_program__fd(program)),
+                 .chain = duplicate(bpf_map__fd(chain))};
 }
 
 } // namespace dynmon

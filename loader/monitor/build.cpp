@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "base/error.hpp"
+#include "kernel/duplicate.hpp"
 #include "object/verdict.hpp"
 #include "store/bpffs.hpp"
 
@@ -140,7 +141,7 @@ LoadedGeneration load_generation(const GenerationPlan& plan) {
     generation.btf = probe.object.btf_bytes();
     load_instances(plan, parameters, generation);
     for (const auto& [key, map] : plan.carried)
-        generation.maps.emplace(key, Fd(dup(map.get())));
+        generation.maps.emplace(key, duplicate(map.get()));
     const auto clock = generation.maps.find({std::string(clock_map_name), Side::a});
     if (clock != generation.maps.end())
         refresh_clock(clock->second, plan.clock);
