@@ -13,6 +13,9 @@ void OutputOptions::declare(CLI::App& app, const std::vector<std::string>& forma
     app.add_flag("--value-only", value_only, "just the value, without names and window");
     app.add_option("--sort", sort, "table: column to sort by, with a leading - from high to low");
     app.add_option("--top", top, "table: only that many rows")->type_name("N");
+    app.add_option("--jobs", jobs, "2: read large maps ahead on a second CPU while printing")
+        ->check(CLI::Range(1, 2))
+        ->type_name("N");
 }
 
 ExportOptions OutputOptions::options(bool json) const {

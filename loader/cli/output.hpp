@@ -15,6 +15,7 @@ struct OutputOptions {
     bool value_only = false;
     std::string sort;
     std::size_t top = 0;
+    unsigned jobs = 1;
 
     void declare(CLI::App& app, const std::vector<std::string>& formats);
     ExportOptions options(bool json) const; // --json stands for --format json

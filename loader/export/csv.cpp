@@ -45,9 +45,7 @@ public:
             header = "metric";
             add_cell(metric.name, start_of_row_);
         }
-        plain_.clear();
         for (const std::string& name : columns_->names()) {
-            plain_.push_back(columns_->plain(plain_.size()));
             header += ',';
             add_cell(name, header);
         }
@@ -58,13 +56,10 @@ public:
         Cursor cursor(sink_.buffer());
         columns_->for_each_row(batch, [&](const Columns::Row& row) {
             cursor.put(start_of_row_);
-            for (std::size_t column = 0; column < plain_.size(); ++column) {
+            columns_->append_row(row, cursor, [&](std::size_t column) {
                 cursor.put(",");
-                if (plain_[column])
-                    columns_->append(column, row, cursor);
-                else
-                    append_quoted(column, row, cursor);
-            }
+                append_quoted(column, row, cursor);
+            });
             cursor.put(end_of_line);
             sink_.spill();
         });
@@ -108,7 +103,6 @@ private:
     std::string start_of_row_;
     std::string cell_;
     std::optional<Columns> columns_;
-    std::vector<bool> plain_; // columns whose cells never need quotes
 };
 
 } // namespace

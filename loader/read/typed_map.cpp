@@ -129,7 +129,7 @@ void TypedMap::for_each(
     std::vector<std::byte> merged(view_.value.size);
     std::string key;
     std::string value;
-    MapReader reader(map_, facts_, Take::look);
+    MapReader reader(map_, facts_, Take::look, jobs_);
     Batch batch;
     while (reader.next(batch)) {
         for (std::size_t i = 0; i < batch.count; ++i) {
@@ -154,7 +154,7 @@ void TypedMap::print(const ExportOptions& options, Take take, Sink& sink) const 
     const std::uint64_t now = epoch_ns();
     exporter->begin_document("", {.sequence = 0, .from_ns = now, .to_ns = now, .generation = 0});
     exporter->begin_metric(view_);
-    MapReader reader(map_, facts_, take);
+    MapReader reader(map_, facts_, take, jobs_);
     Batch batch;
     while (reader.next(batch))
         exporter->entries(batch);

@@ -45,6 +45,9 @@ double cpu_ns_of(Body&& body) {
 // Throws when it does not succeed, with what it said.
 double ns_of_process(const std::vector<std::string>& words);
 
+// Highest resident memory of a process whose output goes to a pipe, which is read to its end.
+double megabytes_of_process(const std::vector<std::string>& words);
+
 // The sections. Each measures its figures in turns, round by round, so that what slows the machine
 // down slows all of them down.
 void measure_export(const Setup& setup, Results& results);  // map → JSON
