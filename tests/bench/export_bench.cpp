@@ -43,13 +43,6 @@ void print(const TypedMap& map, bool raw, Sink& sink, Format format = Format::js
     map.print(options, dynmon::Take::look, sink);
 }
 
-std::string contents(const Fd& file) {
-    std::string text(static_cast<std::size_t>(::lseek(file.get(), 0, SEEK_END)), '\0');
-    if (::pread(file.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
-        throw std::runtime_error("read back what was printed");
-    return text;
-}
-
 std::string printed(const TypedMap& map, bool raw, Format format = Format::json) {
     const Fd file(::memfd_create("ours", MFD_CLOEXEC));
     Sink sink(file.get());
@@ -67,23 +60,6 @@ void require_same_output(const FullMap& full, const TypedMap& map) {
     }
     if (read_batches(full.fd(), full.shape()) != full.count())
         throw std::runtime_error("the map does not hold what was put in");
-}
-
-// One way to get the entries out, and how often it is measured.
-struct Contender {
-    Figure& figure;
-    std::size_t rounds;
-    std::function<double()> measure;
-};
-
-void take_turns(const std::vector<Contender>& contenders) {
-    std::size_t rounds = 0;
-    for (const Contender& contender : contenders)
-        rounds = std::max(rounds, contender.rounds);
-    for (std::size_t round = 0; round < rounds; ++round)
-        for (const Contender& contender : contenders)
-            if (round < contender.rounds)
-                contender.figure.samples.push_back(contender.measure());
 }
 
 // The contenders of one map, which are measured in turns.
@@ -205,36 +181,6 @@ void measure_sparse(const Setup& setup, Results& results) {
     race.run();
 }
 
-// What a byte of output costs in each format, of a map that the cache of the CPU holds: so that it
-// is not the kernel's walk that is compared.
-void measure_formats(const Setup& setup, Results& results) {
-    constexpr std::uint32_t count = 1'000;
-    constexpr int times = 100;
-    constexpr double most_of_json = 1.5;
-    const FullMap full(false, count, count);
-    const TypedMap map = TypedMap::by_id(full.id());
-    const Fd nowhere(::open("/dev/null", O_WRONLY | O_CLOEXEC));
-    Sink sink(nowhere.get());
-    std::vector<Contender> contenders;
-    const std::vector<std::pair<const char*, Format>> formats{
-        {"json", Format::json}, {"csv", Format::csv}, {"table", Format::table}};
-    for (const auto& [name, format] : formats) {
-        const auto bytes = static_cast<double>(printed(map, false, format).size());
-        Figure& figure =
-            results.figure("a byte of output, hash, 1000 entries", name, "ns/byte", "json");
-        if (format == Format::csv)
-            figure.most_ratio = most_of_json;
-        contenders.push_back({figure, setup.rounds, [&map, &sink, format = format, bytes] {
-                                  return cpu_ns_of([&] {
-                                             for (int i = 0; i < times; ++i)
-                                                 print(map, false, sink, format);
-                                         }) /
-                                         times / bytes;
-                              }});
-    }
-    take_turns(contenders);
-}
-
 void measure_memory(const Setup& setup, Results& results, std::uint32_t count) {
     const FullMap full(false, count, count);
     const std::string section = "memory, hash, " + std::to_string(count) + " entries to a pipe";
@@ -263,7 +209,6 @@ void measure_export(const Setup& setup, Results& results) {
             measure_map(setup, results, per_cpu, count);
     measure_jobs(setup, results, counts.back());
     measure_sparse(setup, results);
-    measure_formats(setup, results);
     measure_memory(setup, results, counts.back());
 }
 
