@@ -49,18 +49,21 @@ public:
             header += ',';
             add_cell(name, header);
         }
+        start_of_row_.append(Cursor::block, '\0'); // read as whole blocks
         print_header(header);
     }
 
     void entries(const Batch& batch) override {
         Cursor cursor(sink_.buffer());
         columns_->for_each_row(batch, [&](const Columns::Row& row) {
-            cursor.put(start_of_row_);
+            cursor.put_blocks(start_of_row_.data(), start_of_row_.size() - Cursor::block);
             columns_->append_row(row, cursor, [&](std::size_t column) {
                 cursor.put(",");
                 append_quoted(column, row, cursor);
             });
-            cursor.put(end_of_line);
+            cursor.reserve(end_of_line.size());
+            cursor.put(end_of_line[0]);
+            cursor.put(end_of_line[1]);
             sink_.spill();
         });
         cursor.finish();

@@ -74,8 +74,8 @@ void print_openmetrics(const TypedMap& map, const Entries& entries, Sink& sink) 
 // What a byte of output costs in each format, without the kernel's part: it is the same for all,
 // and their bytes an entry are not.
 void measure_formats(const Setup& setup, Results& results) {
-    constexpr std::uint32_t count = 1'000;
-    constexpr int times = 100;
+    constexpr std::uint32_t count = 10'000;
+    constexpr int times = 10;
     constexpr double most_of_json = 1.5;
     const FullMap full(false, count, count);
     const TypedMap map = TypedMap::by_id(full.id());
@@ -97,7 +97,7 @@ void measure_formats(const Setup& setup, Results& results) {
         Sink whole(file.get());
         printer(whole);
         const auto bytes = static_cast<double>(contents(file).size());
-        Figure& figure = results.figure("formatting 1000 entries", name, "ns/byte", "json");
+        Figure& figure = results.figure("formatting 10000 entries", name, "ns/byte", "json");
         if (name != std::string_view("table"))
             figure.most_ratio = most_of_json;
         contenders.push_back({figure, setup.rounds, [&sink, printer = printer, bytes] {
