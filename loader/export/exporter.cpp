@@ -17,6 +17,9 @@ std::unique_ptr<Exporter> make_exporter(const ExportOptions& options, Sink& sink
         return make_csv_exporter(options, sink);
     case Format::table:
         return make_table_exporter(options, sink);
+    case Format::jsonl:
+    case Format::npy:
+    case Format::npz:
     case Format::openmetrics:
         break;
     }
