@@ -91,6 +91,51 @@ enum dynmon_verdict {
 /* Adds to a counter that several CPUs write. */
 #define dynmon_add(counter, amount) ((void)__sync_fetch_and_add((counter), (amount)))
 
+/* The number of the bucket in a histogram by power of two: 0 for 0 and 1, 1 for 2 and 3, 2 for 4 to
+ * 7, …, 63. No loop and no branch that the verifier would have to follow twice.
+ *
+ *     struct delay {
+ *         __u64 slots[64];
+ *         __u64 total_ns;
+ *     };
+ *
+ *     dynmon_add(&delay->slots[dynmon_log2(ns)], 1);
+ *     dynmon_add(&delay->total_ns, ns);
+ *
+ * and in the manifest
+ *
+ *     type: histogram
+ *     series: [{name: delay_seconds, unit: seconds, field: value.slots}]
+ *     buckets: {scale: log2, multiplier: 1e-9, sum: value.total_ns}
+ *
+ * With fewer slots the last one takes the rest: dynmon_bucket(dynmon_log2(ns), 32). */
+static __always_inline __u32 dynmon_log2(__u64 value) {
+    __u32 result = (value > 0xffffffff) << 5;
+    __u32 shift;
+
+    value >>= result;
+    shift = (value > 0xffff) << 4;
+    value >>= shift;
+    result |= shift;
+    shift = (value > 0xff) << 3;
+    value >>= shift;
+    result |= shift;
+    shift = (value > 0xf) << 2;
+    value >>= shift;
+    result |= shift;
+    shift = (value > 0x3) << 1;
+    value >>= shift;
+    result |= shift | value >> 1;
+    asm volatile("" : "+r"(result)); /* the compiler knows the bound, the verifier has to see it */
+    return result & 63;
+}
+
+/* `number`, or the last of `count` buckets. */
+static __always_inline __u32 dynmon_bucket(__u64 number, __u32 count) {
+    asm volatile("" : "+r"(number));
+    return number < count ? number : count - 1;
+}
+
 /* The value of `key`, made from `initial` when it is not there yet; NULL: the map is full. */
 static __always_inline void* dynmon_lookup_or_init(void* map, const void* key,
                                                    const void* initial) {

@@ -13,6 +13,7 @@ inline constexpr std::size_t btf_bytes = 4u << 20;
 inline constexpr std::size_t programs = 64;
 inline constexpr std::size_t maps = 64;
 inline constexpr std::size_t labels = 16;
+inline constexpr std::size_t buckets = 512; // of a histogram
 inline constexpr std::size_t series_per_metric = 10'000; // default of `max-series`
 inline constexpr std::size_t layout_depth = 32;
 inline constexpr std::size_t layout_nodes = 65'536; // after expanding nested structs

@@ -28,7 +28,7 @@ public:
         app.add_option("MAP", map_, "a pinned path, `id N` or `name N`")
             ->required()
             ->expected(1, 2);
-        output_.declare(app, {"json", "dynmon", "csv", "table"});
+        output_.declare(app, {"json", "jsonl", "dynmon", "csv", "table", "npy"});
         app.add_option("--merge", merge_, "per-CPU values become one; none: list them")
             ->check(CLI::IsMember({"sum", "max", "min", "last", "or", "none"}));
         app.add_flag("--pop", pop_, "queue, stack: take the elements out, to show all of them");

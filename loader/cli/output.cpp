@@ -1,8 +1,13 @@
 #include "cli/output.hpp"
 
 #include <csignal>
+#include <string_view>
+#include <utility>
 
 #include <time.h>
+#include <unistd.h>
+
+#include "base/error.hpp"
 
 namespace dynmon {
 
@@ -20,16 +25,18 @@ void OutputOptions::declare(CLI::App& app, const std::vector<std::string>& forma
 
 ExportOptions OutputOptions::options(bool json) const {
     ExportOptions options{.raw = raw, .value_only = value_only, .sort = sort, .top = top};
-    if (json || format == "json")
-        options.format = Format::json;
-    else if (format == "dynmon")
-        options.format = Format::dynmon;
-    else if (format == "openmetrics")
-        options.format = Format::openmetrics;
-    else if (format == "csv")
-        options.format = Format::csv;
-    else
-        options.format = Format::table;
+    constexpr std::pair<std::string_view, Format> formats[] = {
+        {"json", Format::json},     {"jsonl", Format::jsonl},
+        {"dynmon", Format::dynmon}, {"csv", Format::csv},
+        {"npy", Format::npy},       {"npz", Format::npz},
+        {"table", Format::table},   {"openmetrics", Format::openmetrics}};
+    for (const auto& [name, value] : formats)
+        if (name == (json ? "json" : format))
+            options.format = value;
+    const bool binary = options.format == Format::npy || options.format == Format::npz;
+    if (binary && isatty(STDOUT_FILENO))
+        throw Error(ErrorKind::usage, format + " is not for a terminal")
+            .hint("write it to a file: … > metrics." + format);
     return options;
 }
 

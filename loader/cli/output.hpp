@@ -18,7 +18,8 @@ struct OutputOptions {
     unsigned jobs = 1;
 
     void declare(CLI::App& app, const std::vector<std::string>& formats);
-    ExportOptions options(bool json) const; // --json stands for --format json
+    // `json`: --json stands for --format json. Throws Error{usage} for bytes to a terminal.
+    ExportOptions options(bool json) const;
 };
 
 // Sets a flag on SIGINT and SIGTERM instead of dying, so that a window that is being written out

@@ -24,7 +24,8 @@ public:
     const char* example() const override {
         return "sudo dynmon-load read web\n"
                "  sudo dynmon-load read web flows --path ingress --sort -bytes --top 10\n"
-               "  sudo dynmon-load read web --format json --interval 1s --count 60";
+               "  sudo dynmon-load read web --format json --interval 1s --count 60\n"
+               "  sudo dynmon-load read web --format npz > window.npz";
     }
 
     void declare(CLI::App& app) override {
@@ -32,7 +33,8 @@ public:
         app.add_option("METRIC", request_.metric, "only this metric");
         app.add_option("--path", path_, "only this direction")
             ->check(CLI::IsMember({"ingress", "egress"}));
-        output_.declare(app, {"json", "dynmon", "openmetrics", "csv", "table"});
+        output_.declare(app,
+                        {"json", "jsonl", "dynmon", "openmetrics", "csv", "table", "npy", "npz"});
         app.add_flag("--peek", request_.peek, "change nothing: neither swap nor empty");
         auto* interval = app.add_option("--interval", interval_, "read again and again, e.g. 1s")
                              ->type_name("TIME");
@@ -46,6 +48,10 @@ public:
             request_.direction = path_ == "egress" ? Direction::egress : Direction::ingress;
         request_.output = output_.options(global.json);
         request_.jobs = output_.jobs;
+        const Format format = request_.output.format;
+        if (!interval_.empty() && (format == Format::npy || format == Format::npz))
+            throw Error(ErrorKind::usage, "--interval makes several files of " + output_.format)
+                .hint("read in a loop, into a file each time");
         Sink sink(STDOUT_FILENO);
         if (interval_.empty()) {
             read_once(global, sink);

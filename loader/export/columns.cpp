@@ -4,20 +4,15 @@
 namespace dynmon {
 
 Columns::Columns(const MetricView& metric, Style style)
-    : metric_(metric), value_(metric.value, "value", style) {
+    : rows_(metric), value_(metric.value, "value", style) {
     if (metric.key) {
         key_.emplace(*metric.key, "key", style);
         names_ = key_->names();
         keys_ = names_.size();
     }
-    with_cpu_ = metric.cpus > 0 && metric.merge == Merge::none;
-    if (with_cpu_)
+    if (rows_.with_cpu())
         names_.push_back("cpu");
     names_.insert(names_.end(), value_.names().begin(), value_.names().end());
-    if (metric.cpus > 0 && !with_cpu_) {
-        merge_.emplace(metric.value, metric.merge, metric.merge_fields);
-        merged_.resize(metric.value.size);
-    }
     find_runs();
 }
 
@@ -66,15 +61,6 @@ double Columns::number(std::size_t column, const Row& row) const {
     if (is_cpu(column))
         return static_cast<double>(row.cpu);
     return value_.number(value_column(column), row.value);
-}
-
-Columns::Row Columns::row_of(const Batch& batch, std::size_t entry) {
-    Row row{batch.keys + entry * batch.key_stride, batch.values + entry * batch.value_stride, 0};
-    if (merge_) {
-        merge_->merge(row.value, metric_.cpus, cpu_stride(metric_), merged_.data());
-        row.value = merged_.data();
-    }
-    return row;
 }
 
 } // namespace dynmon

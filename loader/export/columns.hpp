@@ -3,20 +3,16 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "export/exporter.hpp"
+#include "export/rows.hpp"
 
 namespace dynmon {
 
 class Columns {
 public:
-    // One row; valid until the next one.
-    struct Row {
-        const std::byte* key = nullptr;
-        const std::byte* value = nullptr; // of one CPU, or merged
-        std::size_t cpu = 0;
-    };
+    using Row = dynmon::Row;
 
     // `metric` must outlive it.
     Columns(const MetricView& metric, Style style);
@@ -33,33 +29,22 @@ public:
             if (run.of == Run::key)
                 key_->append_row(run.first, run.end, row.key, out);
             else if (run.of == Run::value)
-                value_.append_row(run.first - keys_ - with_cpu_, run.end - keys_ - with_cpu_,
-                                  row.value, out);
+                value_.append_row(value_column(run.first), value_column(run.end), row.value, out);
             else
                 quoted(run.first);
         }
     }
     double number(std::size_t column, const Row& row) const;
 
-    // One row an entry, or one row an entry and CPU.
     template <typename Visit>
     void for_each_row(const Batch& batch, Visit&& visit) {
-        for (std::size_t i = 0; i < batch.count; ++i) {
-            Row row = row_of(batch, i);
-            if (!with_cpu_) {
-                visit(row);
-                continue;
-            }
-            for (; row.cpu < metric_.cpus; ++row.cpu, row.value += cpu_stride(metric_))
-                visit(row);
-        }
+        rows_.for_each(batch, std::forward<Visit>(visit));
     }
 
 private:
-    Row row_of(const Batch& batch, std::size_t entry); // of the first CPU, or merged
     bool is_key(std::size_t column) const { return column < keys_; }
-    bool is_cpu(std::size_t column) const { return column == keys_ && with_cpu_; }
-    std::size_t value_column(std::size_t column) const { return column - keys_ - with_cpu_; }
+    bool is_cpu(std::size_t column) const { return column == keys_ && rows_.with_cpu(); }
+    std::size_t value_column(std::size_t column) const { return column - keys_ - rows_.with_cpu(); }
 
     // Columns in a row that are plain and of one plan, or one column that is not.
     struct Run {
@@ -69,13 +54,10 @@ private:
     };
     void find_runs();
 
-    const MetricView& metric_;
+    Rows rows_;
     std::optional<ColumnPlan> key_;
     ColumnPlan value_;
     std::size_t keys_ = 0; // how many columns the key has
-    bool with_cpu_ = false;
-    std::optional<MergePlan> merge_;
-    std::vector<std::byte> merged_;
     std::vector<std::string> names_;
     std::vector<Run> runs_;
 };

@@ -2,6 +2,7 @@
 #include "export/exporter.hpp"
 
 #include "base/error.hpp"
+#include "export/binary_formats.hpp"
 #include "export/json_document.hpp"
 #include "export/line_formats.hpp"
 
@@ -17,6 +18,12 @@ std::unique_ptr<Exporter> make_exporter(const ExportOptions& options, Sink& sink
         return make_csv_exporter(options, sink);
     case Format::table:
         return make_table_exporter(options, sink);
+    case Format::jsonl:
+        return make_json_lines_exporter(options, sink);
+    case Format::npy:
+        return make_npy_exporter(options, sink);
+    case Format::npz:
+        return make_npz_exporter(options, sink);
     case Format::openmetrics:
         break;
     }

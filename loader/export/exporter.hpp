@@ -60,12 +60,12 @@ inline std::size_t cpu_stride(const MetricView& metric) {
     return (static_cast<std::size_t>(metric.value.size) + 7) / 8 * 8;
 }
 
-enum class Format { json, dynmon, openmetrics, csv, table };
+enum class Format { json, jsonl, dynmon, openmetrics, csv, table, npy, npz };
 
 struct ExportOptions {
     Format format = Format::json;
     bool raw = false;        // Style::raw instead of Style::people
-    bool value_only = false; // json, dynmon: just the value(s), without names and window
+    bool value_only = false; // json, jsonl, dynmon: just the value(s), without names and window
     // json, dynmon with value_only: one metric is printed bare, several as an object by direction
     // and name, {"ingress-metrics":{"flows":…},…}; a stream must know which from the start.
     std::size_t metric_count = 1;
@@ -86,10 +86,12 @@ public:
     // `timestamp_us`: µs since the epoch, when the last entry was read.
     virtual void end_metric(std::uint64_t timestamp_us) = 0;
     virtual void end_document() = 0;
+    // After the last document, once.
+    virtual void finish() {}
 };
 
-// json, dynmon, csv, table. OpenMetrics has its own writer (export/openmetrics.hpp) because it
-// shows totals, not windows. `sink` must outlive the exporter.
+// All formats but OpenMetrics, which has its own writer (export/openmetrics.hpp) because
+// it shows totals, not windows. `sink` must outlive the exporter.
 std::unique_ptr<Exporter> make_exporter(const ExportOptions& options, Sink& sink);
 
 // Throws Error{usage} that lists the columns when none of `metrics` has the column that `options`

@@ -45,6 +45,7 @@ private:
 void append_json_time(std::uint64_t ns, std::string& out);
 
 std::unique_ptr<Exporter> make_json_exporter(const ExportOptions& options, Sink& sink);
+std::unique_ptr<Exporter> make_json_lines_exporter(const ExportOptions& options, Sink& sink);
 std::unique_ptr<Exporter> make_dynmon_exporter(const ExportOptions& options, Sink& sink);
 
 } // namespace dynmon

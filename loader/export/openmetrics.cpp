@@ -38,7 +38,7 @@ struct Sample {
 
 struct Member {
     const SeriesTable* table;
-    std::size_t value;
+    const SeriesTable::Family* family;
 };
 
 struct JoinedFamily {
@@ -49,11 +49,15 @@ struct JoinedFamily {
 
 using Families = std::map<std::string, JoinedFamily>;
 
+std::vector<double> bounds_of(const SeriesTable::Family& family) {
+    return family.histogram ? family.histogram->bounds : std::vector<double>();
+}
+
 Families join(const std::vector<const SeriesTable*>& tables) {
     Families families;
     for (const SeriesTable* table : tables) {
-        for (std::size_t value = 0; value < table->value_count(); ++value) {
-            const SeriesTable::Family& family = table->family(value);
+        for (std::size_t i = 0; i < table->family_count(); ++i) {
+            const SeriesTable::Family& family = table->family(i);
             JoinedFamily& joined = families[family.name];
             if (joined.members.empty())
                 joined = {family, table->metric().name, {}};
@@ -61,25 +65,35 @@ Families join(const std::vector<const SeriesTable*>& tables) {
                 throw Error(ErrorKind::usage, "metrics '" + joined.metric + "' and '" +
                                                   table->metric().name + "' both export '" +
                                                   family.name + "', with another type or unit");
+            if (bounds_of(joined.family) != bounds_of(family))
+                throw Error(ErrorKind::usage, "metrics '" + joined.metric + "' and '" +
+                                                  table->metric().name + "' both export '" +
+                                                  family.name + "', with other buckets");
             if (joined.family.help.empty())
                 joined.family.help = family.help;
-            joined.members.push_back({table, value});
+            joined.members.push_back({table, &family});
         }
     }
     return families;
 }
 
-// A counter also owns its sample names: no other family may be called like them.
+// A counter and a histogram also own their sample names: no other family may be called like them.
+std::vector<const char*> sample_suffixes(MetricType type) {
+    if (type == MetricType::counter)
+        return {"_total", "_created"};
+    if (type == MetricType::histogram)
+        return {"_bucket", "_count", "_sum", "_created"};
+    return {};
+}
+
 void require_distinct(const Families& families) {
     for (const auto& [name, joined] : families) {
-        if (joined.family.type != MetricType::counter)
-            continue;
-        for (const char* suffix : {"_total", "_created"}) {
+        for (const char* suffix : sample_suffixes(joined.family.type)) {
             const auto clash = families.find(name + suffix);
             if (clash != families.end())
                 throw Error(ErrorKind::usage, "metric '" + clash->second.metric + "' exports '" +
-                                                  clash->first +
-                                                  "', which belongs to the counter '" + name +
+                                                  clash->first + "', which belongs to the " +
+                                                  to_string(joined.family.type) + " '" + name +
                                                   "' of metric '" + joined.metric + "'");
         }
     }
@@ -100,18 +114,28 @@ std::string all_labels(const SeriesTable& table, const std::string& id, const Id
     return list + own;
 }
 
-std::map<std::string, Sample> samples_of(const JoinedFamily& family, const Identity& identity) {
-    std::map<std::string, Sample> samples;
-    for (const auto& [table, value] : family.members) {
+// The numbers of one series, by the text of its labels.
+using Samples = std::map<std::string, std::vector<Sample>>;
+
+Samples samples_of(const JoinedFamily& joined, const Identity& identity) {
+    Samples samples;
+    for (const auto& [table, family] : joined.members) {
+        const std::size_t first = family->first;
+        const std::size_t count = family->histogram ? family->histogram->numbers() : 1;
         for (const auto& [id, values] : table->rows()) {
-            if (!table->is_set(id, value))
+            if (!table->is_set(id, first))
                 continue;
-            const Sample sample{table->is_real(value), table->is_signed(value), values[value]};
-            const auto [found, is_new] = samples.emplace(all_labels(*table, id, identity), sample);
-            if (!is_new && table->adds_up(value))
-                found->second.add(sample);
-            else
-                found->second = sample;
+            std::vector<Sample>& numbers = samples[all_labels(*table, id, identity)];
+            const bool add = !numbers.empty() && table->adds_up(first);
+            numbers.resize(count);
+            for (std::size_t i = 0; i < count; ++i) {
+                const std::size_t at = first + i;
+                const Sample sample{table->is_real(at), table->is_signed(at), values[at]};
+                if (add)
+                    numbers[i].add(sample);
+                else
+                    numbers[i] = sample;
+            }
         }
     }
     return samples;
@@ -139,21 +163,56 @@ void write_metadata(const SeriesTable::Family& family, std::string& out) {
     }
 }
 
+Sample scaled_sample(const Sample& sample, double factor) {
+    const long double exact = sample.real ? static_cast<long double>(sample.as_real())
+                              : sample.is_signed
+                                  ? static_cast<long double>(static_cast<std::int64_t>(sample.bits))
+                                  : static_cast<long double>(sample.bits);
+    return {true, false, std::bit_cast<std::uint64_t>(scaled(exact, factor))};
+}
+
+void append_sample(const std::string& name, const std::string& labels, const Sample& sample,
+                   std::string& out) {
+    out += name;
+    if (!labels.empty())
+        out += '{' + labels + '}';
+    out += ' ';
+    append_number(sample, out);
+    out += '\n';
+}
+
+// All buckets whether something is in them or not: a reader takes differences over time. Readers
+// want _count and _sum both or neither.
+void append_histogram(const std::string& name, const Histogram& histogram,
+                      const std::string& labels, const std::vector<Sample>& numbers,
+                      std::string& out) {
+    Sample sofar;
+    for (std::size_t i = 0; i < histogram.buckets(); ++i) {
+        std::string le = labels + (labels.empty() ? "" : ",") + "le=\"";
+        if (i < histogram.bounds.size())
+            append_bound(histogram.bounds[i], le);
+        else
+            le += "+Inf";
+        sofar.bits += numbers[i].bits;
+        append_sample(name + "_bucket", le + '"', sofar, out);
+    }
+    if (!histogram.has_sum)
+        return;
+    const Sample& sum = numbers.back();
+    append_sample(name + "_count", labels, sofar, out);
+    append_sample(name + "_sum", labels,
+                  histogram.factor == 1 ? sum : scaled_sample(sum, histogram.factor), out);
+}
+
 void write_family(const JoinedFamily& joined, const Identity& identity, Sink& sink) {
     const bool counter = joined.family.type == MetricType::counter;
+    const std::string name = joined.family.name + (counter ? "_total" : "");
     write_metadata(joined.family, sink.buffer());
-    for (const auto& [labels, sample] : samples_of(joined, identity)) {
-        if (counter && !sample.is_count())
-            continue;
-        std::string& out = sink.buffer();
-        out += joined.family.name;
-        if (counter)
-            out += "_total";
-        if (!labels.empty())
-            out += '{' + labels + '}';
-        out += ' ';
-        append_number(sample, out);
-        out += '\n';
+    for (const auto& [labels, numbers] : samples_of(joined, identity)) {
+        if (joined.family.histogram)
+            append_histogram(name, *joined.family.histogram, labels, numbers, sink.buffer());
+        else if (!counter || numbers[0].is_count())
+            append_sample(name, labels, numbers[0], sink.buffer());
         sink.spill();
     }
 }

@@ -1,63 +1,36 @@
-// Gathers the series of a metric: labels from the key into an id, numbers from the value.
+// Gathers the series of a metric entry by entry, and joins them with others.
+#include "export/series_table.hpp"
+
 #include <algorithm>
 #include <bit>
 #include <cstring>
 
-#include "base/error.hpp"
 #include "export/metric_text.hpp"
-#include "export/openmetrics.hpp"
-#include "layout/path.hpp"
-#include "layout/scalar.hpp"
 
 namespace dynmon {
 
 namespace {
 
-constexpr std::string_view total_suffix = "_total";
-
-[[noreturn]] void refuse(const MetricView& metric, const std::string& reason) {
-    throw Error(ErrorKind::usage, "metric '" + metric.name + "': " + reason);
+// One number of a row: an integer of 64 bits, or the bits of a double.
+std::uint64_t number_bits(const Scalar& scalar, bool is_real, const std::byte* root) {
+    const std::byte* const at = root + scalar.offset;
+    if (scalar.op == Scalar::Op::real32)
+        return std::bit_cast<std::uint64_t>(static_cast<double>(load<float>(at)));
+    if (scalar.op == Scalar::Op::real64)
+        return load<std::uint64_t>(at);
+    const unsigned __int128 value = load_integer(scalar, root);
+    if (!is_real)
+        return static_cast<std::uint64_t>(value);
+    return std::bit_cast<std::uint64_t>(scalar.is_signed
+                                            ? static_cast<double>(static_cast<__int128>(value))
+                                            : static_cast<double>(value));
 }
 
-Layout whole_integer(std::uint32_t size) {
-    Layout integer;
-    integer.kind = Layout::Kind::integer;
-    integer.size = size;
-    return integer;
-}
-
-std::unique_ptr<Layout> field_at(const MetricView& metric, const std::string& path,
-                                 std::string_view root) {
-    std::string_view rest;
-    const Layout* layout = root == "value" ? &metric.value : metric.key ? &*metric.key : nullptr;
-    if (!layout || !split_root(path, root, rest))
-        return nullptr;
-    return find_field(*layout, rest);
-}
-
-std::uint64_t bits_of(const Number& number) {
-    switch (number.kind) {
-    case Number::Kind::u64:
-        return number.u;
-    case Number::Kind::i64:
-        return static_cast<std::uint64_t>(number.i);
-    case Number::Kind::f64:
-        return std::bit_cast<std::uint64_t>(number.f);
-    }
-    return 0;
-}
-
-MetricType shown_type(MetricType type) {
-    const bool flat = type == MetricType::counter || type == MetricType::gauge;
-    return flat ? type : MetricType::untyped; // one number is no histogram
-}
-
-std::string family_name(const std::string& name, MetricType type) {
-    std::string family = metric_name(name);
-    if (type == MetricType::counter && family.size() > total_suffix.size() &&
-        family.ends_with(total_suffix))
-        family.resize(family.size() - total_suffix.size());
-    return family;
+// A count below zero is none.
+std::uint64_t count_at(const Scalar& scalar, std::size_t moved, const std::byte* root) {
+    const unsigned __int128 value = load_integer(scalar, root + moved);
+    return scalar.is_signed && static_cast<__int128>(value) < 0 ? 0
+                                                                : static_cast<std::uint64_t>(value);
 }
 
 // Bytes that tell two labels apart, and nothing else: no neighbours of a bitfield, nothing behind
@@ -77,102 +50,8 @@ void copy_label(const Layout& from, const Layout& slot, const std::byte* key, ch
 
 } // namespace
 
-SeriesTable::SeriesTable(const MetricView& metric) : metric_(metric) {
-    const OpenMetrics& section = metric_.open_metrics.value();
-    add_labels(section);
-    add_values(section);
-    if (id_size_ == 0)
-        id_size_ = 1;
-    if (metric.cpus > 0 && !cpu_) {
-        const Merge preset = metric.merge == Merge::none ? Merge::sum : metric.merge;
-        merge_.emplace(metric.value, preset, metric.merge_fields);
-        merged_.resize(metric.value.size);
-    }
-}
-
-void SeriesTable::add_labels(const OpenMetrics& section) {
-    bool of_key = false;
-    for (const Label& label : section.labels) {
-        if (has_label(label_name(label.name)))
-            refuse(metric_, "two labels have the name '" + label_name(label.name) + "'");
-        LabelSource& source = labels_.emplace_back();
-        source.name = label_name(label.name);
-        source.text = label.value;
-        if (label.field.empty())
-            continue;
-        const std::unique_ptr<Layout> field = field_at(metric_, label.field, "key");
-        if (!field)
-            refuse(metric_,
-                   "label '" + label.name + "': no field '" + label.field + "' in the key");
-        if (!is_scalar(*field))
-            refuse(metric_, "label '" + label.name + "': '" + label.field + "' is not one value");
-        source.from = *field;
-        source.slot = take_slot(*field);
-        of_key = true;
-    }
-    const bool array = is_array_like(metric_.map_type) && metric_.key.has_value();
-    if (array && !of_key && !has_label("index"))
-        index_ = take_slot(whole_integer(4));
-    if (metric_.cpus > 0 && metric_.merge == Merge::none && !has_label("cpu"))
-        cpu_ = take_slot(whole_integer(4));
-}
-
-// The field as it stands in the id.
-Layout SeriesTable::take_slot(const Layout& field) {
-    Layout slot = field;
-    if (field.bit_size != 0) {
-        slot.size = field.bit_size <= 64 ? 8 : 16;
-        slot.bit_size = 0;
-        slot.bit_offset = 0;
-    }
-    slot.offset = static_cast<std::uint32_t>(id_size_);
-    slot.fields.resize(std::min<std::size_t>(slot.fields.size(), 1)); // of an array: its element
-    id_size_ += slot.size;
-    return slot;
-}
-
-void SeriesTable::add_values(const OpenMetrics& section) {
-    std::vector<Series> list = section.series;
-    if (list.empty())
-        list.emplace_back();
-    for (const Series& series : list) {
-        const std::string path = series.field.empty() ? "value" : series.field;
-        const std::unique_ptr<Layout> field = field_at(metric_, path, "value");
-        if (!field)
-            refuse(metric_, "no field '" + path + "' in the value");
-        if (!holds_number(*field))
-            refuse(metric_, "'" + path + "' is not a number");
-        Family family;
-        family.type = shown_type(series.type.value_or(section.type));
-        family.name = family_name(series.name.empty() ? metric_.name : series.name, family.type);
-        family.unit = series.unit.empty() ? "" : metric_name(series.unit);
-        family.help = series.help.empty() ? section.help : series.help;
-        if (!family.unit.empty() && !family.name.ends_with('_' + family.unit))
-            refuse(metric_, "the name '" + family.name + "' does not end with its unit '_" +
-                                family.unit + "'");
-        for (const ValueSource& other : values_)
-            if (other.family.name == family.name)
-                refuse(metric_, "two series have the name '" + family.name + "'");
-        has_gauges_ = has_gauges_ || family.type == MetricType::gauge;
-        values_.push_back({std::move(family), *field});
-    }
-}
-
-bool SeriesTable::is_real(std::size_t value) const {
-    const Layout& field = values_[value].field;
-    return field.kind == Layout::Kind::real || (field.size > 8 && field.bit_size == 0);
-}
-
-bool SeriesTable::is_signed(std::size_t value) const {
-    return !is_real(value) && values_[value].field.is_signed;
-}
-
-bool SeriesTable::adds_up(std::size_t value) const {
-    return values_[value].family.type != MetricType::gauge;
-}
-
-bool SeriesTable::is_set(const std::string& id, std::size_t value) const {
-    return adds_up(value) || read_.contains(id);
+bool SeriesTable::is_set(const std::string& id, std::size_t number) const {
+    return adds_up(number) || read_.contains(id);
 }
 
 bool SeriesTable::has_label(std::string_view name) const {
@@ -211,8 +90,33 @@ void SeriesTable::add_row(const std::byte* key, const std::byte* value, std::uin
         return;
     if (has_gauges_)
         read_.insert(id_);
-    for (std::size_t i = 0; i < values_.size(); ++i)
-        combine(*into, i, bits_of(read_number(values_[i].field, value)));
+    for (const ValueSource& source : values_) {
+        const std::size_t first = source.family.first;
+        if (source.family.histogram)
+            add_counts(source, key, value, *into);
+        else
+            combine(*into, first, number_bits(source.scalar, is_real(first), value));
+    }
+}
+
+void SeriesTable::add_counts(const ValueSource& source, const std::byte* key,
+                             const std::byte* value, std::vector<std::uint64_t>& row) const {
+    const std::size_t first = source.family.first;
+    const std::size_t buckets = source.family.histogram->buckets();
+    if (source.by_key) {
+        const unsigned __int128 number = load_integer(source.bucket, key);
+        const bool negative = source.bucket.is_signed && static_cast<__int128>(number) < 0;
+        const std::size_t bucket =
+            negative ? 0
+                     : static_cast<std::size_t>(std::min<unsigned __int128>(number, buckets - 1));
+        row[first + bucket] += count_at(source.scalar, 0, value);
+    } else {
+        for (std::size_t i = 0; i < buckets; ++i)
+            row[first + i] += count_at(source.scalar, i * source.stride, value);
+    }
+    const std::size_t sum = first + buckets;
+    if (source.family.histogram->has_sum)
+        combine(row, sum, number_bits(source.sum, is_real(sum), value));
 }
 
 std::vector<std::uint64_t>* SeriesTable::row(const std::string& id) {
@@ -223,15 +127,15 @@ std::vector<std::uint64_t>* SeriesTable::row(const std::string& id) {
         ++overflowed_;
         return nullptr;
     }
-    return &rows_.emplace(id, std::vector<std::uint64_t>(values_.size())).first->second;
+    return &rows_.emplace(id, std::vector<std::uint64_t>(numbers_.size())).first->second;
 }
 
-void SeriesTable::combine(std::vector<std::uint64_t>& row, std::size_t value,
+void SeriesTable::combine(std::vector<std::uint64_t>& row, std::size_t number,
                           std::uint64_t bits) const {
-    std::uint64_t& sum = row[value];
-    if (!adds_up(value))
+    std::uint64_t& sum = row[number];
+    if (!adds_up(number))
         sum = bits;
-    else if (is_real(value))
+    else if (is_real(number))
         sum =
             std::bit_cast<std::uint64_t>(std::bit_cast<double>(sum) + std::bit_cast<double>(bits));
     else
@@ -243,7 +147,7 @@ void SeriesTable::add_total(const std::byte* id, const std::uint64_t* values) {
     std::vector<std::uint64_t>* into = row(key);
     if (!into)
         return;
-    for (std::size_t i = 0; i < values_.size(); ++i)
+    for (std::size_t i = 0; i < numbers_.size(); ++i)
         if (adds_up(i))
             combine(*into, i, values[i]);
 }
@@ -254,10 +158,12 @@ bool SeriesTable::has_shape_of(const SeriesTable& other) const {
                a.slot.size == b.slot.size;
     };
     const auto same_value = [](const ValueSource& a, const ValueSource& b) {
+        const auto& left = a.family.histogram;
+        const auto& right = b.family.histogram;
         return a.family.name == b.family.name && a.family.type == b.family.type &&
-               a.field.kind == b.field.kind;
+               left.has_value() == right.has_value() && (!left || left->bounds == right->bounds);
     };
-    return id_size_ == other.id_size_ &&
+    return id_size_ == other.id_size_ && numbers_ == other.numbers_ &&
            std::equal(labels_.begin(), labels_.end(), other.labels_.begin(), other.labels_.end(),
                       same_label) &&
            std::equal(values_.begin(), values_.end(), other.values_.begin(), other.values_.end(),
@@ -276,7 +182,7 @@ void SeriesTable::absorb(const SeriesTable& other, bool sums) {
             continue;
         if (other.read_.contains(id))
             read_.insert(id);
-        for (std::size_t i = 0; i < values_.size(); ++i)
+        for (std::size_t i = 0; i < numbers_.size(); ++i)
             if ((sums || !adds_up(i)) && other.is_set(id, i))
                 combine(*into, i, values[i]);
     }

@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "base/identifier.hpp"
+#include "base/limits.hpp"
 #include "layout/decode_plan.hpp"
 #include "layout/layout.hpp"
 
@@ -34,6 +35,10 @@ bool is_number(const Layout& field) {
     default:
         return holds_number(field) && field.size <= 8;
     }
+}
+
+bool is_integer(const Layout& field) {
+    return is_number(field) && field.kind != Layout::Kind::real;
 }
 
 // The part of a path behind "key" or "value".
@@ -197,9 +202,59 @@ private:
         if (!layouts_.value)
             return;
         for (const Series& series : metrics.series)
-            check_number(series.field.empty() ? "value" : series.field, series.field_at);
+            check_series(metrics, series, series.field_at);
         if (metrics.series.empty())
-            check_number("value", metrics.at);
+            check_series(metrics, {}, metrics.at);
+    }
+
+    void check_series(const OpenMetrics& metrics, const Series& series, Position at) {
+        const std::string path = series.field.empty() ? "value" : series.field;
+        if (series.type.value_or(metrics.type) != MetricType::histogram)
+            return check_number(path, at);
+        const auto& buckets = series.buckets ? series.buckets : metrics.buckets;
+        if (!buckets)
+            return; // the parser has said so
+        if (buckets->key.empty())
+            check_counts(path, at);
+        else
+            check_bucket_key(*buckets, path, at);
+        if (!buckets->sum.empty())
+            check_number(buckets->sum, buckets->sum_at);
+    }
+
+    void check_counts(const std::string& path, Position at) {
+        const auto field = find_field(*layouts_.value, below_root(path));
+        if (field == nullptr || field->kind != Layout::Kind::array)
+            return add(at, "'" + path + "' of " + map_text() + " is not an array of counts",
+                       "name the array with the 'field' of a series, or say with 'key' which "
+                       "field of the key is the number of the bucket");
+        if (!is_integer(field->fields.front()))
+            add(at, "the elements of '" + path + "' of " + map_text() + " are no integers");
+        if (field->count == 0 || field->count > limits::buckets)
+            add(at, "'" + path + "' of " + map_text() + " makes " + std::to_string(field->count) +
+                        " buckets; 1 to " + std::to_string(limits::buckets) + " are possible");
+    }
+
+    void check_bucket_key(const Buckets& buckets, const std::string& path, Position at) {
+        const auto count = find_field(*layouts_.value, below_root(path));
+        if (count == nullptr || !is_integer(*count))
+            add(at, "'" + path + "' of " + map_text() + " is no integer that could be a count",
+                field_hint(*layouts_.value, "value", path));
+        if (map_->key_size == 0)
+            return add(buckets.key_at, map_text() + " has no keys");
+        if (!layouts_.key)
+            return;
+        const auto number = find_field(*layouts_.key, below_root(buckets.key));
+        if (number == nullptr || !is_integer(*number))
+            return add(buckets.key_at,
+                       "'" + buckets.key + "' of " + map_text() +
+                           " is no integer that could number buckets",
+                       field_hint(*layouts_.key, "key", buckets.key));
+        const bool array =
+            map_->type == BPF_MAP_TYPE_ARRAY || map_->type == BPF_MAP_TYPE_PERCPU_ARRAY;
+        if (array && buckets.count != map_->max_entries)
+            add(buckets.count_at, map_text() + " has " + std::to_string(map_->max_entries) +
+                                      " elements, and 'count' is " + std::to_string(buckets.count));
     }
 
     void check_label(const Label& label) {

@@ -86,6 +86,37 @@ private:
     std::map<std::string, Family> known_;
 };
 
+void check_no_label(const OpenMetrics& metrics, const Buckets& buckets, Faults& faults) {
+    for (const Label& label : metrics.labels)
+        if (!label.field.empty() && label.field == buckets.key)
+            faults.add(label.at, "the label '" + label.name + "' is the number of the bucket",
+                       "buckets have the label le");
+}
+
+// A histogram has buckets, of its own or those of the metric, and nothing else has.
+void check_buckets(const MetricConfig& metric, Faults& faults) {
+    const OpenMetrics& metrics = *metric.open_metrics;
+    std::vector<Series> list = metrics.series;
+    if (list.empty())
+        list.emplace_back().at = metrics.at;
+    bool any = false;
+    for (const Series& series : list) {
+        const MetricType type = series.type.value_or(metrics.type);
+        const auto& buckets = series.buckets ? series.buckets : metrics.buckets;
+        any = any || type == MetricType::histogram;
+        if (type == MetricType::histogram && !buckets)
+            faults.add(series.at, "a histogram needs 'buckets'",
+                       "such as buckets: {scale: log2} for an array of counts by power of two");
+        if (type != MetricType::histogram && series.buckets)
+            faults.add(series.buckets->at, "'buckets' are for a histogram, and this is of type " +
+                                               std::string(to_string(type)));
+        if (type == MetricType::histogram && buckets)
+            check_no_label(metrics, *buckets, faults);
+    }
+    if (metrics.buckets && !any)
+        faults.add(metrics.buckets->at, "'buckets' are for a histogram, and there is none");
+}
+
 // A map has one standby or none: what one metric swaps, another cannot leave as it is.
 void check_swap(const Manifest& manifest, Faults& faults) {
     std::map<std::string, const MetricConfig*> seen;
@@ -109,8 +140,10 @@ void check_agreement(const Manifest& manifest, Faults& faults) {
     for (const PathConfig& path : manifest.paths) {
         check_unique(path.metrics, "metric", faults);
         for (const MetricConfig& metric : path.metrics) {
-            if (metric.open_metrics)
+            if (metric.open_metrics) {
                 check_unique(metric.open_metrics->labels, "label", faults);
+                check_buckets(metric, faults);
+            }
         }
         family_check.check(path);
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <sstream>
 
 #include "base/identifier.hpp"
 #include "manifest/text_form.hpp"
@@ -214,6 +215,34 @@ std::size_t Fields::count(std::string_view key, std::size_t preset, std::size_t 
     faults_->add(node->at, "'" + std::string(key) + "' must be a whole number from 1 to " +
                                std::to_string(most) + ", not " + describe(*node));
     return preset;
+}
+
+std::optional<double> Fields::number(std::string_view key, double least, double most) const {
+    return parsed<double>(key, "a number", least, most);
+}
+
+std::optional<std::int64_t> Fields::whole(std::string_view key, std::int64_t least,
+                                          std::int64_t most) const {
+    return parsed<std::int64_t>(key, "a whole number", least, most);
+}
+
+template <typename Number>
+std::optional<Number> Fields::parsed(std::string_view key, const char* what, Number least,
+                                     Number most) const {
+    const Node* node = find(key);
+    if (node == nullptr)
+        return std::nullopt;
+    Number number{};
+    const char* end = node->text.data() + node->text.size();
+    const auto [stop, error] = std::from_chars(node->text.data(), end, number);
+    if (node->kind == Node::Kind::scalar && !node->quoted && stop == end && error == std::errc() &&
+        number >= least && number <= most)
+        return number;
+    std::ostringstream range;
+    range << " from " << least << " to " << most;
+    faults_->add(node->at, "'" + std::string(key) + "' must be " + what + range.str() + ", not " +
+                               describe(*node));
+    return std::nullopt;
 }
 
 const std::vector<Node>& Fields::list(std::string_view key) const {

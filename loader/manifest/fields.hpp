@@ -51,6 +51,10 @@ public:
     // A number as written: an integer, true/false, or text.
     std::optional<std::string> literal(std::string_view key) const;
     std::size_t count(std::string_view key, std::size_t preset, std::size_t most) const;
+    // A decimal number from `least` to `most`; nothing when the key is absent or after reporting.
+    std::optional<double> number(std::string_view key, double least, double most) const;
+    std::optional<std::int64_t> whole(std::string_view key, std::int64_t least,
+                                      std::int64_t most) const;
     // Empty when the key is absent or is no sequence.
     const std::vector<Node>& list(std::string_view key) const;
 
@@ -73,6 +77,9 @@ public:
     Faults& faults() const { return *faults_; }
 
 private:
+    template <typename Number>
+    std::optional<Number> parsed(std::string_view key, const char* what, Number least,
+                                 Number most) const;
     std::optional<std::size_t> choose_name(const Node& node, std::string_view key,
                                            const Names& names, bool fold) const;
     void report_unknown(const Node::Key& key, const Names& known) const;

@@ -23,6 +23,21 @@ Json label_json(const Label& label) {
     return object;
 }
 
+Json buckets_json(const Buckets& buckets) {
+    Json object = {{"scale", to_string(buckets.scale)}};
+    put_text(object, "key", buckets.key);
+    if (!buckets.key.empty())
+        object["count"] = buckets.count;
+    if (buckets.scale == BucketScale::linear) {
+        object["min"] = buckets.min;
+        object["width"] = buckets.width;
+    }
+    if (buckets.multiplier != 1)
+        object["multiplier"] = buckets.multiplier;
+    put_text(object, "sum", buckets.sum);
+    return object;
+}
+
 Json series_json(const Series& series) {
     Json object = Json::object();
     put_text(object, "name", series.name);
@@ -31,6 +46,8 @@ Json series_json(const Series& series) {
         object["type"] = to_string(*series.type);
     put_text(object, "unit", series.unit);
     put_text(object, "help", series.help);
+    if (series.buckets)
+        object["buckets"] = buckets_json(*series.buckets);
     return object;
 }
 
@@ -40,6 +57,8 @@ Json open_metrics_json(const OpenMetrics& metrics) {
         object["labels"].push_back(label_json(label));
     for (const Series& series : metrics.series)
         object["series"].push_back(series_json(series));
+    if (metrics.buckets)
+        object["buckets"] = buckets_json(*metrics.buckets);
     if (metrics.max_series != limits::series_per_metric)
         object["max-series"] = metrics.max_series;
     return object;

@@ -37,6 +37,10 @@ const char* to_string(MetricType type) {
     return name_in(type_choices, type);
 }
 
+const char* to_string(BucketScale scale) {
+    return name_in(scale_choices, scale);
+}
+
 const PathConfig* Manifest::path(Direction direction) const {
     for (const PathConfig& candidate : paths) {
         if (candidate.direction == direction)

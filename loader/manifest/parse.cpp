@@ -1,5 +1,6 @@
 // Document → Manifest, section by section. What concerns several keys at once is in agreement.cpp.
 #include <algorithm>
+#include <cctype>
 #include <tuple>
 
 #include "base/error.hpp"
@@ -12,7 +13,8 @@ namespace dynmon {
 
 namespace {
 
-constexpr std::size_t most_series = 1'000'000; // what `max-series` may ask for
+constexpr std::size_t most_series = 1'000'000;                // what `max-series` may ask for
+constexpr std::int64_t largest_bound = std::int64_t{1} << 48; // no two bounds are one double
 
 Label read_label(const Node& node, Faults& faults) {
     const Fields fields(node, "a label", {"name", "value", "field"}, {"name"}, faults);
@@ -28,29 +30,72 @@ Label read_label(const Node& node, Faults& faults) {
     return label;
 }
 
+std::optional<MetricType> read_type(const Fields& fields) {
+    const Node* type = fields.find("type");
+    if (type == nullptr)
+        return std::nullopt;
+    std::string text = type->text;
+    std::transform(text.begin(), text.end(), text.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    if (type->kind != Node::Kind::scalar || text != "summary")
+        return fields.choose(*type, "type", type_choices, true);
+    fields.faults().add(type->at, "a summary cannot be made: its quantiles do not add up",
+                        "a histogram can, and so can a gauge for each quantile");
+    return std::nullopt;
+}
+
+Buckets read_buckets(const Node& node, Faults& faults) {
+    const Fields fields(node, "buckets",
+                        {"scale", "key", "count", "min", "width", "multiplier", "sum"}, {"scale"},
+                        faults);
+    Buckets buckets;
+    buckets.at = node.at;
+    buckets.scale = fields.choice("scale", scale_choices).value_or(buckets.scale);
+    buckets.key = fields.text("key", key_field);
+    buckets.key_at = fields.at("key");
+    buckets.count = fields.count("count", 0, limits::buckets);
+    buckets.count_at = fields.at("count");
+    buckets.min = fields.whole("min", -largest_bound, largest_bound).value_or(buckets.min);
+    buckets.width = fields.count("width", 1, largest_bound);
+    buckets.multiplier = fields.number("multiplier", 1e-30, 1e30).value_or(buckets.multiplier);
+    buckets.sum = fields.text("sum", value_field);
+    buckets.sum_at = fields.at("sum");
+    if (fields.has("key") != fields.has("count"))
+        faults.add(node.at, "'key' and 'count' go together: the key has the bucket's number",
+                   "without them the series' field is the array of all buckets");
+    const bool linear = buckets.scale == BucketScale::linear;
+    if (linear != fields.has("width") || (!linear && fields.has("min")))
+        faults.add(node.at, linear ? "linear buckets need a 'width'"
+                                   : "'min' and 'width' are for linear buckets");
+    if (buckets.min < 0 && fields.has("sum"))
+        faults.add(buckets.sum_at, "a histogram of negative values cannot have a sum");
+    return buckets;
+}
+
 Series read_series(const Node& node, Faults& faults) {
-    const Fields fields(node, "a series", {"name", "field", "type", "unit", "help"}, {}, faults);
+    const Fields fields(node, "a series", {"name", "field", "type", "unit", "help", "buckets"}, {},
+                        faults);
     Series series;
     series.at = node.at;
     series.name = fields.text("name", family_name);
     series.field = fields.text("field", value_field);
     series.field_at = fields.at("field");
-    if (const Node* type = fields.find("type"))
-        series.type = fields.choose(*type, "type", type_choices, true);
+    series.type = read_type(fields);
     series.unit = fields.text("unit", unit_name);
     series.help = fields.text("help", some_text);
+    if (const Node* buckets = fields.find("buckets"))
+        series.buckets = read_buckets(*buckets, faults);
     return series;
 }
 
 OpenMetrics read_open_metrics(const Node& node, Faults& faults) {
     const Fields fields(node, "open-metrics-metadata",
-                        {"help", "type", "labels", "series", "max-series"}, {"help", "type"},
-                        faults);
+                        {"help", "type", "labels", "series", "buckets", "max-series"},
+                        {"help", "type"}, faults);
     OpenMetrics metrics;
     metrics.at = node.at;
     metrics.help = fields.text("help", some_text);
-    if (const Node* type = fields.find("type"))
-        metrics.type = fields.choose(*type, "type", type_choices, true).value_or(metrics.type);
+    metrics.type = read_type(fields).value_or(metrics.type);
     for (const Node& item : fields.list("labels"))
         metrics.labels.push_back(read_label(item, faults));
     if (metrics.labels.size() > limits::labels)
@@ -59,6 +104,8 @@ OpenMetrics read_open_metrics(const Node& node, Faults& faults) {
                                             " are possible");
     for (const Node& item : fields.list("series"))
         metrics.series.push_back(read_series(item, faults));
+    if (const Node* buckets = fields.find("buckets"))
+        metrics.buckets = read_buckets(*buckets, faults);
     metrics.max_series = fields.count("max-series", limits::series_per_metric, most_series);
     return metrics;
 }

@@ -120,8 +120,9 @@ const Choices<bool> verdict_choices = {{"pass", false}, {"drop", true}};
 const Choices<MetricType> type_choices = {{"counter", MetricType::counter},
                                           {"gauge", MetricType::gauge},
                                           {"histogram", MetricType::histogram},
-                                          {"summary", MetricType::summary},
                                           {"untyped", MetricType::untyped}};
+const Choices<BucketScale> scale_choices = {{"log2", BucketScale::log2},
+                                            {"linear", BucketScale::linear}};
 const Choices<Merge> merge_choices = {{"sum", Merge::sum},   {"max", Merge::max},
                                       {"min", Merge::min},   {"last", Merge::last},
                                       {"or", Merge::bit_or}, {"none", Merge::none}};

@@ -95,6 +95,8 @@ void Deliverer::deliver(const Delivery& delivery) {
     }
     if (exporter_)
         exporter_->end_document();
+    if (exporter_ && delivery.last)
+        exporter_->finish();
     sink_.flush(); // what is emptied below must have left the house
 
     for (std::size_t i = 0; i < delivery.items.size(); ++i) {

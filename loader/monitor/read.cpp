@@ -73,6 +73,8 @@ public:
             throw Error(ErrorKind::busy, "monitor '" + request.name + "' is not running")
                 .hint("its load or unload was interrupted: `dynmon-load recover`");
         deliverer_.prepare(selected_);
+        if (request_.output.format == Format::npy)
+            require_one_window();
     }
 
     void run() {
@@ -94,6 +96,21 @@ private:
         ExportOptions options = request_.output;
         options.metric_count = views.size();
         return options;
+    }
+
+    // An array has no place for a second window, which may even have other columns.
+    void require_one_window() const {
+        bool waits =
+            std::any_of(selected_.begin(), selected_.end(), [this](const MetricSource* source) {
+                return (state_.pending & source->bit()) != 0;
+            });
+        for (const GenerationDir& old : retired_generations(store_, request_.name))
+            for (const MetricSource& source : metric_sources(old, old.read_record()))
+                waits = waits || (old.read_retirement() && wants(request_, source));
+        if (waits)
+            throw Error(ErrorKind::usage, "npy is one array, and an earlier window has not been "
+                                          "read yet")
+                .hint("--format npz has room for both; any other read takes the earlier one away");
     }
 
     bool any_swapped() const {
@@ -223,6 +240,7 @@ private:
         const bool closed = !request_.peek && any_swapped();
         const std::uint64_t to = closed ? state_.pending_to_ns : now;
         Delivery delivery;
+        delivery.last = true;
         delivery.fold_id = state_.sequence;
         delivery.window = {.sequence = state_.sequence + (request_.peek ? 1 : 0),
                            .from_ns = to,

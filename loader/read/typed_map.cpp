@@ -160,6 +160,7 @@ void TypedMap::print(const ExportOptions& options, Take take, Sink& sink) const 
         exporter->entries(batch);
     exporter->end_metric(epoch_ns() / 1000);
     exporter->end_document();
+    exporter->finish();
     sink.flush();
 }
 

@@ -23,11 +23,13 @@ def samples(family):
 
 def check_families(text):
     families = {f.name: f for f in text_string_to_metric_families(text)}
-    check(set(families) == {"flow_packets", "flow_bytes", "_9th_last", "flow_level", "packets"},
+    check(set(families) == {"flow_packets", "flow_bytes", "_9th_last", "flow_level", "packets",
+                            "delay_seconds", "sizes"},
           f"families are {sorted(families)}")
     types = {name: family.type for name, family in families.items()}
     check(types == {"flow_packets": "counter", "flow_bytes": "counter", "_9th_last": "gauge",
-                    "flow_level": "unknown", "packets": "counter"}, f"types are {types}")
+                    "flow_level": "unknown", "packets": "counter",
+                    "delay_seconds": "histogram", "sizes": "histogram"}, f"types are {types}")
     check(families["flow_bytes"].unit == "bytes", "the unit of flow_bytes is lost")
     check(families["flow_packets"].documentation ==
           "A 'quoted' help\nof two lines \\ with a backslash.", "help is not what was given")
@@ -42,6 +44,29 @@ def check_families(text):
     check(len(packets) == 4, f"packets has {len(packets)} samples")
     last = tuple(sorted({**common, "index": "1", "direction": "egress"}.items()))
     check(packets[last] == ("packets_total", 2**64 - 1), f"packets is {packets}")
+
+
+def buckets(family, **labels):
+    return [(s.labels["le"], s.value) for s in family.samples if s.name == family.name + "_bucket"
+            and labels.items() <= s.labels.items()]
+
+
+def check_histograms(text):
+    families = {f.name: f for f in text_string_to_metric_families(text)}
+    delay = families["delay_seconds"]
+    check(delay.unit == "seconds", "the unit of delay_seconds is lost")
+    for port, counts in (("53", [4] * 9 + [6] * 22 + [7]), ("443", [0] * 32)):
+        found = buckets(delay, port=port)
+        check([count for _, count in found] == counts, f"delay_seconds of {port} is {found}")
+        check([float(le) for le, _ in found[:3]] == [1e-9, 3e-9, 7e-9] and found[-1][0] == "+Inf"
+              and found[9][0] == "1.023e-06", f"bounds are {found}")
+    rest = {(s.name, s.labels["port"]): s.value for s in delay.samples if "le" not in s.labels}
+    check(rest == {("delay_seconds_count", "53"): 7, ("delay_seconds_sum", "53"): 5.000000123,
+                   ("delay_seconds_count", "443"): 0, ("delay_seconds_sum", "443"): 0},
+          f"delay_seconds ends with {rest}")
+    check(buckets(families["sizes"]) == [("35.0", 7), ("135.0", 7), ("235.0", 12), ("+Inf", 13)],
+          f"sizes is {buckets(families['sizes'])}")
+    check(len(families["sizes"].samples) == 4, "sizes has a count or a sum that nobody knows")
 
 
 def check_promtool(text):
@@ -59,6 +84,7 @@ def main():
     text = subprocess.run([sys.argv[1]], check=True, capture_output=True).stdout.decode()
     check(text.endswith("# EOF\n"), "the last line is not # EOF")
     check_families(text)
+    check_histograms(text)
     check_promtool(text)
     print(f"{len(text.splitlines())} lines read by both")
 

@@ -15,12 +15,26 @@ void check_same(const Label& a, const Label& b) {
     CHECK(a.field == b.field);
 }
 
+void check_same(const std::optional<Buckets>& a, const std::optional<Buckets>& b) {
+    REQUIRE(a.has_value() == b.has_value());
+    if (!a)
+        return;
+    CHECK(a->scale == b->scale);
+    CHECK(a->key == b->key);
+    CHECK(a->count == b->count);
+    CHECK(a->min == b->min);
+    CHECK(a->width == b->width);
+    CHECK(a->multiplier == b->multiplier);
+    CHECK(a->sum == b->sum);
+}
+
 void check_same(const Series& a, const Series& b) {
     CHECK(a.name == b.name);
     CHECK(a.field == b.field);
     CHECK(a.type == b.type);
     CHECK(a.unit == b.unit);
     CHECK(a.help == b.help);
+    check_same(a.buckets, b.buckets);
 }
 
 void check_same(const MetricConfig& a, const MetricConfig& b);
@@ -51,6 +65,7 @@ void check_same(const MetricConfig& a, const MetricConfig& b) {
     CHECK(a.open_metrics->max_series == b.open_metrics->max_series);
     check_same(a.open_metrics->labels, b.open_metrics->labels);
     check_same(a.open_metrics->series, b.open_metrics->series);
+    check_same(a.open_metrics->buckets, b.open_metrics->buckets);
 }
 
 void check_same(const PathConfig& a, const PathConfig& b) {

@@ -22,7 +22,9 @@ import yaml
 MUTANTS = 1500
 # What the parser alone can refuse in a document without syntax faults.
 BEYOND_SCHEMA = re.compile(r"a second (metric|parameter|label|series) |the unit '|'[^']*' cannot name "
-                           r"a series|the series '[^']*' has another type|map '[^']*' is swapped by")
+                           r"a series|the series '[^']*' has another type|map '[^']*' is swapped by|"
+                           r"a histogram needs 'buckets'|'buckets' are for a histogram|"
+                           r"the label '[^']*' is the number of the bucket")
 EXPECTED = {"good": (True, True), "bad": (False, False), "beyond-schema": (False, True)}
 
 
@@ -101,7 +103,8 @@ def mutate(document, rng):
     document = copy.deepcopy(document)
     values = [None, True, 0, -1, 7, 1.5, "", "x", "a-b", "sum", "none", "key.x", "value.x", [], {},
               ["x"], {"name": "x"}, "bytes", "drop", "__x", "9", "x" * 70, "x" * 200, "a/b", "é", "x_total"]
-    keys = ["name", "map-name", "help", "merge", "value", "field", "unit", "hook", "nmae", "type"]
+    keys = ["name", "map-name", "help", "merge", "value", "field", "unit", "hook", "nmae", "type",
+            "buckets", "key", "count", "min", "width", "sum"]
     target = rng.choice([c for c in containers(document) if c])
     if isinstance(target, list):
         index = rng.randrange(len(target))

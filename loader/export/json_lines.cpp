@@ -1,0 +1,91 @@
+// The `jsonl` exporter: one line an entry, each a JSON document of its own.
+#include <optional>
+
+#include "export/json_document.hpp"
+#include "export/rows.hpp"
+#include "layout/utf8.hpp"
+
+namespace dynmon {
+
+namespace {
+
+class JsonLinesExporter final : public Exporter {
+public:
+    JsonLinesExporter(const ExportOptions& options, Sink& sink)
+        : value_only_(options.value_only), style_(options.raw ? Style::raw : Style::people),
+          sink_(sink) {}
+
+    void begin_document(const std::string& monitor, const Window& window) override {
+        in_monitor_ = !monitor.empty();
+        sequence_ = window.sequence;
+    }
+
+    // Everything between key and value is part of their plans.
+    void begin_metric(const MetricView& metric) override {
+        metric_ = &metric;
+        rows_.emplace(metric);
+        std::string before = start_of_line(metric);
+        const bool list = rows_->with_cpu();
+        if (metric.key) {
+            key_.emplace(*metric.key, style_, before + "\"key\":", ",\"value\":");
+            before.clear();
+        } else {
+            before += "\"value\":";
+        }
+        start_ = list ? before + '[' : "";
+        value_.emplace(metric.value, style_, list ? "" : before, list ? "" : "}\n");
+    }
+
+    void entries(const Batch& batch) override {
+        Cursor cursor(sink_.buffer());
+        rows_->for_each(batch, [&](const Row& row) {
+            if (key_ && row.cpu == 0)
+                key_->append(row.key, cursor);
+            if (rows_->with_cpu())
+                cursor.put(row.cpu == 0 ? std::string_view(start_) : ",");
+            value_->append(row.value, cursor);
+            if (rows_->with_cpu() && row.cpu + 1 == metric_->cpus)
+                cursor.put("]}\n");
+            sink_.spill();
+        });
+        cursor.finish();
+        sink_.spill();
+    }
+
+    void end_metric(std::uint64_t) override {
+        key_.reset();
+        value_.reset();
+        rows_.reset();
+    }
+    void end_document() override { sink_.spill(); }
+
+private:
+    std::string start_of_line(const MetricView& metric) const {
+        std::string text = "{";
+        if (!in_monitor_ || value_only_)
+            return text;
+        text += "\"metric\":";
+        append_json_string(metric.name, text);
+        text += ",\"direction\":\"" + std::string(to_string(metric.direction)) + '"';
+        return text + ",\"sequence\":" + std::to_string(sequence_) + ',';
+    }
+
+    bool value_only_;
+    Style style_;
+    Sink& sink_;
+    bool in_monitor_ = false;
+    std::uint64_t sequence_ = 0;
+    const MetricView* metric_ = nullptr;
+    std::optional<Rows> rows_;
+    std::string start_; // of the list of CPUs
+    std::optional<JsonPlan> key_;
+    std::optional<JsonPlan> value_;
+};
+
+} // namespace
+
+std::unique_ptr<Exporter> make_json_lines_exporter(const ExportOptions& options, Sink& sink) {
+    return std::make_unique<JsonLinesExporter>(options, sink);
+}
+
+} // namespace dynmon

@@ -1,0 +1,126 @@
+// The series of a metric, gathered from raw entries: what OpenMetrics shows and the totals keep.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "export/exporter.hpp"
+#include "export/histogram.hpp"
+#include "layout/scalar.hpp"
+
+namespace dynmon {
+
+// The series of one metric, gathered from raw entries: the bytes of the label fields one after the
+// other identify a series; entries that agree in them are added up (gauges: the last one wins).
+// A row has the numbers of all Series of the metric's OpenMetrics section, one after the other: one
+// number each, or of a histogram one a bucket (not yet cumulative) and then the sum if it is known.
+//
+// Entries of an array are told apart by their index, and where the manifest keeps the CPUs apart
+// (merge: none) their values by the CPU, unless labels say otherwise.
+class SeriesTable {
+public:
+    // `metric` must have open_metrics; it is copied.
+    // Throws Error{usage} when a field path does not exist, a label is not one value of the key, a
+    // series is no number (of a histogram: no array of counts), has the name of another one, or a
+    // unit that does not end its name.
+    explicit SeriesTable(const MetricView& metric);
+
+    void add(const Batch& batch); // raw entries of the map
+    // A stored total: counts for what adds up; a gauge has no total.
+    void add_total(const std::byte* id, const std::uint64_t* values);
+    // Takes over the series of another table of this metric; `sums` false: only its gauges,
+    // because what adds up is in the totals already. A table with other labels or series (of a
+    // generation that defined the metric differently) is left out.
+    void absorb(const SeriesTable& other, bool sums);
+
+    std::size_t id_size() const { return id_size_; } // bytes of the label fields, at least 1
+    std::size_t value_count() const { return numbers_.size(); } // in a row
+    std::uint64_t overflowed() const { return overflowed_; }    // entries beyond max_series
+    const MetricView& metric() const { return metric_; }
+    // id → values, 64 bits each: integers, negative ones in two's complement, or the bits of a
+    // double. Ordered, so that output is stable.
+    const std::map<std::string, std::vector<std::uint64_t>>& rows() const { return rows_; }
+    // Of one number of a row: a double and not an integer; an integer that may be negative; adds up
+    // (and not: the last one wins).
+    bool is_real(std::size_t number) const { return numbers_[number].is_real; }
+    bool is_signed(std::size_t number) const { return numbers_[number].is_signed; }
+    bool adds_up(std::size_t number) const { return numbers_[number].adds_up; }
+    // False for a gauge of a series that is known from a stored total only.
+    bool is_set(const std::string& id, std::size_t number) const;
+
+    // Text of the labels of one row: `{proto="TCP",direction="ingress"}`; escaped.
+    std::string labels(const std::string& id) const { return '{' + label_list(id) + '}'; }
+    std::string label_list(const std::string& id) const; // without the braces
+    bool has_label(std::string_view name) const;
+
+    // One Series as the exposition shows it.
+    struct Family {
+        std::string name;
+        MetricType type;
+        std::string unit;
+        std::string help;
+        std::size_t first = 0; // its first number in a row
+        std::optional<Histogram> histogram;
+    };
+    std::size_t family_count() const { return values_.size(); }
+    const Family& family(std::size_t index) const { return values_[index].family; }
+
+private:
+    struct LabelSource {
+        std::string name;
+        std::string text;           // of a static label
+        std::optional<Layout> from; // in the key
+        Layout slot;                // in the id
+    };
+    struct Number {
+        bool is_real;
+        bool is_signed;
+        bool adds_up;
+        auto operator<=>(const Number&) const = default;
+    };
+    struct ValueSource {
+        Family family;
+        Scalar scalar;            // the number; of a histogram: the count, or the first of them
+        std::uint32_t stride = 0; // of an array of counts: from one to the next
+        Scalar bucket;            // with `by_key`: the bucket's number in the key
+        bool by_key = false;
+        Scalar sum;
+    };
+
+    bool has_shape_of(const SeriesTable& other) const;
+    void add_labels(const OpenMetrics& section);
+    Layout take_slot(const Layout& field);
+    void add_values(const OpenMetrics& section);
+    Family make_family(const OpenMetrics& section, const Series& series) const;
+    void add_plain(ValueSource source, const Series& series);
+    void add_histogram(ValueSource source, const Series& series, const Buckets& buckets);
+    Layout number_field(const std::string& path, std::string_view root) const;
+    Scalar add_number(const Layout& field, bool adds_up);
+    void add_counts(const ValueSource& source, const std::byte* key, const std::byte* value,
+                    std::vector<std::uint64_t>& row) const;
+    void add_row(const std::byte* key, const std::byte* value, std::uint32_t cpu);
+    std::vector<std::uint64_t>* row(const std::string& id); // nullptr: no room
+    void combine(std::vector<std::uint64_t>& row, std::size_t number, std::uint64_t bits) const;
+
+    MetricView metric_;
+    std::size_t id_size_ = 0;
+    std::uint64_t overflowed_ = 0;
+    std::vector<LabelSource> labels_;
+    std::vector<ValueSource> values_;
+    std::vector<Number> numbers_;
+    std::optional<Layout> index_; // slot of an array's index
+    std::optional<Layout> cpu_;   // slot of the CPU
+    std::optional<MergePlan> merge_;
+    std::vector<std::byte> merged_;
+    std::string id_; // of the entry at hand
+    std::map<std::string, std::vector<std::uint64_t>> rows_;
+    bool has_gauges_ = false;
+    std::set<std::string> read_; // rows whose gauges were read, and not only their totals known
+};
+
+} // namespace dynmon
