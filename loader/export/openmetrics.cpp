@@ -3,6 +3,7 @@
 
 #include <bit>
 #include <cmath>
+#include <map>
 
 #include "base/error.hpp"
 #include "export/metric_text.hpp"
@@ -99,56 +100,122 @@ void require_distinct(const Families& families) {
     }
 }
 
-std::string all_labels(const SeriesTable& table, const std::string& id, const Identity& identity) {
-    std::string list;
-    for (const auto& [name, value] : identity) {
-        const std::string label = label_name(name);
-        if (table.has_label(label))
-            continue; // the manifest's label of that name is meant to be seen
-        list += list.empty() ? "" : ",";
-        append_label(label, value, list);
-    }
-    const std::string own = table.label_list(id);
-    if (!list.empty() && !own.empty())
-        list += ',';
-    return list + own;
-}
+// The rows of some tables with the text of their labels, made once for all families of the tables.
+// Rows whose labels read the same are one sample.
+class LabelledRows {
+public:
+    struct Row {
+        std::uint32_t table;
+        std::uint32_t row;
+        std::uint32_t next; // of the same labels; none: the last
+        std::uint32_t text_size;
+        std::size_t text;
+    };
+    static constexpr std::uint32_t none = SeriesRows::none;
 
-// The numbers of one series, by the text of its labels.
-using Samples = std::map<std::string, std::vector<Sample>>;
-
-Samples samples_of(const JoinedFamily& joined, const Identity& identity) {
-    Samples samples;
-    for (const auto& [table, family] : joined.members) {
-        const std::size_t first = family->first;
-        const std::size_t count = family->histogram ? family->histogram->numbers() : 1;
-        for (const auto& [id, values] : table->rows()) {
-            if (!table->is_set(id, first))
-                continue;
-            std::vector<Sample>& numbers = samples[all_labels(*table, id, identity)];
-            const bool add = !numbers.empty() && table->adds_up(first);
-            numbers.resize(count);
-            for (std::size_t i = 0; i < count; ++i) {
-                const std::size_t at = first + i;
-                const Sample sample{table->is_real(at), table->is_signed(at), values[at]};
-                if (add)
-                    numbers[i].add(sample);
-                else
-                    numbers[i] = sample;
+    LabelledRows(std::vector<const SeriesTable*> tables, const Identity& identity)
+        : tables_(std::move(tables)) {
+        Cursor cursor(texts_);
+        for (std::uint32_t table = 0; table < tables_.size(); ++table) {
+            const std::string common = identity_labels(*tables_[table], identity);
+            for (const std::uint32_t row : tables_[table]->sorted_rows()) {
+                const std::size_t start = texts_.size();
+                cursor.put(common);
+                tables_[table]->append_labels(row, common.empty(), cursor);
+                cursor.finish();
+                rows_.push_back(
+                    {table, row, none, static_cast<std::uint32_t>(texts_.size() - start), start});
             }
         }
+        texts_.append(Cursor::block, '\0'); // read as whole blocks
+        chain_equal();
     }
-    return samples;
+
+    const SeriesTable& table(const Row& row) const { return *tables_[row.table]; }
+    const char* text(const Row& row) const { return texts_.data() + row.text; }
+    const Row& operator[](std::uint32_t index) const { return rows_[index]; }
+    const std::vector<std::uint32_t>& firsts() const { return firsts_; } // of each label text
+
+private:
+    static std::string identity_labels(const SeriesTable& table, const Identity& identity) {
+        std::string list;
+        for (const auto& [name, value] : identity) {
+            const std::string label = label_name(name);
+            if (table.has_label(label))
+                continue; // the manifest's label of that name is meant to be seen
+            list += list.empty() ? "" : ",";
+            append_label(label, value, list);
+        }
+        return list;
+    }
+
+    void chain_equal() {
+        const std::size_t mask = std::bit_ceil(2 * rows_.size() + 1) - 1;
+        std::vector<std::uint32_t> slots(mask + 1, none);
+        std::vector<std::uint32_t> last(rows_.size());
+        firsts_.reserve(rows_.size());
+        for (std::uint32_t i = 0; i < rows_.size(); ++i) {
+            const std::string_view text(texts_.data() + rows_[i].text, rows_[i].text_size);
+            std::size_t slot = hash_bytes(text) & mask;
+            while (slots[slot] != none && view(slots[slot]) != text)
+                slot = (slot + 1) & mask;
+            const std::uint32_t first = slots[slot] == none ? i : slots[slot];
+            if (first == i) {
+                slots[slot] = i;
+                firsts_.push_back(i);
+            } else {
+                rows_[last[first]].next = i;
+            }
+            last[first] = i;
+        }
+    }
+
+    std::string_view view(std::uint32_t row) const {
+        return {texts_.data() + rows_[row].text, rows_[row].text_size};
+    }
+
+    std::vector<const SeriesTable*> tables_;
+    std::string texts_;
+    std::vector<Row> rows_;
+    std::vector<std::uint32_t> firsts_;
+};
+
+// The numbers of one family in the rows that have the labels of the one at `first`. False: none of
+// them was read.
+bool join_numbers(const JoinedFamily& joined, const LabelledRows& rows, std::uint32_t first,
+                  std::vector<Sample>& numbers) {
+    bool any = false;
+    for (std::uint32_t i = first; i != LabelledRows::none; i = rows[i].next) {
+        const SeriesTable& table = rows.table(rows[i]);
+        const SeriesTable::Family& family = *joined.members[rows[i].table].family;
+        if (!table.is_set(rows[i].row, family.first))
+            continue;
+        const std::uint64_t* const values = table.rows().numbers(rows[i].row);
+        const bool add = any && table.adds_up(family.first);
+        for (std::size_t k = 0; k < numbers.size(); ++k) {
+            const std::size_t at = family.first + k;
+            const Sample sample{table.is_real(at), table.is_signed(at), values[at]};
+            if (add)
+                numbers[k].add(sample);
+            else
+                numbers[k] = sample;
+        }
+        any = true;
+    }
+    return any;
+}
+
+char* put_number(char* at, const Sample& sample) {
+    if (sample.real)
+        return put_real(at, sample.as_real());
+    if (sample.is_signed)
+        return put_signed(at, static_cast<std::int64_t>(sample.bits));
+    return put_unsigned(at, sample.bits);
 }
 
 void append_number(const Sample& sample, std::string& out) {
     char text[longest_text];
-    if (sample.real)
-        out.append(text, put_real(text, sample.as_real()));
-    else if (sample.is_signed)
-        out.append(text, put_signed(text, static_cast<std::int64_t>(sample.bits)));
-    else
-        out.append(text, put_unsigned(text, sample.bits));
+    out.append(text, put_number(text, sample));
 }
 
 void write_metadata(const SeriesTable::Family& family, std::string& out) {
@@ -204,17 +271,41 @@ void append_histogram(const std::string& name, const Histogram& histogram,
                   histogram.factor == 1 ? sum : scaled_sample(sum, histogram.factor), out);
 }
 
-void write_family(const JoinedFamily& joined, const Identity& identity, Sink& sink) {
+// name{labels} number: the many lines of a counter or gauge.
+void put_line(std::string_view name, const LabelledRows& rows, const LabelledRows::Row& row,
+              const Sample& sample, Cursor& out) {
+    out.put(name);
+    if (row.text_size != 0) {
+        out.reserve(1);
+        out.put('{');
+        out.put_blocks(rows.text(row), row.text_size);
+        out.reserve(1);
+        out.put('}');
+    }
+    out.reserve(longest_text + 2);
+    out.put(' ');
+    out.at = put_number(out.at, sample);
+    out.put('\n');
+}
+
+void write_family(const JoinedFamily& joined, const LabelledRows& rows, Sink& sink) {
     const bool counter = joined.family.type == MetricType::counter;
     const std::string name = joined.family.name + (counter ? "_total" : "");
     write_metadata(joined.family, sink.buffer());
-    for (const auto& [labels, numbers] : samples_of(joined, identity)) {
+    std::vector<Sample> numbers(joined.family.histogram ? joined.family.histogram->numbers() : 1);
+    Cursor cursor(sink.buffer());
+    for (const std::uint32_t first : rows.firsts()) {
+        if (!join_numbers(joined, rows, first, numbers))
+            continue;
+        const LabelledRows::Row& row = rows[first];
         if (joined.family.histogram)
-            append_histogram(name, *joined.family.histogram, labels, numbers, sink.buffer());
+            append_histogram(name, *joined.family.histogram,
+                             std::string(rows.text(row), row.text_size), numbers, sink.buffer());
         else if (!counter || numbers[0].is_count())
-            append_sample(name, labels, numbers[0], sink.buffer());
+            put_line(name, rows, row, numbers[0], cursor);
         sink.spill();
     }
+    cursor.finish();
 }
 
 } // namespace
@@ -223,8 +314,16 @@ void write_openmetrics(const std::vector<const SeriesTable*>& tables, const Iden
                        Sink& sink) {
     const Families families = join(tables);
     require_distinct(families);
-    for (const auto& [name, joined] : families)
-        write_family(joined, identity, sink);
+    std::map<std::vector<const SeriesTable*>, LabelledRows> labelled;
+    for (const auto& [name, joined] : families) {
+        std::vector<const SeriesTable*> of_family;
+        for (const Member& member : joined.members)
+            of_family.push_back(member.table);
+        auto found = labelled.find(of_family);
+        if (found == labelled.end())
+            found = labelled.emplace(of_family, LabelledRows(of_family, identity)).first;
+        write_family(joined, found->second, sink);
+    }
     sink.buffer() += "# EOF\n";
 }
 

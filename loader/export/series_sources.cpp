@@ -65,6 +65,8 @@ SeriesTable::SeriesTable(const MetricView& metric) : metric_(metric) {
     add_values(section);
     if (id_size_ == 0)
         id_size_ = 1;
+    rows_.set_shape(id_size_, numbers_.size());
+    id_.assign(id_size_, '\0');
     if (metric.cpus > 0 && !cpu_) {
         const Merge preset = metric.merge == Merge::none ? Merge::sum : metric.merge;
         merge_.emplace(metric.value, preset, metric.merge_fields);
@@ -80,8 +82,10 @@ void SeriesTable::add_labels(const OpenMetrics& section) {
         LabelSource& source = labels_.emplace_back();
         source.name = label_name(label.name);
         source.text = label.value;
-        if (label.field.empty())
+        if (label.field.empty()) {
+            append_label(source.name, source.text, source.fixed);
             continue;
+        }
         const std::unique_ptr<Layout> field = field_at(metric_, label.field, "key");
         if (!field)
             refuse(metric_,
@@ -89,7 +93,9 @@ void SeriesTable::add_labels(const OpenMetrics& section) {
         if (!is_scalar(*field))
             refuse(metric_, "label '" + label.name + "': '" + label.field + "' is not one value");
         source.from = *field;
+        source.bits = compile_scalar(*field, Style::raw);
         source.slot = take_slot(*field);
+        source.text_of = compile_scalar(source.slot, Style::people);
         of_key = true;
     }
     for (const Series& series : section.series)

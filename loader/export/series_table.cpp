@@ -14,6 +14,10 @@ namespace {
 // One number of a row: an integer of 64 bits, or the bits of a double.
 std::uint64_t number_bits(const Scalar& scalar, bool is_real, const std::byte* root) {
     const std::byte* const at = root + scalar.offset;
+    if (scalar.op == Scalar::Op::u64 && !is_real)
+        return load<std::uint64_t>(at);
+    if (scalar.op == Scalar::Op::u32 && !is_real)
+        return load<std::uint32_t>(at);
     if (scalar.op == Scalar::Op::real32)
         return std::bit_cast<std::uint64_t>(static_cast<double>(load<float>(at)));
     if (scalar.op == Scalar::Op::real64)
@@ -33,26 +37,21 @@ std::uint64_t count_at(const Scalar& scalar, std::size_t moved, const std::byte*
                                                                 : static_cast<std::uint64_t>(value);
 }
 
-// Bytes that tell two labels apart, and nothing else: no neighbours of a bitfield, nothing behind
-// the end of a text.
-void copy_label(const Layout& from, const Layout& slot, const std::byte* key, char* id) {
-    char* to = id + slot.offset;
-    if (from.bit_size != 0) {
-        const unsigned __int128 value = load_integer(compile_scalar(from, Style::raw), key);
-        std::memcpy(to, &value, slot.size);
-        return;
-    }
-    std::memcpy(to, key + from.offset, slot.size);
-    if (from.meaning == Meaning::text)
-        if (void* end = std::memchr(to, 0, slot.size))
-            std::fill(static_cast<char*>(end), to + slot.size, '\0');
+// Of a host-order integer its value, of anything else its first bytes: both sort as people would.
+std::uint64_t sort_key(const Layout* first, std::string_view id) {
+    std::uint64_t key = 0;
+    const std::size_t size = std::min<std::size_t>(first ? first->size : id.size(), 8);
+    std::memcpy(&key, id.data(), size);
+    const bool number = first && holds_number(*first) && first->size <= 8 &&
+                        first->meaning != Meaning::ipv4 && first->meaning != Meaning::port &&
+                        first->meaning != Meaning::big_endian;
+    if (!number)
+        return __builtin_bswap64(key);
+    const std::uint64_t sign = std::uint64_t{1} << (size * 8 - 1);
+    return first->is_signed ? key ^ sign : key;
 }
 
 } // namespace
-
-bool SeriesTable::is_set(const std::string& id, std::size_t number) const {
-    return adds_up(number) || read_.contains(id);
-}
 
 bool SeriesTable::has_label(std::string_view name) const {
     return std::any_of(labels_.begin(), labels_.end(),
@@ -76,31 +75,47 @@ void SeriesTable::add(const Batch& batch) {
     }
 }
 
+// Bytes that tell two labels apart, and nothing else: no neighbours of a bitfield, nothing behind
+// the end of a text.
+void SeriesTable::copy_label(const LabelSource& label, const std::byte* key, char* id) {
+    const Layout& slot = label.slot;
+    char* to = id + slot.offset;
+    if (label.bits.bit_size != 0) {
+        const unsigned __int128 value = load_integer(label.bits, key);
+        std::memcpy(to, &value, slot.size);
+        return;
+    }
+    std::memcpy(to, key + label.bits.offset, slot.size);
+    if (slot.meaning == Meaning::text)
+        if (void* end = std::memchr(to, 0, slot.size))
+            std::fill(static_cast<char*>(end), to + slot.size, '\0');
+}
+
 void SeriesTable::add_row(const std::byte* key, const std::byte* value, std::uint32_t cpu) {
-    id_.assign(id_size_, '\0');
     for (const LabelSource& label : labels_)
         if (label.from)
-            copy_label(*label.from, label.slot, key, id_.data());
+            copy_label(label, key, id_.data());
     if (index_)
         std::memcpy(id_.data() + index_->offset, key, index_->size);
     if (cpu_)
         std::memcpy(id_.data() + cpu_->offset, &cpu, cpu_->size);
-    std::vector<std::uint64_t>* into = row(id_);
-    if (!into)
+    const std::uint32_t found = row(id_.data());
+    if (found == SeriesRows::none)
         return;
     if (has_gauges_)
-        read_.insert(id_);
+        rows_.mark(found);
+    std::uint64_t* const into = rows_.numbers(found);
     for (const ValueSource& source : values_) {
         const std::size_t first = source.family.first;
         if (source.family.histogram)
-            add_counts(source, key, value, *into);
+            add_counts(source, key, value, into);
         else
-            combine(*into, first, number_bits(source.scalar, is_real(first), value));
+            combine(into, first, number_bits(source.scalar, is_real(first), value));
     }
 }
 
 void SeriesTable::add_counts(const ValueSource& source, const std::byte* key,
-                             const std::byte* value, std::vector<std::uint64_t>& row) const {
+                             const std::byte* value, std::uint64_t* row) const {
     const std::size_t first = source.family.first;
     const std::size_t buckets = source.family.histogram->buckets();
     if (source.by_key) {
@@ -119,19 +134,14 @@ void SeriesTable::add_counts(const ValueSource& source, const std::byte* key,
         combine(row, sum, number_bits(source.sum, is_real(sum), value));
 }
 
-std::vector<std::uint64_t>* SeriesTable::row(const std::string& id) {
-    const auto found = rows_.find(id);
-    if (found != rows_.end())
-        return &found->second;
-    if (rows_.size() >= metric_.open_metrics->max_series) {
+std::uint32_t SeriesTable::row(const char* id) {
+    const std::uint32_t found = rows_.find_or_add(id, metric_.open_metrics->max_series);
+    if (found == SeriesRows::none)
         ++overflowed_;
-        return nullptr;
-    }
-    return &rows_.emplace(id, std::vector<std::uint64_t>(numbers_.size())).first->second;
+    return found;
 }
 
-void SeriesTable::combine(std::vector<std::uint64_t>& row, std::size_t number,
-                          std::uint64_t bits) const {
+void SeriesTable::combine(std::uint64_t* row, std::size_t number, std::uint64_t bits) const {
     std::uint64_t& sum = row[number];
     if (!adds_up(number))
         sum = bits;
@@ -142,14 +152,34 @@ void SeriesTable::combine(std::vector<std::uint64_t>& row, std::size_t number,
         sum += bits;
 }
 
+std::vector<std::uint32_t> SeriesTable::sorted_rows() const {
+    const Layout* first = nullptr;
+    for (auto label = labels_.rbegin(); label != labels_.rend(); ++label)
+        if (label->from)
+            first = &label->slot;
+    if (!first && index_)
+        first = &*index_;
+    std::vector<std::pair<std::uint64_t, std::uint32_t>> order;
+    order.reserve(rows_.size());
+    for (std::uint32_t i = 0; i < rows_.size(); ++i)
+        order.emplace_back(sort_key(first, rows_.id(i)), i);
+    std::sort(order.begin(), order.end(), [this](const auto& a, const auto& b) {
+        return a.first != b.first ? a.first < b.first : rows_.id(a.second) < rows_.id(b.second);
+    });
+    std::vector<std::uint32_t> sorted;
+    sorted.reserve(order.size());
+    for (const auto& [key, i] : order)
+        sorted.push_back(i);
+    return sorted;
+}
+
 void SeriesTable::add_total(const std::byte* id, const std::uint64_t* values) {
-    const std::string key(reinterpret_cast<const char*>(id), id_size_);
-    std::vector<std::uint64_t>* into = row(key);
-    if (!into)
+    const std::uint32_t into = row(reinterpret_cast<const char*>(id));
+    if (into == SeriesRows::none)
         return;
     for (std::size_t i = 0; i < numbers_.size(); ++i)
         if (adds_up(i))
-            combine(*into, i, values[i]);
+            combine(rows_.numbers(into), i, values[i]);
 }
 
 bool SeriesTable::has_shape_of(const SeriesTable& other) const {
@@ -176,44 +206,65 @@ void SeriesTable::absorb(const SeriesTable& other, bool sums) {
     overflowed_ += other.overflowed_;
     if (!sums && !has_gauges_)
         return;
-    for (const auto& [id, values] : other.rows_) {
-        std::vector<std::uint64_t>* into = row(id);
-        if (!into)
+    for (std::uint32_t from = 0; from < other.rows_.size(); ++from) {
+        const std::uint32_t into = row(other.rows_.id(from).data());
+        if (into == SeriesRows::none)
             continue;
-        if (other.read_.contains(id))
-            read_.insert(id);
+        if (other.rows_.is_marked(from))
+            rows_.mark(into);
         for (std::size_t i = 0; i < numbers_.size(); ++i)
-            if ((sums || !adds_up(i)) && other.is_set(id, i))
-                combine(*into, i, values[i]);
+            if ((sums || !adds_up(i)) && other.is_set(from, i))
+                combine(rows_.numbers(into), i, other.rows_.numbers(from)[i]);
     }
 }
 
-std::string SeriesTable::label_list(const std::string& id) const {
-    const auto* bytes = reinterpret_cast<const std::byte*>(id.data());
-    std::string list;
-    const auto add = [&](std::string_view name, std::string_view text) {
-        if (!list.empty())
-            list += ',';
-        append_label(name, text, list);
-    };
-    const auto add_field = [&](std::string_view name, const Layout& slot) {
+void SeriesTable::append_field(std::string_view name, const Scalar& slot, std::uint32_t row,
+                               Cursor& out) const {
+    const auto* bytes = reinterpret_cast<const std::byte*>(rows_.id(row).data());
+    if (slot.op == Scalar::Op::text || slot.op == Scalar::Op::enumeration) { // may need escaping
         std::string text;
-        append_scalar(slot, Style::people, bytes, text);
-        add(name, text);
+        Cursor cursor(text);
+        print_slow(slot, bytes, cursor, false);
+        cursor.finish();
+        std::string label;
+        append_label(name, text, label);
+        return out.put(label);
+    }
+    out.put(name);
+    out.reserve(Scalar::room + 3);
+    out.put('=');
+    out.put('"');
+    out.at = print_scalar(slot, bytes, out.at, out, false);
+    out.reserve(1);
+    out.put('"');
+}
+
+void SeriesTable::append_labels(std::uint32_t row, bool first, Cursor& out) const {
+    const auto separate = [&] {
+        if (!first)
+            out.put(",");
+        first = false;
     };
     for (const LabelSource& label : labels_) {
+        separate();
         if (label.from)
-            add_field(label.name, label.slot);
+            append_field(label.name, label.text_of, row, out);
         else
-            add(label.name, label.text);
+            out.put(label.fixed);
     }
-    if (index_ && rows_.size() > 1)
-        add_field("index", *index_);
-    if (cpu_)
-        add_field("cpu", *cpu_);
-    if (!has_label("direction"))
-        add("direction", to_string(metric_.direction));
-    return list;
+    if (index_ && rows_.size() > 1) {
+        separate();
+        append_field("index", compile_scalar(*index_, Style::people), row, out);
+    }
+    if (cpu_) {
+        separate();
+        append_field("cpu", compile_scalar(*cpu_, Style::people), row, out);
+    }
+    if (!has_label("direction")) {
+        separate();
+        out.put(metric_.direction == Direction::ingress ? "direction=\"ingress\""
+                                                        : "direction=\"egress\"");
+    }
 }
 
 } // namespace dynmon

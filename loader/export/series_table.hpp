@@ -2,15 +2,14 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "export/exporter.hpp"
 #include "export/histogram.hpp"
+#include "export/series_rows.hpp"
 #include "layout/scalar.hpp"
 
 namespace dynmon {
@@ -42,20 +41,24 @@ public:
     std::size_t value_count() const { return numbers_.size(); } // in a row
     std::uint64_t overflowed() const { return overflowed_; }    // entries beyond max_series
     const MetricView& metric() const { return metric_; }
-    // id → values, 64 bits each: integers, negative ones in two's complement, or the bits of a
-    // double. Ordered, so that output is stable.
-    const std::map<std::string, std::vector<std::uint64_t>>& rows() const { return rows_; }
+    // id → numbers, 64 bits each: integers, negative ones in two's complement, or the bits of a
+    // double.
+    const SeriesRows& rows() const { return rows_; }
+    // Rows by their first label and then by the bytes of the others, so that output is stable.
+    std::vector<std::uint32_t> sorted_rows() const;
     // Of one number of a row: a double and not an integer; an integer that may be negative; adds up
     // (and not: the last one wins).
     bool is_real(std::size_t number) const { return numbers_[number].is_real; }
     bool is_signed(std::size_t number) const { return numbers_[number].is_signed; }
     bool adds_up(std::size_t number) const { return numbers_[number].adds_up; }
     // False for a gauge of a series that is known from a stored total only.
-    bool is_set(const std::string& id, std::size_t number) const;
+    bool is_set(std::uint32_t row, std::size_t number) const {
+        return adds_up(number) || rows_.is_marked(row);
+    }
 
-    // Text of the labels of one row: `{proto="TCP",direction="ingress"}`; escaped.
-    std::string labels(const std::string& id) const { return '{' + label_list(id) + '}'; }
-    std::string label_list(const std::string& id) const; // without the braces
+    // Appends the labels of one row, `proto="TCP",direction="ingress"`, escaped.
+    // With a comma in front unless they are the `first` ones.
+    void append_labels(std::uint32_t row, bool first, Cursor& out) const;
     bool has_label(std::string_view name) const;
 
     // One Series as the exposition shows it.
@@ -74,8 +77,11 @@ private:
     struct LabelSource {
         std::string name;
         std::string text;           // of a static label
+        std::string fixed;          // name="text" of a static label
         std::optional<Layout> from; // in the key
+        Scalar bits;                // of a bitfield
         Layout slot;                // in the id
+        Scalar text_of;             // the slot
     };
     struct Number {
         bool is_real;
@@ -102,10 +108,13 @@ private:
     Layout number_field(const std::string& path, std::string_view root) const;
     Scalar add_number(const Layout& field, bool adds_up);
     void add_counts(const ValueSource& source, const std::byte* key, const std::byte* value,
-                    std::vector<std::uint64_t>& row) const;
+                    std::uint64_t* row) const;
     void add_row(const std::byte* key, const std::byte* value, std::uint32_t cpu);
-    std::vector<std::uint64_t>* row(const std::string& id); // nullptr: no room
-    void combine(std::vector<std::uint64_t>& row, std::size_t number, std::uint64_t bits) const;
+    std::uint32_t row(const char* id); // SeriesRows::none: no room
+    void combine(std::uint64_t* row, std::size_t number, std::uint64_t bits) const;
+    void append_field(std::string_view name, const Scalar& slot, std::uint32_t row,
+                      Cursor& out) const;
+    static void copy_label(const LabelSource& label, const std::byte* key, char* id);
 
     MetricView metric_;
     std::size_t id_size_ = 0;
@@ -117,10 +126,9 @@ private:
     std::optional<Layout> cpu_;   // slot of the CPU
     std::optional<MergePlan> merge_;
     std::vector<std::byte> merged_;
-    std::string id_; // of the entry at hand
-    std::map<std::string, std::vector<std::uint64_t>> rows_;
+    std::string id_;  // of the entry at hand
+    SeriesRows rows_; // marked: the gauges were read, and not only their totals known
     bool has_gauges_ = false;
-    std::set<std::string> read_; // rows whose gauges were read, and not only their totals known
 };
 
 } // namespace dynmon

@@ -61,16 +61,18 @@ Totals Totals::open(const std::string& path, const SeriesTable& shape) {
 std::uint64_t Totals::fold(std::uint64_t window, const SeriesTable& table) const {
     std::uint64_t without_room = 0;
     std::vector<std::uint64_t> element(1 + table.value_count());
-    for (const auto& [id, values] : table.rows()) {
-        if (!lookup_element(map_, id.data(), element.data()))
+    const SeriesRows& rows = table.rows();
+    for (std::uint32_t row = 0; row < rows.size(); ++row) {
+        const char* const id = rows.id(row).data();
+        if (!lookup_element(map_, id, element.data()))
             element.assign(element.size(), 0);
         else if (element[0] == window)
             continue;
         element[0] = window;
-        for (std::size_t i = 0; i < values.size(); ++i)
-            element[i + 1] = add(element[i + 1], values[i], table.is_real(i));
+        for (std::size_t i = 0; i < table.value_count(); ++i)
+            element[i + 1] = add(element[i + 1], rows.numbers(row)[i], table.is_real(i));
         try {
-            update_element(map_, id.data(), element.data());
+            update_element(map_, id, element.data());
         } catch (const Error& error) {
             if (error.error_number() != E2BIG)
                 throw;
