@@ -1,6 +1,7 @@
 // Writes the exposition: which samples belong to which family, and the lines of text.
 #include "export/openmetrics.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <map>
@@ -128,7 +129,11 @@ public:
             }
         }
         texts_.append(Cursor::block, '\0'); // read as whole blocks
-        chain_equal();
+        if (are_distinct())
+            for (std::uint32_t i = 0; i < rows_.size(); ++i)
+                firsts_.push_back(i);
+        else
+            chain_equal();
     }
 
     const SeriesTable& table(const Row& row) const { return *tables_[row.table]; }
@@ -147,6 +152,17 @@ private:
             append_label(label, value, list);
         }
         return list;
+    }
+
+    // Tables of different directions say so in their labels.
+    bool are_distinct() const {
+        const bool one_each = tables_.size() == 1 ||
+                              (tables_.size() == 2 && !tables_[0]->has_label("direction") &&
+                               !tables_[1]->has_label("direction") &&
+                               tables_[0]->metric().direction != tables_[1]->metric().direction);
+        return one_each &&
+               std::all_of(tables_.begin(), tables_.end(),
+                           [](const SeriesTable* table) { return table->labels_are_distinct(); });
     }
 
     void chain_equal() {
@@ -271,18 +287,15 @@ void append_histogram(const std::string& name, const Histogram& histogram,
                   histogram.factor == 1 ? sum : scaled_sample(sum, histogram.factor), out);
 }
 
-// name{labels} number: the many lines of a counter or gauge.
-void put_line(std::string_view name, const LabelledRows& rows, const LabelledRows::Row& row,
-              const Sample& sample, Cursor& out) {
-    out.put(name);
-    if (row.text_size != 0) {
-        out.reserve(1);
-        out.put('{');
-        out.put_blocks(rows.text(row), row.text_size);
-        out.reserve(1);
-        out.put('}');
-    }
-    out.reserve(longest_text + 2);
+// name{labels} number: the many lines of a counter or gauge. `name` is readable as whole blocks.
+void put_line(const std::string& name, std::size_t name_size, const LabelledRows& rows,
+              const LabelledRows::Row& row, const Sample& sample, Cursor& out) {
+    out.put_blocks(name.data(), name_size);
+    out.reserve(1);
+    out.put('{');
+    out.put_blocks(rows.text(row), row.text_size);
+    out.reserve(longest_text + 3);
+    out.put('}');
     out.put(' ');
     out.at = put_number(out.at, sample);
     out.put('\n');
@@ -293,6 +306,7 @@ void write_family(const JoinedFamily& joined, const LabelledRows& rows, Sink& si
     const std::string name = joined.family.name + (counter ? "_total" : "");
     write_metadata(joined.family, sink.buffer());
     std::vector<Sample> numbers(joined.family.histogram ? joined.family.histogram->numbers() : 1);
+    const std::string padded = name + std::string(Cursor::block, '\0');
     Cursor cursor(sink.buffer());
     for (const std::uint32_t first : rows.firsts()) {
         if (!join_numbers(joined, rows, first, numbers))
@@ -302,7 +316,7 @@ void write_family(const JoinedFamily& joined, const LabelledRows& rows, Sink& si
             append_histogram(name, *joined.family.histogram,
                              std::string(rows.text(row), row.text_size), numbers, sink.buffer());
         else if (!counter || numbers[0].is_count())
-            put_line(name, rows, row, numbers[0], cursor);
+            put_line(padded, name.size(), rows, row, numbers[0], cursor);
         sink.spill();
     }
     cursor.finish();

@@ -58,6 +58,36 @@ bool SeriesTable::has_label(std::string_view name) const {
                        [&](const LabelSource& label) { return label.name == name; });
 }
 
+bool SeriesTable::labels_are_distinct() const {
+    return std::all_of(labels_.begin(), labels_.end(), [](const LabelSource& label) {
+        if (!label.from)
+            return true;
+        switch (label.text_of.op) {
+        case Scalar::Op::u8:
+        case Scalar::Op::u16:
+        case Scalar::Op::u32:
+        case Scalar::Op::u64:
+        case Scalar::Op::i8:
+        case Scalar::Op::i16:
+        case Scalar::Op::i32:
+        case Scalar::Op::i64:
+        case Scalar::Op::swapped16:
+        case Scalar::Op::swapped32:
+        case Scalar::Op::swapped64:
+        case Scalar::Op::wide:
+        case Scalar::Op::ipv4:
+        case Scalar::Op::ipv6:
+        case Scalar::Op::ip:
+        case Scalar::Op::mac:
+        case Scalar::Op::protocol8:
+        case Scalar::Op::tcp_flags8:
+            return true;
+        default:
+            return false;
+        }
+    });
+}
+
 void SeriesTable::add(const Batch& batch) {
     for (std::size_t i = 0; i < batch.count; ++i) {
         const std::byte* key = batch.keys + i * batch.key_stride;

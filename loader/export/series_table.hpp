@@ -60,6 +60,8 @@ public:
     // With a comma in front unless they are the `first` ones.
     void append_labels(std::uint32_t row, bool first, Cursor& out) const;
     bool has_label(std::string_view name) const;
+    // No two rows have labels that read the same: none is of a kind whose text leaves things out.
+    bool labels_are_distinct() const;
 
     // One Series as the exposition shows it.
     struct Family {
