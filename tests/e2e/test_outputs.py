@@ -372,6 +372,19 @@ class HistogramTest(OutputCase):
         peeked = self.families("--peek")
         self.assertEqual(self.buckets(peeked["frame_bytes"]), self.expected(by_power, seen))
 
+    def test_totals_of_other_buckets_are_not_mixed_in(self):
+        self.receive(frames.plain(60), frames.plain(1000))
+        self.assertEqual(self.buckets(self.families()["frame_bytes"])[-1][1], 2)
+        folder = self.folder / "other"
+        shutil.copytree(harness.probe("nasty"), folder)
+        manifest = (folder / "probe.yaml").read_text()
+        (folder / "probe.yaml").write_text(manifest.replace("{scale: log2, sum",
+                                                            "{scale: log2, multiplier: 8, sum"))
+        self.replace("n", folder)
+        self.receive(frames.plain(70))
+        found = self.buckets(self.families()["frame_bytes"])
+        self.assertEqual(found, [(8 * (2.0**i - 1), i > 6) for i in range(1, 12)] + [(math.inf, 1)])
+
     def test_check_says_what_no_histogram_can_be_made_of(self):
         good = (harness.probe("nasty") / "probe.yaml").read_text()
         folder = self.folder / "bad"
