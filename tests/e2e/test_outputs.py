@@ -385,6 +385,14 @@ class HistogramTest(OutputCase):
         found = self.buckets(self.families()["frame_bytes"])
         self.assertEqual(found, [(8 * (2.0**i - 1), i > 6) for i in range(1, 12)] + [(math.inf, 1)])
 
+    def test_log2_is_that_of_every_power_and_its_neighbours(self):
+        values = sorted({0, *(2**i + d for i in range(64) for d in (-1, 0, 1)), 2**64 - 1})
+        for value in values:
+            kernel.update(self.pin("NASTY_POWER"), bytes(4), struct.pack("<QQ", value, 99))
+            self.receive(frames.plain(60))
+            result = struct.unpack("<QQ", kernel.lookup(self.pin("NASTY_POWER"), bytes(4), 16))
+            self.assertEqual(result, (value, max(value.bit_length() - 1, 0)))
+
     def test_check_says_what_no_histogram_can_be_made_of(self):
         good = (harness.probe("nasty") / "probe.yaml").read_text()
         folder = self.folder / "bad"
