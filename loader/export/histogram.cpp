@@ -36,8 +36,9 @@ Histogram make_histogram(const Buckets& buckets, std::size_t count) {
 
 void append_bound(double bound, std::string& out) {
     char text[32];
-    const char* const end =
-        std::to_chars(text, text + sizeof text, bound, std::chars_format::scientific).ptr;
+    char* const end =
+        std::to_chars(text, text + sizeof text - 1, bound, std::chars_format::scientific).ptr;
+    *end = '\0'; // for atoi
     const std::string_view all(text, static_cast<std::size_t>(end - text));
     const std::size_t mark = all.find('e');
     const int exponent = std::atoi(text + mark + 1);

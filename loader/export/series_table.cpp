@@ -212,22 +212,28 @@ void SeriesTable::add_total(const std::byte* id, const std::uint64_t* values) {
             combine(rows_.numbers(into), i, values[i]);
 }
 
+std::string SeriesTable::shape() const {
+    std::string text;
+    for (const LabelSource& label : labels_) {
+        append_label(label.name, label.text, text);
+        text += ' ' + std::to_string(label.slot.size) + '\n';
+    }
+    for (const ValueSource& source : values_) {
+        text += source.family.name + ' ' + to_string(source.family.type);
+        if (source.family.histogram)
+            for (const double bound : source.family.histogram->bounds) {
+                text += ' ';
+                append_bound(bound, text);
+            }
+        text += '\n';
+    }
+    for (const Number& number : numbers_)
+        text += number.is_real ? 'f' : number.is_signed ? 'i' : 'u';
+    return text;
+}
+
 bool SeriesTable::has_shape_of(const SeriesTable& other) const {
-    const auto same_label = [](const LabelSource& a, const LabelSource& b) {
-        return a.name == b.name && a.text == b.text && a.slot.offset == b.slot.offset &&
-               a.slot.size == b.slot.size;
-    };
-    const auto same_value = [](const ValueSource& a, const ValueSource& b) {
-        const auto& left = a.family.histogram;
-        const auto& right = b.family.histogram;
-        return a.family.name == b.family.name && a.family.type == b.family.type &&
-               left.has_value() == right.has_value() && (!left || left->bounds == right->bounds);
-    };
-    return id_size_ == other.id_size_ && numbers_ == other.numbers_ &&
-           std::equal(labels_.begin(), labels_.end(), other.labels_.begin(), other.labels_.end(),
-                      same_label) &&
-           std::equal(values_.begin(), values_.end(), other.values_.begin(), other.values_.end(),
-                      same_value);
+    return id_size_ == other.id_size_ && shape() == other.shape();
 }
 
 void SeriesTable::absorb(const SeriesTable& other, bool sums) {

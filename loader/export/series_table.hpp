@@ -51,6 +51,8 @@ public:
     bool is_real(std::size_t number) const { return numbers_[number].is_real; }
     bool is_signed(std::size_t number) const { return numbers_[number].is_signed; }
     bool adds_up(std::size_t number) const { return numbers_[number].adds_up; }
+    // Text that is the same for tables whose rows mean the same: labels, families, buckets.
+    std::string shape() const;
     // False for a gauge of a series that is known from a stored total only.
     bool is_set(std::uint32_t row, std::size_t number) const {
         return adds_up(number) || rows_.is_marked(row);

@@ -97,6 +97,11 @@ const std::string* EnumSet::find(std::int64_t value) const {
     return found != values.end() && found->first == value ? &found->second : nullptr;
 }
 
+std::uint32_t pointer_size(const btf* types) {
+    const std::size_t size = btf__pointer_size(types);
+    return size == 0 ? 8 : static_cast<std::uint32_t>(size);
+}
+
 bool is_kernel_pointer(const btf* types, const BareType& pointer) {
     const btf_type* target = btf__type_by_id(types, pointer.type->type);
     if (!target || !btf_is_type_tag(target))

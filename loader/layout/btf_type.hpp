@@ -28,6 +28,9 @@ std::string clean_name(const btf* types, std::uint32_t name_offset);
 
 std::shared_ptr<const EnumSet> read_enumerators(const btf* types, const BareType& enumeration);
 
+// Bytes of a pointer. Types without a long do not tell; in BPF it is 8.
+std::uint32_t pointer_size(const btf* types);
+
 bool is_kernel_pointer(const btf* types, const BareType& pointer); // tagged kptr or the like
 
 } // namespace dynmon

@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <vector>
 
@@ -18,9 +19,20 @@ std::uint32_t value_size(const SeriesTable& shape) {
     return static_cast<std::uint32_t>((1 + shape.value_count()) * sizeof(std::uint64_t));
 }
 
+// Numbers of other series or buckets may well have the same size: the name tells them apart.
+std::string map_name(const SeriesTable& shape) {
+    std::uint32_t hash = 2166136261; // FNV-1a
+    for (const char c : shape.shape())
+        hash = (hash ^ static_cast<unsigned char>(c)) * 16777619;
+    char name[BPF_OBJ_NAME_LEN];
+    std::snprintf(name, sizeof name, "totals_%08x", hash);
+    return name;
+}
+
 bool fits(const Fd& map, const SeriesTable& shape) {
     const MapFacts facts = map_facts(map);
-    return facts.key_size == shape.id_size() && facts.value_size == value_size(shape);
+    return facts.key_size == shape.id_size() && facts.value_size == value_size(shape) &&
+           facts.name == map_name(shape);
 }
 
 std::uint64_t add(std::uint64_t total, std::uint64_t more, bool real) {
@@ -47,7 +59,7 @@ Totals Totals::open(const std::string& path, const SeriesTable& shape) {
     remove_pin(path);
     Fd map = create_map(
         {.type = BPF_MAP_TYPE_HASH,
-         .name = "dynmon_totals",
+         .name = map_name(shape),
          .key_size = static_cast<std::uint32_t>(shape.id_size()),
          .value_size = value_size(shape),
          .max_entries = static_cast<std::uint32_t>(shape.metric().open_metrics->max_series),

@@ -171,3 +171,17 @@ TEST_CASE("names that would break a format are cleaned, clashing and missing one
     CHECK(json(t.layout(type, 16), bytes({1, 0, 0, 0, 2, 0, 3, 0, 4, 0, 0, 0, 5, 0, 6, 0})) ==
           R"({"a":1,"a_2":2,"b":3,"unnamed":4,"a___":5,"b_2":6})");
 }
+
+TEST_CASE("a pointer has 8 bytes also where no type of the object is a long") {
+    Types t;
+    const auto pointer = static_cast<std::uint32_t>(btf__add_ptr(t.edit(), t.u32));
+    std::uint32_t size = 0;
+    const void* bytes = btf__raw_data(t.get(), &size);
+    const std::unique_ptr<btf, decltype(&btf__free)> read(btf__new(bytes, size), btf__free);
+    REQUIRE(read != nullptr);
+    const Layout layout = build_layout(read.get(), pointer, 8, "value");
+    CHECK(layout.size == 8);
+    const std::uint64_t address = 0xffff888100000000;
+    CHECK(json(layout, raw(address)) == "\"0xffff888100000000\"");
+    CHECK(json(layout, raw(address), Style::raw) == "18446612686364999680");
+}

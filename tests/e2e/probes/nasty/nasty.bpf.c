@@ -89,13 +89,28 @@ struct {
     __type(value, __u64);
 } NASTY_STEPS SEC(".maps");
 
+struct power {
+    __u64 value;
+    __u64 result;
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct power);
+} NASTY_POWER SEC(".maps");
+
 DYNMON_INGRESS(nasty) {
     const __u64 none = 0;
     __u32 zero = 0;
     struct step step = {.ether_type = 0x0800, .number = pkt->len / 100};
     struct lengths* lengths = bpf_map_lookup_elem(&NASTY_LENGTHS, &zero);
+    struct power* power = bpf_map_lookup_elem(&NASTY_POWER, &zero);
     __u64* steps;
 
+    if (power)
+        power->result = dynmon_log2(power->value);
     if (lengths) {
         lengths->slots[dynmon_bucket(dynmon_log2(pkt->len), 12)]++;
         lengths->total += pkt->len;
