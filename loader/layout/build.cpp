@@ -92,7 +92,7 @@ void LayoutBuilder::describe(Layout& field, const BareType& bare, const Place& p
     case BTF_KIND_PTR:
         // A pointer that the kernel looks after means nothing outside and reads as zero.
         field.kind = Layout::Kind::pointer;
-        field.size = static_cast<std::uint32_t>(btf__pointer_size(types_));
+        field.size = 8; // to BPF programs everywhere; BTF itself does not say
         if (is_kernel_pointer(types_, bare))
             opaque(field, pointer_name(types_, bare));
         return;

@@ -26,6 +26,8 @@ constexpr std::array members{
     MemberMeaning{"vlan_ethhdr", "h_vlan_encapsulated_proto", Meaning::eth_proto},
     MemberMeaning{"iphdr", "saddr", Meaning::ipv4},
     MemberMeaning{"iphdr", "daddr", Meaning::ipv4},
+    MemberMeaning{"iphdr", "addrs.saddr", Meaning::ipv4}, // the same bytes once more
+    MemberMeaning{"iphdr", "addrs.daddr", Meaning::ipv4},
     MemberMeaning{"iphdr", "protocol", Meaning::ip_proto},
     MemberMeaning{"ipv6hdr", "nexthdr", Meaning::ip_proto},
     MemberMeaning{"tcphdr", "source", Meaning::port},

@@ -221,3 +221,14 @@ TEST_CASE("a struct below is a scope of its own, and a name cannot look like a p
         "s", 16, {{"a", inner, 0}, {"a.a", t.u32, 32}, {"a[0]", t.u32, 64}, {"b", inner, 96}});
     CHECK(leaf_paths(t.layout(type, 16)) == std::vector<std::string>{"a.a", "a_a", "a_0_", "b.a"});
 }
+
+TEST_CASE("a pointer has 8 bytes even if no other type of the BTF tells its size") {
+    const std::unique_ptr<btf, decltype(&btf__free)> types(btf__new_empty(), btf__free);
+    const int target = btf__add_int(types.get(), "unsigned int", 4, 0);
+    const int pointer = btf__add_ptr(types.get(), target);
+    __u32 size = 0;
+    const void* bytes = btf__raw_data(types.get(), &size);
+    const std::unique_ptr<btf, decltype(&btf__free)> read(btf__new(bytes, size), btf__free);
+    const Layout layout = build_layout(read.get(), static_cast<std::uint32_t>(pointer), 8, "value");
+    CHECK(json(layout, raw(0xffff888100000000ull)) == R"("0xffff888100000000")");
+}
