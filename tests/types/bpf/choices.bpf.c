@@ -4,7 +4,7 @@
 /* Enums, structs and unions. */
 enum sparse { NEVER = -3, RED = 1, ALSO_RED = 1, GREEN = 5, FAR = 1000000 };
 enum tiny { TINY = 7, FULL = 200 } __attribute__((packed));
-enum bits { BIT_LOW = 1, BIT_HIGH = -2147483647 - 1 };
+enum bits { BIT_LOW = 1, BIT_HIGH = 0x80000000 };
 typedef enum { FIRST = 1, SECOND } named_by_typedef;
 
 CASE enum sparse enum_known = GREEN;
