@@ -43,11 +43,16 @@ typedef struct {
 typedef struct {
     __u8 bytes[6];
 } dynmon_mac_t;
-typedef __be16 dynmon_port_t; /* network order */
-typedef __u8 dynmon_proto_t;  /* IPPROTO_* */
+typedef __be16 dynmon_port_t;      /* network order */
+typedef __u8 dynmon_proto_t;       /* IPPROTO_* */
+typedef __be16 dynmon_eth_proto_t; /* ETH_P_*, network order */
 typedef __u8 dynmon_tcp_flags_t;
+typedef __u8 dynmon_tcp_state_t; /* BPF_TCP_* */
 typedef __u32 dynmon_ifindex_t;
 typedef __u64 dynmon_time_ns_t;     /* since the Unix epoch, as dynmon_now() gives it */
+typedef __u32 dynmon_time_s_t;      /* the same in seconds, where room is scarce */
 typedef __u64 dynmon_duration_ns_t; /* between two of them */
+typedef __u32 dynmon_duration_us_t;
+typedef __u64 dynmon_ktime_ns_t; /* since boot, as bpf_ktime_get_ns() gives it */
 
 #endif

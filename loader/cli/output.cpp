@@ -16,6 +16,9 @@ void OutputOptions::declare(CLI::App& app, const std::vector<std::string>& forma
         ->check(CLI::IsMember(formats));
     app.add_flag("--raw", raw, "bare integers as they are stored, exact and reversible");
     app.add_flag("--value-only", value_only, "just the value, without names and window");
+    app.add_option("--u64", u64,
+                   "json: integers of more than 53 bits as number or string; default: number")
+        ->check(CLI::IsMember({"number", "string"}));
     app.add_option("--sort", sort, "table: column to sort by, with a leading - from high to low");
     app.add_option("--top", top, "table: only that many rows")->type_name("N");
     app.add_option("--jobs", jobs, "2: read large maps ahead on a second CPU while printing")
@@ -24,7 +27,11 @@ void OutputOptions::declare(CLI::App& app, const std::vector<std::string>& forma
 }
 
 ExportOptions OutputOptions::options(bool json) const {
-    ExportOptions options{.raw = raw, .value_only = value_only, .sort = sort, .top = top};
+    ExportOptions options{.raw = raw,
+                          .value_only = value_only,
+                          .wide_as_text = u64 == "string",
+                          .sort = sort,
+                          .top = top};
     constexpr std::pair<std::string_view, Format> formats[] = {
         {"json", Format::json},     {"jsonl", Format::jsonl},
         {"dynmon", Format::dynmon}, {"csv", Format::csv},

@@ -13,6 +13,7 @@ struct OutputOptions {
     std::string format = "table";
     bool raw = false;
     bool value_only = false;
+    std::string u64 = "number";
     std::string sort;
     std::size_t top = 0;
     unsigned jobs = 1;

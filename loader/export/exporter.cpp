@@ -1,4 +1,4 @@
-// Which class makes which format.
+// Which class makes which format, and what holds for all of them.
 #include "export/exporter.hpp"
 
 #include "base/error.hpp"
@@ -7,6 +7,16 @@
 #include "export/line_formats.hpp"
 
 namespace dynmon {
+
+bool has_interfaces(const MetricView& metric) {
+    return has_interfaces(metric.value) || (metric.key && has_interfaces(*metric.key));
+}
+
+void name_interfaces(MetricView& metric, const std::shared_ptr<const EnumSet>& names) {
+    name_interfaces(metric.value, names);
+    if (metric.key)
+        name_interfaces(*metric.key, names);
+}
 
 std::unique_ptr<Exporter> make_exporter(const ExportOptions& options, Sink& sink) {
     switch (options.format) {

@@ -48,6 +48,10 @@ struct MetricView {
     std::optional<OpenMetrics> open_metrics;
 };
 
+// For interfaces in keys and values, see layout/layout.hpp.
+bool has_interfaces(const MetricView& metric);
+void name_interfaces(MetricView& metric, const std::shared_ptr<const EnumSet>& names);
+
 inline bool is_queue_like(bpf_map_type type) {
     return type == BPF_MAP_TYPE_QUEUE || type == BPF_MAP_TYPE_STACK;
 }
@@ -66,6 +70,9 @@ struct ExportOptions {
     Format format = Format::json;
     bool raw = false;        // Style::raw instead of Style::people
     bool value_only = false; // json, jsonl, dynmon: just the value(s), without names and window
+    // json, jsonl: integers whose type has more than 53 bits are strings, for readers that know doubles
+    // only
+    bool wide_as_text = false;
     // json, dynmon with value_only: one metric is printed bare, several as an object by direction
     // and name, {"ingress-metrics":{"flows":…},…}; a stream must know which from the start.
     std::size_t metric_count = 1;

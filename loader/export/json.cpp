@@ -27,10 +27,12 @@ private:
     }
 
     void time(std::uint64_t ns, std::string& out) const {
-        if (raw())
-            out += std::to_string(ns);
-        else
+        if (!raw())
             append_json_time(ns, out);
+        else if (wide_as_text())
+            out += '"' + std::to_string(ns) + '"';
+        else
+            out += std::to_string(ns);
     }
 
     void describe(const MetricView& metric, std::string& out) override {
@@ -44,7 +46,8 @@ private:
     JsonShape shape(const MetricView& metric) const override {
         return {.keyed = !is_array_like(metric.map_type) && !is_queue_like(metric.map_type),
                 .list_cpus = metric.merge == Merge::none,
-                .null_if_empty = false};
+                .null_if_empty = false,
+                .wide_as_text = wide_as_text()};
     }
 };
 

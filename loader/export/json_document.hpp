@@ -22,6 +22,7 @@ public:
 
 protected:
     bool raw() const { return options_.raw; }
+    bool wide_as_text() const { return options_.wide_as_text; }
 
 private:
     // Members of the document before its lists, each with a comma behind it.

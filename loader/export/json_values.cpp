@@ -18,10 +18,10 @@ bool has_keys(const MetricView& metric, const JsonShape& shape) {
 
 JsonValues::JsonValues(const MetricView& metric, Style style, JsonShape shape)
     : metric_(metric), shape_{has_keys(metric, shape), shape.list_cpus && metric.cpus > 0,
-                              shape.null_if_empty},
-      value_(metric.value, style, {}, after_value(shape_)) {
+                              shape.null_if_empty, shape.wide_as_text},
+      value_(metric.value, style, {}, after_value(shape_), shape.wide_as_text) {
     if (shape_.keyed)
-        key_.emplace(*metric.key, style, "{\"key\":", ",\"value\":");
+        key_.emplace(*metric.key, style, "{\"key\":", ",\"value\":", shape.wide_as_text);
     if (metric.cpus > 0 && !shape_.list_cpus) {
         merge_.emplace(metric.value, metric.merge, metric.merge_fields);
         merged_.resize(metric.value.size);

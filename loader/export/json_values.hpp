@@ -14,6 +14,7 @@ struct JsonShape {
     bool keyed = true;          // {"key":K,"value":V} and not just V
     bool list_cpus = false;     // V is the list of the values of all CPUs, not the merged one
     bool null_if_empty = false; // and not []
+    bool wide_as_text = false;  // see JsonPlan
 };
 
 class JsonValues {

@@ -26,4 +26,11 @@ DeviceFacts device_facts(const std::string& name) {
     return facts;
 }
 
+std::shared_ptr<const EnumSet> device_names() {
+    auto set = std::make_shared<EnumSet>();
+    set->name = "ifindex";
+    set->values = interface_names();
+    return set;
+}
+
 } // namespace dynmon

@@ -1,9 +1,9 @@
 #include "kernel/netns.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <vector>
 
 #include <fcntl.h>
 #include <sched.h>
@@ -69,11 +69,8 @@ int interface_index(const std::string& name) {
     if (index != 0)
         return static_cast<int>(index);
     std::vector<std::string> names;
-    if (struct if_nameindex* all = if_nameindex()) {
-        for (struct if_nameindex* entry = all; entry->if_name != nullptr; ++entry)
-            names.emplace_back(entry->if_name);
-        if_freenameindex(all);
-    }
+    for (auto& [known, entry] : interface_names())
+        names.push_back(std::move(entry));
     Error error(ErrorKind::usage, "no interface '" + name + "' in this network namespace");
     const std::string nearest = nearest_name(name, names);
     error.hint(nearest.empty() ? "`ip link` shows the names; --netns NS looks in another namespace"
@@ -84,6 +81,17 @@ int interface_index(const std::string& name) {
 std::string interface_name(int ifindex) {
     char name[IF_NAMESIZE] = {};
     return if_indextoname(static_cast<unsigned>(ifindex), name) != nullptr ? name : "";
+}
+
+std::vector<std::pair<std::int64_t, std::string>> interface_names() {
+    std::vector<std::pair<std::int64_t, std::string>> names;
+    if (struct if_nameindex* all = if_nameindex()) {
+        for (struct if_nameindex* entry = all; entry->if_name != nullptr; ++entry)
+            names.emplace_back(entry->if_index, entry->if_name);
+        if_freenameindex(all);
+    }
+    std::sort(names.begin(), names.end());
+    return names;
 }
 
 } // namespace dynmon

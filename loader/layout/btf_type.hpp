@@ -18,6 +18,7 @@ struct BareType {
     std::string name;                // the outermost typedef, or else `base_name`
     std::string base_name;           // of the type itself
     Meaning meaning = Meaning::none; // of the outermost typedef that has one, or of the struct
+    bool big_endian = false;         // one of the typedefs says so
 };
 
 // Nothing when a type of the chain does not exist or the chain has no end.
@@ -25,12 +26,24 @@ std::optional<BareType> strip_type(const btf* types, std::uint32_t type_id);
 
 // Printable ASCII without quotes and backslashes: a name needs no escaping in any format.
 std::string clean_name(const btf* types, std::uint32_t name_offset);
+// Also without what paths are made of.
+std::string clean_member_name(const btf* types, std::uint32_t name_offset);
 
 std::shared_ptr<const EnumSet> read_enumerators(const btf* types, const BareType& enumeration);
 
-// Bytes of a pointer. Types without a long do not tell; in BPF it is 8.
-std::uint32_t pointer_size(const btf* types);
+// The enum with this name or with a typedef of this name; else null and, in `nearest`, the name of
+// one that is written nearly so, or "".
+std::shared_ptr<const EnumSet> find_enumerators(const btf* types, const std::string& name,
+                                                std::string& nearest);
 
-bool is_kernel_pointer(const btf* types, const BareType& pointer); // tagged kptr or the like
+// The names as an integer of that width and sign holds them; those that it cannot hold are left
+// out.
+EnumSet as_values_of(const EnumSet& set, const Layout& field);
+// The names of its bits: single ones first, so that a name for several is used only for what they
+// leave over.
+EnumSet as_flags_of(const EnumSet& set, const Layout& field);
+
+bool is_kernel_pointer(const btf* types, const BareType& pointer);   // tagged kptr or the like
+std::string pointer_name(const btf* types, const BareType& pointer); // "task_struct *"
 
 } // namespace dynmon

@@ -4,87 +4,28 @@
 
 #include "base/error.hpp"
 #include "base/limits.hpp"
-#include "layout/btf_type.hpp"
-#include "layout/field_formats.hpp"
-#include "layout/layout.hpp"
+#include "layout/builder.hpp"
 #include "layout/meaning.hpp"
-#include "layout/path.hpp"
 
 namespace dynmon {
 
-namespace {
-
-constexpr std::uint64_t no_end = UINT32_MAX;
-
-// Where a field stands: absolute position, and the end of what contains it.
-struct Place {
-    std::string name;
-    std::uint64_t bit = 0;        // from the start of the root value
-    std::uint32_t bit_size = 0;   // of a bitfield
-    std::uint64_t end = no_end;   // bytes
-    Meaning hint = Meaning::none; // from the names of struct and member
-    bool element = false;         // of an array: shares the array's path and format
-};
-
-class Builder {
-public:
-    Builder(const btf* types, std::string_view root, const Formats& formats)
-        : types_(types), path_(root), formats_(root, formats) {}
-    Layout build(std::uint32_t type_id, std::uint32_t expected_size);
-
-private:
-    class Level; // one step down: depth, cycle and path
-
-    [[noreturn]] void refuse(const std::string& reason) const;
-    Layout read(std::uint32_t type_id, const Place& place);
-    std::uint32_t stored_size(std::uint32_t type_id, const Layout& field) const;
-    void describe(Layout& field, const BareType& bare, const Place& place);
-    void integer(Layout& field, const BareType& bare);
-    void real(Layout& field, const BareType& bare);
-    void group(Layout& field, const BareType& bare);
-    void section(Layout& field, const BareType& bare);
-    void array(Layout& field, const BareType& bare, const Place& place);
-    void narrow(Layout& field, std::uint32_t bit, std::uint32_t bit_size) const;
-    void check_extent(const Layout& field, const Place& place) const;
-    void assign_meaning(Layout& field, const BareType& bare, const Place& place);
-
-    const btf* types_;
-    std::string path_;
-    FieldFormats formats_;
-    std::vector<std::uint32_t> open_types_; // ids from the root down, to see a cycle
-    std::size_t nodes_ = 0;
-};
-
-class Builder::Level {
-public:
-    Level(Builder& builder, const std::string& step, std::uint32_t type_id)
-        : builder_(builder), length_(builder.path_.size()) {
-        builder.path_ += step;
-        const auto& open = builder.open_types_;
-        if (std::find(open.begin(), open.end(), type_id) != open.end())
-            builder.refuse("the type contains itself");
-        if (open.size() == limits::layout_depth)
-            builder.refuse("nested deeper than " + std::to_string(limits::layout_depth) +
-                           " levels");
-        builder.open_types_.push_back(type_id);
-    }
-    ~Level() {
-        builder_.open_types_.pop_back();
-        builder_.path_.resize(length_);
-    }
-    Level(const Level&) = delete;
-    Level& operator=(const Level&) = delete;
-
-private:
-    Builder& builder_;
-    std::size_t length_;
-};
-
-std::string step_to(const std::string& member) {
-    return member.empty() ? "" : "." + member;
+LayoutBuilder::Level::Level(LayoutBuilder& builder, const std::string& step, std::uint32_t type_id)
+    : builder_(builder), length_(builder.path_.size()) {
+    builder.path_ += step;
+    const auto& open = builder.open_types_;
+    if (std::find(open.begin(), open.end(), type_id) != open.end())
+        builder.refuse("the type contains itself");
+    if (open.size() == limits::layout_depth)
+        builder.refuse("nested deeper than " + std::to_string(limits::layout_depth) + " levels");
+    builder.open_types_.push_back(type_id);
 }
 
-Layout Builder::build(std::uint32_t type_id, std::uint32_t expected_size) {
+LayoutBuilder::Level::~Level() {
+    builder_.open_types_.pop_back();
+    builder_.path_.resize(length_);
+}
+
+Layout LayoutBuilder::build(std::uint32_t type_id, std::uint32_t expected_size) {
     Layout root;
     {
         Level level(*this, "", type_id);
@@ -98,17 +39,17 @@ Layout Builder::build(std::uint32_t type_id, std::uint32_t expected_size) {
     return root;
 }
 
-void Builder::refuse(const std::string& reason) const {
+void LayoutBuilder::refuse(const std::string& reason) const {
     throw Error(ErrorKind::usage, path_ + ": " + reason);
 }
 
 // An integer of 24 bits takes 4 bytes of an array although its layout covers 3.
-std::uint32_t Builder::stored_size(std::uint32_t type_id, const Layout& field) const {
+std::uint32_t LayoutBuilder::stored_size(std::uint32_t type_id, const Layout& field) const {
     const std::int64_t size = btf__resolve_size(types_, type_id);
     return size > field.size && size <= UINT32_MAX ? static_cast<std::uint32_t>(size) : field.size;
 }
 
-Layout Builder::read(std::uint32_t type_id, const Place& place) {
+Layout LayoutBuilder::read(std::uint32_t type_id, const Place& place) {
     if (++nodes_ > limits::layout_nodes)
         refuse("the type has more than " + std::to_string(limits::layout_nodes) + " fields");
     const std::optional<BareType> bare = strip_type(types_, type_id);
@@ -133,7 +74,7 @@ Layout Builder::read(std::uint32_t type_id, const Place& place) {
     return result;
 }
 
-void Builder::describe(Layout& field, const BareType& bare, const Place& place) {
+void LayoutBuilder::describe(Layout& field, const BareType& bare, const Place& place) {
     switch (btf_kind(bare.type)) {
     case BTF_KIND_INT:
         return integer(field, bare);
@@ -150,26 +91,27 @@ void Builder::describe(Layout& field, const BareType& bare, const Place& place) 
         return real(field, bare);
     case BTF_KIND_PTR:
         // A pointer that the kernel looks after means nothing outside and reads as zero.
-        field.kind = is_kernel_pointer(types_, bare) ? Layout::Kind::opaque : Layout::Kind::pointer;
-        field.size = pointer_size(types_);
+        field.kind = Layout::Kind::pointer;
+        field.size = 8; // to BPF programs everywhere; BTF itself does not say
+        if (is_kernel_pointer(types_, bare))
+            opaque(field, pointer_name(types_, bare));
         return;
     case BTF_KIND_STRUCT:
     case BTF_KIND_UNION:
-        return group(field, bare);
+        return group(field, bare, place);
     case BTF_KIND_ARRAY:
         return array(field, bare, place);
     case BTF_KIND_DATASEC:
         return section(field, bare);
     case BTF_KIND_FWD:
-        field.kind = Layout::Kind::opaque;
-        return;
+        refuse("'" + bare.base_name + "' is declared only: nobody says what is in it");
     default:
         refuse("a type of this kind cannot be stored (BTF kind " +
                std::to_string(btf_kind(bare.type)) + ")");
     }
 }
 
-void Builder::integer(Layout& field, const BareType& bare) {
+void LayoutBuilder::integer(Layout& field, const BareType& bare) {
     const unsigned encoding = btf_int_encoding(bare.type);
     const std::uint32_t bits = btf_int_bits(bare.type);
     field.size = bare.type->size;
@@ -188,53 +130,19 @@ void Builder::integer(Layout& field, const BareType& bare) {
         narrow(field, btf_int_offset(bare.type), bits);
 }
 
-void Builder::real(Layout& field, const BareType& bare) {
+// A long double differs from machine to machine, and a __bf16 is no half: bytes say it exactly.
+void LayoutBuilder::real(Layout& field, const BareType& bare) {
     field.size = bare.type->size;
-    // _Float16 and long double have no portable meaning; BPF code cannot compute them anyhow.
-    field.kind = field.size == 4 || field.size == 8 ? Layout::Kind::real : Layout::Kind::opaque;
-}
-
-void Builder::group(Layout& field, const BareType& bare) {
-    field.size = bare.type->size;
-    if (is_opaque_structure(bare.base_name)) {
+    const bool half =
+        bare.base_name == "_Float16" || bare.base_name == "__fp16" || bare.base_name == "half";
+    field.kind = Layout::Kind::real;
+    if (field.size != 4 && field.size != 8 && !(field.size == 2 && half)) {
         field.kind = Layout::Kind::opaque;
-        return;
+        field.meaning = Meaning::hex;
     }
-    field.kind = btf_is_union(bare.type) ? Layout::Kind::union_ : Layout::Kind::structure;
-    const auto* members = btf_members(bare.type);
-    for (std::uint32_t i = 0; i < btf_vlen(bare.type); ++i) {
-        Place place;
-        place.name = clean_name(types_, members[i].name_off);
-        place.bit = std::uint64_t{field.offset} * 8 + btf_member_bit_offset(bare.type, i);
-        place.bit_size = btf_member_bitfield_size(bare.type, i);
-        place.end = std::uint64_t{field.offset} + field.size;
-        place.hint = meaning_of_member(bare.base_name, place.name);
-        Level level(*this, step_to(place.name), members[i].type);
-        field.fields.push_back(read(members[i].type, place));
-    }
-    make_names_unique(field);
 }
 
-// .data, .bss and .rodata: a struct of the object's global variables.
-void Builder::section(Layout& field, const BareType& bare) {
-    field.size = bare.type->size;
-    field.kind = Layout::Kind::structure;
-    const auto* variables = btf_var_secinfos(bare.type);
-    for (std::uint32_t i = 0; i < btf_vlen(bare.type); ++i) {
-        const btf_type* variable = btf__type_by_id(types_, variables[i].type);
-        if (!variable || !btf_is_var(variable))
-            refuse("type " + std::to_string(variables[i].type) + " is no variable");
-        Place place;
-        place.name = clean_name(types_, variable->name_off);
-        place.bit = (std::uint64_t{field.offset} + variables[i].offset) * 8;
-        place.end = std::uint64_t{field.offset} + field.size;
-        Level level(*this, step_to(place.name), variable->type);
-        field.fields.push_back(read(variable->type, place));
-    }
-    make_names_unique(field);
-}
-
-void Builder::array(Layout& field, const BareType& bare, const Place& place) {
+void LayoutBuilder::array(Layout& field, const BareType& bare, const Place& place) {
     const auto* info = btf_array(bare.type);
     field.kind = Layout::Kind::array;
     field.count = info->nelems;
@@ -261,7 +169,7 @@ void Builder::array(Layout& field, const BareType& bare, const Place& place) {
                                                                 : Meaning::hex;
 }
 
-void Builder::narrow(Layout& field, std::uint32_t bit, std::uint32_t bit_size) const {
+void LayoutBuilder::narrow(Layout& field, std::uint32_t bit, std::uint32_t bit_size) const {
     const bool kind = field.kind == Layout::Kind::integer || field.kind == Layout::Kind::boolean ||
                       field.kind == Layout::Kind::character ||
                       field.kind == Layout::Kind::enumeration;
@@ -274,7 +182,7 @@ void Builder::narrow(Layout& field, std::uint32_t bit, std::uint32_t bit_size) c
     field.size = (field.bit_offset + bit_size + 7) / 8;
 }
 
-void Builder::check_extent(const Layout& field, const Place& place) const {
+void LayoutBuilder::check_extent(const Layout& field, const Place& place) const {
     const std::uint64_t end = std::uint64_t{field.offset} + field.size;
     if (end > place.end)
         refuse("ends at byte " + std::to_string(end) + ", beyond the end of what contains it (" +
@@ -282,19 +190,18 @@ void Builder::check_extent(const Layout& field, const Place& place) const {
 }
 
 // The manifest's word first, then the name of the member, of the typedef, of the struct.
-void Builder::assign_meaning(Layout& field, const BareType& bare, const Place& place) {
+void LayoutBuilder::assign_meaning(Layout& field, const BareType& bare, const Place& place) {
+    field.big_endian = bare.big_endian && fits(Meaning::big_endian, field);
     for (const Meaning candidate : {bare.meaning, place.hint})
         if (candidate != Meaning::none && fits(candidate, field))
-            field.meaning = candidate;
-    if (!place.element) // shares the array's path
+            set_meaning(field, candidate);
+    if (!place.element && !place.anonymous) // they share the path of what is around them
         formats_.apply(path_, field);
 }
 
-} // namespace
-
 Layout build_layout(const btf* types, std::uint32_t type_id, std::uint32_t expected_size,
                     std::string_view root, const Formats& formats) {
-    return Builder(types, root, formats).build(type_id, expected_size);
+    return LayoutBuilder(types, root, formats).build(type_id, expected_size);
 }
 
 } // namespace dynmon

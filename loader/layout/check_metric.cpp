@@ -30,7 +30,6 @@ bool is_number(const Layout& field) {
     case Meaning::ip:
     case Meaning::mac:
     case Meaning::text:
-    case Meaning::hex:
         return false;
     default:
         return holds_number(field) && field.size <= 8;

@@ -11,12 +11,7 @@ namespace {
 using Op = Scalar::Op;
 
 bool is_real(const Scalar& scalar) {
-    return scalar.op == Op::real32 || scalar.op == Op::real64;
-}
-
-double load_real(const Scalar& scalar, const std::byte* bytes) {
-    return scalar.op == Op::real32 ? load<float>(bytes + scalar.offset)
-                                   : load<double>(bytes + scalar.offset);
+    return scalar.op == Op::real16 || scalar.op == Op::real32 || scalar.op == Op::real64;
 }
 
 void append_bare(const Scalar& scalar, const std::byte* bytes, Cursor& out) {
@@ -60,10 +55,13 @@ bool ColumnPlan::numeric(std::size_t column) const {
     case Op::swapped32:
     case Op::swapped64:
     case Op::wide:
+    case Op::hex_number:
+    case Op::real16:
     case Op::real32:
     case Op::real64:
     case Op::time:
     case Op::duration:
+    case Op::boot_time:
         return true;
     default:
         return false;
@@ -71,8 +69,17 @@ bool ColumnPlan::numeric(std::size_t column) const {
 }
 
 bool ColumnPlan::plain(std::size_t column) const {
-    const Op op = cells_[column].op;
-    return op != Op::text && op != Op::exact_text && op != Op::enumeration;
+    switch (cells_[column].op) {
+    case Op::text:
+    case Op::exact_text:
+    case Op::enumeration:
+    case Op::flags:
+    case Op::interface:
+    case Op::name:
+        return false;
+    default:
+        return true;
+    }
 }
 
 void ColumnPlan::append(std::size_t column, const std::byte* bytes, std::string& out) const {

@@ -30,7 +30,8 @@ enum class Style {
 //   integers   numbers of any size, exact; in all styles
 //   bool       true, false                0, 1, … as stored        true, false
 //   enum       name, or number            number                   name, or number
-//   real       shortest exact; null for NaN and infinities; in all styles
+//   real       shortest exact; null for   the same, but "0x7ff8…"  as for people
+//              NaN and infinities         for NaN and infinities
 //   pointer    "0xffff…"                  number                   number
 //   char[]     text up to the NUL; bytes  text if that is all of   list of numbers
 //              that are no UTF-8 become   it, or else "0x…", so
@@ -38,12 +39,15 @@ enum class Style {
 //   u8[], s8[] "02ab…", list of numbers   list of numbers          text up to the NUL
 //   meanings   text; time 0 is null       as stored, host order    as stored, host order
 //   union      all arms; anonymous members belong to the struct around them; in all styles
-//   opaque     null (bpf_spin_lock, bpf_timer, kernel pointers, …); in all styles
+//   opaque     "bpf_spin_lock", …         null                     null
+// What no C type of the host can hold (reals of 16 bytes) is hexadecimal bytes in all styles.
 class JsonPlan {
 public:
     // `before` and `after` are JSON text around the value, such as {"key": in front of it.
+    // `wide_as_text`: integers whose type has more than 53 bits are JSON strings whatever their
+    // value, for readers that keep numbers as doubles; not in Style::dynmon.
     JsonPlan(const Layout& layout, Style style, std::string_view before = {},
-             std::string_view after = {});
+             std::string_view after = {}, bool wide_as_text = false);
     ~JsonPlan();
     JsonPlan(JsonPlan&&) noexcept;
     JsonPlan& operator=(JsonPlan&&) noexcept;

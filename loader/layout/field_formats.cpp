@@ -3,6 +3,7 @@
 
 #include "base/error.hpp"
 #include "base/identifier.hpp"
+#include "layout/btf_type.hpp"
 #include "layout/meaning.hpp"
 #include "layout/path.hpp"
 
@@ -20,37 +21,64 @@ std::string suggest(const std::string& text, const std::vector<std::string>& kno
     return nearest.empty() ? "" : "did you mean '" + nearest + "'?";
 }
 
-bool give(Meaning format, Layout& field) {
-    if (fits(format, field)) {
-        field.meaning = format;
+} // namespace
+
+std::string FieldFormats::Format::name() const {
+    return meaning_name(meaning) + (names ? names->name : "");
+}
+
+FieldFormats::Format FieldFormats::parse(const btf* types, const std::string& path,
+                                         const std::string& name) {
+    for (const Meaning kind : {Meaning::enumeration, Meaning::flags}) {
+        const std::string prefix = meaning_name(kind);
+        if (!name.starts_with(prefix))
+            continue;
+        const std::string wanted = name.substr(prefix.size());
+        std::string nearest;
+        if (auto names = find_enumerators(types, wanted, nearest))
+            return {path, kind, std::move(names)};
+        refuse(path, "no enum '" + wanted + "' in the BTF of the object",
+               nearest.empty() ? "a compiler keeps an enum only where a variable has its type"
+                               : "did you mean '" + prefix + nearest + "'?");
+    }
+    const Meaning meaning = meaning_from_name(name);
+    if (meaning == Meaning::none) {
+        const std::string hint = suggest(name, meaning_names());
+        refuse(path, "unknown format '" + name + "'",
+               hint.empty() ? "formats are " + all_meaning_names() : hint);
+    }
+    return {path, meaning, nullptr};
+}
+
+FieldFormats::FieldFormats(const btf* types, std::string_view root, const Formats& formats)
+    : root_(root) {
+    for (const auto& [path, name] : formats) {
+        std::string_view rest;
+        if (!split_root(path, "key", rest) && !split_root(path, "value", rest))
+            refuse(path, "no such field", "a path starts with key or value, as in value." + path);
+        Format format = parse(types, path, name);
+        const std::string plain = without_brackets(path);
+        if (plain.find('[') != std::string::npos)
+            refuse(path, "one element alone cannot have a format",
+                   "write '" + plain.substr(0, plain.find('[')) + "' for all elements");
+        if (split_root(path, root, rest))
+            formats_[plain] = std::move(format);
+    }
+}
+
+bool FieldFormats::give(const Format& format, Layout& field) {
+    if (fits(format.meaning, field)) {
+        set_meaning(field, format.meaning);
+        if (format.meaning == Meaning::enumeration)
+            field.enumerators = std::make_shared<const EnumSet>(as_values_of(*format.names, field));
+        if (format.meaning == Meaning::flags)
+            field.enumerators = std::make_shared<const EnumSet>(as_flags_of(*format.names, field));
         return true;
     }
     if (field.kind != Layout::Kind::array || !give(format, field.fields.front()))
         return false;
     field.meaning = Meaning::none; // no longer one text: a list of elements with a format
     return true;
-}
-
-} // namespace
-
-FieldFormats::FieldFormats(std::string_view root, const Formats& formats) : root_(root) {
-    for (const auto& [path, name] : formats) {
-        std::string_view rest;
-        if (!split_root(path, "key", rest) && !split_root(path, "value", rest))
-            refuse(path, "no such field", "a path starts with key or value, as in value." + path);
-        const Meaning meaning = meaning_from_name(name);
-        if (meaning == Meaning::none) {
-            const std::string hint = suggest(name, meaning_names());
-            refuse(path, "unknown format '" + name + "'",
-                   hint.empty() ? "formats are " + all_meaning_names() : hint);
-        }
-        const std::string plain = without_brackets(path);
-        if (plain.find('[') != std::string::npos)
-            refuse(path, "one element alone cannot have a format",
-                   "write '" + plain.substr(0, plain.find('[')) + "' for all elements");
-        if (split_root(path, root, rest))
-            formats_[plain] = {path, meaning, false};
-    }
 }
 
 void FieldFormats::apply(const std::string& path, Layout& field) {
@@ -61,9 +89,9 @@ void FieldFormats::apply(const std::string& path, Layout& field) {
         return;
     Format& format = found->second;
     format.used = true;
-    if (!give(format.meaning, field))
+    if (!give(format, field))
         refuse(format.path,
-               "'" + meaning_name(format.meaning) + "' needs " + demand(format.meaning) + ", not " +
+               "'" + format.name() + "' needs " + demand(format.meaning) + ", not " +
                    std::to_string(field.size) + " bytes of '" + field.type_name + "'",
                "");
 }

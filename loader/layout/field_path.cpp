@@ -1,6 +1,5 @@
 // Names and paths: from a path to its field, from a layout to its leaves.
 #include <charconv>
-#include <set>
 
 #include "base/error.hpp"
 #include "base/limits.hpp"
@@ -38,21 +37,6 @@ bool take_index(std::string_view& path, std::uint32_t count, std::uint32_t& inde
         return false;
     path.remove_prefix(close + 1);
     return true;
-}
-
-void name_members(Layout& group, std::set<std::string>& taken) {
-    for (Layout& field : group.fields) {
-        const bool anonymous =
-            field.name.empty() && !is_scalar(field) && field.kind != Layout::Kind::array;
-        if (anonymous) {
-            name_members(field, taken);
-            continue;
-        }
-        const std::string base = field.name.empty() ? "unnamed" : field.name;
-        field.name = base;
-        for (int copy = 2; !taken.insert(field.name).second; ++copy)
-            field.name = base + '_' + std::to_string(copy);
-    }
 }
 
 class LeafWalk {
@@ -131,11 +115,6 @@ bool split_root(std::string_view path, std::string_view root, std::string_view& 
 std::string join_path(std::string_view root, std::string_view path) {
     const bool dot = !path.empty() && path.front() != '[';
     return std::string(root) + (dot ? "." : "") + std::string(path);
-}
-
-void make_names_unique(Layout& group) {
-    std::set<std::string> taken;
-    name_members(group, taken);
 }
 
 void shift(Layout& field, std::uint32_t bytes) {

@@ -24,7 +24,8 @@ JsonPlan& JsonPlan::operator=(JsonPlan&&) noexcept = default;
 
 class JsonPlan::Builder {
 public:
-    Builder(JsonPlan& plan, Style style) : plan_(plan), style_(style) {}
+    Builder(JsonPlan& plan, Style style, bool wide_as_text)
+        : plan_(plan), style_(style), wide_as_text_(wide_as_text && style != Style::dynmon) {}
 
     void build(const Layout& layout, std::string_view before, std::string_view after) {
         literal_ = before;
@@ -47,7 +48,20 @@ private:
     void scalar(const Layout& field) {
         if (field.enumerators)
             plan_.enums_.push_back(field.enumerators);
-        add().scalar = compile_scalar(field, style_);
+        Scalar compiled = compile_scalar(field, style_);
+        const bool wide = wide_as_text_ && width(compiled) > 53;
+        compiled.quoted = wide;
+        const bool quoted = wide && is_bare_number(compiled.op);
+        if (quoted)
+            literal_ += '"';
+        add().scalar = compiled;
+        if (quoted)
+            literal_ += '"';
+    }
+
+    static bool is_bare_number(Scalar::Op op) {
+        return op == Scalar::Op::u64 || op == Scalar::Op::i64 || op == Scalar::Op::swapped64 ||
+               op == Scalar::Op::wide;
     }
 
     void object(const Layout& group) {
@@ -112,6 +126,7 @@ private:
 
     JsonPlan& plan_;
     Style style_;
+    bool wide_as_text_;
     std::string literal_; // not yet taken by a step
 };
 
@@ -156,8 +171,8 @@ struct JsonPlan::Run {
 };
 
 JsonPlan::JsonPlan(const Layout& layout, Style style, std::string_view before,
-                   std::string_view after) {
-    Builder(*this, style).build(layout, before, after);
+                   std::string_view after, bool wide_as_text) {
+    Builder(*this, style, wide_as_text).build(layout, before, after);
 }
 
 void JsonPlan::append(const std::byte* bytes, Cursor& out) const {

@@ -16,31 +16,45 @@ namespace dynmon {
 // What a scalar (or a small struct) stands for; decides how people see it.
 enum class Meaning {
     none,
-    ipv4,        // 4 bytes, network order
-    ipv6,        // 16 bytes
-    ip,          // 16 bytes: IPv6, or IPv4 as ::ffff:a.b.c.d, which is printed as a.b.c.d
-    mac,         // 6 bytes
-    port,        // 2 bytes, network order
-    ip_proto,    // 1 byte: "TCP"
-    tcp_flags,   // 1 byte: "SYN|ACK"
-    ifindex,     // 4 bytes; printed as the number (names belong to a namespace)
-    time_ns,     // 8 bytes, since the Unix epoch: ISO 8601 UTC with nanoseconds
-    duration_ns, // 8 bytes, seconds with the nanoseconds as fraction: "1.25s"
+    ipv4,      // 4 bytes, network order
+    ipv6,      // 16 bytes
+    ip,        // 16 bytes: IPv6, or IPv4 as ::ffff:a.b.c.d, which is printed as a.b.c.d
+    mac,       // 6 bytes
+    port,      // 2 bytes, network order
+    ip_proto,  // an integer: "TCP"
+    eth_proto, // 2 bytes, network order: "IPv4", or else "0x88cc"
+    tcp_flags, // an integer: "SYN|ACK"
+    tcp_state, // an integer: "ESTABLISHED"
+    ifindex,   // an integer: the name of the interface where the reader knows it
+    time_ns,   // since the Unix epoch: ISO 8601 UTC with as many digits as the unit has; 0 is null
+    time_us,   // 4 or 8 bytes; so are time_ms and time_s
+    time_ms,
+    time_s,
+    duration_ns, // seconds with the rest as fraction: "1.25s"
+    duration_us, // 4 or 8 bytes; so are duration_ms and duration_s
+    duration_ms,
+    duration_s,
+    ktime_ns,    // 8 bytes, since the host was booted: as a duration; 0 is null
     big_endian,  // __be16/32/64: the number it stands for
+    boolean,     // an integer: true, false
     text,        // char[]
-    hex,         // unsigned bytes
+    hex,         // bytes as "02ab", an integer as "0x2ab"
+    enumeration, // an integer with the names of an enum, see Layout::enumerators
+    flags,       // an integer whose bits have the names of an enum: "A|B|0x40", "0" for none
 };
 
 // Name of a format in a manifest ("ipv4", "mac", …) → Meaning; `none` if unknown. The names are
-// those of the types in bpf/dynmon.h without "dynmon_" and "_t", and big_endian, text and hex.
+// those of the types in bpf/dynmon.h without "dynmon_" and "_t", and others that need no type.
+// "enum:NAME" and "flags:NAME" are not among them: they depend on the object's BTF.
 Meaning meaning_from_name(std::string_view name);
 const std::vector<std::string>& meaning_names();
 
 struct EnumSet {
     std::string name;
     bool is_signed = false;
-    std::vector<std::pair<std::int64_t, std::string>> values; // sorted by value
-    const std::string* find(std::int64_t value) const;        // nullptr: unknown value
+    // Sorted by value; of flags: in the order of print, as bits of the field they belong to.
+    std::vector<std::pair<std::int64_t, std::string>> values;
+    const std::string* find(std::int64_t value) const; // nullptr: unknown value
 };
 
 struct Layout {
@@ -62,12 +76,14 @@ struct Layout {
     Kind kind = Kind::opaque;
     Meaning meaning = Meaning::none;
     bool is_signed = false;
+    bool big_endian = false;     // its type says so (__be32), whatever else it means
     std::uint32_t offset = 0;    // bytes from the start of the root value
     std::uint32_t size = 0;      // bytes; of a bitfield: those of its storage unit's cover
     std::uint8_t bit_offset = 0; // of a bitfield: bits after `offset` (little endian counting)
     std::uint8_t bit_size = 0;   // 0: not a bitfield
     std::uint32_t count = 0;     // elements, for arrays
     std::uint32_t stride = 0;    // bytes from one element to the next
+    // Names of the values: of an enum, of flags, of interfaces. Of an opaque field: its own name.
     std::shared_ptr<const EnumSet> enumerators;
     std::vector<Layout> fields; // struct/union members, or the one element type of an array
                                 // (whose offsets are those of element 0)
@@ -81,6 +97,7 @@ using Formats = std::map<std::string, std::string>;
 // Walks the type once. `root` ("key" or "value") is the first part of the paths in `formats`.
 // Throws Error{usage} with the path of the field for a BTF that lies (cycle, member beyond the
 // end, absurd counts), for a size unlike `expected_size`, and for a format that does not fit.
+// Names are unique where a reader sees them side by side: a second "a" becomes "a_2".
 Layout build_layout(const btf* types, std::uint32_t type_id, std::uint32_t expected_size,
                     std::string_view root, const Formats& formats = {});
 
@@ -94,6 +111,10 @@ std::unique_ptr<Layout> find_field(const Layout& root, std::string_view path);
 
 // All leaf paths, for messages and CSV headers: {"saddr", "ports[0]", …}.
 std::vector<std::string> leaf_paths(const Layout& root);
+
+// Interfaces by index, for fields that are one. Plans made afterwards show the names to people.
+bool has_interfaces(const Layout& layout);
+void name_interfaces(Layout& layout, const std::shared_ptr<const EnumSet>& names);
 
 bool is_scalar(const Layout& field); // prints as one value: not a struct, union or plain array
 

@@ -1,4 +1,4 @@
-// The tables of well-known type names, and the rule of what size and kind each meaning asks for.
+// The names of formats, and the rule of what size and kind each meaning asks for.
 #include "layout/meaning.hpp"
 
 #include <algorithm>
@@ -20,39 +20,31 @@ constexpr std::array formats{
     NamedMeaning{"mac", Meaning::mac},
     NamedMeaning{"port", Meaning::port},
     NamedMeaning{"proto", Meaning::ip_proto},
+    NamedMeaning{"eth_proto", Meaning::eth_proto},
     NamedMeaning{"tcp_flags", Meaning::tcp_flags},
+    NamedMeaning{"tcp_state", Meaning::tcp_state},
     NamedMeaning{"ifindex", Meaning::ifindex},
     NamedMeaning{"time_ns", Meaning::time_ns},
+    NamedMeaning{"time_us", Meaning::time_us},
+    NamedMeaning{"time_ms", Meaning::time_ms},
+    NamedMeaning{"time_s", Meaning::time_s},
     NamedMeaning{"duration_ns", Meaning::duration_ns},
+    NamedMeaning{"duration_us", Meaning::duration_us},
+    NamedMeaning{"duration_ms", Meaning::duration_ms},
+    NamedMeaning{"duration_s", Meaning::duration_s},
+    NamedMeaning{"ktime_ns", Meaning::ktime_ns},
     NamedMeaning{"big_endian", Meaning::big_endian},
+    NamedMeaning{"boolean", Meaning::boolean},
     NamedMeaning{"text", Meaning::text},
     NamedMeaning{"hex", Meaning::hex},
 };
 
-struct MemberMeaning {
-    std::string_view structure;
-    std::string_view member;
-    Meaning meaning;
-};
-
-// Members of the uapi's packet headers whose type says less than their name.
-constexpr std::array members{
-    MemberMeaning{"ethhdr", "h_dest", Meaning::mac},
-    MemberMeaning{"ethhdr", "h_source", Meaning::mac},
-    MemberMeaning{"iphdr", "saddr", Meaning::ipv4},
-    MemberMeaning{"iphdr", "daddr", Meaning::ipv4},
-    MemberMeaning{"iphdr", "protocol", Meaning::ip_proto},
-    MemberMeaning{"ipv6hdr", "nexthdr", Meaning::ip_proto},
-};
-
-// What the kernel keeps for itself inside a map value; it is zeroed for user space.
-constexpr std::array<std::string_view, 11> opaque_structures{
-    "bpf_spin_lock", "bpf_res_spin_lock", "bpf_timer",    "bpf_wq",
-    "bpf_list_head", "bpf_list_node",     "bpf_rb_root",  "bpf_rb_node",
-    "bpf_refcount",  "bpf_dynptr",        "bpf_task_work"};
-
 bool is_whole_integer(const Layout& field) {
     return field.kind == Layout::Kind::integer && field.bit_size == 0;
+}
+
+bool is_integer(const Layout& field, std::uint32_t most_bytes) {
+    return field.kind == Layout::Kind::integer && field.size <= most_bytes;
 }
 
 // Bytes in a row, however they were declared: __be32, u8[4], u16[2], struct { … }.
@@ -61,6 +53,13 @@ bool is_blob(const Layout& field, std::uint32_t size) {
                       field.kind == Layout::Kind::structure || field.kind == Layout::Kind::union_ ||
                       field.kind == Layout::Kind::array;
     return kind && field.bit_size == 0 && field.size == size;
+}
+
+bool fits_hex(const Layout& field) {
+    if (field.kind == Layout::Kind::integer || field.kind == Layout::Kind::enumeration)
+        return true;
+    return field.bit_size == 0 && field.size > 0 && field.kind != Layout::Kind::opaque &&
+           (field.kind != Layout::Kind::array || is_byte(field.fields.front()));
 }
 
 } // namespace
@@ -81,39 +80,6 @@ const std::vector<std::string>& meaning_names() {
     return names;
 }
 
-Meaning meaning_of_typedef(std::string_view name) {
-    if (name == "__be16" || name == "__be32" || name == "__be64")
-        return Meaning::big_endian;
-    constexpr std::string_view prefix = "dynmon_";
-    constexpr std::string_view suffix = "_t";
-    if (name.size() <= prefix.size() + suffix.size() || !name.starts_with(prefix) ||
-        !name.ends_with(suffix))
-        return Meaning::none;
-    name.remove_prefix(prefix.size());
-    name.remove_suffix(suffix.size());
-    return meaning_from_name(name);
-}
-
-Meaning meaning_of_structure(std::string_view name) {
-    if (name == "in_addr")
-        return Meaning::ipv4;
-    if (name == "in6_addr")
-        return Meaning::ipv6;
-    return Meaning::none;
-}
-
-Meaning meaning_of_member(std::string_view structure, std::string_view member) {
-    for (const MemberMeaning& entry : members)
-        if (entry.structure == structure && entry.member == member)
-            return entry.meaning;
-    return Meaning::none;
-}
-
-bool is_opaque_structure(std::string_view name) {
-    return std::find(opaque_structures.begin(), opaque_structures.end(), name) !=
-           opaque_structures.end();
-}
-
 bool is_byte(const Layout& field) {
     return field.size == 1 && field.bit_size == 0 &&
            (field.kind == Layout::Kind::integer || field.kind == Layout::Kind::character);
@@ -131,38 +97,59 @@ bool fits(Meaning meaning, const Layout& field) {
     case Meaning::mac:
         return is_blob(field, 6);
     case Meaning::port:
+    case Meaning::eth_proto:
         return is_whole_integer(field) && field.size == 2;
     case Meaning::ip_proto: // often kept in more than a byte to fill a hole
     case Meaning::tcp_flags:
+    case Meaning::tcp_state:
     case Meaning::ifindex:
-        return field.kind == Layout::Kind::integer && field.size <= 8;
+    case Meaning::boolean:
+    case Meaning::enumeration:
+        return is_integer(field, 8);
+    case Meaning::flags:
+        return is_integer(field, 8) || field.kind == Layout::Kind::enumeration;
     case Meaning::time_ns:
     case Meaning::duration_ns:
+    case Meaning::ktime_ns:
         return is_whole_integer(field) && field.size == 8;
+    case Meaning::time_us:
+    case Meaning::time_ms:
+    case Meaning::time_s:
+    case Meaning::duration_us:
+    case Meaning::duration_ms:
+    case Meaning::duration_s:
+        return is_whole_integer(field) && (field.size == 4 || field.size == 8);
     case Meaning::big_endian:
         return is_whole_integer(field) && (field.size == 2 || field.size == 4 || field.size == 8);
     case Meaning::text:
         return is_byte(field) || (field.kind == Layout::Kind::array && field.count > 0 &&
                                   is_byte(field.fields.front()));
     case Meaning::hex:
-        return field.bit_size == 0 && field.size > 0 && field.kind != Layout::Kind::opaque &&
-               (field.kind != Layout::Kind::array || is_byte(field.fields.front()));
+        return fits_hex(field);
     }
     return false;
+}
+
+void set_meaning(Layout& field, Meaning meaning) {
+    field.meaning = meaning;
+    if (meaning == Meaning::tcp_state)
+        field.enumerators = tcp_states();
 }
 
 std::string meaning_name(Meaning meaning) {
     for (const NamedMeaning& entry : formats)
         if (entry.meaning == meaning)
             return std::string(entry.name);
-    return "none";
+    return meaning == Meaning::enumeration ? "enum:"
+           : meaning == Meaning::flags     ? "flags:"
+                                           : "none";
 }
 
 std::string all_meaning_names() {
     std::string list;
     for (const std::string& name : meaning_names())
-        list += (list.empty() ? "" : ", ") + name;
-    return list;
+        list += name + ", ";
+    return list + "enum:NAME and flags:NAME";
 }
 
 std::string demand(Meaning meaning) {
@@ -175,14 +162,27 @@ std::string demand(Meaning meaning) {
     case Meaning::mac:
         return "a field of 6 bytes";
     case Meaning::port:
+    case Meaning::eth_proto:
         return "an integer of 2 bytes";
     case Meaning::ip_proto:
     case Meaning::tcp_flags:
+    case Meaning::tcp_state:
     case Meaning::ifindex:
+    case Meaning::boolean:
+    case Meaning::enumeration:
+    case Meaning::flags:
         return "an integer of at most 8 bytes";
     case Meaning::time_ns:
     case Meaning::duration_ns:
+    case Meaning::ktime_ns:
         return "an integer of 8 bytes";
+    case Meaning::time_us:
+    case Meaning::time_ms:
+    case Meaning::time_s:
+    case Meaning::duration_us:
+    case Meaning::duration_ms:
+    case Meaning::duration_s:
+        return "an integer of 4 or 8 bytes";
     case Meaning::big_endian:
         return "an integer of 2, 4 or 8 bytes";
     case Meaning::text:

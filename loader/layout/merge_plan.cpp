@@ -48,8 +48,7 @@ void store_word(const Scalar& scalar, std::uint64_t value, std::byte* root) {
 template <typename T>
 T load_as(const Scalar& scalar, const std::byte* root) {
     if constexpr (std::is_same_v<T, double>)
-        return scalar.size == 4 ? load<float>(root + scalar.offset)
-                                : load<double>(root + scalar.offset);
+        return load_real(scalar, root);
     else if constexpr (std::is_same_v<T, std::uint64_t>)
         return load_word<T, std::uint8_t, std::uint16_t, std::uint32_t>(scalar, root);
     else if constexpr (std::is_same_v<T, std::int64_t>)
@@ -262,12 +261,7 @@ struct MergePlan::Run {
                                      : fold<unsigned __int128>(step, copies),
                                  into);
         case Step::Op::real: {
-            const double value = fold<double>(step, copies);
-            const auto narrow = static_cast<float>(value);
-            if (step.scalar.size == 4)
-                std::memcpy(into + step.scalar.offset, &narrow, 4);
-            else
-                std::memcpy(into + step.scalar.offset, &value, 8);
+            store_real(step.scalar, fold<double>(step, copies), into);
             return;
         }
         case Step::Op::bytes:

@@ -10,18 +10,28 @@ namespace {
 
 using Kind = Layout::Kind;
 
+bool is_time(Meaning meaning) {
+    return meaning == Meaning::time_ns || meaning == Meaning::time_us ||
+           meaning == Meaning::time_ms || meaning == Meaning::time_s ||
+           meaning == Meaning::ktime_ns;
+}
+
+bool is_duration(Meaning meaning) {
+    return meaning == Meaning::duration_ns || meaning == Meaning::duration_us ||
+           meaning == Meaning::duration_ms || meaning == Meaning::duration_s;
+}
+
+// Each bit for itself.
+bool is_bit_set(const Layout& field) {
+    return field.meaning == Meaning::tcp_flags || field.meaning == Meaning::flags ||
+           field.meaning == Meaning::boolean || field.kind == Kind::boolean;
+}
+
 // What says who or where, and not how much: the same on every CPU that has seen it.
 bool is_identity(const Layout& field) {
-    switch (field.meaning) {
-    case Meaning::none:
+    if (field.meaning == Meaning::none)
         return field.kind == Kind::enumeration || field.kind == Kind::pointer;
-    case Meaning::tcp_flags:
-    case Meaning::time_ns:
-    case Meaning::duration_ns:
-        return false;
-    default:
-        return true;
-    }
+    return !is_bit_set(field) && !is_time(field.meaning) && !is_duration(field.meaning);
 }
 
 } // namespace
@@ -49,9 +59,9 @@ MergeRule preset_rule(const Layout& field, MergeRule preset) {
         return MergeRule::last;
     if (is_identity(field) || !holds_number(field))
         return MergeRule::first;
-    if (field.meaning == Meaning::tcp_flags || field.kind == Kind::boolean)
+    if (is_bit_set(field))
         return MergeRule::bit_or;
-    if (field.meaning == Meaning::time_ns && preset == MergeRule::sum)
+    if (is_time(field.meaning) && preset == MergeRule::sum)
         return MergeRule::max;
     if (field.kind == Kind::real && preset == MergeRule::bit_or)
         return MergeRule::first;

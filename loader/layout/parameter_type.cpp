@@ -11,6 +11,7 @@
 #include <arpa/inet.h>
 
 #include "base/error.hpp"
+#include "layout/scalar.hpp"
 
 namespace dynmon {
 
@@ -68,10 +69,6 @@ std::optional<WideInteger> read_address(std::string_view text) {
     if (inet_pton(AF_INET, std::string(text).c_str(), &address) != 1)
         return std::nullopt;
     return ntohl(address.s_addr);
-}
-
-bool is_network_order(Meaning meaning) {
-    return meaning == Meaning::port || meaning == Meaning::ipv4 || meaning == Meaning::big_endian;
 }
 
 std::string enum_names(const EnumSet& set) {
@@ -162,7 +159,7 @@ WideInteger ParameterType::parse(std::string_view text) const {
 std::vector<std::byte> ParameterType::bytes(WideInteger value) const {
     std::vector<std::byte> bytes(layout_.size);
     std::memcpy(bytes.data(), &value, bytes.size());
-    if (is_network_order(layout_.meaning))
+    if (is_network_order(layout_) || layout_.meaning == Meaning::ipv4)
         std::reverse(bytes.begin(), bytes.end());
     return bytes;
 }

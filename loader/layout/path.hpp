@@ -20,10 +20,6 @@ bool split_root(std::string_view path, std::string_view root, std::string_view& 
 // The reverse: "key" and "addrs[0]" → "key.addrs[0]", "key" and "[0]" → "key[0]".
 std::string join_path(std::string_view root, std::string_view path);
 
-// Members get names that are unique among all the members that a reader sees as the struct's own:
-// a number is added to a second one, and what has no name becomes "unnamed".
-void make_names_unique(Layout& group);
-
 // Calls `visit` for each field that prints as one value, arrays unfolded: its path relative to
 // `root`, the field, and how many bytes to add to its offset. Throws Error{usage} when there are
 // more than limits::layout_nodes.

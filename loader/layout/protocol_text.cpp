@@ -1,4 +1,4 @@
-// Names of IP protocols (IANA's keywords) and of TCP flags.
+// Names of IP protocols (IANA's keywords), of Ethernet's and of TCP flags.
 #include <array>
 
 #include "layout/text.hpp"
@@ -65,6 +65,49 @@ std::string_view protocol_name(std::uint64_t protocol) {
     if (protocol >= protocol_texts.size())
         return {};
     return {protocol_texts[protocol].text, protocol_texts[protocol].size};
+}
+
+std::string_view ethernet_name(std::uint64_t protocol) {
+    switch (protocol) {
+    case 0x0800:
+        return "IPv4";
+    case 0x0806:
+        return "ARP";
+    case 0x22f3:
+        return "TRILL";
+    case 0x6558:
+        return "TEB";
+    case 0x8035:
+        return "RARP";
+    case 0x8100:
+        return "802.1Q";
+    case 0x86dd:
+        return "IPv6";
+    case 0x8808:
+        return "PAUSE";
+    case 0x8809:
+        return "LACP";
+    case 0x8847:
+        return "MPLS";
+    case 0x8848:
+        return "MPLS-multicast";
+    case 0x8863:
+        return "PPPoE-discovery";
+    case 0x8864:
+        return "PPPoE";
+    case 0x888e:
+        return "802.1X";
+    case 0x88a8:
+        return "802.1ad";
+    case 0x88cc:
+        return "LLDP";
+    case 0x88e5:
+        return "MACsec";
+    case 0x88f7:
+        return "PTP";
+    default:
+        return "";
+    }
 }
 
 std::string_view tcp_flags_text(std::uint8_t flags) {

@@ -40,6 +40,8 @@ struct Scalar {
         wide, // any other integer, up to 128 bits
         boolean,
         enumeration,
+        flags,
+        real16,
         real32,
         real64,
         pointer,
@@ -47,18 +49,26 @@ struct Scalar {
         ip,
         mac,
         protocol,
+        ethernet,
+        interface,
         tcp_flags,
         time,
         duration,
+        boot_time,
         text,
         exact_text,
         hex,
+        hex_number,
+        name, // of the type: its bytes say nothing
     };
     Op op = Op::nothing;
     bool is_signed = false;
     bool swapped = false; // big endian
     std::uint8_t bit_offset = 0;
     std::uint8_t bit_size = 0;
+    std::uint8_t unit = 0;    // of times: 0 ns, 1 µs, 2 ms, 3 s
+    bool exact = false;       // Style::raw: nothing may be lost
+    bool quoted = false;      // a number that stands for a missing name is a JSON string
     std::uint32_t offset = 0; // from the start of the root value
     std::uint32_t size = 0;
     const EnumSet* enumerators = nullptr; // owned by the layout's shared_ptr
@@ -73,10 +83,20 @@ Scalar compile_scalar(const Layout& field, Style style);
 // raw and dynmon take types as they are stored, whatever they stand for.
 bool prints_whole(const Layout& field, Style style);
 
+// Stored in the order of the network, by its type or by what it stands for.
+bool is_network_order(const Layout& field);
+
+// Bits of an integer, an enum or a pointer.
+unsigned width(const Scalar& scalar);
+
 // Any integer, boolean, enum or bitfield, sign-extended, in the host's order.
 unsigned __int128 load_integer(const Scalar& scalar, const std::byte* root);
 
-// The reverse; leaves the other bits of a bitfield's bytes alone.
+// A real16, real32 or real64.
+double load_real(const Scalar& scalar, const std::byte* root);
+void store_real(const Scalar& scalar, double value, std::byte* root);
+
+// The reverse of load_integer; leaves the other bits of a bitfield's bytes alone.
 void store_integer(const Scalar& scalar, unsigned __int128 value, std::byte* root);
 
 // Everything that is not worth being inlined.

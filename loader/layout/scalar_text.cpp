@@ -1,7 +1,7 @@
 // The operations on a scalar that are not worth being inlined.
-#include <cmath>
+#include "layout/scalar_text.hpp"
 
-#include "layout/scalar.hpp"
+#include <cmath>
 
 namespace dynmon {
 
@@ -19,38 +19,69 @@ void put_quoted(Cursor& to, std::string_view text, bool json) {
     }
 }
 
-void put_integer(const Scalar& scalar, const std::byte* root, Cursor& to) {
-    to.at = put_wide(to.at, load_integer(scalar, root), scalar.is_signed);
-}
-
 void put_enumerator(const Scalar& scalar, const std::byte* root, Cursor& to, bool json) {
-    const auto value = static_cast<std::int64_t>(load_integer(scalar, root));
+    const auto value = static_cast<std::int64_t>(load_word(scalar, root));
     if (const std::string* name = scalar.enumerators->find(value))
         put_quoted(to, *name, json);
     else
-        put_integer(scalar, root, to);
+        put_nameless(scalar, root, to, json);
 }
 
-template <typename Real>
-void put_real_of(const Scalar& scalar, const std::byte* root, Cursor& to, bool json) {
-    const auto value = load<Real>(root + scalar.offset);
-    if (json && !std::isfinite(value)) // JSON has neither infinities nor NaN
-        to.put("null");
-    else
-        to.at = put_real(to.at, value);
+// Unlike an enumerator's, the name of an interface may hold any byte but '/' and blanks.
+void put_interface(const Scalar& scalar, const std::byte* root, Cursor& to, bool json) {
+    const auto index = static_cast<std::int64_t>(load_word(scalar, root));
+    const std::string* name = scalar.enumerators->find(index);
+    if (!name)
+        return put_nameless(scalar, root, to, json);
+    if (json)
+        to.put("\"");
+    put_text(to, *name, json);
+    if (json)
+        to.put("\"");
 }
 
 void put_protocol(const Scalar& scalar, const std::byte* root, Cursor& to, bool json) {
-    const auto value = static_cast<std::uint64_t>(load_integer(scalar, root));
-    const std::string_view name = protocol_name(value);
+    const std::string_view name = protocol_name(load_word(scalar, root));
     if (name.empty())
-        put_integer(scalar, root, to);
+        put_nameless(scalar, root, to, json);
     else
         put_quoted(to, name, json);
 }
 
+template <typename Real>
+void put_finite_or_word(const Scalar& scalar, Real value, std::uint64_t bits, Cursor& to,
+                        bool json) {
+    if (!json || std::isfinite(value)) {
+        to.at = put_real(to.at, value);
+    } else if (!scalar.exact) { // JSON has neither infinities nor NaN
+        to.put("null");
+    } else {
+        to.put('"');
+        to.at = put_pointer(to.at, bits);
+        to.put('"');
+    }
+}
+
+void put_real_of(const Scalar& scalar, const std::byte* root, Cursor& to, bool json) {
+    const std::byte* from = root + scalar.offset;
+    if (scalar.op == Op::real64)
+        return put_finite_or_word(scalar, load<double>(from), load<std::uint64_t>(from), to, json);
+    const std::uint64_t bits =
+        scalar.op == Op::real32 ? load<std::uint32_t>(from) : load<std::uint16_t>(from);
+    put_finite_or_word(scalar, static_cast<float>(load_real(scalar, root)), bits, to, json);
+}
+
+void put_ethernet(const Scalar& scalar, const std::byte* root, Cursor& to) {
+    const std::uint64_t value = load_word(scalar, root);
+    const std::string_view name = ethernet_name(value);
+    if (name.empty())
+        to.at = put_pointer(to.at, value);
+    else
+        to.put(name);
+}
+
 void put_tcp_flags(const Scalar& scalar, const std::byte* root, Cursor& to) {
-    const auto value = static_cast<std::uint64_t>(load_integer(scalar, root));
+    const std::uint64_t value = load_word(scalar, root);
     to.put(tcp_flags_text(static_cast<std::uint8_t>(value)));
     if (const std::uint64_t rest = value & ~std::uint64_t{0xff}) { // no flags that TCP knows
         if ((value & 0xff) != 0)
@@ -59,29 +90,41 @@ void put_tcp_flags(const Scalar& scalar, const std::byte* root, Cursor& to) {
     }
 }
 
-// 0 is "never": no probe has seen 1970.
-void put_time_of(const Scalar& scalar, const std::byte* root, Cursor& to, bool json) {
-    constexpr std::int64_t ns_per_second = 1'000'000'000;
-    const auto value = load<std::uint64_t>(root + scalar.offset);
-    if (value == 0)
-        return to.put(json ? "null" : "");
-    auto second = static_cast<std::int64_t>(value / ns_per_second);
-    auto ns = static_cast<std::int64_t>(value % ns_per_second);
-    if (scalar.is_signed && static_cast<std::int64_t>(value) < 0) { // before 1970: rounded down
-        second = (static_cast<std::int64_t>(value) + 1) / ns_per_second - 1;
-        ns = static_cast<std::int64_t>(value) - second * ns_per_second;
+// Names as long as they say something new; what is left over is a number.
+void put_flags(const Scalar& scalar, const std::byte* root, Cursor& to) {
+    std::uint64_t rest = load_word(scalar, root);
+    if (width(scalar) < 64)
+        rest &= (std::uint64_t{1} << width(scalar)) - 1;
+    if (rest == 0)
+        return to.put("0");
+    std::string_view separator;
+    for (const auto& [value, name] : scalar.enumerators->values) {
+        const auto bits = static_cast<std::uint64_t>(value);
+        if ((rest & bits) != bits)
+            continue;
+        to.put(separator);
+        to.put(name);
+        separator = "|";
+        rest &= ~bits;
     }
-    if (json)
-        to.put('"');
-    to.at = put_time(to.at, second, static_cast<std::uint32_t>(ns));
-    if (json)
-        to.put('"');
+    if (rest == 0)
+        return;
+    to.put(separator);
+    to.reserve(longest_text);
+    to.at = put_pointer(to.at, rest);
 }
 
-void put_duration_of(const Scalar& scalar, const std::byte* root, Cursor& to) {
-    const auto value = load<std::uint64_t>(root + scalar.offset);
-    const bool negative = scalar.is_signed && static_cast<std::int64_t>(value) < 0;
-    to.at = put_duration(to.at, negative ? 0 - value : value, negative);
+void put_hex_number(const Scalar& scalar, const std::byte* root, Cursor& to) {
+    unsigned __int128 value = load_integer(scalar, root);
+    if (width(scalar) < 128)
+        value &= (static_cast<unsigned __int128>(1) << width(scalar)) - 1;
+    const auto high = static_cast<std::uint64_t>(value >> 64);
+    const auto low = static_cast<std::uint64_t>(value);
+    to.at = put_pointer(to.at, high != 0 ? high : low);
+    if (high == 0)
+        return;
+    for (int shift = 56; shift >= 0; shift -= 8)
+        to.at = put_hex_byte(to.at, static_cast<std::uint8_t>(low >> shift));
 }
 
 void put_mac(const std::byte* bytes, Cursor& to) {
@@ -108,10 +151,16 @@ void put_string(const Scalar& scalar, const std::byte* root, Cursor& to, bool js
         return;
     case Op::mac:
         return put_mac(at, to);
+    case Op::ethernet:
+        return put_ethernet(scalar, root, to);
     case Op::tcp_flags:
         return put_tcp_flags(scalar, root, to);
-    case Op::duration:
-        return put_duration_of(scalar, root, to);
+    case Op::flags:
+        return put_flags(scalar, root, to);
+    case Op::hex_number:
+        return put_hex_number(scalar, root, to);
+    case Op::name:
+        return put_text(to, scalar.enumerators->name, json);
     case Op::text:
         return put_text(to, bytes, json);
     case Op::exact_text:
@@ -123,24 +172,44 @@ void put_string(const Scalar& scalar, const std::byte* root, Cursor& to, bool js
 
 } // namespace
 
+std::uint64_t load_word(const Scalar& scalar, const std::byte* root) {
+    if (scalar.size == 8 && scalar.bit_size == 0 && !scalar.swapped)
+        return load<std::uint64_t>(root + scalar.offset);
+    return static_cast<std::uint64_t>(load_integer(scalar, root));
+}
+
+void put_nameless(const Scalar& scalar, const std::byte* root, Cursor& to, bool json) {
+    const bool quoted = json && scalar.quoted;
+    if (quoted)
+        to.put('"');
+    to.at = put_wide(to.at, load_integer(scalar, root), scalar.is_signed);
+    if (quoted)
+        to.put('"');
+}
+
 void print_slow(const Scalar& scalar, const std::byte* root, Cursor& to, bool json) {
     switch (scalar.op) {
     case Op::null:
         return to.put(json ? "null" : "");
     case Op::wide:
-        return put_integer(scalar, root, to);
+        to.at = put_wide(to.at, load_integer(scalar, root), scalar.is_signed);
+        return;
     case Op::boolean:
         return to.put(load_integer(scalar, root) != 0 ? "true" : "false");
     case Op::enumeration:
         return put_enumerator(scalar, root, to, json);
+    case Op::real16:
     case Op::real32:
-        return put_real_of<float>(scalar, root, to, json);
     case Op::real64:
-        return put_real_of<double>(scalar, root, to, json);
+        return put_real_of(scalar, root, to, json);
+    case Op::interface:
+        return put_interface(scalar, root, to, json);
     case Op::protocol:
         return put_protocol(scalar, root, to, json);
     case Op::time:
-        return put_time_of(scalar, root, to, json);
+    case Op::duration:
+    case Op::boot_time:
+        return put_clock(scalar, root, to, json);
     default:
         break;
     }

@@ -140,10 +140,15 @@ char* put_time(char* at, std::int64_t second, std::uint32_t ns) {
 }
 
 char* put_duration(char* at, std::uint64_t ns, bool negative) {
+    return put_seconds(at, ns / ns_per_second, static_cast<std::uint32_t>(ns % ns_per_second),
+                       negative);
+}
+
+char* put_seconds(char* at, std::uint64_t seconds, std::uint32_t ns, bool negative) {
     if (negative)
         *at++ = '-';
-    at = put_unsigned(at, ns / ns_per_second);
-    at = put_fraction(at, ns % ns_per_second);
+    at = put_unsigned(at, seconds);
+    at = put_fraction(at, ns);
     *at++ = 's';
     return at;
 }

@@ -28,7 +28,8 @@ char* put_ipv6(char* at, const std::byte* address); // RFC 5952
 char* put_ip(char* at, const std::byte* address);   // IPv4-mapped as a.b.c.d
 // "2026-11-21T01:02:03.123456789Z"; `second` of the Unix epoch, years 0 to 9999.
 char* put_time(char* at, std::int64_t second, std::uint32_t ns);
-char* put_duration(char* at, std::uint64_t ns, bool negative); // "1.25s"
+char* put_duration(char* at, std::uint64_t ns, bool negative);                       // "1.25s"
+char* put_seconds(char* at, std::uint64_t seconds, std::uint32_t ns, bool negative); // likewise
 char* put_wide(char* at, unsigned __int128 value, bool is_signed);
 char* put_pointer(char* at, std::uint64_t value); // "0xffff888100000000"
 // As short as it can be read back exactly; "1.0" and not "1"; "NaN", "+Inf", "-Inf".
@@ -48,6 +49,7 @@ extern const std::array<ShortText, 256> protocol_texts;  // size 0: none
 extern const std::array<ShortText, 256> tcp_flags_texts; // "SYN|ACK"
 
 std::string_view protocol_name(std::uint64_t protocol); // IANA's keyword; "": none
+std::string_view ethernet_name(std::uint64_t protocol); // "IPv4"; "": none
 std::string_view tcp_flags_text(std::uint8_t flags);    // "SYN|ACK"
 
 // Up to the first NUL. Bytes that are no UTF-8 become U+FFFD. `json`: escaped, without the quotes.

@@ -1,15 +1,13 @@
-// UTF-8 and JSON strings: what stands for itself, what is escaped, what is replaced.
+// Bytes as text and as JSON strings: what stands for itself, what is escaped, what is replaced.
 #pragma once
 
 #include <cstddef>
 #include <string>
 #include <string_view>
 
-namespace dynmon {
+#include "base/utf8.hpp"
 
-// Bytes of the character at the start of `text`; 0 if it is not valid UTF-8.
-std::size_t utf8_length(std::string_view text);
-bool is_utf8(std::string_view text);
+namespace dynmon {
 
 // Length of the run at the start of `text` that needs no look at its bytes: plain ASCII, and for
 // `json` without quotes, backslashes and control characters.

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "base/identifier.hpp"
+#include "base/utf8.hpp"
 #include "manifest/text_form.hpp"
 
 namespace dynmon {
@@ -71,7 +72,7 @@ std::string lower(std::string text) {
 std::string quote(std::string_view text) {
     std::size_t length = 0;
     while (length < text.size() && length < 60)
-        length += std::max<std::size_t>(utf8_sequence(text.substr(length)), 1);
+        length += std::max<std::size_t>(utf8_length(text.substr(length)), 1);
     std::string quoted = "'" + std::string(text.substr(0, length));
     quoted += length < text.size() ? "…'" : "'";
     std::replace(quoted.begin(), quoted.end(), '\n', ' ');

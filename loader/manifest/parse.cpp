@@ -138,7 +138,7 @@ void read_formats(const Fields& fields, MetricConfig& metric) {
         if (!any_path.holds(path))
             fields.faults().add(at, "'" + path + "' " + any_path.says);
         else
-            metric.formats[path] = read_text(node->items[i], path, c_name, fields.faults());
+            metric.formats[path] = read_text(node->items[i], path, format_name, fields.faults());
         metric.formats_at[path] = at;
     }
 }

@@ -84,6 +84,13 @@ bool is_value_path(std::string_view text) {
     return is_path(text, "value", true);
 }
 
+bool is_format(std::string_view text) {
+    for (const std::string_view prefix : {"enum:", "flags:"})
+        if (text.starts_with(prefix))
+            return is_c_name(text.substr(prefix.size()));
+    return is_c_name(text);
+}
+
 bool is_any_path(std::string_view text) {
     return is_path(text, "key", true) || is_path(text, "value", true);
 }
@@ -96,6 +103,8 @@ const TextRule some_text = {[](std::string_view text) { return !text.empty(); },
 const TextRule identifier = {is_identifier, "must be 1 to 63 of the characters A-Z a-z 0-9 _ - and "
                                             "not start with - or __stage_"};
 const TextRule c_name = {is_c_name, "must be a name as in C"};
+const TextRule format_name = {is_format,
+                              "must be the name of a format such as ipv4, enum:NAME or flags:NAME"};
 const TextRule file_name = {is_file_name, "must be the name of a file beside the manifest"};
 const TextRule label_name = {is_label_name,
                              "must be letters, digits and _, not start with a digit or __, and not "

@@ -1,8 +1,9 @@
 #include "manifest/text_form.hpp"
 
 #include <algorithm>
-#include <cstdint>
 #include <string>
+
+#include "base/utf8.hpp"
 
 namespace dynmon {
 
@@ -54,24 +55,6 @@ Position position_of(std::string_view text, std::size_t offset) {
     return {static_cast<int>(lines) + 1, static_cast<int>(line.size() - inner) + 1};
 }
 
-std::size_t utf8_sequence(std::string_view text) {
-    const auto first = static_cast<unsigned char>(text[0]);
-    if (first < 0x80)
-        return 1;
-    const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-    if (first < 0xc2 || first > 0xf4 || text.size() < length)
-        return 0;
-    std::uint32_t code = first & (0x7fu >> length);
-    for (std::size_t i = 1; i < length; ++i) {
-        if (!is_continuation(text[i]))
-            return 0;
-        code = code << 6 | (static_cast<unsigned char>(text[i]) & 0x3f);
-    }
-    constexpr std::uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
-    const bool surrogate = code >= 0xd800 && code <= 0xdfff;
-    return code < smallest[length] || surrogate || code > 0x10ffff ? 0 : length;
-}
-
 std::optional<Diagnostic> find_form_fault(std::string_view text) {
     if (text.size() > limits::manifest_bytes)
         return Diagnostic{{1, 1},
@@ -82,7 +65,7 @@ std::optional<Diagnostic> find_form_fault(std::string_view text) {
         const auto c = static_cast<unsigned char>(text[i]);
         if (is_control(c) && c != '\n' && c != '\r' && c != '\t')
             return Diagnostic{position_of(text, i), control_name(c), "the manifest is plain text"};
-        const std::size_t length = utf8_sequence(text.substr(i));
+        const std::size_t length = utf8_length(text.substr(i));
         if (length == 0)
             return Diagnostic{position_of(text, i), "not valid UTF-8", "save the file as UTF-8"};
         i += length;
@@ -95,7 +78,7 @@ std::optional<Diagnostic> find_form_fault(std::string_view text) {
 bool is_clean_text(std::string_view text) {
     for (std::size_t i = 0; i < text.size();) {
         const auto c = static_cast<unsigned char>(text[i]);
-        const std::size_t length = utf8_sequence(text.substr(i));
+        const std::size_t length = utf8_length(text.substr(i));
         if (length == 0 || (is_control(c) && c != '\n' && c != '\t'))
             return false;
         i += length;

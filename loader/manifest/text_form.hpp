@@ -11,10 +11,6 @@ namespace dynmon {
 // Line and column (in characters) of the byte at `offset`.
 Position position_of(std::string_view text, std::size_t offset);
 
-// Bytes of the UTF-8 sequence at the start of `text`: 1 to 4, or 0 when it is malformed, overlong,
-// a surrogate or beyond U+10FFFF.
-std::size_t utf8_sequence(std::string_view text);
-
 // The first fault of a document's form: size, NUL, control character, encoding, tab as indentation.
 std::optional<Diagnostic> find_form_fault(std::string_view text);
 

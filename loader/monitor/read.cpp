@@ -8,6 +8,7 @@
 #include "kernel/fence.hpp"
 #include "monitor/build.hpp"
 #include "monitor/delivery.hpp"
+#include "monitor/named_sources.hpp"
 #include "monitor/repair.hpp"
 #include "monitor/roster.hpp"
 #include "monitor/selection.hpp"
@@ -32,7 +33,7 @@ public:
     Reading(const Store& store, const ReadRequest& request, Sink& sink)
         : store_(store), request_(request), dir_(store.monitor_dir(request.name)),
           current_(current_generation(store, request.name)), record_(current_.read_record()),
-          sources_(metric_sources(current_, record_)), state_map_(dir_ + "/state"),
+          sources_(named_sources(current_, record_)), state_map_(dir_ + "/state"),
           state_(state_map_.read()), selected_(select(sources_, request)),
           deliverer_(request.name, dir_, output_options(), request.peek, request.jobs, sink) {
         if (state_.phase != Phase::running)
@@ -101,7 +102,7 @@ private:
             if (!retirement)
                 continue;
             const GenerationRecord record = old.read_record();
-            const std::vector<MetricSource> sources = metric_sources(old, record);
+            const std::vector<MetricSource> sources = named_sources(old, record);
             for (const Side side : {other(retirement->active), retirement->active})
                 deliver_retired_side(old, record, *retirement, sources, side);
             if (!request_.peek && metric_sources(old, record).empty())

@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "kernel/clock.hpp"
+#include "kernel/device.hpp"
 #include "layout/decode_plan.hpp"
 #include "store/bpffs.hpp"
 #include "store/generation.hpp"
@@ -83,6 +84,8 @@ TypedMap::TypedMap(Fd map, const std::string& pin_path)
     if (!is_queue_like(facts_.type))
         view_.key = layout_of(types, types.key_id, facts_.key_size, "key");
     view_.cpus = is_per_cpu(facts_.type) ? possible_cpus() : 0;
+    if (has_interfaces(view_))
+        name_interfaces(view_, device_names());
 }
 
 TypedMap TypedMap::pinned(const std::string& path) {

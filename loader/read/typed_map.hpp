@@ -19,7 +19,8 @@ class TypedMap {
 public:
     // A pinned map, of dynmon or of anybody else. Types come from the record beside the pin
     // (maps of dynmon), else from the BTF that the kernel keeps (needs CAP_SYS_ADMIN), else keys
-    // and values are shown as numbers and bytes. Throws Error{usage} when the path is no map.
+    // and values are shown as numbers and bytes. Interfaces get the names that they have in the
+    // caller's network namespace. Throws Error{usage} when the path is no map.
     static TypedMap pinned(const std::string& path);
     static TypedMap by_id(std::uint32_t id);          // needs CAP_SYS_ADMIN
     static TypedMap by_name(const std::string& name); // likewise; Error{usage} unless one fits

@@ -124,6 +124,30 @@ TEST_CASE("BTF that lies is refused with the path of the field") {
         CHECK(refused(t.group("s", 2, {{"b", t.u32, 8, 9}}), 2) ==
               "value.b: ends at byte 3, beyond the end of what contains it (2)");
     }
+    SUBCASE("variables of a section beyond its end, and what is no variable") {
+        const int late = btf__add_var(t.edit(), "late", BTF_VAR_STATIC, t.u64);
+        const int section = btf__add_datasec(t.edit(), ".data", 8);
+        btf__add_datasec_var_info(t.edit(), late, 4, 8);
+        CHECK(refused(section, 8) ==
+              "value.late: ends at byte 12, beyond the end of what contains it (8)");
+        auto* info = btf_var_secinfos(
+            const_cast<btf_type*>(btf__type_by_id(t.get(), static_cast<__u32>(section))));
+        info->type = static_cast<__u32>(t.u32);
+        CHECK(refused(section, 8) == "value: type " + std::to_string(t.u32) + " is no variable");
+    }
+    SUBCASE("an integer or an enum of a size that none has") {
+        const int odd = t.integer("odd", 4);
+        const_cast<btf_type*>(btf__type_by_id(t.get(), static_cast<__u32>(odd)))->size = 20;
+        CHECK(refused(odd, 20) == "value: an integer of 32 bits in 20 bytes");
+        const int choice = btf__add_enum(t.edit(), "choice", 4);
+        const_cast<btf_type*>(btf__type_by_id(t.get(), static_cast<__u32>(choice)))->size = 3;
+        CHECK(refused(t.group("s", 4, {{"c", choice, 0}}), 4) == "value.c: an enum of 3 bytes");
+    }
+    SUBCASE("an element that is longer than its array has room for") {
+        const int item = t.group("item", 8, {{"n", t.u64, 0}});
+        CHECK(refused(t.group("s", 12, {{"list", t.array(item, 2), 0}}), 12) ==
+              "value.list: ends at byte 16, beyond the end of what contains it (12)");
+    }
     SUBCASE("too deep") {
         int type = t.u8;
         for (int i = 0; i < 40; ++i)
@@ -172,16 +196,39 @@ TEST_CASE("names that would break a format are cleaned, clashing and missing one
           R"({"a":1,"a_2":2,"b":3,"unnamed":4,"a___":5,"b_2":6})");
 }
 
-TEST_CASE("a pointer has 8 bytes also where no type of the object is a long") {
+TEST_CASE("a name that stands twice is told apart in JSON, in columns, in paths and for formats") {
     Types t;
-    const auto pointer = static_cast<std::uint32_t>(btf__add_ptr(t.edit(), t.u32));
-    std::uint32_t size = 0;
-    const void* bytes = btf__raw_data(t.get(), &size);
+    const int inner = t.group(nullptr, 8, {{"a", t.u32, 0}, {"b", t.u32, 32}});
+    const int type = t.group("s", 20, {{"a", t.u32, 0}, {nullptr, inner, 32}, {"a", t.u64, 96}});
+    const Layout layout = t.layout(type, 20, {{"value.a_2", "ipv4"}, {"value.a_3", "hex"}});
+    std::vector<std::byte> value(20);
+    value[0] = std::byte{1};
+    value[4] = std::byte{10};
+    value[12] = std::byte{0xab};
+    CHECK(json(layout, value) == R"({"a":1,"a_2":"10.0.0.0","b":0,"a_3":"0xab"})");
+    CHECK(leaf_paths(layout) == std::vector<std::string>{"a", "a_2", "b", "a_3"});
+    CHECK(find_field(layout, "a_3")->offset == 12);
+    CHECK(find_field(layout, "a_2")->offset == 4);
+    const ColumnPlan columns(layout, "value", Style::people);
+    CHECK(columns.names() ==
+          std::vector<std::string>{"value.a", "value.a_2", "value.b", "value.a_3"});
+}
+
+TEST_CASE("a struct below is a scope of its own, and a name cannot look like a path") {
+    Types t;
+    const int inner = t.group("inner", 4, {{"a", t.u32, 0}});
+    const int type = t.group(
+        "s", 16, {{"a", inner, 0}, {"a.a", t.u32, 32}, {"a[0]", t.u32, 64}, {"b", inner, 96}});
+    CHECK(leaf_paths(t.layout(type, 16)) == std::vector<std::string>{"a.a", "a_a", "a_0_", "b.a"});
+}
+
+TEST_CASE("a pointer has 8 bytes even if no other type of the BTF tells its size") {
+    const std::unique_ptr<btf, decltype(&btf__free)> types(btf__new_empty(), btf__free);
+    const int target = btf__add_int(types.get(), "unsigned int", 4, 0);
+    const int pointer = btf__add_ptr(types.get(), target);
+    __u32 size = 0;
+    const void* bytes = btf__raw_data(types.get(), &size);
     const std::unique_ptr<btf, decltype(&btf__free)> read(btf__new(bytes, size), btf__free);
-    REQUIRE(read != nullptr);
-    const Layout layout = build_layout(read.get(), pointer, 8, "value");
-    CHECK(layout.size == 8);
-    const std::uint64_t address = 0xffff888100000000;
-    CHECK(json(layout, raw(address)) == "\"0xffff888100000000\"");
-    CHECK(json(layout, raw(address), Style::raw) == "18446612686364999680");
+    const Layout layout = build_layout(read.get(), static_cast<std::uint32_t>(pointer), 8, "value");
+    CHECK(json(layout, raw(0xffff888100000000ull)) == R"("0xffff888100000000")");
 }

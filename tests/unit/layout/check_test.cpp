@@ -158,6 +158,13 @@ TEST_CASE("formats name fields that exist and have room for them") {
     CHECK(format("FLOWS", "key.ip: ipv4") == Strings{});
     CHECK(format("FLOWS", "key.ip: ipv9") ==
           Strings{"6:17 format of 'key.ip': unknown format 'ipv9'"});
+    CHECK(format("FLOWS", "key.proto: \"enum:color\", value.flags: \"flags:flavour\"") ==
+          Strings{});
+    CHECK(format("FLOWS", "key.proto: \"enum:colour\"") ==
+          Strings{"6:17 format of 'key.proto': no enum 'colour' in the BTF of the object"});
+    CHECK(hint_of("name: x\negress-path:\n  metric-configs:\n    - name: m\n"
+                  "      map-name: FLOWS\n      formats: {key.proto: \"enum:colour\"}\n") ==
+          "did you mean 'enum:color'?");
     CHECK(format("FLOWS", "key.ipp: ipv4") == Strings{"6:17 format of 'key.ipp': no such field"});
     CHECK(format("FLOWS", "key.port: ipv6")
               .at(0)

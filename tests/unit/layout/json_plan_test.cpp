@@ -168,13 +168,30 @@ TEST_CASE("reals are the shortest that reads back, and null where JSON has no wo
     CHECK(number(f64, 1.5e-7) == "1.5e-07");
     CHECK(number(f64, std::numeric_limits<double>::max()) == "1.7976931348623157e+308");
     CHECK(number(f64, std::numeric_limits<double>::denorm_min()) == "5e-324");
-    for (const Style style : {Style::people, Style::raw, Style::dynmon}) {
+    for (const Style style : {Style::people, Style::dynmon}) {
         CHECK(number(f64, std::nan(""), style) == "null");
         CHECK(number(f64, HUGE_VAL, style) == "null");
         CHECK(number(f32, -HUGE_VALF, style) == "null");
     }
+    CHECK(number(f64, std::nan("7"), Style::raw) == R"("0x7ff8000000000007")");
+    CHECK(number(f64, HUGE_VAL, Style::raw) == R"("0x7ff0000000000000")");
+    CHECK(number(f32, -HUGE_VALF, Style::raw) == R"("0xff800000")");
+    const Layout half = t.layout(btf__add_float(t.edit(), "_Float16", 2), 2);
+    CHECK(number(half, std::uint16_t{0x3e00}) == "1.5");
+    CHECK(number(half, std::uint16_t{0xfbff}) == "-65504.0");
+    CHECK(number(half, std::uint16_t{0x7e01}) == "null");
+    CHECK(number(half, std::uint16_t{0x7e01}, Style::raw) == R"("0x7e01")");
+}
+
+TEST_CASE("reals that the host has no type for are their bytes, in every style") {
+    Types t;
     const Layout odd = t.layout(btf__add_float(t.edit(), "long double", 16), 16);
-    CHECK(json(odd, std::vector<std::byte>(16)) == "null");
+    const Layout brain = t.layout(btf__add_float(t.edit(), "__bf16", 2), 2);
+    for (const Style style : {Style::people, Style::raw, Style::dynmon}) {
+        CHECK(json(odd, from_hex("000102030405060708090a0b0c0d0e0f"), style) ==
+              R"("000102030405060708090a0b0c0d0e0f")");
+        CHECK(json(brain, from_hex("803f"), style) == R"("803f")");
+    }
 }
 
 TEST_CASE("pointers are hexadecimal for people and numbers otherwise") {
@@ -290,20 +307,73 @@ TEST_CASE("long arrays and literals are written whole") {
     CHECK(text(t.layout(t.array(t.c8, 6000), 6000), story, Style::people) == '"' + story + '"');
 }
 
-TEST_CASE("what the kernel keeps for itself is null, forward declarations are too") {
+TEST_CASE("what the kernel keeps for itself is called by its name, and null when raw") {
     Types t;
     const int lock = t.group("bpf_spin_lock", 4, {{"val", t.u32, 0}});
     const int timer = t.group("bpf_timer", 16, {{"a", t.u64, 0}, {"b", t.u64, 64}});
-    const int kptr = btf__add_ptr(t.edit(), btf__add_type_tag(t.edit(), "kptr_untrusted", t.u32));
-    const int unknown = btf__add_fwd(t.edit(), "unknown", BTF_FWD_STRUCT);
+    const int unknown = btf__add_fwd(t.edit(), "task_struct", BTF_FWD_STRUCT);
+    const int kptr = btf__add_ptr(t.edit(), btf__add_type_tag(t.edit(), "kptr_untrusted", unknown));
+    const int nameless = btf__add_ptr(t.edit(), btf__add_type_tag(t.edit(), "kptr", 0));
     const int type = t.group("s", 40,
-                             {{"lock", lock, 0},
+                             {{"lock", t.alias("lock_t", lock), 0},
                               {"n", t.u32, 32},
                               {"timer", timer, 64},
                               {"task", kptr, 192},
-                              {"fwd", unknown, 256}});
-    CHECK(json(t.layout(type, 40), std::vector<std::byte>(40, std::byte{1})) ==
-          R"({"lock":null,"n":16843009,"timer":null,"task":null,"fwd":null})");
+                              {"any", nameless, 256}});
+    const Layout layout = t.layout(type, 40);
+    const std::vector<std::byte> value(40, std::byte{1});
+    CHECK(json(layout, value) ==
+          R"({"lock":"bpf_spin_lock","n":16843009,"timer":"bpf_timer","task":"task_struct *",)"
+          R"("any":"void *"})");
+    for (const Style style : {Style::raw, Style::dynmon})
+        CHECK(json(layout, value, style) ==
+              R"({"lock":null,"n":16843009,"timer":null,"task":null,"any":null})");
+    const ColumnPlan columns(layout, "value", Style::people);
+    std::string cell;
+    columns.append(3, value.data(), cell);
+    CHECK(cell == "task_struct *");
+}
+
+TEST_CASE("a pointer to what is declared only is a pointer, a value of it is refused") {
+    Types t;
+    const int unknown = btf__add_fwd(t.edit(), "hidden", BTF_FWD_STRUCT);
+    const Layout pointer = t.layout(btf__add_ptr(t.edit(), unknown), 8);
+    CHECK(number(pointer, std::uint64_t{0x10}) == R"("0x10")");
+    const int type = t.group("s", 8, {{"n", t.u64, 0}, {"x", unknown, 64}});
+    CHECK(fault([&] { t.layout(type, 8); }) ==
+          "value.x: 'hidden' is declared only: nobody says what is in it");
+}
+
+TEST_CASE("integers of more than 53 bits become strings where a reader asks for it") {
+    Types t;
+    const int wide_enum = btf__add_enum64(t.edit(), "wide", 8, false);
+    btf__add_enum64_value(t.edit(), "ONE", 1);
+    const int type = t.group("s", 72,
+                             {{"u64", t.u64, 0},
+                              {"s64", t.s64, 64},
+                              {"u32", t.u32, 128},
+                              {"f53", t.u64, 192, 53},
+                              {"f54", t.u64, 256, 54},
+                              {"u128", t.integer("unsigned __int128", 16), 384},
+                              {"be", t.alias("__be64", t.u64), 320},
+                              {"list", t.array(wide_enum, 1), 512}});
+    const Layout layout = t.layout(type, 72);
+    std::vector<std::byte> value(72);
+    for (const std::size_t at : {0, 8, 16, 24, 32, 47, 48, 64})
+        value[at] = std::byte{1};
+    const auto shown = [&](Style style) {
+        std::string text;
+        JsonPlan(layout, style, {}, {}, true).append(value.data(), text);
+        CHECK(nlohmann::json::accept(text));
+        return text;
+    };
+    CHECK(shown(Style::people) ==
+          R"({"u64":"1","s64":"1","u32":1,"f53":1,"f54":"1","u128":"1","be":"1","list":["ONE"]})");
+    CHECK(shown(Style::raw) == R"({"u64":"1","s64":"1","u32":1,"f53":1,"f54":"1","u128":"1",)"
+                               R"("be":"72057594037927936","list":["1"]})");
+    CHECK(shown(Style::dynmon).find("\"1\"") == std::string::npos);
+    value[64] = std::byte{2};
+    CHECK(shown(Style::people).ends_with(R"("list":["2"]})")); // a name or a number, but a string
 }
 
 TEST_CASE("meanings are written as people write them, and as stored when raw") {
@@ -365,7 +435,7 @@ TEST_CASE("meanings are written as people write them, and as stored when raw") {
     const Layout letter = t.layout(t.c8, 1, {{"value", "text"}});
     CHECK(json(letter, from_hex("41")) == R"("A")");
     const Layout as_hex = t.layout(t.u32, 4, {{"value", "hex"}});
-    CHECK(json(as_hex, from_hex("deadbeef")) == R"("deadbeef")");
+    CHECK(json(as_hex, from_hex("deadbeef")) == R"("0xefbeadde")");
 }
 
 TEST_CASE("IPv6 addresses follow RFC 5952") {

@@ -9,7 +9,7 @@ TEST_CASE("every format name stands for a meaning and every meaning has a name")
         CHECK(meaning_from_name(name) != Meaning::none);
         CHECK(meaning_name(meaning_from_name(name)) == name);
     }
-    CHECK(meaning_names().size() == 13);
+    CHECK(meaning_names().size() == 23);
     CHECK(meaning_from_name("ipv5") == Meaning::none);
 }
 
@@ -51,7 +51,7 @@ TEST_CASE("kernel types and header members are known by their names") {
         14);
     CHECK(eth.fields[0].meaning == Meaning::mac);
     CHECK(eth.fields[1].meaning == Meaning::mac);
-    CHECK(eth.fields[2].meaning == Meaning::big_endian);
+    CHECK(eth.fields[2].meaning == Meaning::eth_proto);
     const Layout other = t.layout(t.group("frame", 6, {{"h_dest", mac, 0}}), 6);
     CHECK(other.fields[0].meaning == Meaning::hex);
 }

@@ -110,9 +110,12 @@ TEST_CASE("every key of a manifest reaches its field") {
                                                              {"value.flags", Merge::bit_or},
                                                              {"value.tos", Merge::last},
                                                              {"value.list[].x", Merge::sum}});
-    CHECK(flows.formats == std::map<std::string, std::string>{{"key.saddr", "ipv4"},
-                                                              {"key.list[]", "mac"},
-                                                              {"value.name", "text"}});
+    CHECK(flows.formats ==
+          std::map<std::string, std::string>{{"key.saddr", "ipv4"},
+                                             {"key.list[]", "mac"},
+                                             {"value.name", "text"},
+                                             {"value.state", "enum:tcp_state"},
+                                             {"value.options", "flags:tcp_option"}});
     REQUIRE(flows.open_metrics.has_value());
     CHECK(flows.open_metrics->type == MetricType::counter);
     CHECK(flows.open_metrics->max_series == 512);

@@ -1,0 +1,42 @@
+#include "monitor/named_sources.hpp"
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "base/log.hpp"
+#include "hook/hook.hpp"
+#include "kernel/device.hpp"
+
+namespace dynmon {
+
+namespace {
+
+std::shared_ptr<const EnumSet> names_in(std::uint64_t inode) {
+    const std::optional<NetNs> netns = find_netns(inode);
+    if (!netns)
+        return nullptr;
+    try {
+        const NetNsScope inside(*netns);
+        return device_names();
+    } catch (const Error& error) {
+        log::info(std::string("interfaces are shown as numbers: ") + error.what());
+        return nullptr;
+    }
+}
+
+} // namespace
+
+std::vector<MetricSource> named_sources(const GenerationDir& dir, const GenerationRecord& record) {
+    std::vector<MetricSource> sources = metric_sources(dir, record);
+    const bool wanted =
+        std::any_of(sources.begin(), sources.end(),
+                    [](const MetricSource& source) { return has_interfaces(source.view); });
+    if (!wanted || record.programs.empty())
+        return sources;
+    const auto names = names_in(record.programs.front().hook.netns);
+    for (MetricSource& source : sources)
+        name_interfaces(source.view, names);
+    return sources;
+}
+
+} // namespace dynmon

@@ -1,0 +1,14 @@
+// The metrics of a generation as metric_sources() gives them, with interfaces called by their names.
+#pragma once
+
+#include <vector>
+
+#include "monitor/window.hpp"
+
+namespace dynmon {
+
+// The names are those of the network namespace that the monitor's devices are in. Where it is gone
+// or must not be entered, interfaces stay numbers.
+std::vector<MetricSource> named_sources(const GenerationDir& dir, const GenerationRecord& record);
+
+} // namespace dynmon
