@@ -1,8 +1,12 @@
 #include "cli/output.hpp"
 
+#include <chrono>
 #include <csignal>
 
 #include <time.h>
+
+#include "base/error.hpp"
+#include "cli/options.hpp"
 
 namespace dynmon {
 
@@ -11,12 +15,32 @@ void OutputOptions::declare(CLI::App& app, const std::vector<std::string>& forma
         ->check(CLI::IsMember(formats));
     app.add_flag("--raw", raw, "bare integers as they are stored, exact and reversible");
     app.add_flag("--value-only", value_only, "just the value, without names and window");
-    app.add_option("--sort", sort, "table: column to sort by, with a leading - from high to low");
-    app.add_option("--top", top, "table: only that many rows")->type_name("N");
+    app.add_option("--where", where,
+                   "only entries that meet a condition, such as 'dport == 443 && bytes > 1MB'; see "
+                   "below")
+        ->type_name("CONDITION");
+    app.add_option("--sort", sort, "columns to sort by, each with a leading - from high to low")
+        ->type_name("A,-B");
+    app.add_option("--top", top, "only the first N entries of each metric")->type_name("N");
+    app.add_option("--columns", columns, "only these fields, in this order")
+        ->type_name("A,B,C")
+        ->delimiter(',')
+        ->expected(1)
+        ->take_all();
+}
+
+void OutputOptions::declare_rate(CLI::App& app) {
+    app.add_flag("--rate", rate, "what adds up per second of the window, not in all");
 }
 
 ExportOptions OutputOptions::options(bool json) const {
-    ExportOptions options{.raw = raw, .value_only = value_only, .sort = sort, .top = top};
+    ExportOptions options{.raw = raw,
+                          .value_only = value_only,
+                          .where = where,
+                          .sort = sort,
+                          .top = top,
+                          .columns = columns,
+                          .rate = rate};
     if (json || format == "json")
         options.format = Format::json;
     else if (format == "dynmon")
@@ -28,6 +52,41 @@ ExportOptions OutputOptions::options(bool json) const {
     else
         options.format = Format::table;
     return options;
+}
+
+const char* const condition_help =
+    "Conditions:\n"
+    "  FIELD == != < <= > >= VALUE   FIELD in (VALUE, …)   TEXT ~ \"eth*\"   TEXT contains \"x\"\n"
+    "  FLAGS & SYN|ACK (any of the bits)   FIELD (is not 0)   joined by && || ! ( )\n"
+    "  A field is key.dport, value.stats.bytes, value.ports[2], or dport where only one of key "
+    "and\n"
+    "  value has it; an array without an index: any element; CPUs kept apart: any CPU.\n"
+    "  A value is 443, -1, 0xff, 1_000, 64KB (10^3), 64KiB (2^10), 1.5, 10.0.0.1, fd00::/8,\n"
+    "  02:00:00:00:00:01, TCP, SYN|ACK, an enum's name, 5ms, 2026-11-21T01:02:03Z, now-5m, true "
+    "or\n"
+    "  a \"text\". It is held against what is stored, before --rate, and must fit the field's "
+    "type.\n"
+    "  Condition and columns must fit every metric that is read. What does not meet the "
+    "condition,\n"
+    "  or is beyond --top, leaves the map with its window all the same, unless --peek.";
+
+std::uint64_t monotonic_ns() {
+    return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
+}
+
+void repeat(const std::string& interval, std::uint64_t count, const std::function<void()>& body) {
+    const auto step = static_cast<std::uint64_t>(parse_duration(interval, "--interval").count());
+    if (step == 0)
+        throw Error(ErrorKind::usage, "--interval must be longer than 0");
+    const StopOnSignal signals;
+    std::uint64_t next = monotonic_ns();
+    for (std::uint64_t round = 0; count == 0 || round < count; ++round) {
+        next += step;
+        signals.sleep_until(next);
+        if (signals.stopped())
+            break;
+        body();
+    }
 }
 
 namespace {

@@ -47,14 +47,6 @@ void Columns::append(std::size_t column, const Row& row, std::string& out) const
     cursor.finish();
 }
 
-double Columns::number(std::size_t column, const Row& row) const {
-    if (is_key(column))
-        return key_->number(column, row.key);
-    if (is_cpu(column))
-        return static_cast<double>(row.cpu);
-    return value_.number(value_column(column), row.value);
-}
-
 Columns::Row Columns::row_of(const Batch& batch, std::size_t entry) {
     Row row{batch.keys + entry * batch.key_stride, batch.values + entry * batch.value_stride, 0};
     if (merge_) {

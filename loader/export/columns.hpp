@@ -26,7 +26,6 @@ public:
     bool plain(std::size_t column) const;
     void append(std::size_t column, const Row& row, std::string& out) const;
     void append(std::size_t column, const Row& row, Cursor& out) const;
-    double number(std::size_t column, const Row& row) const;
 
     // One row an entry, or one row an entry and CPU.
     template <typename Visit>

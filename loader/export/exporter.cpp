@@ -4,10 +4,13 @@
 #include "base/error.hpp"
 #include "export/json_document.hpp"
 #include "export/line_formats.hpp"
+#include "export/shape.hpp"
 
 namespace dynmon {
 
-std::unique_ptr<Exporter> make_exporter(const ExportOptions& options, Sink& sink) {
+namespace {
+
+std::unique_ptr<Exporter> make_format(const ExportOptions& options, Sink& sink) {
     switch (options.format) {
     case Format::json:
         return make_json_exporter(options, sink);
@@ -21,6 +24,13 @@ std::unique_ptr<Exporter> make_exporter(const ExportOptions& options, Sink& sink
         break;
     }
     throw Error(ErrorKind::usage, "OpenMetrics shows totals, not single reads");
+}
+
+} // namespace
+
+std::unique_ptr<Exporter> make_exporter(const ExportOptions& options, Sink& sink) {
+    std::unique_ptr<Exporter> format = make_format(options, sink);
+    return has_shape(options) ? shape(options, std::move(format)) : std::move(format);
 }
 
 } // namespace dynmon

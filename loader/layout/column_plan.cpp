@@ -10,10 +10,6 @@ namespace {
 
 using Op = Scalar::Op;
 
-bool is_real(const Scalar& scalar) {
-    return scalar.op == Op::real32 || scalar.op == Op::real64;
-}
-
 double load_real(const Scalar& scalar, const std::byte* bytes) {
     return scalar.op == Op::real32 ? load<float>(bytes + scalar.offset)
                                    : load<double>(bytes + scalar.offset);
@@ -81,15 +77,6 @@ void ColumnPlan::append(std::size_t column, const std::byte* bytes, std::string&
 
 void ColumnPlan::append(std::size_t column, const std::byte* bytes, Cursor& out) const {
     append_bare(cells_[column], bytes, out);
-}
-
-double ColumnPlan::number(std::size_t column, const std::byte* bytes) const {
-    const Scalar& cell = cells_[column];
-    if (is_real(cell))
-        return load_real(cell, bytes);
-    const unsigned __int128 value = load_integer(cell, bytes);
-    return cell.is_signed ? static_cast<double>(static_cast<__int128>(value))
-                          : static_cast<double>(value);
 }
 
 void append_scalar(const Layout& field, Style style, const std::byte* bytes, std::string& out) {
