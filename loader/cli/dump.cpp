@@ -26,8 +26,9 @@ public:
             "  sudo dynmon-load dump name my_map --format csv --where 'value > 1000'\n"
             "  sudo dynmon-load dump id 42 --follow --interval 500ms\n" +
             std::string(condition_help) +
-            "\nWith --follow an entry that begins to meet it is \"added\", one that ceases to is\n"
-            "  \"removed\".";
+            "\n  --pop takes out what does not meet the condition too. With --follow an entry "
+            "that\n"
+            "  begins to meet it is \"added\", and one that ceases to is \"removed\".";
         return text.c_str();
     }
 

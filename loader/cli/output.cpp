@@ -18,7 +18,8 @@ void OutputOptions::declare(CLI::App& app, const std::vector<std::string>& forma
     app.add_option("--where", where,
                    "only entries that meet a condition, such as 'dport == 443 && bytes > 1MB'; see "
                    "below")
-        ->type_name("CONDITION");
+        ->type_name("CONDITION")
+        ->check([](const std::string& text) { return text.empty() ? "no condition" : ""; });
     app.add_option("--sort", sort, "columns to sort by, each with a leading - from high to low")
         ->type_name("A,-B");
     app.add_option("--top", top, "only the first N entries of each metric")->type_name("N");
@@ -65,10 +66,7 @@ const char* const condition_help =
     "  02:00:00:00:00:01, TCP, SYN|ACK, an enum's name, 5ms, 2026-11-21T01:02:03Z, now-5m, true "
     "or\n"
     "  a \"text\". It is held against what is stored, before --rate, and must fit the field's "
-    "type.\n"
-    "  Condition and columns must fit every metric that is read. What does not meet the "
-    "condition,\n"
-    "  or is beyond --top, leaves the map with its window all the same, unless --peek.";
+    "type.";
 
 std::uint64_t monotonic_ns() {
     return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());

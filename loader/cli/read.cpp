@@ -21,7 +21,9 @@ public:
             "  sudo dynmon-load read web flows --where 'key.dport == 443 && value.bytes > 1MB'\n"
             "  sudo dynmon-load read web flows --columns saddr,daddr,bytes --rate\n"
             "  sudo dynmon-load read web --format json --interval 1s --count 60\n" +
-            std::string(condition_help);
+            std::string(condition_help) +
+            "\n  Condition and columns must fit every metric that is read. What does not meet the\n"
+            "  condition, or is beyond --top, leaves with its window all the same, unless --peek.";
         return text.c_str();
     }
 

@@ -10,10 +10,32 @@ namespace dynmon {
 
 namespace {
 
+const char* first_option(const ExportOptions& options) {
+    if (!options.where.empty())
+        return "--where";
+    if (!options.sort.empty())
+        return "--sort";
+    if (options.top != 0)
+        return "--top";
+    return options.rate ? "--rate" : "--columns";
+}
+
+void require_format(const ExportOptions& options) {
+    const std::string option = first_option(options);
+    if (options.format == Format::openmetrics)
+        throw Error(ErrorKind::usage, option + " does not go with --format openmetrics")
+            .hint("it shows totals of all entries, which would be wrong of some of them");
+    if (options.format == Format::dynmon)
+        throw Error(ErrorKind::usage, option + " does not go with --format dynmon")
+            .hint("its readers expect every entry as it is; --format json takes it");
+}
+
 class ShapeExporter final : public Exporter {
 public:
     ShapeExporter(const ExportOptions& options, std::unique_ptr<Exporter> format)
-        : request_(options), format_(std::move(format)) {}
+        : request_(options), format_(std::move(format)) {
+        require_format(options);
+    }
 
     void begin_document(const std::string& monitor, const Window& window) override {
         window_ = window;
@@ -43,26 +65,6 @@ private:
     Window window_;
     std::optional<MetricShape> shape_;
 };
-
-const char* first_option(const ExportOptions& options) {
-    if (!options.where.empty())
-        return "--where";
-    if (!options.sort.empty())
-        return "--sort";
-    if (options.top != 0)
-        return "--top";
-    return options.rate ? "--rate" : "--columns";
-}
-
-void require_format(const ExportOptions& options) {
-    const std::string option = first_option(options);
-    if (options.format == Format::openmetrics)
-        throw Error(ErrorKind::usage, option + " does not go with --format openmetrics")
-            .hint("it shows totals of all entries, which would be wrong of some of them");
-    if (options.format == Format::dynmon)
-        throw Error(ErrorKind::usage, option + " does not go with --format dynmon")
-            .hint("its readers expect every entry as it is; --format json takes it");
-}
 
 // An Error of one of several metrics says which, and what to do when another is meant.
 void name_metric(Error& error, const MetricView& metric, std::size_t metrics) {

@@ -48,7 +48,27 @@ ValueClass value_class(const Layout& field) {
 }
 
 FieldValue::FieldValue(const Layout& field)
-    : kind_(value_class(field)), scalar_(compile_scalar(field, Style::people)) {}
+    : kind_(value_class(field)), width_(Width::other),
+      scalar_(compile_scalar(field, Style::people)) {
+    width_ = width_of(scalar_);
+}
+
+FieldValue::Width FieldValue::width_of(const Scalar& scalar) {
+    if (scalar.bit_size != 0 || scalar.swapped)
+        return Width::other;
+    switch (scalar.size) {
+    case 1:
+        return Width::one;
+    case 2:
+        return Width::two;
+    case 4:
+        return Width::four;
+    case 8:
+        return Width::eight;
+    default:
+        return Width::other;
+    }
+}
 
 double FieldValue::real(const std::byte* root) const {
     return scalar_.size == 4 ? load<float>(root + scalar_.offset)

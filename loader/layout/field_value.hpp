@@ -28,7 +28,22 @@ public:
     std::size_t size() const { return scalar_.size; }
 
     // In all that follows `root` is the start of the key or value.
-    unsigned __int128 integer(const std::byte* root) const { return load_integer(scalar_, root); }
+    unsigned __int128 integer(const std::byte* root) const { // sign-extended
+        const std::byte* at = root + scalar_.offset;
+        switch (width_) {
+        case Width::one:
+            return extended<std::int8_t>(load<std::uint8_t>(at));
+        case Width::two:
+            return extended<std::int16_t>(load<std::uint16_t>(at));
+        case Width::four:
+            return extended<std::int32_t>(load<std::uint32_t>(at));
+        case Width::eight:
+            return extended<std::int64_t>(load<std::uint64_t>(at));
+        case Width::other:
+            break;
+        }
+        return load_integer(scalar_, root);
+    }
     double real(const std::byte* root) const;
     const std::byte* bytes(const std::byte* root) const { return root + scalar_.offset; }
     std::string_view text(const std::byte* root) const;
@@ -38,7 +53,19 @@ public:
     int compare(unsigned __int128 a, unsigned __int128 b) const;
 
 private:
+    // What is worth a load of its own; bitfields, 128 bits and network order are not.
+    enum class Width : unsigned char { one, two, four, eight, other };
+    static Width width_of(const Scalar& scalar);
+
+    template <typename Signed, typename Unsigned>
+    unsigned __int128 extended(Unsigned value) const {
+        return scalar_.is_signed
+                   ? static_cast<unsigned __int128>(__int128{static_cast<Signed>(value)})
+                   : value;
+    }
+
     ValueClass kind_;
+    Width width_;
     Scalar scalar_;
 };
 

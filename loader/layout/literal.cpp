@@ -131,7 +131,10 @@ Wide read_time_literal(const Layout& field, std::string_view text, std::uint64_t
         const auto size = static_cast<Wide>(*time < 0 ? -*time : *time);
         return fitted_or_refused(field, {*time < 0, false, size}, text);
     }
-    if (const auto number = parse_exact_number(text))
+    // As --raw prints it. A small number is no time in January 1970, but meant as something else.
+    constexpr Wide least = 1'000'000'000'000'000;
+    const auto number = parse_exact_number(text);
+    if (number && (number->size == 0 || number->size >= least))
         return fitted_or_refused(field, *number, text);
     throw no_such(text, "a time")
         .hint("such as 2026-11-21T01:02:03Z, 2026-11-21, now-5m, or ns since 1970");
@@ -245,6 +248,11 @@ unsigned __int128 read_integer_literal(const Layout& field, std::string_view tex
         (text[0] < '0' || text[0] > '9'))
         return field.is_signed ? static_cast<Wide>(static_cast<__int128>(text[0]))
                                : Wide{static_cast<unsigned char>(text[0])};
+    const bool joined = text.find('|') != std::string_view::npos;
+    if (!joined)
+        return read_part(field, text);
+    if (field.meaning != Meaning::tcp_flags && !field.enumerators)
+        throw no_such(text, expected_integer(field)).hint("any of several values: in (A, B)");
     Wide value = 0;
     for (std::size_t start = 0; start <= text.size();) {
         const std::size_t bar = std::min(text.find('|', start), text.size());

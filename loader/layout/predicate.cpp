@@ -106,8 +106,27 @@ private:
         });
         for (const ConditionNode::Literal& literal : node.literals)
             located(literal.at, literal.length,
-                    [&] { add_literal(test, ref.field, literal.text); });
+                    [&] { add_named_literal(test, ref.field, literal.text); });
         return test;
+    }
+
+    void add_named_literal(Test& test, const Layout& field, const std::string& text) const {
+        try {
+            add_literal(test, field, text);
+        } catch (Error& error) {
+            if (error.hint().empty() && is_field(text))
+                error.hint("a field is compared with a value, not with another field");
+            throw;
+        }
+    }
+
+    bool is_field(const std::string& text) const {
+        try {
+            resolve_field(types_, text);
+            return true;
+        } catch (const Error&) {
+            return false;
+        }
     }
 
     void add_literal(Test& test, const Layout& field, const std::string& text) const {

@@ -91,7 +91,7 @@ class ReadTest(harness.Case):
                  (("--where", "proto == TPC"), "'TPC' is not a protocol"),
                  (("--columns", "byte"), "--columns: no field 'byte'"),
                  (("--sort", "byte"), "--sort: no field 'byte'"),
-                 (("--where", "bytes", "--top", "x"), "--top")]
+                 (("--where", ""), "no condition")]
         for words, message in cases:
             with self.subTest(words):
                 error = self.refused(harness.USAGE, "read", "f", "flows", *words)
@@ -244,6 +244,17 @@ class DumpTest(harness.Case):
                                   "value": {"packets": 1}},
                                  {"change": "changed", "key": {"sport": 1234},
                                   "value": {"packets": 2}, "was": {"packets": 1}}])
+
+    def test_follow_lists_the_cpus_that_are_kept_apart(self):
+        self.load("k", "kinds")
+        path = STORE / "monitors" / "k" / "g1" / "KIND_CPU_HASH"
+        _, lines, read_until = self.follow(path, lambda _: self.receive(frames.plain(70)),
+                                           lambda line: sum(line["value"]), "--merge", "none",
+                                           "--where", "key in (60, 70)")
+        self.receive(frames.plain(60), frames.plain(80))
+        read_until(lambda line: line["key"] == 60)
+        self.assertEqual((len(lines), lines[0]["change"], sum(lines[0]["value"]),
+                          len(lines[0]["value"])), (1, "added", 1, os.cpu_count()))
 
     def test_what_cannot_be_followed_is_refused(self):
         path = self.map("hash", {})

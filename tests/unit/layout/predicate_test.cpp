@@ -104,6 +104,9 @@ TEST_CASE("protocols, flags and enums are compared by name or number") {
     const Value proto(t.layout(t.alias("dynmon_proto_t", t.u8), 1), std::uint8_t{6});
     CHECK(proto("value == TCP && value == tcp && value == 6 && value != UDP"));
     CHECK(proto("value in (ICMP, TCP) && !(value in (UDP, IPv6-ICMP, ICMPv6))"));
+    CHECK(proto.refused("value == TCP|UDP") ==
+          "column 10: 'TCP|UDP' is not a protocol such as TCP, or its number (any of several "
+          "values: in (A, B))");
     CHECK(proto.refused("value == TPC") ==
           "column 10: 'TPC' is not a protocol such as TCP, or its number");
 
@@ -205,6 +208,8 @@ TEST_CASE("times and durations") {
     CHECK(time("value == 2026-11-21T11:59:00Z && value > now-5m && value < now-30s"));
     CHECK(time("value >= 2026-11-21 && value < '2026-11-21 12:00:00'"));
     CHECK(time("value == 1795262340000000000"));
+    CHECK(time.refused("value > 300").starts_with("column 9: '300' is not a time"));
+    CHECK(time("value != 0"));
     CHECK(time.refused("value > yesterday").starts_with("column 9: 'yesterday' is not a time"));
     CHECK(time.refused("value > 1969-01-01").find("is not a number from 0") != std::string::npos);
     const Value duration(t.layout(t.alias("dynmon_duration_ns_t", t.u64), 8),
@@ -288,6 +293,8 @@ TEST_CASE("fields of key and value, with or without saying which") {
     CHECK(refused("value.byts > 1") == "column 1: no field 'value.byts'\n"
                                        "    value.byts > 1\n"
                                        "    ^^^^^^^^^^ (did you mean 'value.bytes'?)");
+    CHECK(refused("id == bytes")
+              .ends_with("^^^^^ (a field is compared with a value, not with another field)"));
     CHECK(refused("byte > 1").ends_with("(did you mean 'bytes'?)"));
     CHECK(refused("nonsense") == "column 1: no field 'nonsense'\n    nonsense\n    ^^^^^^^^ "
                                  "(the fields are key.id, key.n, value.n, value.key, value.bytes)");
