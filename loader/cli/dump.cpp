@@ -54,6 +54,7 @@ public:
 
     int run(const Global& global) override {
         TypedMap map = open();
+        map.set_jobs(output_.jobs);
         if (!merge_.empty())
             map.set_merge(merge_from(merge_));
         if (pop_ && !is_queue_like(map.facts().type))

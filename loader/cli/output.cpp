@@ -28,6 +28,9 @@ void OutputOptions::declare(CLI::App& app, const std::vector<std::string>& forma
         ->delimiter(',')
         ->expected(1)
         ->take_all();
+    app.add_option("--jobs", jobs, "2: read large maps ahead on a second CPU while printing")
+        ->check(CLI::Range(1, 2))
+        ->type_name("N");
 }
 
 void OutputOptions::declare_rate(CLI::App& app) {

@@ -21,6 +21,7 @@ struct OutputOptions {
     std::size_t top = 0;
     std::vector<std::string> columns;
     bool rate = false;
+    unsigned jobs = 1;
 
     void declare(CLI::App& app, const std::vector<std::string>& formats);
     void declare_rate(CLI::App& app);       // for the verbs that know of windows

@@ -46,6 +46,7 @@ public:
         if (!path_.empty())
             request_.direction = path_ == "egress" ? Direction::egress : Direction::ingress;
         request_.output = output_.options(global.json);
+        request_.jobs = output_.jobs;
         Sink sink(STDOUT_FILENO);
         if (interval_.empty()) {
             read_once(global, sink);

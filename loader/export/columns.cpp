@@ -18,6 +18,19 @@ Columns::Columns(const MetricView& metric, Style style)
         merge_.emplace(metric.value, metric.merge, metric.merge_fields);
         merged_.resize(metric.value.size);
     }
+    find_runs();
+}
+
+void Columns::find_runs() {
+    for (std::size_t column = 0; column < names_.size(); ++column) {
+        const auto of = !plain(column) || is_cpu(column) ? Run::other
+                        : is_key(column)                 ? Run::key
+                                                         : Run::value;
+        if (of != Run::other && !runs_.empty() && runs_.back().of == of)
+            ++runs_.back().end;
+        else
+            runs_.push_back({of, column, column + 1});
+    }
 }
 
 bool Columns::numeric(std::size_t column) const {

@@ -26,6 +26,19 @@ public:
     bool plain(std::size_t column) const;
     void append(std::size_t column, const Row& row, std::string& out) const;
     void append(std::size_t column, const Row& row, Cursor& out) const;
+    // All cells, each with a comma in front; those that are not plain() by `quoted(column)`.
+    template <typename Quoted>
+    void append_row(const Row& row, Cursor& out, Quoted&& quoted) const {
+        for (const Run& run : runs_) {
+            if (run.of == Run::key)
+                key_->append_row(run.first, run.end, row.key, out);
+            else if (run.of == Run::value)
+                value_.append_row(run.first - keys_ - with_cpu_, run.end - keys_ - with_cpu_,
+                                  row.value, out);
+            else
+                quoted(run.first);
+        }
+    }
 
     // One row an entry, or one row an entry and CPU.
     template <typename Visit>
@@ -47,6 +60,14 @@ private:
     bool is_cpu(std::size_t column) const { return column == keys_ && with_cpu_; }
     std::size_t value_column(std::size_t column) const { return column - keys_ - with_cpu_; }
 
+    // Columns in a row that are plain and of one plan, or one column that is not.
+    struct Run {
+        enum { key, value, other } of;
+        std::size_t first;
+        std::size_t end;
+    };
+    void find_runs();
+
     const MetricView& metric_;
     std::optional<ColumnPlan> key_;
     ColumnPlan value_;
@@ -55,6 +76,7 @@ private:
     std::optional<MergePlan> merge_;
     std::vector<std::byte> merged_;
     std::vector<std::string> names_;
+    std::vector<Run> runs_;
 };
 
 } // namespace dynmon

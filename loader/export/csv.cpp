@@ -45,27 +45,25 @@ public:
             header = "metric";
             add_cell(metric.name, start_of_row_);
         }
-        plain_.clear();
         for (const std::string& name : columns_->names()) {
-            plain_.push_back(columns_->plain(plain_.size()));
             header += ',';
             add_cell(name, header);
         }
+        start_of_row_.append(Cursor::block, '\0'); // read as whole blocks
         print_header(header);
     }
 
     void entries(const Batch& batch) override {
         Cursor cursor(sink_.buffer());
         columns_->for_each_row(batch, [&](const Columns::Row& row) {
-            cursor.put(start_of_row_);
-            for (std::size_t column = 0; column < plain_.size(); ++column) {
+            cursor.put_blocks(start_of_row_.data(), start_of_row_.size() - Cursor::block);
+            columns_->append_row(row, cursor, [&](std::size_t column) {
                 cursor.put(",");
-                if (plain_[column])
-                    columns_->append(column, row, cursor);
-                else
-                    append_quoted(column, row, cursor);
-            }
-            cursor.put(end_of_line);
+                append_quoted(column, row, cursor);
+            });
+            cursor.reserve(end_of_line.size());
+            cursor.put(end_of_line[0]);
+            cursor.put(end_of_line[1]);
             sink_.spill();
         });
         cursor.finish();
@@ -108,7 +106,6 @@ private:
     std::string start_of_row_;
     std::string cell_;
     std::optional<Columns> columns_;
-    std::vector<bool> plain_; // columns whose cells never need quotes
 };
 
 } // namespace

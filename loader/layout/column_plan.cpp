@@ -79,6 +79,19 @@ void ColumnPlan::append(std::size_t column, const std::byte* bytes, Cursor& out)
     append_bare(cells_[column], bytes, out);
 }
 
+void ColumnPlan::append_row(std::size_t first, std::size_t end, const std::byte* bytes,
+                            Cursor& out) const {
+    const char* const limit = out.limit(Scalar::room + 1);
+    char* at = out.at;
+    for (std::size_t column = first; column < end; ++column) {
+        if (at > limit)
+            at = out.finish_at(at);
+        *at++ = ',';
+        at = print_scalar(cells_[column], bytes, at, out, false);
+    }
+    out.at = at;
+}
+
 void append_scalar(const Layout& field, Style style, const std::byte* bytes, std::string& out) {
     append_bare(compile_scalar(field, style), bytes, out);
 }

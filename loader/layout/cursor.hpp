@@ -40,6 +40,16 @@ public:
         std::memcpy(at, text.data(), text.size());
         at += text.size();
     }
+    // `text` has `size` bytes and is readable up to the end of the last block: no call of memcpy.
+    static constexpr std::size_t block = 16;
+    void put_blocks(const char* text, std::size_t size) {
+        if (size > capacity)
+            return put(std::string_view(text, size));
+        reserve(size);
+        for (std::size_t done = 0; done < size; done += block)
+            std::memcpy(at + done, text + done, block);
+        at += size;
+    }
     void finish() {
         out_.append(buffer_, static_cast<std::size_t>(at - buffer_));
         at = buffer_;

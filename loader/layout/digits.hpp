@@ -75,9 +75,10 @@ inline std::uint64_t spread(std::uint32_t value) {
 
 // Writes 4 bytes, of which up to 3 count.
 inline char* put_octet(char* at, std::uint8_t value) {
-    std::memcpy(at, &digits::octets[4 * value], 4);
-    const char length = at[3];
-    return at + length;
+    std::uint32_t text;
+    std::memcpy(&text, &digits::octets[4 * value], 4);
+    std::memcpy(at, &text, 4);
+    return at + (text >> 24);
 }
 
 inline char* put_pair(char* at, unsigned value) { // 0 … 99, always two digits

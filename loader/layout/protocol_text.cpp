@@ -1,6 +1,5 @@
 // Names of IP protocols (IANA's keywords) and of TCP flags.
 #include <array>
-#include <string>
 
 #include "layout/text.hpp"
 
@@ -30,33 +29,46 @@ constexpr std::array protocols{
     Protocol{142, "Ethernet"},  Protocol{143, "AGGFRAG"},    Protocol{144, "NSH"},
 };
 
-constexpr std::array<std::string_view, 256> protocol_names = [] {
-    std::array<std::string_view, 256> table{};
-    for (const Protocol& protocol : protocols)
-        table[protocol.number] = protocol.name;
-    return table;
-}();
+constexpr void append(ShortText& to, std::string_view text) {
+    for (const char c : text)
+        to.text[to.size++] = c;
+}
 
-std::array<std::string, 256> make_flag_texts() {
-    constexpr std::array<const char*, 8> names = {"FIN", "SYN", "RST", "PSH",
-                                                  "ACK", "URG", "ECE", "CWR"};
-    std::array<std::string, 256> texts;
-    for (unsigned flags = 0; flags < texts.size(); ++flags)
-        for (unsigned bit = 0; bit < names.size(); ++bit)
-            if (flags >> bit & 1)
-                texts[flags] += (texts[flags].empty() ? "" : "|") + std::string(names[bit]);
+constexpr std::array<ShortText, 256> make_protocol_texts() {
+    std::array<ShortText, 256> texts{};
+    for (const Protocol& protocol : protocols)
+        append(texts[protocol.number], protocol.name);
+    return texts;
+}
+
+constexpr std::array<ShortText, 256> make_flags_texts() {
+    constexpr std::array<std::string_view, 8> names = {"FIN", "SYN", "RST", "PSH",
+                                                       "ACK", "URG", "ECE", "CWR"};
+    std::array<ShortText, 256> texts{};
+    for (unsigned flags = 0; flags < texts.size(); ++flags) {
+        for (unsigned bit = 0; bit < names.size(); ++bit) {
+            if ((flags >> bit & 1) == 0)
+                continue;
+            append(texts[flags], texts[flags].size == 0 ? "" : "|");
+            append(texts[flags], names[bit]);
+        }
+    }
     return texts;
 }
 
 } // namespace
 
+constinit const std::array<ShortText, 256> protocol_texts = make_protocol_texts();
+constinit const std::array<ShortText, 256> tcp_flags_texts = make_flags_texts();
+
 std::string_view protocol_name(std::uint64_t protocol) {
-    return protocol < protocol_names.size() ? protocol_names[protocol] : std::string_view();
+    if (protocol >= protocol_texts.size())
+        return {};
+    return {protocol_texts[protocol].text, protocol_texts[protocol].size};
 }
 
 std::string_view tcp_flags_text(std::uint8_t flags) {
-    static const std::array<std::string, 256> texts = make_flag_texts();
-    return texts[flags];
+    return {tcp_flags_texts[flags].text, tcp_flags_texts[flags].size};
 }
 
 } // namespace dynmon

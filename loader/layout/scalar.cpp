@@ -84,9 +84,9 @@ Op op_of_meaning(const Layout& field) {
     case Meaning::big_endian:
         return swapped_integer(field);
     case Meaning::ip_proto:
-        return Op::protocol;
+        return is_byte(field) ? Op::protocol8 : Op::protocol;
     case Meaning::tcp_flags:
-        return Op::tcp_flags;
+        return is_byte(field) ? Op::tcp_flags8 : Op::tcp_flags;
     case Meaning::time_ns:
         return Op::time;
     case Meaning::duration_ns:

@@ -33,13 +33,16 @@ struct Scalar {
         swapped16,
         swapped32,
         swapped64,
+        // Frequent in keys, and short.
+        ipv4,
+        protocol8,
+        tcp_flags8,
         wide, // any other integer, up to 128 bits
         boolean,
         enumeration,
         real32,
         real64,
         pointer,
-        ipv4,
         ipv6,
         ip,
         mac,
@@ -117,6 +120,32 @@ Integer load(const std::byte* from) {
         return put_u32(at, __builtin_bswap32(load<std::uint32_t>(from)));
     case Scalar::Op::swapped64:
         return put_unsigned(at, __builtin_bswap64(load<std::uint64_t>(from)));
+    case Scalar::Op::ipv4:
+        if (json)
+            *at++ = '"';
+        at = put_ipv4(at, from);
+        if (json)
+            *at++ = '"';
+        return at;
+    case Scalar::Op::protocol8: {
+        const auto protocol = load<std::uint8_t>(from);
+        const ShortText& text = protocol_texts[protocol];
+        if (text.size == 0)
+            return put_octet(at, protocol);
+        if (json)
+            *at++ = '"';
+        at = put_short(at, text);
+        if (json)
+            *at++ = '"';
+        return at;
+    }
+    case Scalar::Op::tcp_flags8:
+        if (json)
+            *at++ = '"';
+        at = put_short(at, tcp_flags_texts[load<std::uint8_t>(from)]);
+        if (json)
+            *at++ = '"';
+        return at;
     default:
         to.at = at;
         print_slow(scalar, root, to, json);

@@ -97,9 +97,6 @@ void put_string(const Scalar& scalar, const std::byte* root, Cursor& to, bool js
     const std::byte* at = root + scalar.offset;
     const std::string_view bytes(reinterpret_cast<const char*>(at), scalar.size);
     switch (scalar.op) {
-    case Op::ipv4:
-        to.at = put_ipv4(to.at, at);
-        return;
     case Op::pointer:
         to.at = put_pointer(to.at, static_cast<std::uint64_t>(load_integer(scalar, root)));
         return;

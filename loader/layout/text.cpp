@@ -87,15 +87,6 @@ std::string_view until_nul(std::string_view bytes) {
 
 } // namespace
 
-char* put_ipv4(char* at, const std::byte* address) {
-    at = put_octet(at, octet(address, 0));
-    for (std::size_t i = 1; i < 4; ++i) {
-        *at++ = '.';
-        at = put_octet(at, octet(address, i));
-    }
-    return at;
-}
-
 char* put_ipv6(char* at, const std::byte* address) {
     if (is_mapped(address)) {
         at += std::string_view("::ffff:").copy(at, 7);

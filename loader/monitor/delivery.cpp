@@ -24,8 +24,8 @@ bool has_series(const MetricSource& source) {
 } // namespace
 
 Deliverer::Deliverer(std::string monitor, std::string totals_dir, const ExportOptions& options,
-                     bool peek, Sink& sink)
-    : monitor_(std::move(monitor)), totals_dir_(std::move(totals_dir)), peek_(peek),
+                     bool peek, unsigned jobs, Sink& sink)
+    : monitor_(std::move(monitor)), totals_dir_(std::move(totals_dir)), peek_(peek), jobs_(jobs),
       open_metrics_(options.format == Format::openmetrics), sink_(sink),
       exporter_(open_metrics_ ? nullptr : make_exporter(options, sink)) {}
 
@@ -38,7 +38,7 @@ std::string Deliverer::totals_path(const MetricSource& source) const {
 void Deliverer::walk(const DeliveryItem& item, bool last_user, SeriesTable* series) {
     const bool queue = is_queue_like(item.source->view.map_type);
     const bool remove = item.take && last_user && (!item.quiet || queue);
-    MapReader reader(item.map, map_facts(item.map), remove ? Take::remove : Take::look);
+    MapReader reader(item.map, map_facts(item.map), remove ? Take::remove : Take::look, jobs_);
     Batch batch;
     while (reader.next(batch)) {
         if (exporter_)

@@ -36,7 +36,7 @@ class Deliverer {
 public:
     // `totals_dir` is the monitor's directory.
     Deliverer(std::string monitor, std::string totals_dir, const ExportOptions& options, bool peek,
-              Sink& sink);
+              unsigned jobs, Sink& sink);
     ~Deliverer();
 
     // OpenMetrics: the metrics that the exposition will be about. They must outlive this.
@@ -58,12 +58,12 @@ private:
     std::string monitor_;
     std::string totals_dir_;
     bool peek_;
+    unsigned jobs_;
     bool open_metrics_;
     Sink& sink_;
     std::unique_ptr<Exporter> exporter_;                         // none for OpenMetrics
     std::map<MetricKey, std::unique_ptr<SeriesTable>> gathered_; // live values, not in the totals
     std::map<MetricKey, std::unique_ptr<SeriesTable>> last_window_;
-    std::uint64_t without_room_ = 0;
 };
 
 } // namespace dynmon

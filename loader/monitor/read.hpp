@@ -14,6 +14,7 @@ struct ReadRequest {
     std::string metric;                 // "": all
     std::optional<Direction> direction; // unset: both
     ExportOptions output;
+    unsigned jobs = 1; // as MapReader takes it
     bool peek = false; // change nothing: show the open window and what was not read yet
 };
 

@@ -37,8 +37,10 @@ std::unique_ptr<MapReader::Walk> walk_one_by_one(const Fd& map, const MapFacts& 
 // Tries the batch call and falls back before the first entry.
 class WalkBest : public MapReader::Walk {
 public:
-    WalkBest(const Fd& map, const MapFacts& facts, Take take)
-        : map_(map), facts_(facts), take_(take), walk_(walk_by_batch(map, facts, take)) {}
+    WalkBest(const Fd& map, const MapFacts& facts, Take take, unsigned jobs)
+        : map_(map), facts_(facts), take_(take),
+          walk_(jobs > 1 ? walk_ahead(walk_by_batch(map, facts, take, walk_lanes))
+                         : walk_by_batch(map, facts, take)) {}
 
     bool next(Batch& batch) override {
         if (walk_->next(batch))
@@ -65,7 +67,7 @@ bool all_zero(const Batch& batch) {
 
 } // namespace
 
-MapReader::MapReader(const Fd& map, const MapFacts& facts, Take take) {
+MapReader::MapReader(const Fd& map, const MapFacts& facts, Take take, unsigned jobs) {
     if (!is_readable(facts.type))
         throw Error(ErrorKind::unsupported, "map '" + facts.name + "' is of type " +
                                                 map_type_name(facts.type) +
@@ -73,7 +75,7 @@ MapReader::MapReader(const Fd& map, const MapFacts& facts, Take take) {
     if (is_queue_like(facts.type))
         walk_ = walk_queue(map, facts, take);
     else
-        walk_ = std::make_unique<WalkBest>(map, facts, take);
+        walk_ = std::make_unique<WalkBest>(map, facts, take, jobs);
 }
 
 MapReader::~MapReader() = default;

@@ -130,7 +130,7 @@ void TypedMap::for_each(
     std::vector<std::byte> merged(view_.value.size);
     std::string key;
     std::string value;
-    MapReader reader(map_, facts_, Take::look);
+    MapReader reader(map_, facts_, Take::look, jobs_);
     Batch batch;
     while (reader.next(batch)) {
         for (std::size_t i = 0; i < batch.count; ++i) {
@@ -150,7 +150,7 @@ void TypedMap::for_each(
 }
 
 void TypedMap::for_each_batch(Take take, const std::function<void(const Batch&)>& visit) const {
-    MapReader reader(map_, facts_, take);
+    MapReader reader(map_, facts_, take, jobs_);
     Batch batch;
     while (reader.next(batch))
         visit(batch);

@@ -39,12 +39,14 @@ public:
     void print(const ExportOptions& options, Take take, Sink& sink) const;
 
     void set_merge(Merge merge) { view_.merge = merge; }
+    void set_jobs(unsigned jobs) { jobs_ = jobs; } // as MapReader takes it; default 1
 
 private:
     TypedMap(Fd map, const std::string& pin_path);
     Fd map_;
     MapFacts facts_;
     MetricView view_;
+    unsigned jobs_ = 1;
 };
 
 } // namespace dynmon

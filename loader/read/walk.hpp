@@ -14,10 +14,17 @@ public:
     virtual bool refused() const { return false; }
 };
 
-std::unique_ptr<MapReader::Walk> walk_by_batch(const Fd& map, const MapFacts& facts, Take take);
+// Batches of walk_by_batch() stay valid until that many further calls of next() if they are asked
+// for: as walk_ahead() needs it.
+inline constexpr std::size_t walk_lanes = 2;
+std::unique_ptr<MapReader::Walk> walk_by_batch(const Fd& map, const MapFacts& facts, Take take,
+                                               std::size_t lanes = 1);
 std::unique_ptr<MapReader::Walk> walk_by_key(const Fd& map, const MapFacts& facts, Take take);
 std::unique_ptr<MapReader::Walk> walk_by_index(const Fd& map, const MapFacts& facts, Take take);
 std::unique_ptr<MapReader::Walk> walk_queue(const Fd& map, const MapFacts& facts, Take take);
+
+// `walk` with its calls made ahead, on a thread of its own; for walks with walk_lanes only.
+std::unique_ptr<MapReader::Walk> walk_ahead(std::unique_ptr<MapReader::Walk> walk);
 
 // Writes zeroes to `count` elements from index `first` on.
 void zero_elements(const Fd& map, const MapFacts& facts, std::uint32_t first, std::uint32_t count);

@@ -15,20 +15,21 @@ constexpr std::size_t least_cursor = 4;     // hash families keep a bucket numbe
 
 class WalkByBatch : public MapReader::Walk {
 public:
-    WalkByBatch(const Fd& map, const MapFacts& facts, Take take)
+    WalkByBatch(const Fd& map, const MapFacts& facts, Take take, std::size_t lanes)
         : map_(map), facts_(facts), value_bytes_(value_bytes(facts)),
           zero_after_(take == Take::remove && is_array_like(facts.type)),
           call_(take == Take::remove && !is_array_like(facts.type) ? lookup_and_delete_batch
                                                                    : lookup_batch),
-          in_(std::max<std::size_t>(facts.key_size, least_cursor)), out_(in_.size()) {
-        resize(std::min(first_batch, std::max(facts.max_entries, 1u)));
-    }
+          in_(std::max<std::size_t>(facts.key_size, least_cursor)), out_(in_.size()),
+          capacity_(std::min(first_batch, std::max(facts.max_entries, 1u))), lanes_(lanes) {}
 
     bool next(Batch& batch) override {
         while (!ended_) {
+            Lane& lane = lanes_[lane_];
+            make_room(lane);
             std::uint32_t count = capacity_;
             const int result = call_(map_, started_ ? in_.data() : nullptr, out_.data(),
-                                     keys_.data(), values_.data(), count);
+                                     lane.keys.data(), lane.values.data(), count);
             if (result == -ENOSPC) { // a bucket with more entries than the batch: same cursor again
                 grow();
                 continue;
@@ -44,9 +45,11 @@ public:
             std::swap(in_, out_);
             if (count == 0)
                 continue;
-            batch = Batch{count, keys_.data(), values_.data(), facts_.key_size, value_bytes_};
+            lane_ = (lane_ + 1) % lanes_.size();
+            batch =
+                Batch{count, lane.keys.data(), lane.values.data(), facts_.key_size, value_bytes_};
             if (zero_after_)
-                zero(count);
+                zero(lane, count);
             return true;
         }
         return false;
@@ -55,10 +58,14 @@ public:
     bool refused() const override { return refused_; }
 
 private:
-    void resize(std::uint32_t capacity) {
-        capacity_ = capacity;
-        keys_.resize(std::size_t{capacity} * facts_.key_size);
-        values_.resize(std::size_t{capacity} * value_bytes_);
+    struct Lane {
+        std::vector<std::byte> keys;
+        std::vector<std::byte> values;
+    };
+
+    void make_room(Lane& lane) const {
+        lane.keys.resize(std::size_t{capacity_} * facts_.key_size);
+        lane.values.resize(std::size_t{capacity_} * value_bytes_);
     }
 
     void grow() {
@@ -67,12 +74,12 @@ private:
                         "batch look-up: a bucket of the map does not fit into " +
                             std::to_string(capacity_) + " entries",
                         ENOSPC);
-        resize(std::min(capacity_ * 2, facts_.max_entries));
+        capacity_ = std::min(capacity_ * 2, facts_.max_entries);
     }
 
-    void zero(std::uint32_t count) {
+    void zero(const Lane& lane, std::uint32_t count) {
         std::uint32_t first = 0;
-        std::memcpy(&first, keys_.data(), sizeof first);
+        std::memcpy(&first, lane.keys.data(), sizeof first);
         zero_elements(map_, facts_, first, count);
     }
 
@@ -83,9 +90,9 @@ private:
     int (*call_)(const Fd&, const void*, void*, void*, void*, std::uint32_t&);
     std::vector<std::byte> in_;
     std::vector<std::byte> out_;
-    std::vector<std::byte> keys_;
-    std::vector<std::byte> values_;
-    std::uint32_t capacity_ = 0;
+    std::uint32_t capacity_;
+    std::vector<Lane> lanes_;
+    std::size_t lane_ = 0;
     bool started_ = false;
     bool ended_ = false;
     bool refused_ = false;
@@ -93,8 +100,9 @@ private:
 
 } // namespace
 
-std::unique_ptr<MapReader::Walk> walk_by_batch(const Fd& map, const MapFacts& facts, Take take) {
-    return std::make_unique<WalkByBatch>(map, facts, take);
+std::unique_ptr<MapReader::Walk> walk_by_batch(const Fd& map, const MapFacts& facts, Take take,
+                                               std::size_t lanes) {
+    return std::make_unique<WalkByBatch>(map, facts, take, lanes);
 }
 
 } // namespace dynmon

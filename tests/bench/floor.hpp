@@ -16,8 +16,8 @@ struct EntryShape {
 // BPF_MAP_LOOKUP_BATCH to the end, into one reused buffer. Returns how many entries there were.
 std::uint64_t read_batches(const dynmon::Fd& map, const EntryShape& shape);
 
-// The same, printed by std::to_chars to `fd`: byte for byte what `--raw --value-only --format json`
-// prints.
-void print_by_hand(const dynmon::Fd& map, const EntryShape& shape, int fd);
+// The same, printed by std::to_chars to `fd`: byte for byte what `--value-only --format json`
+// prints, with or without `--raw`.
+void print_by_hand(const dynmon::Fd& map, const EntryShape& shape, bool typed, int fd);
 
 } // namespace bench

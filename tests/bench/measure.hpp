@@ -2,11 +2,13 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <string>
 #include <vector>
 
 #include <time.h>
 
+#include "base/fd.hpp"
 #include "results.hpp"
 
 namespace bench {
@@ -41,13 +43,28 @@ double cpu_ns_of(Body&& body) {
     return now() - start;
 }
 
+// One way to do a thing, and how often it is measured.
+struct Contender {
+    Figure& figure;
+    std::size_t rounds;
+    std::function<double()> measure;
+};
+
+// Round by round, so that what slows the machine down slows all of them down.
+void take_turns(const std::vector<Contender>& contenders);
+
+std::string contents(const dynmon::Fd& file); // from its start to its end
+
 // ns from the start of the process until it has ended, its output thrown away.
 // Throws when it does not succeed, with what it said.
 double ns_of_process(const std::vector<std::string>& words);
 
-// The sections. Each measures its figures in turns, round by round, so that what slows the machine
-// down slows all of them down.
+// Highest resident memory of a process whose output goes to a pipe, which is read to its end.
+double megabytes_of_process(const std::vector<std::string>& words);
+
+// The sections. Each measures its figures in turns.
 void measure_export(const Setup& setup, Results& results);  // map → JSON
+void measure_formats(const Setup& setup, Results& results); // ns a byte of each format
 void measure_command(const Setup& setup, Results& results); // start-up and load
 void measure_swap(const Setup& setup, Results& results);    // slot write, fence, whole reads
 void measure_packets(const Setup& setup, Results& results); // ns a packet

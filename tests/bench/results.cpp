@@ -26,8 +26,8 @@ std::string number(double value) {
     return text;
 }
 
-const char* verdict(const Figure& figure) {
-    return figure.median() <= *figure.target ? "met" : "MISSED";
+const char* verdict(bool met) {
+    return met ? "met" : "MISSED";
 }
 
 } // namespace
@@ -67,10 +67,15 @@ void Results::print(std::ostream& out) const {
                       number(figure.median()).c_str(), number(ends.lowest).c_str(),
                       number(ends.highest).c_str(), figure.unit.c_str());
         out << line;
-        if (const auto times = ratio(figure))
+        if (const auto times = ratio(figure)) {
             out << "  " << number(*times) << " x " << figure.relative_to;
+            if (figure.most_ratio)
+                out << "  target " << number(*figure.most_ratio) << ": "
+                    << verdict(*times <= *figure.most_ratio);
+        }
         if (figure.target)
-            out << "  target " << number(*figure.target) << ": " << verdict(figure);
+            out << "  target " << number(*figure.target) << ": "
+                << verdict(figure.median() <= *figure.target);
         out << "\n";
     }
 }
@@ -86,6 +91,10 @@ nlohmann::ordered_json Results::json() const {
         if (const auto times = ratio(figure)) {
             entry["relative-to"] = figure.relative_to;
             entry["ratio"] = *times;
+            if (figure.most_ratio) {
+                entry["ratio-target"] = *figure.most_ratio;
+                entry["ratio-met"] = *times <= *figure.most_ratio;
+            }
         }
         if (figure.target) {
             entry["target"] = *figure.target;

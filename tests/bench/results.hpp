@@ -15,8 +15,9 @@ struct Figure {
     std::string section;
     std::string name;
     std::string unit;
-    std::string relative_to;      // name of another figure of the section; "": no ratio
-    std::optional<double> target; // the median is not to be above it
+    std::string relative_to;          // name of another figure of the section; "": no ratio
+    std::optional<double> target;     // the median is not to be above it
+    std::optional<double> most_ratio; // nor its ratio above this
     std::vector<double> samples;
 
     double median() const;

@@ -77,6 +77,16 @@ def update(path, key, value):
                                     ctypes.addressof(value_buffer), 0))
 
 
+def fill(path, entries):
+    """Puts (key, value) pairs into a pinned map."""
+    with closing(open_pin(path)) as fd:
+        for key, value in entries:
+            key_buffer = ctypes.create_string_buffer(key, len(key))
+            value_buffer = ctypes.create_string_buffer(value, len(value))
+            bpf(MAP_UPDATE, struct.pack("<I4xQQQ", fd, ctypes.addressof(key_buffer),
+                                        ctypes.addressof(value_buffer), 0))
+
+
 def object_id(path):
     """("prog_id" | "map_id" | "link_id", number) of what is pinned at `path`."""
     with closing(open_pin(path)) as fd:

@@ -3,9 +3,12 @@
 import json
 import os
 import shutil
+import struct
+import subprocess
 
 import frames
 import harness
+import kernel
 import wire
 from harness import BPFFS, STORE
 
@@ -68,6 +71,34 @@ class DumpTest(harness.Case):
         error = self.refused(harness.USAGE, "dump", "name", name)
         self.assertIn(f"2 maps have the name '{name}'", error["message"])
         self.assertEqual(error["hint"], f"say which: `id N`, with N one of {one}, {two}")
+
+    def test_a_large_map_read_ahead_on_a_second_cpu_is_the_same(self):
+        count = 20_000  # more than the batches that are read before a thread starts
+        path = self.foreign("large", "type", "hash", "key", "4", "value", "8", "entries",
+                            str(count), "name", "large")
+        kernel.fill(path, ((struct.pack("=I", i), struct.pack("=Q", i * i))
+                           for i in range(count)))
+        for options in (("--format", "csv"), ("--format", "json", "--raw", "--value-only")):
+            alone = self.dynmon("dump", path, *options)
+            ahead = self.dynmon("dump", path, *options, "--jobs", "2")
+            self.assertEqual(alone.out, ahead.out)
+        entries = self.dump(path, "--jobs", "2")
+        self.assertEqual(sorted((e["key"], e["value"]) for e in entries),
+                         [(i, i * i) for i in range(count)])
+        self.assertIn("--jobs", self.refused(harness.USAGE, "dump", path, "--jobs", "3")["message"])
+
+    def test_a_reader_that_goes_away_ends_a_dump_that_reads_ahead(self):
+        count = 20_000
+        path = self.foreign("large", "type", "hash", "key", "4", "value", "8", "entries",
+                            str(count), "name", "large")
+        kernel.fill(path, ((struct.pack("=I", i), bytes(8)) for i in range(count)))
+        dump = subprocess.Popen([harness.DYNMON, "dump", path, "--format", "json", "--jobs", "2"],
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        dump.stdout.read(1)
+        dump.stdout.close()
+        error = dump.stderr.read().decode()
+        self.assertEqual(dump.wait(timeout=60), harness.FAILED)
+        self.assertIn("write output: EPIPE", error)
 
     def test_per_cpu_values_are_added_up_or_listed(self):
         self.load("k", "kinds")

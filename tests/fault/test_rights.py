@@ -2,6 +2,7 @@
 """Without root, without a BPF file system, with a store that is not ours: a clear refusal."""
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -21,10 +22,13 @@ class NobodyTest(harness.Case):
     def setUp(self):
         super().setUp()
         self.folder.chmod(0o755)
-        # /root may be closed to others: a copy of the loader that nobody can reach.
+        # The build may lie below a folder that is closed to others, as /root is: copies that
+        # nobody can reach.
         self.copy = self.folder / "dynmon-load"
         self.copy.write_bytes(harness.DYNMON.read_bytes())
         self.copy.chmod(0o755)
+        shutil.copytree(harness.PROBES[0] / "packets", self.folder / "probes" / "packets")
+        (self.folder / "probes").chmod(0o755)
 
     def as_nobody(self, *words):
         """(exit code, stdout, stderr) of the loader run by an ordinary user."""
@@ -32,7 +36,7 @@ class NobodyTest(harness.Case):
             ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
              "--inh-caps=-all", "--bounding-set=-all", str(self.copy), *words],
             capture_output=True, text=True, timeout=60, cwd=self.folder,
-            env=harness.environment())
+            env=harness.environment(DYNMON_PROBE_PATH=str(self.folder / "probes")))
         return process.returncode, process.stdout, process.stderr
 
     def test_check_needs_no_rights(self):
