@@ -6,6 +6,7 @@
 #include "base/log.hpp"
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
+#include "read/follow.hpp"
 #include "read/typed_map.hpp"
 
 namespace dynmon {
@@ -19,9 +20,16 @@ public:
         return "print any map, decoded by its BTF, also one that dynmon did not make";
     }
     const char* example() const override {
-        return "sudo dynmon-load dump /sys/fs/bpf/dynmon/monitors/web/g1/FLOWS_INGRESS-a\n"
-               "  sudo dynmon-load dump id 42 --format json\n"
-               "  sudo dynmon-load dump name my_map --format csv";
+        static const std::string text =
+            "sudo dynmon-load dump /sys/fs/bpf/dynmon/monitors/web/g1/FLOWS_INGRESS-a\n"
+            "  sudo dynmon-load dump id 42 --format json\n"
+            "  sudo dynmon-load dump name my_map --format csv --where 'value > 1000'\n"
+            "  sudo dynmon-load dump id 42 --follow --interval 500ms\n" +
+            std::string(condition_help) +
+            "\n  --pop takes out what does not meet the condition too. With --follow an entry "
+            "that\n"
+            "  begins to meet it is \"added\", and one that ceases to is \"removed\".";
+        return text.c_str();
     }
 
     void declare(CLI::App& app) override {
@@ -31,7 +39,17 @@ public:
         output_.declare(app, {"json", "jsonl", "dynmon", "csv", "table", "npy"});
         app.add_option("--merge", merge_, "per-CPU values become one; none: list them")
             ->check(CLI::IsMember({"sum", "max", "min", "last", "or", "none"}));
-        app.add_flag("--pop", pop_, "queue, stack: take the elements out, to show all of them");
+        auto* pop =
+            app.add_flag("--pop", pop_, "queue, stack: take the elements out, to show all of them");
+        auto* follow =
+            app.add_flag("--follow", follow_, "print what changes from now on, as JSON lines")
+                ->excludes(pop);
+        app.add_option("--interval", interval_, "how often to look; default: 1s")
+            ->needs(follow)
+            ->type_name("TIME");
+        app.add_option("--count", count_, "how many times; default: until Ctrl-C")
+            ->needs(follow)
+            ->type_name("N");
     }
 
     int run(const Global& global) override {
@@ -41,14 +59,24 @@ public:
             map.set_merge(merge_from(merge_));
         if (pop_ && !is_queue_like(map.facts().type))
             throw Error(ErrorKind::usage, "--pop is for queues and stacks");
-        if (is_queue_like(map.facts().type) && !pop_)
+        if (is_queue_like(map.facts().type) && !pop_ && !follow_)
             log::info("a queue cannot be listed: only its head is shown, --pop takes all out");
         Sink sink(STDOUT_FILENO);
+        if (follow_) {
+            follow(map, global, sink);
+            return 0;
+        }
         map.print(output_.options(global.json), pop_ ? Take::remove : Take::look, sink);
         return 0;
     }
 
 private:
+    void follow(const TypedMap& map, const Global& global, Sink& sink) const {
+        Follower follower(map, output_.options(global.json || output_.format.empty()));
+        follower.look(sink);
+        repeat(interval_, count_, [&] { follower.look(sink); });
+    }
+
     static Merge merge_from(const std::string& text) {
         for (const Merge merge : {Merge::sum, Merge::max, Merge::min, Merge::last, Merge::bit_or})
             if (text == to_string(merge))
@@ -75,6 +103,9 @@ private:
     OutputOptions output_;
     std::string merge_;
     bool pop_ = false;
+    bool follow_ = false;
+    std::string interval_ = "1s";
+    std::uint64_t count_ = 0;
 };
 
 } // namespace

@@ -1,5 +1,6 @@
 #include "cli/output.hpp"
 
+#include <chrono>
 #include <csignal>
 #include <string_view>
 #include <utility>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/error.hpp"
+#include "cli/options.hpp"
 
 namespace dynmon {
 
@@ -19,19 +21,37 @@ void OutputOptions::declare(CLI::App& app, const std::vector<std::string>& forma
     app.add_option("--u64", u64,
                    "json: integers of more than 53 bits as number or string; default: number")
         ->check(CLI::IsMember({"number", "string"}));
-    app.add_option("--sort", sort, "table: column to sort by, with a leading - from high to low");
-    app.add_option("--top", top, "table: only that many rows")->type_name("N");
+    app.add_option("--where", where,
+                   "only entries that meet a condition, such as 'dport == 443 && bytes > 1MB'; see "
+                   "below")
+        ->type_name("CONDITION")
+        ->check([](const std::string& text) { return text.empty() ? "no condition" : ""; });
+    app.add_option("--sort", sort, "columns to sort by, each with a leading - from high to low")
+        ->type_name("A,-B");
+    app.add_option("--top", top, "only the first N entries of each metric")->type_name("N");
+    app.add_option("--columns", columns, "only these fields, in this order")
+        ->type_name("A,B,C")
+        ->delimiter(',')
+        ->expected(1)
+        ->take_all();
     app.add_option("--jobs", jobs, "2: read large maps ahead on a second CPU while printing")
         ->check(CLI::Range(1, 2))
         ->type_name("N");
+}
+
+void OutputOptions::declare_rate(CLI::App& app) {
+    app.add_flag("--rate", rate, "what adds up per second of the window, not in all");
 }
 
 ExportOptions OutputOptions::options(bool json) const {
     ExportOptions options{.raw = raw,
                           .value_only = value_only,
                           .wide_as_text = u64 == "string",
+                          .where = where,
                           .sort = sort,
-                          .top = top};
+                          .top = top,
+                          .columns = columns,
+                          .rate = rate};
     constexpr std::pair<std::string_view, Format> formats[] = {
         {"json", Format::json},     {"jsonl", Format::jsonl},
         {"dynmon", Format::dynmon}, {"csv", Format::csv},
@@ -45,6 +65,38 @@ ExportOptions OutputOptions::options(bool json) const {
         throw Error(ErrorKind::usage, format + " is not for a terminal")
             .hint("write it to a file: … > metrics." + format);
     return options;
+}
+
+const char* const condition_help =
+    "Conditions:\n"
+    "  FIELD == != < <= > >= VALUE   FIELD in (VALUE, …)   TEXT ~ \"eth*\"   TEXT contains \"x\"\n"
+    "  FLAGS & SYN|ACK (any of the bits)   FIELD (is not 0)   joined by && || ! ( )\n"
+    "  A field is key.dport, value.stats.bytes, value.ports[2], or dport where only one of key "
+    "and\n"
+    "  value has it; an array without an index: any element; CPUs kept apart: any CPU.\n"
+    "  A value is 443, -1, 0xff, 1_000, 64KB (10^3), 64KiB (2^10), 1.5, 10.0.0.1, fd00::/8,\n"
+    "  02:00:00:00:00:01, TCP, SYN|ACK, an enum's name, 5ms, 2026-11-21T01:02:03Z, now-5m, true "
+    "or\n"
+    "  a \"text\". It is held against what is stored, before --rate, and must fit the field's "
+    "type.";
+
+std::uint64_t monotonic_ns() {
+    return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
+}
+
+void repeat(const std::string& interval, std::uint64_t count, const std::function<void()>& body) {
+    const auto step = static_cast<std::uint64_t>(parse_duration(interval, "--interval").count());
+    if (step == 0)
+        throw Error(ErrorKind::usage, "--interval must be longer than 0");
+    const StopOnSignal signals;
+    std::uint64_t next = monotonic_ns();
+    for (std::uint64_t round = 0; count == 0 || round < count; ++round) {
+        next += step;
+        signals.sleep_until(next);
+        if (signals.stopped())
+            break;
+        body();
+    }
 }
 
 namespace {

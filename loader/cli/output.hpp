@@ -1,7 +1,10 @@
 // --format and its companions, for the verbs that print entries.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <string>
+#include <vector>
 
 #include <CLI/App.hpp>
 
@@ -10,18 +13,27 @@
 namespace dynmon {
 
 struct OutputOptions {
-    std::string format = "table";
+    std::string format; // "": table
     bool raw = false;
     bool value_only = false;
     std::string u64 = "number";
+    std::string where;
     std::string sort;
     std::size_t top = 0;
+    std::vector<std::string> columns;
+    bool rate = false;
     unsigned jobs = 1;
 
     void declare(CLI::App& app, const std::vector<std::string>& formats);
     // `json`: --json stands for --format json. Throws Error{usage} for bytes to a terminal.
     ExportOptions options(bool json) const;
+    void declare_rate(CLI::App& app); // for the verbs that know of windows
 };
+
+// How a condition is written and what it is held against, for the end of --help.
+extern const char* const condition_help;
+
+std::uint64_t monotonic_ns(); // CLOCK_MONOTONIC
 
 // Sets a flag on SIGINT and SIGTERM instead of dying, so that a window that is being written out
 // is finished first; a second signal kills as usual.
@@ -33,5 +45,10 @@ public:
     // Sleeps until `deadline` (CLOCK_MONOTONIC ns) or a signal.
     void sleep_until(std::uint64_t deadline_ns) const;
 };
+
+// Calls `body` again and again, `interval` ("1s") apart and for the first time after one, `count`
+// times (0: until a signal). Deadlines are on a fixed grid: the time that `body` takes does not add
+// up. Throws Error{usage} naming --interval.
+void repeat(const std::string& interval, std::uint64_t count, const std::function<void()>& body);
 
 } // namespace dynmon

@@ -1,11 +1,8 @@
 #include "monitor/read.hpp"
 
-#include <chrono>
-
 #include <unistd.h>
 
 #include "base/error.hpp"
-#include "cli/options.hpp"
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
 
@@ -13,19 +10,22 @@ namespace dynmon {
 
 namespace {
 
-std::uint64_t monotonic_ns() {
-    return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
-}
-
 class ReadVerb : public Verb {
 public:
     const char* name() const override { return "read"; }
     const char* summary() const override { return "print the metrics of a monitor, decoded"; }
     const char* example() const override {
-        return "sudo dynmon-load read web\n"
-               "  sudo dynmon-load read web flows --path ingress --sort -bytes --top 10\n"
-               "  sudo dynmon-load read web --format json --interval 1s --count 60\n"
-               "  sudo dynmon-load read web --format npz > window.npz";
+        static const std::string text =
+            "sudo dynmon-load read web\n"
+            "  sudo dynmon-load read web flows --path ingress --sort -bytes --top 10\n"
+            "  sudo dynmon-load read web flows --where 'key.dport == 443 && value.bytes > 1MB'\n"
+            "  sudo dynmon-load read web flows --columns saddr,daddr,bytes --rate\n"
+            "  sudo dynmon-load read web --format json --interval 1s --count 60\n"
+            "  sudo dynmon-load read web --format npz > window.npz\n" +
+            std::string(condition_help) +
+            "\n  Condition and columns must fit every metric that is read. What does not meet the\n"
+            "  condition, or is beyond --top, leaves with its window all the same, unless --peek.";
+        return text.c_str();
     }
 
     void declare(CLI::App& app) override {
@@ -35,6 +35,7 @@ public:
             ->check(CLI::IsMember({"ingress", "egress"}));
         output_.declare(app,
                         {"json", "jsonl", "dynmon", "openmetrics", "csv", "table", "npy", "npz"});
+        output_.declare_rate(app);
         app.add_flag("--peek", request_.peek, "change nothing: neither swap nor empty");
         auto* interval = app.add_option("--interval", interval_, "read again and again, e.g. 1s")
                              ->type_name("TIME");
@@ -57,20 +58,7 @@ public:
             read_once(global, sink);
             return 0;
         }
-        const auto interval =
-            static_cast<std::uint64_t>(parse_duration(interval_, "--interval").count());
-        if (interval == 0)
-            throw Error(ErrorKind::usage, "--interval must be longer than 0");
-        const StopOnSignal signals;
-        // Deadlines on a fixed grid: the time that a read takes does not add up.
-        std::uint64_t next = monotonic_ns();
-        for (std::uint64_t round = 0; count_ == 0 || round < count_; ++round) {
-            next += interval;
-            signals.sleep_until(next);
-            if (signals.stopped())
-                break;
-            read_once(global, sink);
-        }
+        repeat(interval_, count_, [&] { read_once(global, sink); });
         return 0;
     }
 

@@ -55,12 +55,4 @@ void Columns::append(std::size_t column, const Row& row, std::string& out) const
     cursor.finish();
 }
 
-double Columns::number(std::size_t column, const Row& row) const {
-    if (is_key(column))
-        return key_->number(column, row.key);
-    if (is_cpu(column))
-        return static_cast<double>(row.cpu);
-    return value_.number(value_column(column), row.value);
-}
-
 } // namespace dynmon

@@ -34,7 +34,6 @@ public:
                 quoted(run.first);
         }
     }
-    double number(std::size_t column, const Row& row) const;
 
     template <typename Visit>
     void for_each_row(const Batch& batch, Visit&& visit) {

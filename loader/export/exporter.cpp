@@ -5,6 +5,7 @@
 #include "export/binary_formats.hpp"
 #include "export/json_document.hpp"
 #include "export/line_formats.hpp"
+#include "export/shape.hpp"
 
 namespace dynmon {
 
@@ -18,7 +19,9 @@ void name_interfaces(MetricView& metric, const std::shared_ptr<const EnumSet>& n
         name_interfaces(*metric.key, names);
 }
 
-std::unique_ptr<Exporter> make_exporter(const ExportOptions& options, Sink& sink) {
+namespace {
+
+std::unique_ptr<Exporter> make_format(const ExportOptions& options, Sink& sink) {
     switch (options.format) {
     case Format::json:
         return make_json_exporter(options, sink);
@@ -38,6 +41,13 @@ std::unique_ptr<Exporter> make_exporter(const ExportOptions& options, Sink& sink
         break;
     }
     throw Error(ErrorKind::usage, "OpenMetrics shows totals, not single reads");
+}
+
+} // namespace
+
+std::unique_ptr<Exporter> make_exporter(const ExportOptions& options, Sink& sink) {
+    std::unique_ptr<Exporter> format = make_format(options, sink);
+    return has_shape(options) ? shape(options, std::move(format)) : std::move(format);
 }
 
 } // namespace dynmon

@@ -46,6 +46,8 @@ struct MetricView {
     Merge merge = Merge::sum;
     std::map<std::string, Merge> merge_fields;
     std::optional<OpenMetrics> open_metrics;
+    std::uint64_t from_ns = 0; // when its entries began to count; 0: with the window
+    bool whole = true;         // every entry, in the map's order: an array needs no index
 };
 
 // For interfaces in keys and values, see layout/layout.hpp.
@@ -70,14 +72,19 @@ struct ExportOptions {
     Format format = Format::json;
     bool raw = false;        // Style::raw instead of Style::people
     bool value_only = false; // json, jsonl, dynmon: just the value(s), without names and window
-    // json, jsonl: integers whose type has more than 53 bits are strings, for readers that know doubles
-    // only
+    // json, jsonl: integers whose type has more than 53 bits are strings, for readers that know
+    // doubles only
     bool wide_as_text = false;
     // json, dynmon with value_only: one metric is printed bare, several as an object by direction
     // and name, {"ingress-metrics":{"flows":…},…}; a stream must know which from the start.
     std::size_t metric_count = 1;
-    std::string sort = {}; // table: column to sort by, a leading '-' for descending
-    std::size_t top = 0;   // table: at most that many rows (0: all)
+    // What is shown of the entries; not with dynmon and openmetrics. See export/shape.hpp.
+    std::string where = {};                // a condition, see layout/condition.hpp
+    std::string sort = {};                 // "a,-b": columns to sort by, '-' for descending
+    std::size_t top = 0;                   // at most that many entries of a metric (0: all)
+    std::vector<std::string> columns = {}; // only these fields, in this order
+    bool rate = false;                     // counts per second of the window
+    std::uint64_t now_ns = 0;              // `now` in a condition: ns since the Unix epoch
 };
 
 // Call order: begin_document, for each metric (begin_metric, entries…, end_metric), end_document;
@@ -90,6 +97,9 @@ public:
     virtual void begin_document(const std::string& monitor, const Window& window) = 0;
     virtual void begin_metric(const MetricView& metric) = 0;
     virtual void entries(const Batch& batch) = 0;
+    // Before end_metric(), where entries were kept back: that many by a condition, that many by a
+    // limit on their number.
+    virtual void kept_back(std::uint64_t /*filtered*/, std::uint64_t /*beyond*/) {}
     // `timestamp_us`: µs since the epoch, when the last entry was read.
     virtual void end_metric(std::uint64_t timestamp_us) = 0;
     virtual void end_document() = 0;
@@ -98,12 +108,8 @@ public:
 };
 
 // All formats but OpenMetrics, which has its own writer (export/openmetrics.hpp) because
-// it shows totals, not windows. `sink` must outlive the exporter.
+// it shows totals, not windows. `sink` must outlive the exporter. What `options` says of the shape
+// is done in front of the format.
 std::unique_ptr<Exporter> make_exporter(const ExportOptions& options, Sink& sink);
-
-// Throws Error{usage} that lists the columns when none of `metrics` has the column that `options`
-// sorts by. To be asked before a read that takes entries out of their map.
-void require_sort_column(const ExportOptions& options,
-                         const std::vector<const MetricView*>& metrics);
 
 } // namespace dynmon

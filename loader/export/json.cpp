@@ -44,7 +44,8 @@ private:
     }
 
     JsonShape shape(const MetricView& metric) const override {
-        return {.keyed = !is_array_like(metric.map_type) && !is_queue_like(metric.map_type),
+        return {.keyed = !(is_array_like(metric.map_type) && metric.whole) &&
+                         !is_queue_like(metric.map_type),
                 .list_cpus = metric.merge == Merge::none,
                 .null_if_empty = false,
                 .wide_as_text = wide_as_text()};

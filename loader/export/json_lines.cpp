@@ -12,8 +12,8 @@ namespace {
 class JsonLinesExporter final : public Exporter {
 public:
     JsonLinesExporter(const ExportOptions& options, Sink& sink)
-        : value_only_(options.value_only), style_(options.raw ? Style::raw : Style::people),
-          sink_(sink) {}
+        : value_only_(options.value_only), wide_as_text_(options.wide_as_text),
+          style_(options.raw ? Style::raw : Style::people), sink_(sink) {}
 
     void begin_document(const std::string& monitor, const Window& window) override {
         in_monitor_ = !monitor.empty();
@@ -27,13 +27,15 @@ public:
         std::string before = start_of_line(metric);
         const bool list = rows_->with_cpu();
         if (metric.key) {
-            key_.emplace(*metric.key, style_, before + "\"key\":", ",\"value\":");
+            key_.emplace(*metric.key, style_, before + "\"key\":", ",\"value\":",
+                         wide_as_text_);
             before.clear();
         } else {
             before += "\"value\":";
         }
         start_ = list ? before + '[' : "";
-        value_.emplace(metric.value, style_, list ? "" : before, list ? "" : "}\n");
+        value_.emplace(metric.value, style_, list ? "" : before, list ? "" : "}\n",
+                       wide_as_text_);
     }
 
     void entries(const Batch& batch) override {
@@ -71,6 +73,7 @@ private:
     }
 
     bool value_only_;
+    bool wide_as_text_;
     Style style_;
     Sink& sink_;
     bool in_monitor_ = false;

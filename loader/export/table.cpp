@@ -1,11 +1,9 @@
-// The `table` exporter: aligned columns under a title, sorted by any of them, cut to the top N.
+// The `table` exporter: aligned columns under a title.
 #include <algorithm>
 #include <optional>
 
 #include <bpf/libbpf.h>
 
-#include "base/error.hpp"
-#include "base/identifier.hpp"
 #include "export/columns.hpp"
 #include "export/line_formats.hpp"
 #include "export/table_rows.hpp"
@@ -34,20 +32,6 @@ std::vector<std::string> short_names(const std::vector<std::string>& names) {
     return result;
 }
 
-std::optional<std::size_t> find_column(const std::vector<std::string>& names,
-                                       const std::string& wanted) {
-    for (const std::vector<std::string>& list : {names, short_names(names)}) {
-        const auto found = std::find(list.begin(), list.end(), wanted);
-        if (found != list.end())
-            return static_cast<std::size_t>(found - list.begin());
-    }
-    return std::nullopt;
-}
-
-std::string sort_column(const ExportOptions& options) {
-    return options.sort.starts_with('-') ? options.sort.substr(1) : options.sort;
-}
-
 std::size_t shown_width(std::string_view text) { // one column a character
     return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
         return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
@@ -61,10 +45,9 @@ constexpr std::size_t time_length = 30;  // 2026-11-21T12:00:00.000000000Z
 class TableExporter final : public Exporter {
 public:
     TableExporter(const ExportOptions& options, Sink& sink)
-        : options_(options), style_(options.raw ? Style::raw : Style::people), sink_(sink) {}
+        : style_(options.raw ? Style::raw : Style::people), sink_(sink) {}
 
     void begin_document(const std::string& monitor, const Window& window) override {
-        found_sort_column_ = options_.sort.empty();
         in_monitor_ = !monitor.empty();
         if (!in_monitor_)
             return;
@@ -86,34 +69,32 @@ public:
     void begin_metric(const MetricView& metric) override {
         metric_ = &metric;
         columns_.emplace(metric, style_);
-        std::optional<SortOrder> order;
-        if (!options_.sort.empty()) {
-            if (const auto column = find_column(columns_->names(), sort_column(options_)))
-                order = {*column, options_.sort.starts_with('-')};
-        }
-        found_sort_column_ = found_sort_column_ || order.has_value();
-        rows_.emplace(*columns_, order, options_.top);
+        rows_.emplace(*columns_);
+        filtered_ = beyond_ = 0;
     }
 
     void entries(const Batch& batch) override {
         columns_->for_each_row(batch, [&](const Columns::Row& row) { rows_->add(row); });
     }
 
+    // Counted in entries; a CPU that is kept apart has a row of its own.
+    void kept_back(std::uint64_t filtered, std::uint64_t beyond) override {
+        const bool with_cpu = metric_->cpus > 0 && metric_->merge == Merge::none;
+        const std::uint64_t rows = with_cpu ? metric_->cpus : 1;
+        filtered_ = filtered * rows;
+        beyond_ = beyond * rows;
+    }
+
     void end_metric(std::uint64_t) override {
-        rows_->finish();
         separate(sink_.buffer());
-        print_title(rows_->size(), rows_->seen());
+        print_title();
         if (rows_->size() > 0)
             print_rows();
         rows_.reset();
         columns_.reset();
     }
 
-    void end_document() override {
-        sink_.spill();
-        if (!found_sort_column_)
-            throw Error(ErrorKind::usage, "no column '" + sort_column(options_) + "' to sort by");
-    }
+    void end_document() override { sink_.spill(); }
 
 private:
     void separate(std::string& out) {
@@ -122,16 +103,20 @@ private:
         first_ = false;
     }
 
-    void print_title(std::size_t shown, std::uint64_t seen) {
+    void print_title() {
         const char* type = libbpf_bpf_map_type_str(metric_->map_type);
         std::string& out = sink_.buffer();
         out += metric_->name + "  ";
         if (in_monitor_)
             out += std::string(to_string(metric_->direction)) + "  " + metric_->map_name + "  ";
         out += std::string(type ? type : "unknown") + "  ";
-        if (shown < seen)
-            out += "top " + std::to_string(shown) + " of ";
-        out += std::to_string(seen) + (seen == 1 ? " row\n" : " rows\n");
+        if (beyond_ > 0)
+            out += "top " + std::to_string(rows_->size()) + " of ";
+        const std::uint64_t rows = rows_->size() + beyond_;
+        out += std::to_string(rows) + (rows == 1 ? " row" : " rows");
+        if (filtered_ > 0)
+            out += ", " + std::to_string(filtered_) + " filtered out";
+        out += '\n';
     }
 
     // A time on the day of the window, to the microsecond: two of them in full fill a screen.
@@ -174,12 +159,12 @@ private:
         sink_.spill();
     }
 
-    ExportOptions options_;
     Style style_;
     Sink& sink_;
     bool first_ = true; // nothing was printed yet
     bool in_monitor_ = false;
-    bool found_sort_column_ = true;
+    std::uint64_t filtered_ = 0; // rows that were kept from it
+    std::uint64_t beyond_ = 0;
     const MetricView* metric_ = nullptr;
     std::optional<Columns> columns_;
     std::string date_; // that the window's title has said already
@@ -190,28 +175,6 @@ private:
 
 std::unique_ptr<Exporter> make_table_exporter(const ExportOptions& options, Sink& sink) {
     return std::make_unique<TableExporter>(options, sink);
-}
-
-void require_sort_column(const ExportOptions& options,
-                         const std::vector<const MetricView*>& metrics) {
-    if (options.format != Format::table || options.sort.empty())
-        return;
-    const std::string wanted = sort_column(options);
-    std::vector<std::string> known;
-    for (const MetricView* metric : metrics) {
-        const std::vector<std::string> names = Columns(*metric, Style::people).names();
-        if (find_column(names, wanted))
-            return;
-        for (const std::string& name : short_names(names))
-            if (std::find(known.begin(), known.end(), name) == known.end())
-                known.push_back(name);
-    }
-    std::string list;
-    for (const std::string& name : known)
-        list += (list.empty() ? "" : ", ") + name;
-    const std::string nearest = nearest_name(wanted, known);
-    throw Error(ErrorKind::usage, "no column '" + wanted + "' to sort by")
-        .hint(nearest.empty() ? "columns: " + list : "did you mean '" + nearest + "'?");
 }
 
 } // namespace dynmon

@@ -1,9 +1,5 @@
-// A heap of the best rows where only the first N are asked for, a sorted list otherwise.
+// Cells that are safe to show on a terminal.
 #include "export/table_rows.hpp"
-
-#include <algorithm>
-#include <cmath>
-#include <limits>
 
 #include "layout/digits.hpp"
 
@@ -42,40 +38,8 @@ constexpr char separator = '\x1f'; // a control character: no printable cell has
 
 } // namespace
 
-bool TableRows::before(const Kept& a, const Kept& b) const {
-    if (a.number != b.number)
-        return order_->descending ? a.number > b.number : a.number < b.number;
-    if (const int texts = a.text.compare(b.text); texts != 0)
-        return order_->descending ? texts > 0 : texts < 0;
-    return a.arrival < b.arrival;
-}
-
 void TableRows::add(const Columns::Row& row) {
-    Kept kept;
-    kept.arrival = seen_++;
-    if (!order_ && is_full())
-        return;
-    if (order_ && columns_.numeric(order_->column)) {
-        kept.number = columns_.number(order_->column, row);
-        if (std::isnan(kept.number)) // has no place in an order
-            kept.number = -std::numeric_limits<double>::infinity();
-    } else if (order_) {
-        columns_.append(order_->column, row, kept.text);
-    }
-    const auto sooner = [this](const Kept& a, const Kept& b) { return before(a, b); };
-    if (is_full()) {
-        if (!before(kept, rows_.front()))
-            return; // before its cells were made: most rows of a large map end here
-        std::pop_heap(rows_.begin(), rows_.end(), sooner);
-        rows_.pop_back();
-    }
-    append_cells(row, kept.cells);
-    rows_.push_back(std::move(kept));
-    if (order_ && top_ != 0)
-        std::push_heap(rows_.begin(), rows_.end(), sooner);
-}
-
-void TableRows::append_cells(const Columns::Row& row, std::string& cells) const {
+    std::string& cells = rows_.emplace_back();
     Cursor cursor(cells);
     std::string text;
     for (std::size_t column = 0; column < columns_.names().size(); ++column) {
@@ -93,15 +57,9 @@ void TableRows::append_cells(const Columns::Row& row, std::string& cells) const 
     cursor.finish();
 }
 
-void TableRows::finish() {
-    if (order_)
-        std::sort(rows_.begin(), rows_.end(),
-                  [this](const Kept& a, const Kept& b) { return before(a, b); });
-}
-
 std::vector<std::string_view> TableRows::cells(std::size_t row) const {
     std::vector<std::string_view> cells;
-    std::string_view left = rows_[row].cells;
+    std::string_view left = rows_[row];
     while (!left.empty()) {
         const std::size_t end = left.find(separator);
         cells.push_back(left.substr(0, end));

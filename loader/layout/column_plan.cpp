@@ -10,10 +10,6 @@ namespace {
 
 using Op = Scalar::Op;
 
-bool is_real(const Scalar& scalar) {
-    return scalar.op == Op::real16 || scalar.op == Op::real32 || scalar.op == Op::real64;
-}
-
 void append_bare(const Scalar& scalar, const std::byte* bytes, Cursor& out) {
     out.reserve(Scalar::room);
     out.at = print_scalar(scalar, bytes, out.at, out, false);
@@ -101,15 +97,6 @@ void ColumnPlan::append_row(std::size_t first, std::size_t end, const std::byte*
         at = print_scalar(cells_[column], bytes, at, out, false);
     }
     out.at = at;
-}
-
-double ColumnPlan::number(std::size_t column, const std::byte* bytes) const {
-    const Scalar& cell = cells_[column];
-    if (is_real(cell))
-        return load_real(cell, bytes);
-    const unsigned __int128 value = load_integer(cell, bytes);
-    return cell.is_signed ? static_cast<double>(static_cast<__int128>(value))
-                          : static_cast<double>(value);
 }
 
 void append_scalar(const Layout& field, Style style, const std::byte* bytes, std::string& out) {

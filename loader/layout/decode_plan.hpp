@@ -74,9 +74,7 @@ public:
     ColumnPlan& operator=(ColumnPlan&&) noexcept;
 
     const std::vector<std::string>& names() const { return names_; } // "key.saddr", "value", …
-    // Sorts as a number.
-    bool numeric(std::size_t column) const;
-    double number(std::size_t column, const std::byte* bytes) const;
+    bool numeric(std::size_t column) const;                          // shown as a number
     // Never has a comma, a quote or a control character.
     bool plain(std::size_t column) const;
     // Bare text of one cell.

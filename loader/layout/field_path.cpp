@@ -14,18 +14,6 @@ bool is_group(const Layout& field) {
     return field.kind == Layout::Kind::structure || field.kind == Layout::Kind::union_;
 }
 
-// Members of anonymous structs and unions belong to the struct around them, as in C.
-const Layout* member(const Layout& group, std::string_view name) {
-    for (const Layout& field : group.fields) {
-        if (field.name == name && !name.empty())
-            return &field;
-        if (field.name.empty() && is_group(field))
-            if (const Layout* inner = member(field, name))
-                return inner;
-    }
-    return nullptr;
-}
-
 // Takes "[N]" off the front of `path`; false when it is no number or beyond the array.
 bool take_index(std::string_view& path, std::uint32_t count, std::uint32_t& index) {
     const std::size_t close = path.find(']');
@@ -93,6 +81,18 @@ private:
 
 } // namespace
 
+// Members of anonymous structs and unions belong to the struct around them, as in C.
+const Layout* find_member(const Layout& group, std::string_view name) {
+    for (const Layout& field : group.fields) {
+        if (field.name == name && !name.empty())
+            return &field;
+        if (field.name.empty() && is_group(field))
+            if (const Layout* inner = find_member(field, name))
+                return inner;
+    }
+    return nullptr;
+}
+
 std::string without_brackets(std::string_view path) {
     std::string plain(path);
     for (std::size_t at = plain.find("[]"); at != std::string::npos; at = plain.find("[]", at))
@@ -138,7 +138,7 @@ std::unique_ptr<Layout> find_field(const Layout& root, std::string_view path) {
                 return nullptr;
             path.remove_prefix(first ? 0 : 1);
             const std::string_view name = path.substr(0, path.find_first_of(".["));
-            field = is_group(*field) ? member(*field, name) : nullptr;
+            field = is_group(*field) ? find_member(*field, name) : nullptr;
             if (!field)
                 return nullptr;
             path.remove_prefix(name.size());

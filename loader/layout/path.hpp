@@ -27,6 +27,10 @@ using LeafVisitor =
     std::function<void(const std::string& path, const Layout& leaf, std::uint32_t moved)>;
 void for_each_leaf(const Layout& root, const LeafVisitor& visit);
 
+// The member `name` of a struct or union, also of one within an anonymous member; nullptr if there
+// is none.
+const Layout* find_member(const Layout& group, std::string_view name);
+
 // `field` and everything below moved by `bytes`.
 void shift(Layout& field, std::uint32_t bytes);
 

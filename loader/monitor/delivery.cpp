@@ -87,8 +87,10 @@ void Deliverer::deliver(const Delivery& delivery) {
         const bool folds = item.take && !peek_;
         if (has_series(*item.source) && (open_metrics_ || folds))
             series[i] = std::make_unique<SeriesTable>(item.source->view);
+        MetricView view = item.source->view;
+        view.from_ns = item.from_ns;
         if (exporter_)
-            exporter_->begin_metric(item.source->view);
+            exporter_->begin_metric(view);
         walk(item, is_last_user(delivery.items, i), series[i].get());
         if (exporter_)
             exporter_->end_metric(epoch_ns() / 1000);

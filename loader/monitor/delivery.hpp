@@ -21,6 +21,7 @@ struct DeliveryItem {
     // Nobody writes the map any more (the side that was swapped out, a retired generation): it can
     // be emptied after it was written out. Otherwise taking means look-up-and-delete.
     bool quiet = false;
+    std::uint64_t from_ns = 0; // when the map began to count; 0: with the window
 };
 
 struct Delivery {

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "base/error.hpp"
+#include "base/identifier.hpp"
+#include "export/shape.hpp"
 #include "hook/hook.hpp"
 #include "kernel/clock.hpp"
 #include "kernel/fence.hpp"
@@ -59,9 +61,13 @@ private:
         std::vector<const MetricView*> views;
         for (const MetricSource* source : selected_)
             views.push_back(&source->view);
-        require_sort_column(request_.output, views);
         ExportOptions options = request_.output;
         options.metric_count = views.size();
+        options.now_ns = epoch_ns();
+        require_shape(options, views);
+        if (has_shape(options))
+            for (const GenerationDir& old : retired_generations(store_, request_.name))
+                require_shape_of(old, options);
         return options;
     }
 
@@ -78,6 +84,21 @@ private:
             throw Error(ErrorKind::usage, "npy is one array, and an earlier window has not been "
                                           "read yet")
                 .hint("--format npz has room for both; any other read takes the earlier one away");
+    }
+
+    // What a replaced probe left is read first, and may have had other fields.
+    void require_shape_of(const GenerationDir& old, const ExportOptions& options) const {
+        if (!old.read_retirement())
+            return;
+        const GenerationRecord record = old.read_record();
+        const std::vector<MetricSource> sources = metric_sources(old, record);
+        std::vector<const MetricView*> views;
+        for (const MetricSource& source : sources)
+            if (wants(request_, source))
+                views.push_back(&source.view);
+        if (!views.empty())
+            during("what generation " + std::to_string(record.number) + " left, which was replaced",
+                   [&] { require_shape(options, views); });
     }
 
     bool any_swapped() const {
@@ -126,9 +147,9 @@ private:
             Fd map = old.try_open_map(source.map, side);
             if (!map)
                 continue;
-            delivery.window.from_ns =
-                std::min(delivery.window.from_ns, retirement.from_ns.at(source.index));
-            delivery.items.push_back({&source, std::move(map), true, true});
+            const std::uint64_t from_ns = retirement.from_ns.at(source.index);
+            delivery.window.from_ns = std::min(delivery.window.from_ns, from_ns);
+            delivery.items.push_back({&source, std::move(map), true, true, from_ns});
         }
         if (delivery.items.empty())
             return;
@@ -226,9 +247,10 @@ private:
     }
 
     void add_item(Delivery& delivery, const MetricSource& source, Side side, bool quiet) {
-        delivery.window.from_ns = std::min(delivery.window.from_ns, state_.from_ns[source.index]);
+        const std::uint64_t from_ns = state_.from_ns[source.index];
+        delivery.window.from_ns = std::min(delivery.window.from_ns, from_ns);
         delivery.items.push_back({&source, current_.open_map(source.map, side),
-                                  source.consumed() && !request_.peek, quiet});
+                                  source.consumed() && !request_.peek, quiet, from_ns});
     }
 
     void finish_window(std::uint64_t delivered, std::uint64_t to_ns) {

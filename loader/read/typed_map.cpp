@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/error.hpp"
+#include "export/shape.hpp"
 #include "kernel/clock.hpp"
 #include "kernel/device.hpp"
 #include "layout/decode_plan.hpp"
@@ -151,16 +152,22 @@ void TypedMap::for_each(
     }
 }
 
-void TypedMap::print(const ExportOptions& options, Take take, Sink& sink) const {
-    require_sort_column(options, {&view_});
-    const auto exporter = make_exporter(options, sink);
-    const std::uint64_t now = epoch_ns();
-    exporter->begin_document("", {.sequence = 0, .from_ns = now, .to_ns = now, .generation = 0});
-    exporter->begin_metric(view_);
+void TypedMap::for_each_batch(Take take, const std::function<void(const Batch&)>& visit) const {
     MapReader reader(map_, facts_, take, jobs_);
     Batch batch;
     while (reader.next(batch))
-        exporter->entries(batch);
+        visit(batch);
+}
+
+void TypedMap::print(const ExportOptions& options, Take take, Sink& sink) const {
+    const std::uint64_t now = epoch_ns();
+    ExportOptions dated = options;
+    dated.now_ns = now;
+    require_shape(dated, {&view_});
+    const auto exporter = make_exporter(dated, sink);
+    exporter->begin_document("", {.sequence = 0, .from_ns = now, .to_ns = now, .generation = 0});
+    exporter->begin_metric(view_);
+    for_each_batch(take, [&](const Batch& batch) { exporter->entries(batch); });
     exporter->end_metric(epoch_ns() / 1000);
     exporter->end_document();
     exporter->finish();

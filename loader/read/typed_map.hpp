@@ -32,7 +32,11 @@ public:
     // as key. Per-CPU values are added up, unless `merge` says otherwise.
     void for_each(const std::function<void(std::string_view, std::string_view)>& visit) const;
 
-    // Writes all entries to `sink` in `options.format`. `take` also removes them.
+    // The entries as the kernel returns them, each batch valid during the call only.
+    void for_each_batch(Take take, const std::function<void(const Batch&)>& visit) const;
+
+    // Writes the entries to `sink` in `options.format` and the shape that
+    // `options` ask for. `take` also removes them, those too that a condition leaves out.
     void print(const ExportOptions& options, Take take, Sink& sink) const;
 
     void set_merge(Merge merge) { view_.merge = merge; }

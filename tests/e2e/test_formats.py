@@ -235,7 +235,7 @@ class TableTest(FormatCase):
         self.send()
         result = self.dynmon("read", "f", "flows", "--sort", "-packet", code=harness.USAGE)
         self.assertEqual(result.out, "")
-        self.assertIn("no column 'packet' to sort by", result.err)
+        self.assertIn("--sort: no field 'packet'", result.err)
         self.assertIn("did you mean 'packets'?", result.err)
         document = self.window("f")
         self.assertEqual(document["window"]["sequence"], 1)

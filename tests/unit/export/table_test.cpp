@@ -3,6 +3,7 @@
 #include <random>
 
 #include "export/metrics.hpp"
+#include "export/shape.hpp"
 
 using namespace dynmon;
 using namespace dynmon::test;
@@ -39,6 +40,11 @@ TEST_CASE("rows are sorted by any column, up or down, numbers as numbers") {
                                 "key  value\n"
                                 "  1    100\n"
                                 "  2     20\n");
+    CHECK(table("-value,-key", 3) == "packets_total  hash  top 3 of 4 rows\n"
+                                     "key  value\n"
+                                     "  1    100\n"
+                                     "  4     20\n"
+                                     "  2     20\n");
     CHECK(table("", 2) == "packets_total  hash  top 2 of 4 rows\n"
                           "key  value\n"
                           "  1    100\n"
@@ -94,13 +100,13 @@ TEST_CASE("a column may be named without key or value, unless both have it") {
     CHECK(table("value.m") == table("m"));
     CHECK(table("key.n") == table("m"));
     const auto refused = [&](const char* sort) {
-        return fault(
-            [&] { require_sort_column({.format = Format::table, .sort = sort}, {&view}); });
+        return fault([&] { require_shape({.format = Format::table, .sort = sort}, {&view}); });
     };
     CHECK(refused("-value.n").empty());
-    CHECK(refused("n") == "no column 'n' to sort by (columns: id, key.n, value.n, m)");
-    CHECK(refused("-value.mm") == "no column 'value.mm' to sort by (did you mean 'value.n'?)");
-    CHECK_THROWS_AS(table("n"), Error);
+    CHECK(refused("n") == "--sort: both key and value have a field 'n' (write key.n or value.n)");
+    CHECK(refused("-value.mm") == "--sort: no field 'value.mm' (did you mean 'value.m'?)");
+    CHECK(refused("bytes") ==
+          "--sort: no field 'bytes' (the fields are key.id, key.n, value.n, value.m)");
 }
 
 TEST_CASE("a text cannot give orders to the terminal and keeps the columns aligned") {

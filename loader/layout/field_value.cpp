@@ -1,0 +1,106 @@
+#include "layout/field_value.hpp"
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+namespace dynmon {
+
+namespace {
+
+template <typename T>
+int order(const T& a, const T& b) {
+    return a < b ? -1 : b < a ? 1 : 0;
+}
+
+double placed(double value) { // NaN has no place in an order
+    return std::isnan(value) ? -std::numeric_limits<double>::infinity() : value;
+}
+
+} // namespace
+
+ValueClass value_class(const Layout& field) {
+    switch (field.meaning) {
+    case Meaning::ipv4:
+    case Meaning::ipv6:
+    case Meaning::ip:
+    case Meaning::mac:
+    case Meaning::hex:
+        return ValueClass::bytes;
+    case Meaning::text:
+        return ValueClass::text;
+    default:
+        break;
+    }
+    switch (field.kind) {
+    case Layout::Kind::integer:
+    case Layout::Kind::character:
+    case Layout::Kind::enumeration:
+    case Layout::Kind::pointer:
+        return ValueClass::integer;
+    case Layout::Kind::boolean:
+        return ValueClass::boolean;
+    case Layout::Kind::real:
+        return ValueClass::real;
+    default:
+        return ValueClass::opaque;
+    }
+}
+
+FieldValue::FieldValue(const Layout& field)
+    : kind_(value_class(field)), width_(Width::other),
+      scalar_(compile_scalar(field, Style::people)) {
+    width_ = width_of(scalar_);
+}
+
+FieldValue::Width FieldValue::width_of(const Scalar& scalar) {
+    if (scalar.bit_size != 0 || scalar.swapped)
+        return Width::other;
+    switch (scalar.size) {
+    case 1:
+        return Width::one;
+    case 2:
+        return Width::two;
+    case 4:
+        return Width::four;
+    case 8:
+        return Width::eight;
+    default:
+        return Width::other;
+    }
+}
+
+double FieldValue::real(const std::byte* root) const {
+    return scalar_.size == 4 ? load<float>(root + scalar_.offset)
+                             : load<double>(root + scalar_.offset);
+}
+
+std::string_view FieldValue::text(const std::byte* root) const {
+    const std::string_view all(reinterpret_cast<const char*>(root + scalar_.offset), scalar_.size);
+    return all.substr(0, all.find('\0'));
+}
+
+int FieldValue::compare(unsigned __int128 a, unsigned __int128 b) const {
+    return scalar_.is_signed ? order(static_cast<__int128>(a), static_cast<__int128>(b))
+                             : order(a, b);
+}
+
+int FieldValue::compare(const std::byte* a, const std::byte* b) const {
+    switch (kind_) {
+    case ValueClass::integer:
+        return compare(integer(a), integer(b));
+    case ValueClass::boolean:
+        return order(integer(a) != 0, integer(b) != 0);
+    case ValueClass::real:
+        return order(placed(real(a)), placed(real(b)));
+    case ValueClass::bytes:
+        return std::memcmp(bytes(a), bytes(b), size());
+    case ValueClass::text:
+        return text(a).compare(text(b));
+    case ValueClass::opaque:
+        break;
+    }
+    return 0;
+}
+
+} // namespace dynmon
