@@ -168,7 +168,9 @@ public:
             if (random_() % 3 == 0) {
                 const Sized field = bitfields_[random_() % bitfields_.size()];
                 member.type = field.type;
-                size = member.bit_size = 1 + static_cast<std::uint32_t>(random_() % field.size);
+                size = random_() % 4 == 0 ? field.size
+                                          : 1 + static_cast<std::uint32_t>(random_() % field.size);
+                member.bit_size = size;
             } else {
                 const Sized field = whole(depth, member.name);
                 member.type = field.type;
