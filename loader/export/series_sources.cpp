@@ -113,8 +113,7 @@ Layout SeriesTable::take_slot(const Layout& field) {
     Layout slot = field;
     if (field.bit_size != 0) {
         slot.size = field.bit_size <= 64 ? 8 : 16;
-        slot.bit_size = 0;
-        slot.bit_offset = 0;
+        slot.bit_offset = 0; // its width stays: it says where the sign is
     }
     slot.offset = static_cast<std::uint32_t>(id_size_);
     slot.fields.resize(std::min<std::size_t>(slot.fields.size(), 1)); // of an array: its element

@@ -16,7 +16,7 @@ void LayoutBuilder::opaque(Layout& field, std::string name) const {
     auto set = std::make_shared<EnumSet>();
     set->name = std::move(name);
     field.kind = Layout::Kind::opaque;
-    field.enumerators = std::move(set);
+    field.names = std::move(set);
 }
 
 void LayoutBuilder::group(Layout& field, const BareType& bare, const Place& place) {

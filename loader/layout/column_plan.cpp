@@ -32,8 +32,8 @@ ColumnPlan::ColumnPlan(const Layout& layout, std::string_view prefix, Style styl
         names_.push_back(join_path(prefix, path));
         Scalar& cell = cells_.emplace_back(compile_scalar(leaf, style));
         cell.offset += moved;
-        if (leaf.enumerators)
-            enums_.push_back(leaf.enumerators);
+        if (const auto& names = names_of(leaf, style))
+            enums_.push_back(names);
     });
 }
 

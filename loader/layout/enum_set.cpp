@@ -53,7 +53,7 @@ bool is_held(std::int64_t value, unsigned width) {
     if (width >= 64)
         return true;
     const std::int64_t half = std::int64_t{1} << (width - 1);
-    return value >= -half && value < 2 * half;
+    return value >= -half && value - half < half;
 }
 
 } // namespace
@@ -102,14 +102,17 @@ const std::string* EnumSet::find(std::int64_t value) const {
 EnumSet as_values_of(const EnumSet& set, const Layout& field) {
     EnumSet fitted{set.name, field.is_signed, {}};
     const unsigned width = width_of(field);
+    std::vector<std::pair<std::int64_t, std::string>> reread; // whose sign the field lacks or adds
     for (const auto& [value, name] : set.values) {
         if (!is_held(value, width))
             continue;
         const std::uint64_t bits = low_bits(value, width);
         const bool negative = field.is_signed && (bits >> (width - 1) & 1) != 0;
         const std::uint64_t sign = negative && width < 64 ? ~std::uint64_t{0} << width : 0;
-        fitted.values.emplace_back(static_cast<std::int64_t>(bits | sign), name);
+        const auto held = static_cast<std::int64_t>(bits | sign);
+        (held == value ? fitted.values : reread).emplace_back(held, name);
     }
+    fitted.values.insert(fitted.values.end(), reread.begin(), reread.end());
     sort_by_value(fitted);
     return fitted;
 }

@@ -70,9 +70,9 @@ bool FieldFormats::give(const Format& format, Layout& field) {
     if (fits(format.meaning, field)) {
         set_meaning(field, format.meaning);
         if (format.meaning == Meaning::enumeration)
-            field.enumerators = std::make_shared<const EnumSet>(as_values_of(*format.names, field));
+            field.names = std::make_shared<const EnumSet>(as_values_of(*format.names, field));
         if (format.meaning == Meaning::flags)
-            field.enumerators = std::make_shared<const EnumSet>(as_flags_of(*format.names, field));
+            field.names = std::make_shared<const EnumSet>(as_flags_of(*format.names, field));
         return true;
     }
     if (field.kind != Layout::Kind::array || !give(format, field.fields.front()))

@@ -12,7 +12,7 @@ bool has_interfaces(const Layout& layout) {
 
 void name_interfaces(Layout& layout, const std::shared_ptr<const EnumSet>& names) {
     if (layout.meaning == Meaning::ifindex)
-        layout.enumerators = names;
+        layout.names = names;
     for (Layout& field : layout.fields)
         name_interfaces(field, names);
 }

@@ -46,8 +46,8 @@ private:
     }
 
     void scalar(const Layout& field) {
-        if (field.enumerators)
-            plan_.enums_.push_back(field.enumerators);
+        if (const auto& names = names_of(field, style_))
+            plan_.enums_.push_back(names);
         Scalar compiled = compile_scalar(field, style_);
         const bool wide = wide_as_text_ && width(compiled) > 53;
         compiled.quoted = wide;

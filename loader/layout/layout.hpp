@@ -39,7 +39,7 @@ enum class Meaning {
     boolean,     // an integer: true, false
     text,        // char[]
     hex,         // bytes as "02ab", an integer as "0x2ab"
-    enumeration, // an integer with the names of an enum, see Layout::enumerators
+    enumeration, // an integer with the names of an enum, see Layout::names
     flags,       // an integer whose bits have the names of an enum: "A|B|0x40", "0" for none
 };
 
@@ -83,8 +83,9 @@ struct Layout {
     std::uint8_t bit_size = 0;   // 0: not a bitfield
     std::uint32_t count = 0;     // elements, for arrays
     std::uint32_t stride = 0;    // bytes from one element to the next
-    // Names of the values: of an enum, of flags, of interfaces. Of an opaque field: its own name.
-    std::shared_ptr<const EnumSet> enumerators;
+    std::shared_ptr<const EnumSet> enumerators; // of an enum
+    // What people see instead: of flags, states, interfaces; of an opaque field its own name.
+    std::shared_ptr<const EnumSet> names;
     std::vector<Layout> fields; // struct/union members, or the one element type of an array
                                 // (whose offsets are those of element 0)
 };

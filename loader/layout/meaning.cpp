@@ -132,8 +132,7 @@ bool fits(Meaning meaning, const Layout& field) {
 
 void set_meaning(Layout& field, Meaning meaning) {
     field.meaning = meaning;
-    if (meaning == Meaning::tcp_state)
-        field.enumerators = tcp_states();
+    field.names = meaning == Meaning::tcp_state ? tcp_states() : nullptr;
 }
 
 std::string meaning_name(Meaning meaning) {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <string_view>
 
 #include "layout/cursor.hpp"
@@ -78,6 +79,9 @@ struct Scalar {
 
 // `field` must print as one value in `style`: see prints_whole().
 Scalar compile_scalar(const Layout& field, Style style);
+
+// The names that its scalar points to; to be kept for as long.
+const std::shared_ptr<const EnumSet>& names_of(const Layout& field, Style style);
 
 // One JSON value, or an object or a list of the fields within? Differs from is_scalar() in that
 // raw and dynmon take types as they are stored, whatever they stand for.

@@ -37,7 +37,7 @@ Op plain_real(const Layout& field) {
 Op opaque(const Layout& field, Style style) {
     if (field.meaning == Meaning::hex)
         return Op::hex;
-    return style == Style::people && field.enumerators ? Op::name : Op::null;
+    return style == Style::people && field.names ? Op::name : Op::null;
 }
 
 // As stored, whatever it stands for.
@@ -93,7 +93,7 @@ Op op_of_meaning(const Layout& field) {
     case Meaning::none:
         return op_of_kind(field, Style::people);
     case Meaning::ifindex:
-        if (field.enumerators)
+        if (field.names)
             return Op::interface;
         return is_network_order(field) ? swapped_integer(field) : plain_integer(field);
     case Meaning::ipv4:
@@ -158,6 +158,10 @@ std::uint8_t unit_of(Meaning meaning) {
 
 } // namespace
 
+const std::shared_ptr<const EnumSet>& names_of(const Layout& field, Style style) {
+    return style == Style::people && field.names ? field.names : field.enumerators;
+}
+
 bool is_network_order(const Layout& field) {
     return field.big_endian || field.meaning == Meaning::port ||
            field.meaning == Meaning::eth_proto || field.meaning == Meaning::big_endian;
@@ -189,7 +193,7 @@ Scalar compile_scalar(const Layout& field, Style style) {
     scalar.exact = style == Style::raw;
     scalar.offset = field.offset;
     scalar.size = field.size;
-    scalar.enumerators = field.enumerators.get();
+    scalar.enumerators = names_of(field, style).get();
     return scalar;
 }
 

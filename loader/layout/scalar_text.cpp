@@ -97,7 +97,7 @@ void put_flags(const Scalar& scalar, const std::byte* root, Cursor& to) {
         rest &= (std::uint64_t{1} << width(scalar)) - 1;
     if (rest == 0)
         return to.put("0");
-    std::string_view separator;
+    std::string_view separator = "";
     for (const auto& [value, name] : scalar.enumerators->values) {
         const auto bits = static_cast<std::uint64_t>(value);
         if ((rest & bits) != bits)

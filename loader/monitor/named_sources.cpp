@@ -28,9 +28,9 @@ std::shared_ptr<const EnumSet> names_in(std::uint64_t inode) {
 
 std::vector<MetricSource> named_sources(const GenerationDir& dir, const GenerationRecord& record) {
     std::vector<MetricSource> sources = metric_sources(dir, record);
-    const bool wanted =
-        std::any_of(sources.begin(), sources.end(),
-                    [](const MetricSource& source) { return has_interfaces(source.view); });
+    const bool wanted = std::any_of(sources.begin(), sources.end(), [](const MetricSource& source) {
+        return has_interfaces(source.view);
+    });
     if (!wanted || record.programs.empty())
         return sources;
     const auto names = names_in(record.programs.front().hook.netns);

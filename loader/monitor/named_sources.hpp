@@ -1,4 +1,5 @@
-// The metrics of a generation as metric_sources() gives them, with interfaces called by their names.
+// The metrics of a generation as metric_sources() gives them, with interfaces called by their
+// names.
 #pragma once
 
 #include <vector>

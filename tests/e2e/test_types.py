@@ -68,6 +68,15 @@ class TypesTest(harness.Case):
                          "\"a\"\"b,c\",4000000000,IPv6,SMALL,bpf_spin_lock,EVEN|SHORT|0x40,2,"
                          f"{LARGE}")
 
+    def test_labels_and_tables_have_names_too(self):
+        self.entry()
+        self.assertIn('interface="blue0",proto="IPv6",size="SMALL"',
+                      self.dynmon("read", "t", "--format", "openmetrics").out)
+        lines = self.dynmon("read", "t").out.splitlines()
+        row = next(line.split() for line in lines if "blue0" in line)
+        self.assertEqual(row, ["blue0", "4000000000", "IPv6", "SMALL", "bpf_spin_lock",
+                               "EVEN|SHORT|0x40", "2", str(LARGE)])
+
     def test_an_enum_that_is_not_there_is_found_by_check(self):
         folder = self.folder / "typed"
         shutil.copytree(harness.probe("typed"), folder)

@@ -2,10 +2,9 @@
 #include <random>
 #include <set>
 
-#include <doctest/doctest.h>
-
 #include "corpus.hpp"
 #include "layout/decode_plan.hpp"
+#include "layout/types.hpp"
 #include "reverse.hpp"
 
 using namespace dynmon;
@@ -117,4 +116,150 @@ TEST_CASE("values without padding are said to the last bit") {
             }
         }
     CHECK(seen == whole.size() * object_folders().size());
+}
+
+namespace {
+
+// A struct or union of random members: integers of every width at every bit, enums, booleans,
+// characters, reals, pointers, texts, arrays and more of the same, named or not.
+class RandomTypes : public Types {
+public:
+    explicit RandomTypes(std::uint64_t seed) : random_(seed) {
+        choice_ = btf__add_enum(edit(), "choice", 4);
+        btf__add_enum_value(edit(), "LESS", -2);
+        btf__add_enum_value(edit(), "MORE", 3);
+        scalars_ = {{u8, 1},
+                    {s8, 1},
+                    {c8, 1},
+                    {b8, 1},
+                    {s16, 2},
+                    {alias("__be16", u16), 2},
+                    {s32, 4},
+                    {alias("dynmon_ipv4_t", u32), 4},
+                    {choice_, 4},
+                    {u64, 8},
+                    {alias("dynmon_time_ns_t", s64), 8},
+                    {integer("__int128", 16, BTF_INT_SIGNED), 16},
+                    {btf__add_float(edit(), "_Float16", 2), 2},
+                    {btf__add_float(edit(), "float", 4), 4},
+                    {btf__add_float(edit(), "double", 8), 8},
+                    {btf__add_ptr(edit(), u8), 8}};
+        bitfields_ = {{u8, 8},   {c8, 8},       {b8, 1},   {u16, 16},
+                      {s32, 32}, {choice_, 32}, {s64, 64}, {scalars_[11].type, 128}};
+    }
+
+    struct Sized {
+        int type;
+        std::uint32_t size; // bytes; of bitfields: the most bits
+    };
+
+    Sized group(unsigned depth) {
+        const bool is_union = random_() % 5 == 0;
+        std::vector<std::string> names;
+        std::vector<Member> members;
+        std::uint32_t end = 0; // bits
+        const unsigned count = 1 + random_() % 6;
+        names.reserve(count);
+        for (unsigned i = 0; i < count; ++i) {
+            const std::uint32_t start = is_union ? 0 : end;
+            names.push_back("m" + std::to_string(random_() % 4)); // clashes are welcome
+            Member member{names.back().c_str(), 0, start};
+            std::uint32_t size = 0; // bits
+            if (random_() % 3 == 0) {
+                const Sized field = bitfields_[random_() % bitfields_.size()];
+                member.type = field.type;
+                size = random_() % 4 == 0 ? field.size
+                                          : 1 + static_cast<std::uint32_t>(random_() % field.size);
+                member.bit_size = size;
+            } else {
+                const Sized field = whole(depth, member.name);
+                member.type = field.type;
+                member.bit = (start + 7) / 8 * 8;
+                size = field.size * 8;
+            }
+            end = std::max(end, member.bit + size);
+            members.push_back(member);
+        }
+        const std::uint32_t size = (end + 7) / 8 + static_cast<std::uint32_t>(random_() % 3);
+        return {is_union ? one_of(nullptr, size, members) : Types::group(nullptr, size, members),
+                size};
+    }
+
+private:
+    Sized whole(unsigned depth, const char*& name) {
+        if (depth == 0 || random_() % 3 != 0)
+            return scalars_[random_() % scalars_.size()];
+        if (random_() % 2 == 0) {
+            if (random_() % 2 == 0)
+                name = nullptr;
+            return group(depth - 1);
+        }
+        const Sized element = random_() % 2 == 0 ? scalars_[random_() % 4] : group(depth - 1);
+        const auto count = static_cast<std::uint32_t>(random_() % 4);
+        return {array(element.type, count), element.size * count};
+    }
+
+    std::mt19937_64 random_;
+    int choice_ = 0;
+    std::vector<Sized> scalars_;
+    std::vector<Sized> bitfields_;
+};
+
+} // namespace
+
+TEST_CASE("the raw text of any bytes of any type gives them back, and every text is JSON") {
+    std::mt19937_64 random(3);
+    std::size_t said = 0;
+    for (std::uint64_t seed = 0; seed < 400; ++seed) {
+        RandomTypes types(seed);
+        const auto [type, size] = types.group(3);
+        const Layout layout = types.layout(type, size);
+        const JsonPlan plan(layout, Style::raw);
+        CAPTURE(seed);
+        for (int round = 0; round < 10; ++round) {
+            const Bytes bytes = random_bytes(size, random);
+            const std::string text = raw_text(plan, bytes);
+            CAPTURE(text);
+            const Reversed back = reverse(layout, text);
+            REQUIRE(back.bytes == masked(bytes, back.said));
+            for (const std::byte byte : back.said)
+                said += byte == std::byte{0xff};
+            for (const Style style : {Style::people, Style::raw, Style::dynmon})
+                json(layout, bytes, style);
+        }
+    }
+    CHECK(said > 50'000);
+}
+
+namespace {
+
+bool has_wide_number(const nlohmann::json& value) {
+    if (value.is_structured())
+        return std::any_of(value.begin(), value.end(), has_wide_number);
+    constexpr std::uint64_t most = 1ull << 53;
+    if (value.is_number_unsigned())
+        return value.get<std::uint64_t>() > most;
+    return value.is_number_integer() &&
+           value.get<std::int64_t>() < -static_cast<std::int64_t>(most);
+}
+
+} // namespace
+
+TEST_CASE("with wide integers as strings no number is beyond what a double holds") {
+    std::mt19937_64 random(4);
+    bool seen = false;
+    for (std::uint64_t seed = 0; seed < 200; ++seed) {
+        RandomTypes types(seed);
+        const auto [type, size] = types.group(3);
+        const Layout layout = types.layout(type, size);
+        CAPTURE(seed);
+        for (const Style style : {Style::people, Style::raw}) {
+            const Bytes bytes = random_bytes(size, random);
+            std::string text;
+            JsonPlan(layout, style, {}, {}, true).append(bytes.data(), text);
+            CHECK_MESSAGE(!has_wide_number(nlohmann::json::parse(text)), text);
+            seen = seen || has_wide_number(nlohmann::json::parse(json(layout, bytes, style)));
+        }
+    }
+    CHECK(seen); // without the option there are some
 }

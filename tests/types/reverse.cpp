@@ -6,6 +6,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "layout/half.hpp"
+
 namespace dynmon::test {
 
 namespace {
@@ -118,8 +120,13 @@ private:
         text_.remove_prefix(length);
         const double f64 = std::strtod(number.c_str(), nullptr);
         const float f32 = std::strtof(number.c_str(), nullptr);
+        const std::uint16_t f16 = to_half(f64);
         Wide bits = 0;
-        std::memcpy(&bits, field.size == 8 ? static_cast<const void*>(&f64) : &f32, field.size);
+        std::memcpy(&bits,
+                    field.size == 8   ? static_cast<const void*>(&f64)
+                    : field.size == 4 ? static_cast<const void*>(&f32)
+                                      : &f16,
+                    field.size);
         set(at, 0, bits, field.size * 8);
     }
 

@@ -191,6 +191,23 @@ TEST_CASE("what stands behind a text or beside a bitfield makes no second series
                             "packets_total{name=\"lo\",hi=\"-1\",direction=\"ingress\"} 5\n# EOF\n");
 }
 
+TEST_CASE("a label from a bitfield has the width and the sign of the field") {
+    Types t;
+    const int key = t.group("key", 1, {{"level", t.s8, 0, 4}, {"mask", t.s8, 4, 4}});
+    MetricView view;
+    view.name = "seen";
+    view.map_type = BPF_MAP_TYPE_HASH;
+    view.key = t.layout(key, 1, {{"key.mask", "hex"}}, "key");
+    view.value = t.layout(t.u64, 8);
+    view.open_metrics = section(MetricType::counter,
+                                {key_label("level", "key.level"), key_label("mask", "key.mask")},
+                                {series_of("seen_total", "value")});
+    const std::vector<std::uint8_t> keys = {0xfd};
+    const std::vector<std::uint64_t> values = {1};
+    CHECK(text_of(view, {batch(keys, values)}).find("level=\"-3\",mask=\"0xf\"") !=
+          std::string::npos);
+}
+
 TEST_CASE("labels that read the same are one sample") {
     Metrics m;
     MetricView view = m.counters(BPF_MAP_TYPE_HASH);

@@ -71,6 +71,36 @@ TEST_CASE("flags:NAME names each bit, and what is left over is a number") {
           R"("FAST|0x8000000000000000")");
 }
 
+TEST_CASE("flags on an enum are for people; every other style has the enum itself") {
+    Enums t;
+    const int option = btf__find_by_name_kind(t.get(), "option", BTF_KIND_ENUM);
+    CHECK(t.shown(option, {3, 0, 0, 0}, "flags:option") == R"("FAST|SAFE")");
+    CHECK(t.shown(option, {3, 0, 0, 0}, "flags:option", Style::dynmon) == R"("BOTH")");
+    CHECK(t.shown(option, {0, 0, 0, 0}, "flags:option", Style::dynmon) == R"("NONE")");
+    CHECK(t.shown(option, {3, 0, 0, 0}, "flags:option", Style::raw) == "3");
+}
+
+TEST_CASE("a format takes away the names that came with the type") {
+    Enums t;
+    const int state = t.alias("dynmon_tcp_state_t", t.u8);
+    CHECK(json(t.layout(state, 1), bytes({1})) == R"("ESTABLISHED")");
+    CHECK(t.shown(state, {1}, "ifindex") == "1");
+    CHECK(t.shown(state, {1}, "enum:state") == R"("IDLE")");
+}
+
+TEST_CASE("names fit integers of every width, up to the last bit") {
+    Enums t;
+    const int wide = btf__add_enum64(t.edit(), "wide", 8, false);
+    btf__add_enum64_value(t.edit(), "TOP", 1ull << 63);
+    btf__add_enum64_value(t.edit(), "MIDDLE", 1ull << 62);
+    CHECK(wide > 0);
+    CHECK(t.shown(t.u64, {0, 0, 0, 0, 0, 0, 0, 0x80}, "enum:wide") == R"("TOP")");
+    CHECK(t.shown(t.s64, {0, 0, 0, 0, 0, 0, 0, 0x80}, "enum:wide") == R"("TOP")");
+    const int bits = t.group("s", 8, {{"a", t.u64, 0, 63}, {"b", t.u64, 63, 1}});
+    const Layout layout = t.layout(bits, 8, {{"value.a", "flags:wide"}, {"value.b", "enum:state"}});
+    CHECK(json(layout, bytes({1, 0, 0, 0, 0, 0, 0, 0xc0})) == R"({"a":"MIDDLE|0x1","b":"IDLE"})");
+}
+
 TEST_CASE("an enum that is not there is refused with the nearest one that is") {
     Enums t;
     const auto refused = [&](const char* format) {
