@@ -44,7 +44,8 @@ void OutputOptions::declare_rate(CLI::App& app) {
 }
 
 ExportOptions OutputOptions::options(bool json) const {
-    ExportOptions options{.raw = raw,
+    ExportOptions options{.format = Format::table,
+                          .raw = raw,
                           .value_only = value_only,
                           .wide_as_text = u64 == "string",
                           .where = where,
