@@ -122,7 +122,7 @@ private:
             add(metric_.map_at,
                 map_text() + " is of type " + (type == nullptr ? "unknown" : type) +
                     ", which has no entries to read",
-                "hash, array, their LRU and per-CPU kinds, queue and stack can be read");
+                "hash, array, their LRU and per-CPU kinds, LPM trie, queue and stack can be read");
             return nullptr;
         }
         if ((map->flags & BPF_F_WRONLY) != 0) {
@@ -148,7 +148,10 @@ private:
         if (type_id == 0)
             return untyped_layout(size);
         try {
-            return build_layout(object_.types(), type_id, size, root);
+            Layout built = build_layout(object_.types(), type_id, size, root);
+            if (map_->type == BPF_MAP_TYPE_LPM_TRIE && root == std::string_view("key"))
+                mark_trie_key(built);
+            return built;
         } catch (const Error& error) {
             add(metric_.map_at, map_text() + ": " + error.what(), error.hint());
             return std::nullopt;

@@ -43,6 +43,7 @@ struct Scalar {
         ipv6,
         ip,
         mac,
+        cidr,
         protocol,
         tcp_flags,
         time,

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -15,14 +16,23 @@
 
 namespace dynmon {
 
+class Listing;
+
 class TypedMap {
 public:
-    // A pinned map, of dynmon or of anybody else. Types come from the record beside the pin
-    // (maps of dynmon), else from the BTF that the kernel keeps (needs CAP_SYS_ADMIN), else keys
-    // and values are shown as numbers and bytes. Throws Error{usage} when the path is no map.
-    static TypedMap pinned(const std::string& path);
-    static TypedMap by_id(std::uint32_t id);          // needs CAP_SYS_ADMIN
-    static TypedMap by_name(const std::string& name); // likewise; Error{usage} unless one fits
+    // A pinned map, of dynmon or of anybody else. Types come from `object` when one is named
+    // (Error{usage} when it has no such map), else from the record beside the pin (maps of
+    // dynmon), else from the BTF that the kernel keeps for the map, else from that of a program
+    // that uses it (both need CAP_SYS_ADMIN); else keys and values are shown as numbers and bytes.
+    // Throws Error{usage} when the path is no map, and Error{unsupported} with a sentence for a
+    // map that has no listing.
+    static TypedMap pinned(const std::string& path, const std::string& object = "");
+    static TypedMap by_id(std::uint32_t id, const std::string& object = ""); // CAP_SYS_ADMIN
+    // Likewise; Error{usage} unless one fits.
+    static TypedMap by_name(const std::string& name, const std::string& object = "");
+    TypedMap(TypedMap&&) noexcept;
+    TypedMap& operator=(TypedMap&&) noexcept;
+    ~TypedMap();
 
     const MapFacts& facts() const { return facts_; }
     const MetricView& view() const { return view_; } // layouts of key and value
@@ -37,9 +47,10 @@ public:
     void set_merge(Merge merge) { view_.merge = merge; }
 
 private:
-    TypedMap(Fd map, const std::string& pin_path);
+    TypedMap(Fd map, const std::string& pin_path, const std::string& object);
     Fd map_;
     MapFacts facts_;
+    std::unique_ptr<Listing> listing_; // how its entries become rows
     MetricView view_;
 };
 

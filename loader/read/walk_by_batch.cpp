@@ -20,12 +20,14 @@ public:
           zero_after_(take == Take::remove && is_array_like(facts.type)),
           call_(take == Take::remove && !is_array_like(facts.type) ? lookup_and_delete_batch
                                                                    : lookup_batch),
-          in_(std::max<std::size_t>(facts.key_size, least_cursor)), out_(in_.size()) {
+          in_(std::max<std::size_t>(facts.key_size, least_cursor)), out_(in_.size()),
+          by_key_(facts.type == BPF_MAP_TYPE_LPM_TRIE),
+          left_(std::uint64_t{4} * facts.max_entries + 64) {
         resize(std::min(first_batch, std::max(facts.max_entries, 1u)));
     }
 
     bool next(Batch& batch) override {
-        while (!ended_) {
+        while (!ended_ && !(by_key_ && left_ == 0)) {
             std::uint32_t count = capacity_;
             const int result = call_(map_, started_ ? in_.data() : nullptr, out_.data(),
                                      keys_.data(), values_.data(), count);
@@ -44,6 +46,7 @@ public:
             std::swap(in_, out_);
             if (count == 0)
                 continue;
+            left_ -= std::min<std::uint64_t>(left_, count);
             batch = Batch{count, keys_.data(), values_.data(), facts_.key_size, value_bytes_};
             if (zero_after_)
                 zero(count);
@@ -53,6 +56,7 @@ public:
     }
 
     bool refused() const override { return refused_; }
+    bool approximate() const override { return by_key_; }
 
 private:
     void resize(std::uint32_t capacity) {
@@ -86,6 +90,10 @@ private:
     std::vector<std::byte> keys_;
     std::vector<std::byte> values_;
     std::uint32_t capacity_ = 0;
+    // Of a trie the kernel fills the batch key by key: when the last key is deleted meanwhile it
+    // starts over, which the number of entries has to bound.
+    bool by_key_;
+    std::uint64_t left_;
     bool started_ = false;
     bool ended_ = false;
     bool refused_ = false;
