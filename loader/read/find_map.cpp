@@ -25,13 +25,6 @@ std::optional<std::string> read_listing() {
     return text.str();
 }
 
-std::vector<std::uint32_t> all_map_ids() {
-    std::vector<std::uint32_t> ids;
-    for (auto id = next_map_id(0); id; id = next_map_id(*id))
-        ids.push_back(*id);
-    return ids;
-}
-
 } // namespace
 
 std::vector<std::uint32_t> ids_in_listing(const std::string& listing, const std::string& name) {
@@ -68,27 +61,31 @@ Fd open_map_id(std::uint32_t id) {
     return map;
 }
 
-Fd open_map_name(const std::string& name) {
+std::vector<std::uint32_t> map_ids_by_name(const std::string& name) {
     const std::string kept = name.substr(0, BPF_OBJ_NAME_LEN - 1);
-    const std::optional<std::string> listing = read_listing();
-    Fd found;
-    std::string ids;
-    std::size_t count = 0;
-    for (const std::uint32_t id : listing ? ids_in_listing(*listing, kept) : all_map_ids()) {
-        Fd map = try_open_map(id);
-        if (!map || map_facts(map).name != kept)
-            continue;
-        ids += (ids.empty() ? "" : ", ") + std::to_string(id);
-        found = std::move(map);
-        ++count;
+    if (const std::optional<std::string> listing = read_listing())
+        return ids_in_listing(*listing, kept);
+    std::vector<std::uint32_t> ids;
+    for (auto id = next_map_id(0); id; id = next_map_id(*id))
+        if (const Fd map = try_open_map(*id); map && map_facts(map).name == kept)
+            ids.push_back(*id);
+    return ids;
+}
+
+Fd open_map_name(const std::string& name) {
+    const std::vector<std::uint32_t> ids = map_ids_by_name(name);
+    if (ids.size() > 1) {
+        std::string list;
+        for (const std::uint32_t id : ids)
+            list += (list.empty() ? "" : ", ") + std::to_string(id);
+        throw Error(ErrorKind::usage,
+                    std::to_string(ids.size()) + " maps have the name '" + name + "'")
+            .hint("say which: `id N`, with N one of " + list);
     }
-    if (count == 0)
+    if (ids.empty())
         throw Error(ErrorKind::usage, "no map has the name '" + name + "'")
             .hint("`bpftool map` lists them");
-    if (count > 1)
-        throw Error(ErrorKind::usage, std::to_string(count) + " maps have the name '" + name + "'")
-            .hint("say which: `id N`, with N one of " + ids);
-    return found;
+    return open_map_id(ids.front());
 }
 
 } // namespace dynmon

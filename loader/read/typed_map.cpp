@@ -9,9 +9,9 @@
 
 namespace dynmon {
 
-TypedMap::TypedMap(Fd map, const std::string& pin_path, const std::string& object)
-    : map_(std::move(map)), facts_(map_facts(map_)) {
-    const MapTypes types = types_of_map(facts_, pin_path, object);
+TypedMap::TypedMap(FoundMap map, const std::string& object)
+    : map_(std::move(map.fd)), facts_(map_facts(map_)) {
+    const MapTypes types = types_of_map(facts_, map.pin_path, object);
     listing_ = make_listing(map_, facts_, types);
     view_.name = types.name.empty() ? facts_.name : types.name;
     view_.map_name = view_.name;
@@ -26,15 +26,15 @@ TypedMap& TypedMap::operator=(TypedMap&&) noexcept = default;
 TypedMap::~TypedMap() = default;
 
 TypedMap TypedMap::pinned(const std::string& path, const std::string& object) {
-    return TypedMap(open_map_pin(path), path, object);
+    return TypedMap({open_map_pin(path), path}, object);
 }
 
 TypedMap TypedMap::by_id(std::uint32_t id, const std::string& object) {
-    return TypedMap(open_map_id(id), "", object);
+    return TypedMap({open_map_id(id), ""}, object);
 }
 
 TypedMap TypedMap::by_name(const std::string& name, const std::string& object) {
-    return TypedMap(open_map_name(name), "", object);
+    return TypedMap({open_map_name(name), ""}, object);
 }
 
 void TypedMap::for_each(

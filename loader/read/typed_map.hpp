@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "export/exporter.hpp"
+#include "read/find_map.hpp"
 #include "read/map_reader.hpp"
 
 namespace dynmon {
@@ -30,6 +31,7 @@ public:
     static TypedMap by_id(std::uint32_t id, const std::string& object = ""); // CAP_SYS_ADMIN
     // Likewise; Error{usage} unless one fits.
     static TypedMap by_name(const std::string& name, const std::string& object = "");
+    TypedMap(FoundMap map, const std::string& object);
     TypedMap(TypedMap&&) noexcept;
     TypedMap& operator=(TypedMap&&) noexcept;
     ~TypedMap();
@@ -47,7 +49,6 @@ public:
     void set_merge(Merge merge) { view_.merge = merge; }
 
 private:
-    TypedMap(Fd map, const std::string& pin_path, const std::string& object);
     Fd map_;
     MapFacts facts_;
     std::unique_ptr<Listing> listing_; // how its entries become rows
