@@ -281,8 +281,10 @@ class MapsTest(harness.Case):
     # Finding a map
 
     def test_a_name_opens_only_the_maps_that_have_it(self):
-        if not (BPFFS / "maps.debug").exists():
-            self.skipTest("this kernel's bpffs has no list of maps")
+        try:
+            (BPFFS / "maps.debug").read_text()
+        except OSError as error:  # not built in, or listed in the folder but not to be opened
+            self.skipTest(f"this kernel's bpffs has no list of maps: {error}")
         path = BPFFS / "wanted"
         name = f"e2e_{os.urandom(4).hex()}"
         wire.command("bpftool", "map", "create", str(path), "type", "array", "key", "4", "value",

@@ -115,17 +115,21 @@ STORAGE(ZOO_CGRP, CGRP_STORAGE);
 STORAGE(ZOO_SK, SK_STORAGE);
 STORAGE(ZOO_INODES, INODE_STORAGE);
 
+DYNMON_EVENTS(ZOO_EVENTS, struct route, 4096);
+
 struct route zoo_written = {.hops = 3, .via = "data"};
 __u64 zoo_zeroed[2];
 const volatile __u32 zoo_constant = 77;
 
 SEC("xdp") int zoo(struct xdp_md* ctx) {
+    struct route head;
     struct route* route = bpf_map_lookup_elem(&ZOO_MMAP, &(__u32){0});
 
     if (route)
         dynmon_add(&route->hops, zoo_constant);
-    bpf_map_peek_elem(&ZOO_QUEUE, &zoo_written);
-    bpf_map_peek_elem(&ZOO_QUEUE_OF_A_LONG_NAME, &zoo_written);
+    bpf_map_peek_elem(&ZOO_QUEUE, &head);
+    bpf_map_peek_elem(&ZOO_QUEUE_OF_A_LONG_NAME, &head);
+    dynmon_emit(ZOO_EVENTS, &zoo_written);
     zoo_zeroed[1]++;
     if (!bpf_map_lookup_elem(&ZOO_ARRAY_OF, &(__u32){1}) ||
         !bpf_map_lookup_elem(&ZOO_HASH_OF, &zoo_written.hops))
