@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import socket
 import struct
@@ -16,6 +17,7 @@ from harness import BPFFS
 
 ZOO = BPFFS / "zoo"
 SO_COOKIE = 57
+MAP_CREATE, OBJ_PIN, BTF_LOAD = 0, 6, 18
 
 
 def route(hops, via):
@@ -187,6 +189,29 @@ class MapsTest(harness.Case):
         self.fill("ZOO_SOCKHASH", (struct.pack("<Q", 12), value))
         self.assertEqual(self.dump(ZOO / "ZOO_SOCKHASH"),
                          [{"key": 12, "value": {"cookie": cookie}}])
+
+    def test_struct_ops_by_the_types_of_the_kernel(self):
+        types = wire.command("bpftool", "btf", "dump", "file", "/sys/kernel/btf/vmlinux")
+        found = re.search(r"\[(\d+)\] STRUCT 'bpf_struct_ops_tcp_congestion_ops' size=(\d+)", types)
+        if not found:
+            self.skipTest("this kernel has no struct_ops of congestion control")
+        number, size = map(int, found.groups())
+        # One int: the kernel wants some BTF with it.
+        text, integer = b"\0int\0", struct.pack("<IIII", 1, 1 << 24, 4, 32)
+        btf = struct.pack("<HBBIIIII", 0xEB9F, 1, 0, 24, 0, 16, 16, len(text)) + integer + text
+        buffer = kernel.ctypes.create_string_buffer(btf, len(btf))
+        path = kernel.ctypes.create_string_buffer(str(BPFFS / "congestion").encode())
+        self.at_end.append((BPFFS / "congestion").unlink)
+        with kernel.closing(kernel.bpf(BTF_LOAD, struct.pack(
+                "<QQII", kernel.ctypes.addressof(buffer), 0, len(btf), 0))) as types_fd:
+            made = kernel.bpf(MAP_CREATE, struct.pack("<7I16s5I", 26, 4, size, 1, 0, 0, 0, b"cc", 0,
+                                                      types_fd, 0, 0, number))
+            with kernel.closing(made):
+                kernel.bpf(OBJ_PIN, struct.pack("<QI", kernel.ctypes.addressof(path), made))
+        row, = self.dump(BPFFS / "congestion")
+        self.assertEqual((row["key"], row["value"]["common"]["state"]),
+                         (0, "BPF_STRUCT_OPS_STATE_INIT"))
+        self.assertEqual((row["value"]["data"]["name"], row["value"]["data"]["flags"]), ("", 0))
 
     def test_stacks_without_entries(self):
         self.assertEqual(self.dump(ZOO / "ZOO_STACKS"), [])
