@@ -1,6 +1,5 @@
 #include "read/listing.hpp"
 
-#include "base/error.hpp"
 #include "read/map_kind.hpp"
 
 namespace dynmon {
@@ -44,9 +43,6 @@ std::unique_ptr<Listing> list_plain(const MapFacts& facts, const MapTypes& types
 }
 
 std::unique_ptr<Listing> make_listing(const Fd& map, const MapFacts& facts, const MapTypes& types) {
-    if ((facts.flags & BPF_F_WRONLY) != 0)
-        throw Error(ErrorKind::unsupported,
-                    "map '" + facts.name + "' cannot be read from user space (BPF_F_WRONLY)");
     switch (map_kind(facts.type)) {
     case MapKind::plain:
     case MapKind::trie:

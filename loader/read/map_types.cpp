@@ -155,10 +155,6 @@ MapTypes types_from_object(const MapFacts& facts, const std::string& path) {
         .hint("its maps: " + (names.empty() ? "none" : names));
 }
 
-bool keeps_types(bpf_map_type type) {
-    return type != BPF_MAP_TYPE_ARRAY_OF_MAPS && type != BPF_MAP_TYPE_HASH_OF_MAPS;
-}
-
 } // namespace
 
 MapTypes types_of_map(const MapFacts& facts, const std::string& pin_path,
@@ -166,7 +162,7 @@ MapTypes types_of_map(const MapFacts& facts, const std::string& pin_path,
     if (!object_path.empty())
         return types_from_object(facts, object_path);
     MapTypes types = types_from_record(pin_path);
-    if (!types.btf && keeps_types(facts.type))
+    if (!types.btf)
         types = types_from_kernel(facts);
     if (!types.btf)
         types = types_from_program(facts);

@@ -152,6 +152,39 @@ class MapsTest(harness.Case):
         self.assertEqual((row["key"]["outer"], row["key"]["key"], row["value"]),
                          ("10.0.0.9", 22, {"hops": 4, "via": "four"}))
 
+    def of_maps(self, *inner):
+        """An array of maps with one map within, neither with types."""
+        wire.command("bpftool", "map", "create", str(BPFFS / "inner"), *inner, "name", "inner")
+        wire.command("bpftool", "map", "create", str(BPFFS / "outer"), "type", "array_of_maps",
+                     "key", "4", "value", "4", "entries", "2", "name", "outer", "inner_map",
+                     "pinned", str(BPFFS / "inner"))
+        self.at_end += [(BPFFS / "inner").unlink, (BPFFS / "outer").unlink]
+        wire.command("bpftool", "map", "update", "pinned", str(BPFFS / "outer"), "key", "0", "0",
+                     "0", "0", "value", "pinned", str(BPFFS / "inner"))
+        return kernel.object_id(BPFFS / "inner")[1]
+
+    def test_an_inner_map_may_be_per_cpu_or_an_array(self):
+        number_of = self.of_maps("type", "percpu_array", "key", "4", "value", "8", "entries", "2")
+        kernel.update(BPFFS / "inner", number(1), struct.pack("<Q", 5) * os.cpu_count())
+        rows = [{"key": {"outer": 0, "map_id": number_of, "key": at},
+                 "value": 5 * at * os.cpu_count()} for at in (0, 1)]
+        self.assertEqual(self.dump(BPFFS / "outer"), rows)
+        lists = self.dump(BPFFS / "outer", "--merge", "none")
+        self.assertEqual(lists[1]["value"], [5] * os.cpu_count())
+
+    def test_inner_queues_have_no_keys_and_inner_rings_only_ids(self):
+        number_of = self.of_maps("type", "queue", "key", "0", "value", "4", "entries", "2")
+        self.push(BPFFS / "inner", number(9))
+        self.assertEqual(self.dump(BPFFS / "outer"),
+                         [{"key": {"outer": 0, "map_id": number_of}, "value": 9}])
+        for name in ("outer", "inner"):
+            (BPFFS / name).unlink()
+        self.at_end = self.at_end[:-2]
+        number_of = self.of_maps("type", "ringbuf", "key", "0", "value", "0", "entries", "4096")
+        result = self.dynmon("dump", BPFFS / "outer", "--format", "json", "--value-only")
+        self.assertEqual(result.json(), [{"key": 0, "value": {"map_id": number_of}}])
+        self.assertIn("only their ids are shown", result.err)
+
     def test_an_outer_map_without_inner_ones_is_empty(self):
         self.assertEqual(self.dump(ZOO / "ZOO_HASH_OF"), [])
 
@@ -175,6 +208,16 @@ class MapsTest(harness.Case):
         self.fill("ZOO_CPUS", (number(0), struct.pack("<Ii", 192, 0)))
         self.assertEqual(self.dump(ZOO / "ZOO_CPUS"),
                          [{"key": 0, "value": {"qsize": 192, "program_id": 0, "program": ""}}])
+
+    def test_devices_and_cpus_name_the_programs_that_run_behind_them(self):
+        lo = socket.if_nametoindex("lo")
+        for name, program, first, what in (("ZOO_DEVICES", "zoo_device", lo, "ifindex"),
+                                           ("ZOO_CPUS", "zoo_cpu", 64, "qsize")):
+            with kernel.closing(kernel.open_pin(ZOO / program)) as fd:
+                self.fill(name, (number(1), struct.pack("<Ii", first, fd)))
+            row = {what: first, "program_id": kernel.object_id(ZOO / program)[1],
+                   "program": program}
+            self.assertEqual(self.dump(ZOO / name), [{"key": 1, "value": row}])
 
     def listener(self):
         listener = socket.create_server(("0.0.0.0", 0))
@@ -272,7 +315,7 @@ class MapsTest(harness.Case):
 
     def push(self, name, *values):
         for value in values:
-            with kernel.closing(kernel.open_pin(ZOO / name)) as fd:
+            with kernel.closing(kernel.open_pin(ZOO / name)) as fd:  # an absolute name stays
                 buffer = kernel.ctypes.create_string_buffer(value, len(value))
                 kernel.bpf(kernel.MAP_UPDATE,
                            struct.pack("<I4xQQQ", fd, 0, kernel.ctypes.addressof(buffer), 0))
@@ -324,6 +367,8 @@ class MapsTest(harness.Case):
     def test_a_map_of_a_monitor_by_its_name(self):
         self.load("t", "tally")
         self.assertEqual(self.dump("t/TALLY"), [])
+        self.assertEqual(self.dump("t/tally_all"), [0])  # by its metric
+        self.assertEqual(self.dump("t/.data.dynmon_meter"), [{"dynmon_meter_on": 0}])
         error = self.refused(harness.USAGE, "dump", "t/TALY")
         self.assertEqual((error["message"], error["hint"]),
                          ("monitor 't' has no map 'TALY'", "did you mean 'TALLY'?"))

@@ -152,6 +152,18 @@ class StreamTest(harness.Case):
         self.assertEqual({line["cpu"] for line in lines}, {0})
         self.assertEqual(events[0], {"event": ARRIVAL, "cpu": 0})
 
+    def test_a_ring_lives_on_over_a_replacement(self):
+        self.load("e", "events")
+        path = self.folder / "lines"
+        with open(path, "w") as out:
+            process = self.listening("e/ARRIVALS", "--count", "2", stdout=out)
+        self.receive(frames.plain(60))
+        self.replace("e", "events", "--keep-maps")
+        self.receive(frames.plain(60))
+        self.assertEqual(process.wait(30), 0)
+        self.assertEqual([json.loads(line) for line in path.read_text().splitlines()],
+                         [{"event": ARRIVAL}] * 2)
+
     def test_ctrl_c_and_a_timeout_end_it_well(self):
         self.load("e", "events")
         process = self.listening("e/ARRIVALS")

@@ -121,6 +121,14 @@ struct route zoo_written = {.hops = 3, .via = "data"};
 __u64 zoo_zeroed[2];
 const volatile __u32 zoo_constant = 77;
 
+SEC("xdp/devmap") int zoo_device(struct xdp_md* ctx) {
+    return XDP_PASS;
+}
+
+SEC("xdp/cpumap") int zoo_cpu(struct xdp_md* ctx) {
+    return XDP_PASS;
+}
+
 SEC("xdp") int zoo(struct xdp_md* ctx) {
     struct route head;
     struct route* route = bpf_map_lookup_elem(&ZOO_MMAP, &(__u32){0});
