@@ -1,11 +1,9 @@
 #include "read/lost_counter.hpp"
 
-#include <algorithm>
 #include <numeric>
 #include <utility>
 #include <vector>
 
-#include "read/find_map.hpp"
 #include "read/map_types.hpp"
 
 namespace dynmon {
@@ -26,14 +24,12 @@ Fd beside_pin(const std::string& name, const std::string& pin_path) {
 }
 
 Fd of_users(const MapFacts& ring, const std::string& name) {
-    const std::vector<std::uint32_t> named = map_ids_by_name(name);
+    const std::string kept = name.substr(0, BPF_OBJ_NAME_LEN - 1);
     Fd found;
     for_each_user(ring.id, [&](const ProgramFacts& program) {
         for (const std::uint32_t id : program.map_ids) {
-            if (std::find(named.begin(), named.end(), id) == named.end())
-                continue;
             Fd map = try_open_map(id);
-            if (map && is_counter(map))
+            if (map && map_facts(map).name == kept && is_counter(map))
                 found = std::move(map);
         }
         return static_cast<bool>(found);

@@ -1,5 +1,7 @@
 #include "read/synthetic.hpp"
 
+#include <algorithm>
+
 #include "layout/path.hpp"
 
 namespace dynmon {

@@ -346,6 +346,16 @@ class MapsTest(harness.Case):
         error = self.refused(harness.USAGE, "dump", path, "--object", self.folder / "none.o")
         self.assertIn("none.o", error["message"])
 
+    def test_globals_without_types_take_them_from_an_object(self):
+        path = BPFFS / "globals"
+        wire.command("bpftool", "map", "create", str(path), "type", "array", "key", "4", "value",
+                     "12", "entries", "1", "name", "zoo.data")
+        self.at_end.append(path.unlink)
+        kernel.update(path, number(0), route(8, "theirs"))
+        self.assertEqual(self.dump(path), [route(8, "theirs").hex()])
+        self.assertEqual(self.dump(path, "--object", harness.probe("zoo") / "zoo.bpf.o"),
+                         [{"zoo_written": {"hops": 8, "via": "theirs"}}])
+
     # Finding a map
 
     def test_a_name_opens_only_the_maps_that_have_it(self):
