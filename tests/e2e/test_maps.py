@@ -198,6 +198,18 @@ class MapsTest(harness.Case):
         row = {"id": self.program_id(), "name": "zoo", "type": "xdp", "tag": tag}
         self.assertEqual(self.dump(ZOO / "ZOO_PROGRAMS"), [{"key": 2, "value": row}])
 
+    def test_without_cap_sys_admin_there_are_ids_only_and_maps_within_are_refused(self):
+        with kernel.closing(kernel.open_pin(ZOO / "zoo")) as program:
+            self.fill("ZOO_PROGRAMS", (number(2), number(program)))
+        less = ("setpriv", "--bounding-set", "-sys_admin")
+        process = self.start("dump", ZOO / "ZOO_PROGRAMS", "--format", "json", "--value-only",
+                             before=less)
+        self.assertEqual(json.loads(process.communicate(timeout=30)[0]),
+                         [{"key": 2, "value": {"id": self.program_id()}}])
+        process = self.start("dump", ZOO / "ZOO_ARRAY_OF", before=less)
+        self.assertIn("needs CAP_SYS_ADMIN", process.communicate(timeout=30)[1])
+        self.assertEqual(process.returncode, harness.FAILED)
+
     def test_devices_and_cpus(self):
         lo = socket.if_nametoindex("lo")
         self.fill("ZOO_DEVICES", (number(1), struct.pack("<Ii", lo, 0)))
