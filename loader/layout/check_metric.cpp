@@ -140,6 +140,12 @@ private:
         if (read_only && metric_.swap_on_read)
             add(metric_.swap_at,
                 map_text() + " cannot be swapped: user space may only read it (BPF_F_RDONLY)");
+        if (map_->global_data && metric_.empty_on_read)
+            add(metric_.empty_at, map_text() + " cannot be emptied: it holds the variables of the "
+                                               "program, which count on what they start with");
+        if (map_->global_data && metric_.swap_on_read)
+            add(metric_.swap_at,
+                map_text() + " cannot be swapped: it holds the variables of the program");
         if (metric_.merge && !is_per_cpu(map_->type))
             add(metric_.merge_at, map_text() + " is not per CPU: there is nothing to merge");
     }

@@ -1,5 +1,7 @@
 #!/usr/bin/python3
 """Metrics of tries and of arrays that are read as memory: swapped, emptied, exact."""
+import shutil
+
 import harness
 import frames
 
@@ -34,6 +36,26 @@ class PrefixesTest(harness.Case):
             lines = [line for line in out.splitlines() if 'net="10.60.0.0/16"' in line]
             self.assertEqual([line.split()[1] for line in lines if "_total{" in line],
                              [str(total)], out)
+
+    def test_global_variables_are_a_metric(self):
+        self.load("p", "prefixes")
+        self.receive(frames.plain(60), frames.plain(70))
+        values, = self.value(self.window("p", "globals"), "globals")
+        self.assertEqual((values["frames_seen"], values["last_length"]), (2, 70))
+        out = self.dynmon("read", "p", "globals", "--format", "openmetrics").out
+        self.assertIn('frames_seen_total{monitor="p",device="blue0",direction="ingress"} 2\n', out)
+
+    def test_global_variables_are_neither_emptied_nor_swapped(self):
+        for option, fault in (("empty", "cannot be emptied"), ("swap", "cannot be swapped")):
+            copy = self.folder / option
+            shutil.copytree(harness.probe("prefixes"), copy)
+            manifest = copy / "probe.yaml"
+            text = manifest.read_text().replace(
+                "map-name: .bss", "map-name: .bss\n      extraction-options:\n"
+                f"        {option}-on-read: true")
+            manifest.write_text(text)
+            result = self.dynmon("check", copy, code=harness.USAGE)
+            self.assertIn(f"map '.bss' {fault}: it holds the variables", result.out + result.err)
 
     def test_nothing_is_lost_while_frames_come_in(self):
         self.load("p", "prefixes", "--hook", "xdp")

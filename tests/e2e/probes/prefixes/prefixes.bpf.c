@@ -38,7 +38,12 @@ static __always_inline void count_at(void* lengths, __u32 length) {
         dynmon_add(frames, 1);
 }
 
+__u64 frames_seen;
+__u32 last_length;
+
 DYNMON_INGRESS(prefixes) {
+    dynmon_add(&frames_seen, 1);
+    last_length = pkt->len;
     count(&SWAPPED_NETS, pkt->len);
     count(&EMPTIED_NETS, pkt->len);
     count_at(&BY_LENGTH, pkt->len);
