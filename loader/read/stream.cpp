@@ -17,7 +17,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int longest_wait_ms = 100; // so that lost events and signals are noticed
+constexpr int longest_wait_ms = 100;          // so that lost events and signals are noticed
+constexpr std::uint32_t most_in_round = 1024; // likewise, while events come without a pause
 
 class EventPrinter {
 public:
@@ -106,7 +107,8 @@ StreamTotals stream_events(const FoundMap& map, const StreamOptions& options, Si
     if (!layout)
         log::info("nothing says of which type the events are: they are shown as bytes; "
                   "--type STRUCT names it");
-    EventPrinter printer(layout, options, facts.type == BPF_MAP_TYPE_PERF_EVENT_ARRAY, sink);
+    const bool perf = facts.type == BPF_MAP_TYPE_PERF_EVENT_ARRAY;
+    EventPrinter printer(layout, options, perf, sink);
     LostCounter lost(facts, types.name, map.pin_path);
     std::optional<Clock::time_point> deadline;
     if (options.timeout)
@@ -114,19 +116,22 @@ StreamTotals stream_events(const FoundMap& map, const StreamOptions& options, Si
     const auto ended = [&] {
         return printer.is_full() || stopped() || (deadline && Clock::now() >= *deadline);
     };
+    std::uint32_t in_round = 0;
     const auto source = EventSource::open(
         map.fd, facts,
         [&](const Event& event) {
-            if (ended())
+            if (printer.is_full()) // another CPU's buffer
                 return false;
-            printer.event(event);
-            return !ended();
+            printer.event(event); // it has been taken out already, whatever ends the stream
+            // What is left in a perf buffer would wait for the next event; its rounds have an end.
+            return (perf || ++in_round < most_in_round) && !ended();
         },
         [&](int cpu, std::uint64_t count) {
             printer.lost(count, cpu);
             return true;
         });
     while (!ended()) {
+        in_round = 0;
         source->wait(wait_ms(deadline));
         if (const std::uint64_t count = lost.since_last_time())
             printer.lost(count, -1);
