@@ -31,9 +31,12 @@ def number(value):
 class MapsTest(harness.Case):
     def setUp(self):
         super().setUp()
-        wire.command("bpftool", "prog", "loadall", str(harness.probe("zoo") / "zoo.bpf.o"),
-                     str(ZOO), "pinmaps", str(ZOO))
-        self.at_end.append(lambda: shutil.rmtree(ZOO))
+        self.load_all("zoo", ZOO)
+
+    def load_all(self, name, folder):
+        wire.command("bpftool", "prog", "loadall", str(harness.probe(name) / f"{name}.bpf.o"),
+                     str(folder), "pinmaps", str(folder))
+        self.at_end.append(lambda: shutil.rmtree(folder))
 
     def dump(self, *words):
         return json.loads(self.dynmon("dump", *words, "--format", "json", "--value-only").out)
@@ -286,14 +289,19 @@ class MapsTest(harness.Case):
         root = next((mount[1] for mount in mounts if mount[2] == "cgroup2"), None)
         if root is None:
             self.skipTest("no cgroup2 is mounted here")
+        release = tuple(map(int, re.match(r"(\d+)\.(\d+)", os.uname().release).groups()))
+        if release < (6, 2):
+            self.skipTest("storage of cgroups is new in Linux 6.2")
+        self.load_all("zoo_cgroups", BPFFS / "cgroups")
+        storage = BPFFS / "cgroups" / "ZOO_CGRP"
         group = pathlib.Path(root) / f"dynmon-test-{os.urandom(4).hex()}"
         group.mkdir()
         self.at_end.append(group.rmdir)
         with kernel.closing(os.open(group, os.O_RDONLY)) as directory:
-            self.fill("ZOO_CGRP", (number(directory), route(2, "group")))
-        self.assertEqual(self.dump(ZOO / "ZOO_CGRP"),
+            kernel.update(storage, number(directory), route(2, "group"))
+        self.assertEqual(self.dump(storage),
                          [{"key": {"id": group.stat().st_ino, "path": f"/{group.name}"},
-                           "value": {"hops": 2, "via": "group"}}])
+                           "value": {"number": 2, "text": "group"}}])
 
     def test_storage_of_sockets_lists_each_once(self):
         listener, cookie = self.listener()

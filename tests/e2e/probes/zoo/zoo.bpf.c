@@ -2,8 +2,6 @@
 // Test probe: maps of the less common kinds, for `bpftool prog loadall`; the tests fill them.
 #include "dynmon.h"
 
-#define BPF_MAP_TYPE_CGRP_STORAGE 32 /* Linux 6.2 */
-
 struct route {
     __u32 hops;
     char via[8];
@@ -111,7 +109,6 @@ struct {
     } name SEC(".maps")
 
 STORAGE(ZOO_TASKS, TASK_STORAGE);
-STORAGE(ZOO_CGRP, CGRP_STORAGE);
 STORAGE(ZOO_SK, SK_STORAGE);
 STORAGE(ZOO_INODES, INODE_STORAGE);
 
