@@ -151,7 +151,10 @@ void Builder::describe(Layout& field, const BareType& bare, const Place& place) 
     case BTF_KIND_PTR:
         // A pointer that the kernel looks after means nothing outside and reads as zero.
         field.kind = is_kernel_pointer(types_, bare) ? Layout::Kind::opaque : Layout::Kind::pointer;
+        // libbpf tells the size by the type `long`, which an object need not use: 64 bits then.
         field.size = static_cast<std::uint32_t>(btf__pointer_size(types_));
+        if (field.size == 0)
+            field.size = sizeof(std::uint64_t);
         return;
     case BTF_KIND_STRUCT:
     case BTF_KIND_UNION:
