@@ -88,6 +88,49 @@ enum dynmon_verdict {
     DYNMON_DROP = 1, /* obeyed only if the manifest says `verdict: drop` */
 };
 
+/* DYNMON_MMAP_ARRAY(NAME, struct x, 1024);
+ * An array whose values dynmon-load reads as memory, several times faster than by look-ups. */
+#define DYNMON_MMAP_ARRAY(NAME, value_type, entries)                                               \
+    struct {                                                                                       \
+        __uint(type, BPF_MAP_TYPE_ARRAY);                                                          \
+        __uint(map_flags, BPF_F_MMAPABLE);                                                         \
+        __uint(max_entries, entries);                                                              \
+        __type(key, __u32);                                                                        \
+        __type(value, value_type);                                                                 \
+    } NAME SEC(".maps")
+
+/* DYNMON_EVENTS(NAME, struct x, 1 << 16);
+ * A ring buffer of events of one type (Linux 5.8), of a power of two bytes, at least a page. Send
+ * with dynmon_emit(NAME, &event); print with `dynmon-load stream`, which finds the type by the
+ * variable that is left behind here: it is never read. Events for which there was no room are
+ * counted in NAME_lost. */
+#define DYNMON_EVENTS(NAME, event_type, bytes)                                                     \
+    struct {                                                                                       \
+        __uint(type, BPF_MAP_TYPE_RINGBUF);                                                        \
+        __uint(max_entries, bytes);                                                                \
+    } NAME SEC(".maps");                                                                           \
+    struct {                                                                                       \
+        __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);                                                   \
+        __uint(max_entries, 1);                                                                    \
+        __type(key, __u32);                                                                        \
+        __type(value, __u64);                                                                      \
+    } NAME##_lost SEC(".maps");                                                                    \
+    const event_type* const volatile dynmon_event_##NAME = 0;                                      \
+    static __always_inline bool dynmon_emit_##NAME(const event_type* event) {                      \
+        const __u32 only = 0;                                                                      \
+        __u64* lost;                                                                               \
+        if (!bpf_ringbuf_output(&NAME, (void*)event, sizeof(*event), 0))                           \
+            return true;                                                                           \
+        lost = bpf_map_lookup_elem(&NAME##_lost, &only);                                           \
+        if (lost)                                                                                  \
+            (*lost)++;                                                                             \
+        return false;                                                                              \
+    }                                                                                              \
+    _Static_assert(1, "")
+
+/* False: there was no room, and the event is counted as lost. Padding is sent too: zero it. */
+#define dynmon_emit(NAME, event) dynmon_emit_##NAME(event)
+
 /* Adds to a counter that several CPUs write. */
 #define dynmon_add(counter, amount) ((void)__sync_fetch_and_add((counter), (amount)))
 

@@ -1,9 +1,8 @@
-#include <charconv>
-
 #include <unistd.h>
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "cli/map_argument.hpp"
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
 #include "read/follow.hpp"
@@ -33,9 +32,7 @@ public:
     }
 
     void declare(CLI::App& app) override {
-        app.add_option("MAP", map_, "a pinned path, `id N` or `name N`")
-            ->required()
-            ->expected(1, 2);
+        map_.declare(app);
         output_.declare(app, {"json", "jsonl", "dynmon", "csv", "table", "npy"});
         app.add_option("--merge", merge_, "per-CPU values become one; none: list them")
             ->check(CLI::IsMember({"sum", "max", "min", "last", "or", "none"}));
@@ -53,7 +50,7 @@ public:
     }
 
     int run(const Global& global) override {
-        TypedMap map = open();
+        TypedMap map(map_.find(global.settings), map_.object);
         map.set_jobs(output_.jobs);
         if (!merge_.empty())
             map.set_merge(merge_from(merge_));
@@ -84,22 +81,7 @@ private:
         return Merge::none;
     }
 
-    TypedMap open() const {
-        if (map_.size() == 1)
-            return TypedMap::pinned(map_[0]);
-        if (map_[0] == "name")
-            return TypedMap::by_name(map_[1]);
-        if (map_[0] == "pinned")
-            return TypedMap::pinned(map_[1]);
-        std::uint32_t id = 0;
-        const char* end = map_[1].data() + map_[1].size();
-        if (map_[0] != "id" || std::from_chars(map_[1].data(), end, id).ptr != end)
-            throw Error(ErrorKind::usage, "'" + map_[0] + " " + map_[1] + "' names no map")
-                .hint("MAP is a path in bpffs, `id N` or `name N`");
-        return TypedMap::by_id(id);
-    }
-
-    std::vector<std::string> map_;
+    MapArgument map_;
     OutputOptions output_;
     std::string merge_;
     bool pop_ = false;

@@ -130,7 +130,9 @@ ProgramFacts program_facts(const Fd& program) {
                        .name = info.name,
                        .run_time_ns = info.run_time_ns,
                        .run_count = info.run_cnt,
-                       .map_ids = {}};
+                       .map_ids = {},
+                       .btf_id = info.btf_id};
+    std::memcpy(facts.tag.data(), info.tag, facts.tag.size());
     if (const std::uint32_t count = info.nr_map_ids; count > 0) {
         facts.map_ids.resize(count);
         info = {};
@@ -170,6 +172,11 @@ std::optional<std::uint32_t> next_map_id(std::uint32_t id) {
     return next;
 }
 
+std::optional<std::uint32_t> next_program_id(std::uint32_t id) {
+    std::uint32_t next = 0;
+    return bpf_prog_get_next_id(id, &next) == 0 ? std::optional(next) : std::nullopt;
+}
+
 Fd try_open_btf(std::uint32_t id) {
     const int fd = id == 0 ? -1 : bpf_btf_get_fd_by_id(id);
     return fd < 0 ? Fd() : Fd(fd);
@@ -189,6 +196,11 @@ std::string describe_program(std::uint32_t id) {
     const std::string number = "id " + std::to_string(id);
     const Fd program = try_open_program(id);
     return program ? program_facts(program).name + " (" + number + ")" : number;
+}
+
+std::string program_type_name(bpf_prog_type type) {
+    const char* name = libbpf_bpf_prog_type_str(type);
+    return name != nullptr ? name : "number " + std::to_string(type);
 }
 
 Fd enable_run_stats() {

@@ -2,6 +2,7 @@
 // name of the call. Nothing outside this folder makes a system call on BPF objects.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -39,6 +40,8 @@ struct ProgramFacts {
     std::uint64_t run_time_ns = 0;
     std::uint64_t run_count = 0;
     std::vector<std::uint32_t> map_ids;
+    std::uint32_t btf_id = 0;          // 0: none
+    std::array<std::byte, 8> tag = {}; // of its instructions
 };
 
 struct LinkFacts {
@@ -83,10 +86,14 @@ LinkFacts link_facts(const Fd& link);
 Fd try_open_program(std::uint32_t id);
 Fd try_open_map(std::uint32_t id);
 std::optional<std::uint32_t> next_map_id(std::uint32_t id);
+// Nothing at the end, and for a caller who may not look.
+std::optional<std::uint32_t> next_program_id(std::uint32_t id);
 Fd try_open_btf(std::uint32_t id);
 std::vector<std::byte> btf_bytes(const Fd& types);
 // "name (id 12)" or, without the right to look, "id 12".
 std::string describe_program(std::uint32_t id);
+// "xdp", "sched_cls", …; "number 99" for what is newer than libbpf.
+std::string program_type_name(bpf_prog_type type);
 
 // Statistics of run time for as long as the descriptor is open (CAP_SYS_ADMIN).
 Fd enable_run_stats();

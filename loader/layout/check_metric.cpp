@@ -126,7 +126,7 @@ private:
             add(metric_.map_at,
                 map_text() + " is of type " + (type == nullptr ? "unknown" : type) +
                     ", which has no entries to read",
-                "hash, array, their LRU and per-CPU kinds, queue and stack can be read");
+                "hash, array, their LRU and per-CPU kinds, LPM trie, queue and stack can be read");
             return nullptr;
         }
         if ((map->flags & BPF_F_WRONLY) != 0) {
@@ -144,6 +144,12 @@ private:
         if (read_only && metric_.swap_on_read)
             add(metric_.swap_at,
                 map_text() + " cannot be swapped: user space may only read it (BPF_F_RDONLY)");
+        if (map_->global_data && metric_.empty_on_read)
+            add(metric_.empty_at, map_text() + " cannot be emptied: it holds the variables of the "
+                                               "program, which count on what they start with");
+        if (map_->global_data && metric_.swap_on_read)
+            add(metric_.swap_at,
+                map_text() + " cannot be swapped: it holds the variables of the program");
         if (metric_.merge && !is_per_cpu(map_->type))
             add(metric_.merge_at, map_text() + " is not per CPU: there is nothing to merge");
     }
@@ -152,7 +158,10 @@ private:
         if (type_id == 0)
             return untyped_layout(size);
         try {
-            return build_layout(object_.types(), type_id, size, root);
+            Layout built = build_layout(object_.types(), type_id, size, root);
+            if (map_->type == BPF_MAP_TYPE_LPM_TRIE && root == std::string_view("key"))
+                mark_trie_key(built);
+            return built;
         } catch (const Error& error) {
             add(metric_.map_at, map_text() + ": " + error.what(), error.hint());
             return std::nullopt;

@@ -25,7 +25,10 @@ ValueClass value_class(const Layout& field) {
     case Meaning::ipv6:
     case Meaning::ip:
     case Meaning::mac:
-    case Meaning::hex:
+        return ValueClass::bytes;
+    case Meaning::hex: // of an integer only another way to write it
+        if (holds_number(field))
+            break;
         return ValueClass::bytes;
     case Meaning::text:
         return ValueClass::text;

@@ -41,6 +41,7 @@ enum class Meaning {
     hex,         // bytes as "02ab", an integer as "0x2ab"
     enumeration, // an integer with the names of an enum, see Layout::names
     flags,       // an integer whose bits have the names of an enum: "A|B|0x40", "0" for none
+    cidr,        // the key of an LPM trie: a prefix length and an IPv4 or IPv6 address
 };
 
 // Name of a format in a manifest ("ipv4", "mac", …) → Meaning; `none` if unknown. The names are
@@ -104,6 +105,11 @@ Layout build_layout(const btf* types, std::uint32_t type_id, std::uint32_t expec
 
 // For maps without BTF: unsigned integer of 1/2/4/8 bytes, otherwise bytes shown as hex.
 Layout untyped_layout(std::uint32_t size);
+
+// The key of an LPM trie: gives `key` the meaning `cidr` when it is a prefix length and an address.
+void mark_trie_key(Layout& key);
+// Of a trie without BTF: the same for 8 and 20 bytes, otherwise the prefix length and bytes.
+Layout untyped_trie_key(std::uint32_t size);
 
 // The field at `path` relative to `root` ("a.b[3].c"; "" is the root itself), members of anonymous
 // structs reachable directly; nullptr if there is none. The result of an indexed path is a copy

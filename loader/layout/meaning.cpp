@@ -62,6 +62,35 @@ bool fits_hex(const Layout& field) {
            (field.kind != Layout::Kind::array || is_byte(field.fields.front()));
 }
 
+// What says that a field is something else than an address.
+bool may_be_address(const Layout& field) {
+    switch (field.meaning) {
+    case Meaning::none:
+    case Meaning::big_endian:
+    case Meaning::hex:
+    case Meaning::ipv4:
+    case Meaning::ipv6:
+    case Meaning::ip:
+        return is_blob(field, 4) || is_blob(field, 16);
+    default:
+        return false;
+    }
+}
+
+// {u32 prefixlen; 4 or 16 bytes}; the prefix length may be in a struct of its own, as in the
+// kernel's bpf_lpm_trie_key, whose empty array of data does not count.
+bool is_trie_key(const Layout& key) {
+    if (key.kind != Layout::Kind::structure || key.fields.size() != 2)
+        return false;
+    const Layout* length = &key.fields[0];
+    if (length->kind == Layout::Kind::structure && !length->fields.empty())
+        length = &length->fields[0];
+    const Layout& address = key.fields[1];
+    return is_whole_integer(*length) && length->size == 4 && length->offset == key.offset &&
+           key.fields[0].size == 4 && address.offset == key.offset + 4 && may_be_address(address) &&
+           key.size == 4 + address.size;
+}
+
 } // namespace
 
 Meaning meaning_from_name(std::string_view name) {
@@ -126,6 +155,8 @@ bool fits(Meaning meaning, const Layout& field) {
                                   is_byte(field.fields.front()));
     case Meaning::hex:
         return fits_hex(field);
+    case Meaning::cidr:
+        return is_trie_key(field);
     }
     return false;
 }
@@ -186,6 +217,8 @@ std::string demand(Meaning meaning) {
         return "an integer of 2, 4 or 8 bytes";
     case Meaning::text:
         return "an array of bytes";
+    case Meaning::cidr:
+        return "a prefix length and an address";
     case Meaning::none:
     case Meaning::hex:
         break;

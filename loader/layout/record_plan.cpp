@@ -21,8 +21,9 @@ bool is_bytes(const Layout& field) {
     case Meaning::ipv6:
     case Meaning::ip:
     case Meaning::mac:
-    case Meaning::hex:
         return true;
+    case Meaning::hex: // of an integer only another way to write it
+        return !holds_number(field);
     default:
         return is_group(field) || field.kind == Kind::array;
     }

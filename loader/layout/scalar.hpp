@@ -49,6 +49,7 @@ struct Scalar {
         ipv6,
         ip,
         mac,
+        cidr,
         protocol,
         ethernet,
         interface,

@@ -104,6 +104,8 @@ Op op_of_meaning(const Layout& field) {
         return Op::ip;
     case Meaning::mac:
         return Op::mac;
+    case Meaning::cidr:
+        return Op::cidr;
     case Meaning::port:
     case Meaning::big_endian:
         return swapped_integer(field);

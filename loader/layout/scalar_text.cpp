@@ -135,6 +135,14 @@ void put_mac(const std::byte* bytes, Cursor& to) {
     --to.at;
 }
 
+// As it is stored: bits beyond the prefix are shown too.
+void put_cidr(const Scalar& scalar, const std::byte* at, Cursor& to) {
+    constexpr std::uint32_t with_ipv4 = 8;
+    to.at = scalar.size == with_ipv4 ? put_ipv4(to.at, at + 4) : put_ipv6(to.at, at + 4);
+    to.put('/');
+    to.at = put_u32(to.at, load<std::uint32_t>(at));
+}
+
 // What is always quoted in JSON.
 void put_string(const Scalar& scalar, const std::byte* root, Cursor& to, bool json) {
     const std::byte* at = root + scalar.offset;
@@ -153,6 +161,8 @@ void put_string(const Scalar& scalar, const std::byte* root, Cursor& to, bool js
         return put_mac(at, to);
     case Op::ethernet:
         return put_ethernet(scalar, root, to);
+    case Op::cidr:
+        return put_cidr(scalar, at, to);
     case Op::tcp_flags:
         return put_tcp_flags(scalar, root, to);
     case Op::flags:

@@ -151,7 +151,7 @@ MetricConfig read_metric(const Node& node, Faults& faults) {
     MetricConfig metric;
     metric.at = node.at;
     metric.name = fields.text("name", identifier);
-    metric.map_name = fields.text("map-name", c_name);
+    metric.map_name = fields.text("map-name", map_name);
     metric.map_at = fields.at("map-name");
     metric.help = fields.text("help", some_text);
     if (const Node* options = fields.find("extraction-options")) {

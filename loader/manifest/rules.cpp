@@ -24,6 +24,24 @@ bool is_c_name(std::string_view text) {
            std::all_of(text.begin(), text.end(), is_word_char);
 }
 
+// What the sections of global data are called, of which each is a map.
+bool is_section_name(std::string_view text) {
+    if (text.size() > longest_name)
+        return false;
+    for (const std::string_view section : {".bss", ".data", ".rodata"}) {
+        if (!text.starts_with(section))
+            continue;
+        const std::string_view rest = text.substr(section.size());
+        return rest.empty() || (rest.size() > 1 && rest.front() == '.' &&
+                                std::all_of(rest.begin() + 1, rest.end(), is_word_char));
+    }
+    return false;
+}
+
+bool is_map_name(std::string_view text) {
+    return is_c_name(text) || is_section_name(text);
+}
+
 bool is_file_name(std::string_view text) {
     return !text.empty() && text.size() <= 255 && text != "." && text != ".." &&
            text.find_first_of("/\n\t") == text.npos;
@@ -105,6 +123,7 @@ const TextRule identifier = {is_identifier, "must be 1 to 63 of the characters A
 const TextRule c_name = {is_c_name, "must be a name as in C"};
 const TextRule format_name = {is_format,
                               "must be the name of a format such as ipv4, enum:NAME or flags:NAME"};
+const TextRule map_name = {is_map_name, "must be a name as in C, or .bss, .data, .rodata"};
 const TextRule file_name = {is_file_name, "must be the name of a file beside the manifest"};
 const TextRule label_name = {is_label_name,
                              "must be letters, digits and _, not start with a digit or __, and not "

@@ -46,10 +46,9 @@ void Deliverer::walk(const DeliveryItem& item, bool last_user, SeriesTable* seri
         if (series != nullptr)
             series->add(batch);
     }
-    if (reader.approximate())
-        log::warn(
-            "map '" + item.source->map.name +
-            "': this kernel reads it key by key; entries that change meanwhile may be missed");
+    if (reader.approximate() && !item.quiet)
+        log::warn("map '" + item.source->map.name +
+                  "': it is read key by key; entries that change meanwhile may be missed");
 }
 
 void Deliverer::fold(const Delivery& delivery, const DeliveryItem& item,

@@ -39,7 +39,9 @@ std::string map_difference(const Successor& to, const btf* old_types, const MapR
         return "one of them is swapped on read and the other is not";
     if (facts.type != map.type)
         return "the map type differs";
-    if (facts.max_entries != map.max_entries)
+    // A perf event array without a size gets as many entries as there are CPUs.
+    const bool sized = map.type != BPF_MAP_TYPE_PERF_EVENT_ARRAY || map.max_entries != 0;
+    if (sized && facts.max_entries != map.max_entries)
         return "max_entries is " + std::to_string(facts.max_entries) + " and would be " +
                std::to_string(map.max_entries);
     if (facts.flags != map.flags)

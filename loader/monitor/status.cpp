@@ -6,6 +6,7 @@
 #include "base/error.hpp"
 #include "kernel/xdp.hpp"
 #include "monitor/roster.hpp"
+#include "read/map_kind.hpp"
 #include "read/map_reader.hpp"
 #include "store/bpffs.hpp"
 #include "store/state.hpp"

@@ -127,6 +127,8 @@ std::vector<MetricSource> metric_sources(const GenerationDir& dir, const Generat
             if (!is_queue_like(facts.type))
                 view.key =
                     layout_of(types.get(), map->key_type_id, facts.key_size, "key", metric.formats);
+            if (facts.type == BPF_MAP_TYPE_LPM_TRIE)
+                mark_trie_key(*view.key);
             sources.push_back({.index = at,
                                .view = std::move(view),
                                .map = *map,

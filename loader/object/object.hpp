@@ -47,6 +47,7 @@ inline bool is_readable(bpf_map_type type) {
     case BPF_MAP_TYPE_PERCPU_ARRAY:
     case BPF_MAP_TYPE_QUEUE:
     case BPF_MAP_TYPE_STACK:
+    case BPF_MAP_TYPE_LPM_TRIE:
         return true;
     default:
         return false;
@@ -56,7 +57,7 @@ inline bool is_readable(bpf_map_type type) {
 // One value for each possible CPU.
 inline bool is_per_cpu(bpf_map_type type) {
     return type == BPF_MAP_TYPE_PERCPU_HASH || type == BPF_MAP_TYPE_LRU_PERCPU_HASH ||
-           type == BPF_MAP_TYPE_PERCPU_ARRAY;
+           type == BPF_MAP_TYPE_PERCPU_ARRAY || type == BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE;
 }
 
 // A `const volatile` global in .rodata: what `--set` can change.

@@ -3,22 +3,17 @@
 #include <algorithm>
 #include <cerrno>
 
-#include <bpf/libbpf.h>
-
 #include "base/error.hpp"
 #include "kernel/map_batch.hpp"
+#include "read/map_kind.hpp"
 #include "read/walk.hpp"
 
 namespace dynmon {
 
 bool is_hash_like(bpf_map_type type) {
     return type == BPF_MAP_TYPE_HASH || type == BPF_MAP_TYPE_LRU_HASH ||
-           type == BPF_MAP_TYPE_PERCPU_HASH || type == BPF_MAP_TYPE_LRU_PERCPU_HASH;
-}
-
-std::string map_type_name(bpf_map_type type) {
-    const char* name = libbpf_bpf_map_type_str(type);
-    return name != nullptr ? name : "number " + std::to_string(type);
+           type == BPF_MAP_TYPE_PERCPU_HASH || type == BPF_MAP_TYPE_LRU_PERCPU_HASH ||
+           type == BPF_MAP_TYPE_LPM_TRIE;
 }
 
 std::size_t value_bytes(const MapFacts& facts) {
@@ -69,12 +64,10 @@ bool all_zero(const Batch& batch) {
 
 MapReader::MapReader(const Fd& map, const MapFacts& facts, Take take, unsigned jobs) {
     if (!is_readable(facts.type))
-        throw Error(ErrorKind::unsupported, "map '" + facts.name + "' is of type " +
-                                                map_type_name(facts.type) +
-                                                ", whose entries dynmon cannot list");
+        refuse_listing(facts);
     if (is_queue_like(facts.type))
         walk_ = walk_queue(map, facts, take);
-    else
+    else if ((walk_ = walk_by_mmap(map, facts, take)) == nullptr)
         walk_ = std::make_unique<WalkBest>(map, facts, take, jobs);
 }
 

@@ -15,8 +15,7 @@
 
 namespace dynmon {
 
-std::string map_type_name(bpf_map_type type); // "percpu_hash"
-bool is_hash_like(bpf_map_type type);
+bool is_hash_like(bpf_map_type type); // LPM tries too: entries come and go
 
 // Bytes that a look-up writes for one key: per-CPU values are rounded up to 8, for every
 // *possible* CPU, whatever is online.

@@ -7,23 +7,35 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "export/exporter.hpp"
+#include "read/find_map.hpp"
 #include "read/map_reader.hpp"
 
 namespace dynmon {
 
+class Listing;
+
 class TypedMap {
 public:
-    // A pinned map, of dynmon or of anybody else. Types come from the record beside the pin
-    // (maps of dynmon), else from the BTF that the kernel keeps (needs CAP_SYS_ADMIN), else keys
-    // and values are shown as numbers and bytes. Interfaces get the names that they have in the
-    // caller's network namespace. Throws Error{usage} when the path is no map.
-    static TypedMap pinned(const std::string& path);
-    static TypedMap by_id(std::uint32_t id);          // needs CAP_SYS_ADMIN
-    static TypedMap by_name(const std::string& name); // likewise; Error{usage} unless one fits
+    // A pinned map, of dynmon or of anybody else. Types come from `object` when one is named
+    // (Error{usage} when it has no such map), else from the record beside the pin (maps of
+    // dynmon), else from the BTF that the kernel keeps for the map, else from that of a program
+    // that uses it (both need CAP_SYS_ADMIN); else keys and values are shown as numbers and bytes.
+    // Interfaces get the names that they have in the caller's network namespace.
+    // Throws Error{usage} when the path is no map, and Error{unsupported} with a sentence for a
+    // map that has no listing.
+    static TypedMap pinned(const std::string& path, const std::string& object = "");
+    static TypedMap by_id(std::uint32_t id, const std::string& object = ""); // CAP_SYS_ADMIN
+    // Likewise; Error{usage} unless one fits.
+    static TypedMap by_name(const std::string& name, const std::string& object = "");
+    TypedMap(FoundMap map, const std::string& object);
+    TypedMap(TypedMap&&) noexcept;
+    TypedMap& operator=(TypedMap&&) noexcept;
+    ~TypedMap();
 
     const MapFacts& facts() const { return facts_; }
     const MetricView& view() const { return view_; } // layouts of key and value
@@ -43,9 +55,9 @@ public:
     void set_jobs(unsigned jobs) { jobs_ = jobs; } // as MapReader takes it; default 1
 
 private:
-    TypedMap(Fd map, const std::string& pin_path);
     Fd map_;
     MapFacts facts_;
+    std::unique_ptr<Listing> listing_; // how its entries become rows
     MetricView view_;
     unsigned jobs_ = 1;
 };

@@ -21,10 +21,12 @@ public:
           call_(take == Take::remove && !is_array_like(facts.type) ? lookup_and_delete_batch
                                                                    : lookup_batch),
           in_(std::max<std::size_t>(facts.key_size, least_cursor)), out_(in_.size()),
-          capacity_(std::min(first_batch, std::max(facts.max_entries, 1u))), lanes_(lanes) {}
+          capacity_(std::min(first_batch, std::max(facts.max_entries, 1u))), lanes_(lanes),
+          by_key_(facts.type == BPF_MAP_TYPE_LPM_TRIE),
+          left_(std::uint64_t{4} * facts.max_entries + 64) {}
 
     bool next(Batch& batch) override {
-        while (!ended_) {
+        while (!ended_ && !(by_key_ && left_ == 0)) {
             Lane& lane = lanes_[lane_];
             make_room(lane);
             std::uint32_t count = capacity_;
@@ -48,6 +50,7 @@ public:
             lane_ = (lane_ + 1) % lanes_.size();
             batch =
                 Batch{count, lane.keys.data(), lane.values.data(), facts_.key_size, value_bytes_};
+            left_ -= std::min<std::uint64_t>(left_, count);
             if (zero_after_)
                 zero(lane, count);
             return true;
@@ -56,6 +59,7 @@ public:
     }
 
     bool refused() const override { return refused_; }
+    bool approximate() const override { return by_key_; }
 
 private:
     struct Lane {
@@ -93,6 +97,10 @@ private:
     std::uint32_t capacity_;
     std::vector<Lane> lanes_;
     std::size_t lane_ = 0;
+    // Of a trie the kernel fills the batch key by key: when the last key is deleted meanwhile it
+    // starts over, which the number of entries has to bound.
+    bool by_key_;
+    std::uint64_t left_;
     bool started_ = false;
     bool ended_ = false;
     bool refused_ = false;

@@ -202,6 +202,18 @@ TEST_CASE("pointers are hexadecimal for people and numbers otherwise") {
     CHECK(number(layout, std::uint64_t{0}) == R"("0x0")");
 }
 
+TEST_CASE("a pointer has 8 bytes also where no type of the BTF says how long `long` is") {
+    Types t;
+    const int type = btf__add_ptr(t.edit(), t.u32);
+    std::uint32_t size = 0;
+    const void* raw = btf__raw_data(t.get(), &size);
+    const std::unique_ptr<btf, void (*)(btf*)> read(btf__new(raw, size), btf__free);
+    REQUIRE(read != nullptr);
+    const Layout layout = build_layout(read.get(), static_cast<std::uint32_t>(type), 8, "value");
+    CHECK(layout.size == 8);
+    CHECK(number(layout, 0x1234ull) == R"("0x1234")");
+}
+
 TEST_CASE("char[] is text that ends at NUL or at the end, always valid JSON") {
     Types t;
     const Layout layout = t.layout(t.array(t.c8, 8), 8);

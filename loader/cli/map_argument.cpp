@@ -1,0 +1,57 @@
+#include "cli/map_argument.hpp"
+
+#include <charconv>
+
+#include "base/error.hpp"
+#include "base/identifier.hpp"
+#include "monitor/map_pin.hpp"
+
+namespace dynmon {
+
+namespace {
+
+// "web/FLOWS": no path starts like that, unless one is meant that begins in this folder.
+bool names_monitor(const std::string& text) {
+    const std::size_t slash = text.find('/');
+    return slash != std::string::npos && text.find('/', slash + 1) == std::string::npos &&
+           is_identifier(text.substr(0, slash));
+}
+
+FoundMap find_pinned(const std::string& text, const Settings& settings) {
+    if (!names_monitor(text))
+        return {open_map_pin(text), text};
+    const std::size_t slash = text.find('/');
+    const std::string path =
+        map_pin(settings.open_store(false), text.substr(0, slash), text.substr(slash + 1));
+    return {open_map_pin(path), path};
+}
+
+} // namespace
+
+void MapArgument::declare(CLI::App& app) {
+    app.add_option("MAP", words,
+                   "a pinned path, `id N`, `name N`, or MONITOR/MAP of a loaded monitor")
+        ->required()
+        ->expected(1, 2);
+    app.add_option("--object", object,
+                   "take the types from the definition of the map in this .bpf.o; default: from "
+                   "the kernel's BTF of the map or of a program that uses it")
+        ->type_name("FILE");
+}
+
+FoundMap MapArgument::find(const Settings& settings) const {
+    if (words.size() == 1)
+        return find_pinned(words[0], settings);
+    if (words[0] == "name")
+        return {open_map_name(words[1]), ""};
+    if (words[0] == "pinned")
+        return {open_map_pin(words[1]), words[1]};
+    std::uint32_t id = 0;
+    const char* end = words[1].data() + words[1].size();
+    if (words[0] != "id" || std::from_chars(words[1].data(), end, id).ptr != end)
+        throw Error(ErrorKind::usage, "'" + words[0] + " " + words[1] + "' names no map")
+            .hint("MAP is a path in bpffs, `id N`, `name N` or MONITOR/MAP");
+    return {open_map_id(id), ""};
+}
+
+} // namespace dynmon

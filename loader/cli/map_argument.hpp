@@ -1,0 +1,22 @@
+// MAP on the command line: which map, and where its types are from.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <CLI/App.hpp>
+
+#include "monitor/settings.hpp"
+#include "read/find_map.hpp"
+
+namespace dynmon {
+
+struct MapArgument {
+    std::vector<std::string> words;
+    std::string object;
+
+    void declare(CLI::App& app);
+    FoundMap find(const Settings& settings) const; // throws Error{usage}
+};
+
+} // namespace dynmon

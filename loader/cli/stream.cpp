@@ -1,0 +1,71 @@
+#include "read/stream.hpp"
+
+#include <unistd.h>
+
+#include "base/error.hpp"
+#include "base/log.hpp"
+#include "cli/map_argument.hpp"
+#include "cli/options.hpp"
+#include "cli/output.hpp"
+#include "cli/verb.hpp"
+
+namespace dynmon {
+
+namespace {
+
+class StreamVerb : public Verb {
+public:
+    const char* name() const override { return "stream"; }
+    const char* summary() const override {
+        return "print the events of a ring buffer or perf event array as JSON lines";
+    }
+    const char* example() const override {
+        return "sudo dynmon-load stream web/EVENTS\n"
+               "  sudo dynmon-load stream /sys/fs/bpf/ring --type 'struct event' --count 10\n"
+               "  sudo dynmon-load stream name my_ring --object my.bpf.o --timeout 5s\n\n"
+               "Each event can be read once: who reads the map otherwise does not see it any "
+               "more,\n"
+               "and gets no more events of a perf event array at all until it opens it anew.";
+    }
+
+    void declare(CLI::App& app) override {
+        map_.declare(app);
+        app.add_option("--type", options_.type,
+                       "type of the events; default: what the probe declares (DYNMON_EVENTS)")
+            ->type_name("STRUCT");
+        app.add_flag("--raw", options_.raw, "bare integers as they are stored");
+        app.add_option("--count", options_.count, "so many events; default: until Ctrl-C")
+            ->type_name("N")
+            ->check(CLI::PositiveNumber);
+        app.add_option("--timeout", timeout_, "no longer than that, e.g. 10s")->type_name("TIME");
+    }
+
+    int run(const Global& global) override {
+        options_.object = map_.object;
+        if (!timeout_.empty())
+            options_.timeout = parse_duration(timeout_, "--timeout");
+        const StopOnSignal signals;
+        Sink sink(STDOUT_FILENO);
+        const StreamTotals totals = stream_events(map_.find(global.settings), options_, sink,
+                                                  [&] { return signals.stopped(); });
+        log::info(std::to_string(totals.events) + (totals.events == 1 ? " event, " : " events, ") +
+                  std::to_string(totals.lost) + " lost");
+        if (totals.unlike > 0)
+            log::warn(std::to_string(totals.unlike) +
+                      " events were of another size than their type and are shown as bytes");
+        return 0;
+    }
+
+private:
+    MapArgument map_;
+    StreamOptions options_;
+    std::string timeout_;
+};
+
+} // namespace
+
+std::unique_ptr<Verb> make_stream_verb() {
+    return std::make_unique<StreamVerb>();
+}
+
+} // namespace dynmon

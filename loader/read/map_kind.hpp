@@ -1,0 +1,37 @@
+// Every type of map there is: whether its entries can be listed, or else why not.
+#pragma once
+
+#include <string>
+
+#include "kernel/bpf.hpp"
+
+namespace dynmon {
+
+enum class MapKind {
+    plain,      // keys and values as the kernel gives them
+    trie,       // the same, with prefixes as keys
+    queue,      // values only
+    inner_maps, // array or hash of maps
+    programs,   // slot → program id
+    devices,    // devmap: interface and program
+    cpus,       // cpumap: length of the queue and program
+    sockets,    // sockmap and its kin: socket cookies
+    stacks,     // stack_trace: addresses
+    struct_ops, // one value, of a type of the kernel
+    task_storage,
+    cgroup_storage,
+    socket_storage,
+    events, // ring buffer, perf event array: to be streamed
+    closed, // cannot be listed
+};
+
+// Numbers beyond the headers that dynmon was built with are known too.
+MapKind map_kind(bpf_map_type type);
+
+// "percpu_hash"; "number 99" for what nobody has heard of.
+std::string map_type_name(bpf_map_type type);
+
+// Throws Error{unsupported} with one sentence on why a map of this type cannot be listed.
+[[noreturn]] void refuse_listing(const MapFacts& facts);
+
+} // namespace dynmon

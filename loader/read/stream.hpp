@@ -1,0 +1,39 @@
+// Events as JSON lines, decoded as they come: what `dynmon-load stream` prints.
+//
+//     {"event":{"saddr":"10.0.0.1","bytes":60}}              of the type that is known
+//     {"event":{…},"cpu":1}                                  from a perf event array
+//     {"bytes":"0a000001…","size":8}                         without a type, or of another size
+//     {"lost":12} {"lost":12,"cpu":1}                        there was no room for so many
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "export/sink.hpp"
+#include "read/find_map.hpp"
+
+namespace dynmon {
+
+struct StreamOptions {
+    std::string type;   // of the events; "": as declared with DYNMON_EVENTS, or else bytes
+    std::string object; // that the map's program is from; "": found by itself
+    bool raw = false;
+    std::uint64_t count = 0; // events to print; 0: no end
+    std::optional<std::chrono::nanoseconds> timeout;
+};
+
+struct StreamTotals {
+    std::uint64_t events = 0;
+    std::uint64_t lost = 0;
+    std::uint64_t unlike = 0; // of another size than the type
+};
+
+// Prints until `stopped` says so, the count is full or the time is over. Throws Error{usage} for a
+// map that has no events.
+StreamTotals stream_events(const FoundMap& map, const StreamOptions& options, Sink& sink,
+                           const std::function<bool()>& stopped);
+
+} // namespace dynmon

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// Test probe: metrics of a trie and of an array that is read as memory.
+#include "dynmon.h"
+
+struct prefix {
+    __u32 prefixlen;
+    __be32 address;
+};
+
+#define TRIE(name)                                                                                 \
+    struct {                                                                                       \
+        __uint(type, BPF_MAP_TYPE_LPM_TRIE);                                                       \
+        __uint(map_flags, BPF_F_NO_PREALLOC);                                                      \
+        __uint(max_entries, 64);                                                                   \
+        __type(key, struct prefix);                                                                \
+        __type(value, __u64);                                                                      \
+    } name SEC(".maps")
+
+TRIE(SWAPPED_NETS);
+TRIE(EMPTIED_NETS);
+DYNMON_MMAP_ARRAY(BY_LENGTH, __u64, 1024);
+DYNMON_MMAP_ARRAY(SWAPPED_LENGTHS, __u64, 1024);
+
+/* Frames of `length` bytes count for the network 10.length.0.0/16. */
+static __always_inline void count(void* nets, __u32 length) {
+    const struct prefix net = {.prefixlen = 16, .address = bpf_htonl(10 << 24 | length << 16)};
+    const __u64 none = 0;
+    __u64* frames = dynmon_lookup_or_init(nets, &net, &none);
+
+    if (frames)
+        dynmon_add(frames, 1);
+}
+
+static __always_inline void count_at(void* lengths, __u32 length) {
+    __u64* frames = bpf_map_lookup_elem(lengths, &length);
+
+    if (frames)
+        dynmon_add(frames, 1);
+}
+
+__u64 frames_seen;
+__u32 last_length;
+
+DYNMON_INGRESS(prefixes) {
+    dynmon_add(&frames_seen, 1);
+    last_length = pkt->len;
+    count(&SWAPPED_NETS, pkt->len);
+    count(&EMPTIED_NETS, pkt->len);
+    count_at(&BY_LENGTH, pkt->len);
+    count_at(&SWAPPED_LENGTHS, pkt->len);
+    return DYNMON_PASS;
+}
