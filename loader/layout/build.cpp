@@ -15,6 +15,8 @@ namespace dynmon {
 namespace {
 
 constexpr std::uint64_t no_end = UINT32_MAX;
+// In BPF everywhere. libbpf would guess it from the size of `long`, which a BTF need not have.
+constexpr std::uint32_t pointer_bytes = 8;
 
 // Where a field stands: absolute position, and the end of what contains it.
 struct Place {
@@ -151,7 +153,7 @@ void Builder::describe(Layout& field, const BareType& bare, const Place& place) 
     case BTF_KIND_PTR:
         // A pointer that the kernel looks after means nothing outside and reads as zero.
         field.kind = is_kernel_pointer(types_, bare) ? Layout::Kind::opaque : Layout::Kind::pointer;
-        field.size = static_cast<std::uint32_t>(btf__pointer_size(types_));
+        field.size = pointer_bytes;
         return;
     case BTF_KIND_STRUCT:
     case BTF_KIND_UNION:

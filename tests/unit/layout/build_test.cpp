@@ -171,3 +171,22 @@ TEST_CASE("names that would break a format are cleaned, clashing and missing one
     CHECK(json(t.layout(type, 16), bytes({1, 0, 0, 0, 2, 0, 3, 0, 4, 0, 0, 0, 5, 0, 6, 0})) ==
           R"({"a":1,"a_2":2,"b":3,"unnamed":4,"a___":5,"b_2":6})");
 }
+
+TEST_CASE("a pointer has 8 bytes in a BTF without `long`, from whose size libbpf would guess") {
+    Types t;
+    const int pointer = btf__add_ptr(t.edit(), t.u32);
+    const int group = t.group("pair", 24, {{"one", pointer, 0}, {"two", t.array(pointer, 2), 64}});
+    std::uint32_t size = 0;
+    const void* data = btf__raw_data(t.get(), &size);
+    const std::unique_ptr<btf, decltype(&btf__free)> read(btf__new(data, size), btf__free);
+    REQUIRE(read);
+    for (const std::size_t guess : {0, 4}) {
+        if (guess != 0)
+            REQUIRE(btf__set_pointer_size(read.get(), guess) == 0);
+        const Layout layout =
+            build_layout(read.get(), static_cast<std::uint32_t>(group), 24, "value");
+        const std::uint64_t value[] = {0xffff888100000001, 2, 3};
+        CHECK(json(layout, raw(value)) == R"({"one":"0xffff888100000001","two":["0x2","0x3"]})");
+        CHECK(json(layout, raw(value), Style::raw) == R"({"one":18446612686364999681,"two":[2,3]})");
+    }
+}
