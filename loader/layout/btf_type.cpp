@@ -47,6 +47,14 @@ std::string clean_name(const btf* types, std::uint32_t name_offset) {
     return name;
 }
 
+std::string field_name(const btf* types, std::uint32_t name_offset) {
+    std::string name = clean_name(types, name_offset);
+    for (char& c : name)
+        if (c == '.' || c == '[' || c == ']')
+            c = '_';
+    return name;
+}
+
 std::optional<BareType> strip_type(const btf* types, std::uint32_t type_id) {
     BareType bare;
     for (int hops = 0; hops < longest_chain; ++hops) {

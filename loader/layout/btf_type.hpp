@@ -25,6 +25,8 @@ std::optional<BareType> strip_type(const btf* types, std::uint32_t type_id);
 
 // Printable ASCII without quotes and backslashes: a name needs no escaping in any format.
 std::string clean_name(const btf* types, std::uint32_t name_offset);
+// The same for members and variables, without the signs that part the steps of a path.
+std::string field_name(const btf* types, std::uint32_t name_offset);
 
 std::shared_ptr<const EnumSet> read_enumerators(const btf* types, const BareType& enumeration);
 

@@ -206,7 +206,7 @@ void Builder::group(Layout& field, const BareType& bare) {
     const auto* members = btf_members(bare.type);
     for (std::uint32_t i = 0; i < btf_vlen(bare.type); ++i) {
         Place place;
-        place.name = clean_name(types_, members[i].name_off);
+        place.name = field_name(types_, members[i].name_off);
         place.bit = std::uint64_t{field.offset} * 8 + btf_member_bit_offset(bare.type, i);
         place.bit_size = btf_member_bitfield_size(bare.type, i);
         place.end = std::uint64_t{field.offset} + field.size;
@@ -227,7 +227,7 @@ void Builder::section(Layout& field, const BareType& bare) {
         if (!variable || !btf_is_var(variable))
             refuse("type " + std::to_string(variables[i].type) + " is no variable");
         Place place;
-        place.name = clean_name(types_, variable->name_off);
+        place.name = field_name(types_, variable->name_off);
         place.bit = (std::uint64_t{field.offset} + variables[i].offset) * 8;
         place.end = std::uint64_t{field.offset} + field.size;
         Level level(*this, step_to(place.name), variable->type);

@@ -190,3 +190,13 @@ TEST_CASE("a pointer has 8 bytes in a BTF without `long`, from whose size libbpf
         CHECK(json(layout, raw(value), Style::raw) == R"({"one":18446612686364999681,"two":[2,3]})");
     }
 }
+
+TEST_CASE("a member with a name that C does not have is found by the path that it is given") {
+    Types t;
+    const int inner = t.group("inner", 1, {{"p.q", t.u8, 0}});
+    const Layout layout =
+        t.layout(t.group("odd", 4, {{"a.b", t.u8, 0}, {"c[0]", t.u8, 8}, {"a_b", inner, 16}}), 4);
+    CHECK(json(layout, bytes({1, 2, 3, 0})) == R"({"a_b":1,"c_0_":2,"a_b_2":{"p_q":3}})");
+    for (const std::string& path : leaf_paths(layout))
+        CHECK_MESSAGE(find_field(layout, path), path);
+}
