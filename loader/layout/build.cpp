@@ -17,6 +17,8 @@ namespace {
 constexpr std::uint64_t no_end = UINT32_MAX;
 // In BPF everywhere. libbpf would guess it from the size of `long`, which a BTF need not have.
 constexpr std::uint32_t pointer_bytes = 8;
+// That one value may be printed as: arrays of empty structs and of unions multiply out of nothing.
+constexpr std::uint64_t most_printed = 1u << 24;
 
 // Where a field stands: absolute position, and the end of what contains it.
 struct Place {
@@ -55,6 +57,8 @@ private:
     FieldFormats formats_;
     std::vector<std::uint32_t> open_types_; // ids from the root down, to see a cycle
     std::size_t nodes_ = 0;
+    std::uint64_t repeats_ = 1; // of the field at hand: the counts of all arrays around it
+    std::uint64_t printed_ = 0; // fields, each as often as it repeats
 };
 
 class Builder::Level {
@@ -92,6 +96,9 @@ Layout Builder::build(std::uint32_t type_id, std::uint32_t expected_size) {
         Level level(*this, "", type_id);
         root = read(type_id, Place{});
     }
+    if (printed_ > most_printed)
+        refuse("unfolds into " + std::to_string(printed_) + " fields; at most " +
+               std::to_string(most_printed) + " can be shown");
     const std::uint32_t size = stored_size(type_id, root);
     if (size != expected_size)
         refuse("type '" + root.type_name + "' has " + std::to_string(size) +
@@ -113,6 +120,7 @@ std::uint32_t Builder::stored_size(std::uint32_t type_id, const Layout& field) c
 Layout Builder::read(std::uint32_t type_id, const Place& place) {
     if (++nodes_ > limits::layout_nodes)
         refuse("the type has more than " + std::to_string(limits::layout_nodes) + " fields");
+    printed_ += repeats_;
     const std::optional<BareType> bare = strip_type(types_, type_id);
     if (!bare)
         refuse("type " + std::to_string(type_id) + " does not exist or is defined by itself");
@@ -244,11 +252,17 @@ void Builder::array(Layout& field, const BareType& bare, const Place& place) {
     inner.bit = place.bit;
     inner.end = field.count == 0 ? no_end : place.end;
     inner.element = true;
+    const std::uint64_t repeats = repeats_;
+    const std::uint64_t printed = printed_;
+    repeats_ = std::min(repeats * field.count, UINT64_MAX >> 32); // no product overflows
     {
         Level level(*this, "[]", info->type);
         field.fields.push_back(read(info->type, inner));
     }
+    repeats_ = repeats;
     const Layout& element = field.fields.front();
+    if (is_byte(element)) // one text
+        printed_ = printed;
     field.stride = stored_size(info->type, element);
     if (field.count > limits::array_elements && !is_byte(element))
         refuse("an array of " + std::to_string(field.count) + " elements; at most " +

@@ -187,7 +187,8 @@ TEST_CASE("a pointer has 8 bytes in a BTF without `long`, from whose size libbpf
             build_layout(read.get(), static_cast<std::uint32_t>(group), 24, "value");
         const std::uint64_t value[] = {0xffff888100000001, 2, 3};
         CHECK(json(layout, raw(value)) == R"({"one":"0xffff888100000001","two":["0x2","0x3"]})");
-        CHECK(json(layout, raw(value), Style::raw) == R"({"one":18446612686364999681,"two":[2,3]})");
+        CHECK(json(layout, raw(value), Style::raw) ==
+              R"({"one":18446612686364999681,"two":[2,3]})");
     }
 }
 
@@ -199,4 +200,21 @@ TEST_CASE("a member with a name that C does not have is found by the path that i
     CHECK(json(layout, bytes({1, 2, 3, 0})) == R"({"a_b":1,"c_0_":2,"a_b_2":{"p_q":3}})");
     for (const std::string& path : leaf_paths(layout))
         CHECK_MESSAGE(find_field(layout, path), path);
+}
+
+TEST_CASE("a small value that unfolds into billions of fields is refused") {
+    Types t;
+    const int empty = t.group("empty", 0, {});
+    const int many = t.array(t.array(empty, 65536), 65536);
+    CHECK(fault([&] { t.layout(many, 0); }) ==
+          "value: unfolds into 4295032832 fields; at most 16777216 can be shown");
+    int deep = empty;
+    for (int i = 0; i < 8; ++i)
+        deep = t.array(deep, 65536);
+    CHECK(fault([&] { t.layout(deep, 0); }).find("fields; at most 16777216") != std::string::npos);
+    std::vector<Member> arms(300, {"arm", t.u8, 0});
+    const int wide = t.array(t.one_of("wide", 1, arms), 65536);
+    CHECK(fault([&] { t.layout(wide, 65536); }).find("19726337 fields") != std::string::npos);
+    CHECK(t.layout(t.array(t.u8, 1u << 26), 1u << 26).count == 1u << 26); // one text
+    CHECK(t.layout(t.array(t.array(t.u32, 4096), 1024), 1u << 24).count == 1024);
 }
