@@ -14,9 +14,10 @@ bool is_real(const Scalar& scalar) {
     return scalar.op == Op::real32 || scalar.op == Op::real64;
 }
 
+// By its size and not by how it is printed: a real may be shown as hexadecimal bytes.
 double load_real(const Scalar& scalar, const std::byte* bytes) {
-    return scalar.op == Op::real32 ? load<float>(bytes + scalar.offset)
-                                   : load<double>(bytes + scalar.offset);
+    return scalar.size == 4 ? load<float>(bytes + scalar.offset)
+                            : load<double>(bytes + scalar.offset);
 }
 
 void append_bare(const Scalar& scalar, const std::byte* bytes, Cursor& out) {
