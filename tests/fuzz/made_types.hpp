@@ -113,7 +113,7 @@ private:
 
     Made array(const Made& element) {
         const auto count = input_.ConsumeIntegralInRange<std::uint32_t>(
-            0, std::max(1u, 256 / std::max(1u, element.size)));
+            0, std::max(1u, 48 / std::max(1u, element.size)));
         return {btf__add_array(btf_.get(), element.id, element.id, count), element.size * count, 0};
     }
 
