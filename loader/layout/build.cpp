@@ -31,6 +31,9 @@ Layout LayoutBuilder::build(std::uint32_t type_id, std::uint32_t expected_size) 
         Level level(*this, "", type_id);
         root = read(type_id, Place{});
     }
+    if (printed_ > limits::printed_fields)
+        refuse("unfolds into " + std::to_string(printed_) + " fields; at most " +
+               std::to_string(limits::printed_fields) + " can be shown");
     const std::uint32_t size = stored_size(type_id, root);
     if (size != expected_size)
         refuse("type '" + root.type_name + "' has " + std::to_string(size) +
@@ -52,6 +55,7 @@ std::uint32_t LayoutBuilder::stored_size(std::uint32_t type_id, const Layout& fi
 Layout LayoutBuilder::read(std::uint32_t type_id, const Place& place) {
     if (++nodes_ > limits::layout_nodes)
         refuse("the type has more than " + std::to_string(limits::layout_nodes) + " fields");
+    printed_ += repeats_;
     const std::optional<BareType> bare = strip_type(types_, type_id);
     if (!bare)
         refuse("type " + std::to_string(type_id) + " does not exist or is defined by itself");
@@ -150,11 +154,17 @@ void LayoutBuilder::array(Layout& field, const BareType& bare, const Place& plac
     inner.bit = place.bit;
     inner.end = field.count == 0 ? no_end : place.end;
     inner.element = true;
+    const std::uint64_t repeats = repeats_;
+    const std::uint64_t printed = printed_;
+    repeats_ = std::min(repeats * field.count, UINT64_MAX >> 32); // no product overflows
     {
         Level level(*this, "[]", info->type);
         field.fields.push_back(read(info->type, inner));
     }
+    repeats_ = repeats;
     const Layout& element = field.fields.front();
+    if (is_byte(element)) // one text
+        printed_ = printed;
     field.stride = stored_size(info->type, element);
     if (field.count > limits::array_elements && !is_byte(element))
         refuse("an array of " + std::to_string(field.count) + " elements; at most " +

@@ -58,6 +58,8 @@ private:
     std::set<std::string> names_;           // taken where the next member will stand
     std::vector<std::uint32_t> open_types_; // ids from the root down, to see a cycle
     std::size_t nodes_ = 0;
+    std::uint64_t repeats_ = 1; // of the field at hand: the counts of all arrays around it
+    std::uint64_t printed_ = 0; // fields, each as often as it repeats
 };
 
 // Goes one member down for as long as it lives; throws when that is not possible.

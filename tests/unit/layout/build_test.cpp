@@ -222,13 +222,49 @@ TEST_CASE("a struct below is a scope of its own, and a name cannot look like a p
     CHECK(leaf_paths(t.layout(type, 16)) == std::vector<std::string>{"a.a", "a_a", "a_0_", "b.a"});
 }
 
-TEST_CASE("a pointer has 8 bytes even if no other type of the BTF tells its size") {
-    const std::unique_ptr<btf, decltype(&btf__free)> types(btf__new_empty(), btf__free);
-    const int target = btf__add_int(types.get(), "unsigned int", 4, 0);
-    const int pointer = btf__add_ptr(types.get(), target);
-    __u32 size = 0;
-    const void* bytes = btf__raw_data(types.get(), &size);
-    const std::unique_ptr<btf, decltype(&btf__free)> read(btf__new(bytes, size), btf__free);
-    const Layout layout = build_layout(read.get(), static_cast<std::uint32_t>(pointer), 8, "value");
-    CHECK(json(layout, raw(0xffff888100000000ull)) == R"("0xffff888100000000")");
+TEST_CASE("a pointer has 8 bytes in a BTF without `long`, from whose size libbpf would guess") {
+    Types t;
+    const int pointer = btf__add_ptr(t.edit(), t.u32);
+    const int group = t.group("pair", 24, {{"one", pointer, 0}, {"two", t.array(pointer, 2), 64}});
+    std::uint32_t size = 0;
+    const void* data = btf__raw_data(t.get(), &size);
+    const std::unique_ptr<btf, decltype(&btf__free)> read(btf__new(data, size), btf__free);
+    REQUIRE(read);
+    for (const std::size_t guess : {0, 4}) {
+        if (guess != 0)
+            REQUIRE(btf__set_pointer_size(read.get(), guess) == 0);
+        const Layout layout =
+            build_layout(read.get(), static_cast<std::uint32_t>(group), 24, "value");
+        const std::uint64_t value[] = {0xffff888100000001, 2, 3};
+        CHECK(json(layout, raw(value)) == R"({"one":"0xffff888100000001","two":["0x2","0x3"]})");
+        CHECK(json(layout, raw(value), Style::raw) ==
+              R"({"one":18446612686364999681,"two":[2,3]})");
+    }
+}
+
+TEST_CASE("a member with a name that C does not have is found by the path that it is given") {
+    Types t;
+    const int inner = t.group("inner", 1, {{"p.q", t.u8, 0}});
+    const Layout layout =
+        t.layout(t.group("odd", 4, {{"a.b", t.u8, 0}, {"c[0]", t.u8, 8}, {"a_b", inner, 16}}), 4);
+    CHECK(json(layout, bytes({1, 2, 3, 0})) == R"({"a_b":1,"c_0_":2,"a_b_2":{"p_q":3}})");
+    for (const std::string& path : leaf_paths(layout))
+        CHECK_MESSAGE(find_field(layout, path), path);
+}
+
+TEST_CASE("a small value that unfolds into billions of fields is refused") {
+    Types t;
+    const int empty = t.group("empty", 0, {});
+    const int many = t.array(t.array(empty, 65536), 65536);
+    CHECK(fault([&] { t.layout(many, 0); }) ==
+          "value: unfolds into 4295032832 fields; at most 16777216 can be shown");
+    int deep = empty;
+    for (int i = 0; i < 8; ++i)
+        deep = t.array(deep, 65536);
+    CHECK(fault([&] { t.layout(deep, 0); }).find("fields; at most 16777216") != std::string::npos);
+    std::vector<Member> arms(300, {"arm", t.u8, 0});
+    const int wide = t.array(t.one_of("wide", 1, arms), 65536);
+    CHECK(fault([&] { t.layout(wide, 65536); }).find("19726337 fields") != std::string::npos);
+    CHECK(t.layout(t.array(t.u8, 1u << 26), 1u << 26).count == 1u << 26); // one text
+    CHECK(t.layout(t.array(t.array(t.u32, 4096), 1024), 1u << 24).count == 1024);
 }

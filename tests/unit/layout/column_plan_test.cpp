@@ -79,5 +79,7 @@ TEST_CASE("numbers are read with their sign, order and width") {
     const Layout f64 = t.layout(btf__add_float(t.edit(), "double", 8), 8);
     CHECK(read_number(f64, raw(half)).f == 0.5);
     CHECK(read_number(f64, raw(half)).kind == Number::Kind::f64);
+    const int single = btf__add_float(t.edit(), "float", 4); // 0.5f; printed as hexadecimal
+    CHECK(number(single, {0, 0, 0, 0x3f}, {{"value", "hex"}}).f == 0.5);
     CHECK(number(t.b8, {1}).u == 1);
 }

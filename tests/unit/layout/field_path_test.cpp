@@ -57,12 +57,12 @@ TEST_CASE("leaf paths unfold structs and arrays") {
     CHECK(leaf_paths(t.layout(t.array(t.u16, 2), 4)) == std::vector<std::string>{"[0]", "[1]"});
 }
 
-TEST_CASE("a value of too many fields for columns is refused, an endless empty one is not walked") {
+TEST_CASE("a value of too many fields for columns is refused, a long empty one is not walked") {
     Types t;
     const int wide = t.array(t.array(t.u32, 1024), 1024);
     CHECK(fault([&] { leaf_paths(t.layout(wide, 4u << 20)); }) ==
           "a value of more than 65536 fields does not fit into columns");
-    const int hole = t.array(t.array(t.group("hole", 0, {}), 65536), 65536);
+    const int hole = t.array(t.array(t.group("hole", 0, {}), 65536), 255);
     CHECK(leaf_paths(t.layout(hole, 0)).empty());
 }
 
