@@ -95,13 +95,14 @@ static void shortest(double value, int single, char* text) {
     }
 }
 
-static void show_real(double value, int single) {
+static void show_real(double value, int single, unsigned long bits) {
     char digits[64], text[64];
     const double size = fabs(value);
     const double small = single ? 1e-4f : 1e-4, large = single ? 1e15f : 1e15;
     if (!isfinite(value)) {
         const char* word = isnan(value) ? "NaN" : value < 0 ? "-Inf" : "+Inf";
-        show_plain(is_cells() ? word : "null", 0);
+        sprintf(text, single ? "0x%08lx" : "0x%016lx", bits); /* raw loses nothing */
+        show_plain(is_cells() ? word : style == RAW ? text : "null", style == RAW);
         return;
     }
     if (value == 0) {
@@ -123,12 +124,16 @@ static void show_real(double value, int single) {
 
 void show_float(const void* at) {
     float value;
+    unsigned bits;
     memcpy(&value, at, sizeof value);
-    show_real(value, 1);
+    memcpy(&bits, at, sizeof bits);
+    show_real(value, 1, bits);
 }
 
 void show_double(const void* at) {
     double value;
+    unsigned long bits;
     memcpy(&value, at, sizeof value);
-    show_real(value, 0);
+    memcpy(&bits, at, sizeof bits);
+    show_real(value, 0, bits);
 }
