@@ -6,7 +6,7 @@ import re
 import sys
 
 # The data's way. What stands before kernel needs no kernel and no root.
-ORDER = ["base", "manifest", "object", "layout", "export", "kernel", "store", "hook", "read",
+ORDER = ["base", "manifest", "object", "layout", "query", "export", "kernel", "store", "hook", "read",
          "monitor", "cli"]
 # libbpf's system call half, and the calls that change where we are.
 SYSCALLS = re.compile(r"\b(bpf_(map_(lookup|update|delete|create|get|freeze)|obj_|prog_(load|attach|"

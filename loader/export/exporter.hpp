@@ -79,7 +79,7 @@ struct ExportOptions {
     // and name, {"ingress-metrics":{"flows":…},…}; a stream must know which from the start.
     std::size_t metric_count = 1;
     // What is shown of the entries; not with dynmon and openmetrics. See export/shape.hpp.
-    std::string where = {};                // a condition, see layout/condition.hpp
+    std::string where = {};                // a condition, see query/condition.hpp
     std::string sort = {};                 // "a,-b": columns to sort by, '-' for descending
     std::size_t top = 0;                   // at most that many entries of a metric (0: all)
     std::vector<std::string> columns = {}; // only these fields, in this order

@@ -27,15 +27,13 @@ public:
         std::string before = start_of_line(metric);
         const bool list = rows_->with_cpu();
         if (metric.key) {
-            key_.emplace(*metric.key, style_, before + "\"key\":", ",\"value\":",
-                         wide_as_text_);
+            key_.emplace(*metric.key, style_, before + "\"key\":", ",\"value\":", wide_as_text_);
             before.clear();
         } else {
             before += "\"value\":";
         }
         start_ = list ? before + '[' : "";
-        value_.emplace(metric.value, style_, list ? "" : before, list ? "" : "}\n",
-                       wide_as_text_);
+        value_.emplace(metric.value, style_, list ? "" : before, list ? "" : "}\n", wide_as_text_);
     }
 
     void entries(const Batch& batch) override {

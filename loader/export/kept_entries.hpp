@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "layout/entry_order.hpp"
+#include "query/entry_order.hpp"
 
 namespace dynmon {
 

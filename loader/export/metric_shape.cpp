@@ -6,7 +6,7 @@
 #include <set>
 
 #include "base/error.hpp"
-#include "layout/projection.hpp"
+#include "query/projection.hpp"
 
 namespace dynmon {
 

@@ -9,8 +9,8 @@
 
 #include "export/exporter.hpp"
 #include "export/kept_entries.hpp"
-#include "layout/predicate.hpp"
-#include "layout/rate.hpp"
+#include "query/predicate.hpp"
+#include "query/rate.hpp"
 
 namespace dynmon {
 

@@ -1,12 +1,12 @@
 // Writes the exposition: which samples belong to which family, and the lines of text.
 #include "export/openmetrics.hpp"
 
-#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <map>
 
 #include "base/error.hpp"
+#include "export/labelled_rows.hpp"
 #include "export/metric_text.hpp"
 #include "layout/digits.hpp"
 #include "layout/text.hpp"
@@ -14,8 +14,6 @@
 namespace dynmon {
 
 namespace {
-
-using Identity = std::vector<std::pair<std::string, std::string>>;
 
 // A number of the exposition: two of the same labels are one sample.
 struct Sample {
@@ -100,101 +98,6 @@ void require_distinct(const Families& families) {
         }
     }
 }
-
-// The rows of some tables with the text of their labels, made once for all families of the tables.
-// Rows whose labels read the same are one sample.
-class LabelledRows {
-public:
-    struct Row {
-        std::uint32_t table;
-        std::uint32_t row;
-        std::uint32_t next; // of the same labels; none: the last
-        std::uint32_t text_size;
-        std::size_t text;
-    };
-    static constexpr std::uint32_t none = SeriesRows::none;
-
-    LabelledRows(std::vector<const SeriesTable*> tables, const Identity& identity)
-        : tables_(std::move(tables)) {
-        Cursor cursor(texts_);
-        for (std::uint32_t table = 0; table < tables_.size(); ++table) {
-            const std::string common = identity_labels(*tables_[table], identity);
-            for (const std::uint32_t row : tables_[table]->sorted_rows()) {
-                const std::size_t start = texts_.size();
-                cursor.put(common);
-                tables_[table]->append_labels(row, common.empty(), cursor);
-                cursor.finish();
-                rows_.push_back(
-                    {table, row, none, static_cast<std::uint32_t>(texts_.size() - start), start});
-            }
-        }
-        texts_.append(Cursor::block, '\0'); // read as whole blocks
-        if (are_distinct())
-            for (std::uint32_t i = 0; i < rows_.size(); ++i)
-                firsts_.push_back(i);
-        else
-            chain_equal();
-    }
-
-    const SeriesTable& table(const Row& row) const { return *tables_[row.table]; }
-    const char* text(const Row& row) const { return texts_.data() + row.text; }
-    const Row& operator[](std::uint32_t index) const { return rows_[index]; }
-    const std::vector<std::uint32_t>& firsts() const { return firsts_; } // of each label text
-
-private:
-    static std::string identity_labels(const SeriesTable& table, const Identity& identity) {
-        std::string list;
-        for (const auto& [name, value] : identity) {
-            const std::string label = label_name(name);
-            if (table.has_label(label))
-                continue; // the manifest's label of that name is meant to be seen
-            list += list.empty() ? "" : ",";
-            append_label(label, value, list);
-        }
-        return list;
-    }
-
-    // Tables of different directions say so in their labels.
-    bool are_distinct() const {
-        const bool one_each = tables_.size() == 1 ||
-                              (tables_.size() == 2 && !tables_[0]->has_label("direction") &&
-                               !tables_[1]->has_label("direction") &&
-                               tables_[0]->metric().direction != tables_[1]->metric().direction);
-        return one_each &&
-               std::all_of(tables_.begin(), tables_.end(),
-                           [](const SeriesTable* table) { return table->labels_are_distinct(); });
-    }
-
-    void chain_equal() {
-        const std::size_t mask = std::bit_ceil(2 * rows_.size() + 1) - 1;
-        std::vector<std::uint32_t> slots(mask + 1, none);
-        std::vector<std::uint32_t> last(rows_.size());
-        firsts_.reserve(rows_.size());
-        for (std::uint32_t i = 0; i < rows_.size(); ++i) {
-            const std::string_view text(texts_.data() + rows_[i].text, rows_[i].text_size);
-            std::size_t slot = hash_bytes(text) & mask;
-            while (slots[slot] != none && view(slots[slot]) != text)
-                slot = (slot + 1) & mask;
-            const std::uint32_t first = slots[slot] == none ? i : slots[slot];
-            if (first == i) {
-                slots[slot] = i;
-                firsts_.push_back(i);
-            } else {
-                rows_[last[first]].next = i;
-            }
-            last[first] = i;
-        }
-    }
-
-    std::string_view view(std::uint32_t row) const {
-        return {texts_.data() + rows_[row].text, rows_[row].text_size};
-    }
-
-    std::vector<const SeriesTable*> tables_;
-    std::string texts_;
-    std::vector<Row> rows_;
-    std::vector<std::uint32_t> firsts_;
-};
 
 // The numbers of one family in the rows that have the labels of the one at `first`. False: none of
 // them was read.

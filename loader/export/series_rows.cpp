@@ -11,9 +11,7 @@ std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
     return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
 
-} // namespace
-
-// Eight bytes a multiplication: ids and label texts are short, and there are many.
+// Eight bytes a multiplication: ids are short, and there are many.
 std::uint64_t hash_bytes(std::string_view bytes) {
     constexpr std::uint64_t odd = 0x9e3779b97f4a7c15;
     std::uint64_t hash = bytes.size() + odd;
@@ -26,6 +24,8 @@ std::uint64_t hash_bytes(std::string_view bytes) {
     std::memcpy(&rest, bytes.data(), bytes.size());
     return mix(hash ^ rest, odd);
 }
+
+} // namespace
 
 void SeriesRows::set_shape(std::size_t id_size, std::size_t width) {
     *this = SeriesRows();

@@ -42,7 +42,4 @@ private:
     std::vector<std::uint32_t> slots_; // open addressing; a power of two, at most half full
 };
 
-// For tables of this process only: not the same on every machine.
-std::uint64_t hash_bytes(std::string_view bytes);
-
 } // namespace dynmon

@@ -6,8 +6,8 @@
 #include "base/error.hpp"
 #include "export/json_document.hpp"
 #include "kernel/clock.hpp"
-#include "layout/predicate.hpp"
-#include "layout/projection.hpp"
+#include "query/predicate.hpp"
+#include "query/projection.hpp"
 #include "read/snapshot.hpp"
 
 namespace dynmon {

@@ -88,7 +88,9 @@ void measure_formats(const Setup& setup, Results& results) {
     };
     const std::vector<std::pair<const char*, Printer>> formats{
         {"json", in(Format::json)},
+        {"jsonl", in(Format::jsonl)},
         {"csv", in(Format::csv)},
+        {"npy", in(Format::npy)},
         {"openmetrics", [&](Sink& to) { print_openmetrics(map, entries, to); }},
         {"table", in(Format::table)}};
     std::vector<Contender> contenders;

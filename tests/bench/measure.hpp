@@ -64,6 +64,7 @@ double megabytes_of_process(const std::vector<std::string>& words);
 
 // The sections. Each measures its figures in turns.
 void measure_export(const Setup& setup, Results& results);  // map → JSON
+void measure_arrays(const Setup& setup, Results& results);  // arrays → JSON
 void measure_formats(const Setup& setup, Results& results); // ns a byte of each format
 void measure_command(const Setup& setup, Results& results); // start-up and load
 void measure_swap(const Setup& setup, Results& results);    // slot write, fence, whole reads

@@ -12,11 +12,11 @@
 #include <bpf/libbpf.h>
 
 #include "fuzz/expect.hpp"
-#include "layout/condition.hpp"
 #include "layout/layout.hpp"
-#include "layout/predicate.hpp"
 #include "layout/utf8.hpp"
 #include "object/object.hpp"
+#include "query/condition.hpp"
+#include "query/predicate.hpp"
 
 using namespace dynmon;
 using fuzz::expect;

@@ -17,6 +17,21 @@ struct {
     __type(value, struct bench_value);
 } BENCH_PERCPU SEC(".maps");
 
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, __u64);
+} BENCH_ARRAY SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __type(key, __u32);
+    __type(value, __u64);
+} BENCH_MAPPED SEC(".maps");
+
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 SEC("tc") int empty_tc(struct __sk_buff* ctx) {

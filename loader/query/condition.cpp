@@ -1,5 +1,5 @@
 // Recursive descent over the text itself: what a word may contain depends on where it stands.
-#include "layout/condition.hpp"
+#include "query/condition.hpp"
 
 #include <algorithm>
 #include <array>

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "layout/predicate_step.hpp"
+#include "query/predicate_step.hpp"
 
 namespace dynmon {
 

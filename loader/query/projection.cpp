@@ -1,4 +1,4 @@
-#include "layout/projection.hpp"
+#include "query/projection.hpp"
 
 #include <algorithm>
 #include <string_view>

@@ -1,5 +1,5 @@
 // From a path to its field, with loops for the arrays that it passes without an index.
-#include "layout/field_ref.hpp"
+#include "query/field_ref.hpp"
 
 #include <charconv>
 #include <optional>

@@ -1,7 +1,7 @@
 // From the tree of a condition to tests that know where to go on: and, or and not leave no trace.
-#include "layout/predicate.hpp"
+#include "query/predicate.hpp"
 
-#include "layout/predicate_step.hpp"
+#include "query/predicate_step.hpp"
 
 namespace dynmon {
 

@@ -1,5 +1,5 @@
 // A second layout beside the first, and the steps that carry a value over into it.
-#include "layout/rate.hpp"
+#include "query/rate.hpp"
 
 #include <cstring>
 #include <limits>

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "layout/literal.hpp"
-#include "layout/predicate.hpp"
+#include "query/literal.hpp"
+#include "query/predicate.hpp"
 
 namespace dynmon {
 

@@ -3,8 +3,8 @@
 #include <cstring>
 #include <limits>
 
-#include "layout/predicate.hpp"
 #include "layout/types.hpp"
+#include "query/predicate.hpp"
 
 using namespace dynmon;
 using namespace dynmon::test;

@@ -1,4 +1,4 @@
-#include "layout/entry_order.hpp"
+#include "query/entry_order.hpp"
 
 #include "base/error.hpp"
 

@@ -1,5 +1,5 @@
 // Exact to the last digit: no number passes through a double.
-#include "layout/literal_number.hpp"
+#include "query/literal_number.hpp"
 
 #include <array>
 #include <chrono>

@@ -1,4 +1,4 @@
-#include "layout/field_value.hpp"
+#include "query/field_value.hpp"
 
 #include <cmath>
 #include <cstring>

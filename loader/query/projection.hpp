@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "layout/field_ref.hpp"
+#include "query/field_ref.hpp"
 
 namespace dynmon {
 

@@ -1,5 +1,5 @@
 // Which number fits which field, and what to say when it does not.
-#include "layout/literal.hpp"
+#include "query/literal.hpp"
 
 #include <charconv>
 #include <cmath>
@@ -7,9 +7,9 @@
 #include <optional>
 
 #include "base/error.hpp"
-#include "layout/literal_number.hpp"
 #include "layout/parameter_type.hpp"
 #include "layout/text.hpp"
+#include "query/literal_number.hpp"
 
 namespace dynmon {
 

@@ -5,7 +5,7 @@
 #include <arpa/inet.h>
 
 #include "base/error.hpp"
-#include "layout/literal.hpp"
+#include "query/literal.hpp"
 
 namespace dynmon {
 

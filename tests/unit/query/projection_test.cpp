@@ -1,5 +1,5 @@
-#include "layout/projection.hpp"
 #include "layout/types.hpp"
+#include "query/projection.hpp"
 
 using namespace dynmon;
 using namespace dynmon::test;

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "layout/condition.hpp"
-#include "layout/field_ref.hpp"
-#include "layout/field_value.hpp"
+#include "query/condition.hpp"
+#include "query/field_ref.hpp"
+#include "query/field_value.hpp"
 
 namespace dynmon {
 

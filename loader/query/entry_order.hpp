@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "layout/field_ref.hpp"
-#include "layout/field_value.hpp"
+#include "query/field_ref.hpp"
+#include "query/field_value.hpp"
 
 namespace dynmon {
 

@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 
-#include "layout/literal_number.hpp"
 #include "layout/parameter_type.hpp"
+#include "query/literal_number.hpp"
 
 using namespace dynmon;
 

@@ -1,8 +1,8 @@
 #include <random>
 
-#include "layout/condition.hpp"
-#include "layout/predicate.hpp"
 #include "layout/types.hpp"
+#include "query/condition.hpp"
+#include "query/predicate.hpp"
 
 using namespace dynmon;
 using namespace dynmon::test;

@@ -1,7 +1,7 @@
 #include <cstring>
 
-#include "layout/rate.hpp"
 #include "layout/types.hpp"
+#include "query/rate.hpp"
 
 using namespace dynmon;
 using namespace dynmon::test;
