@@ -1,6 +1,5 @@
 #include "store/lock.hpp"
 
-#include <algorithm>
 #include <cerrno>
 #include <fstream>
 #include <sstream>
@@ -57,7 +56,6 @@ DirectoryLock::DirectoryLock(const std::string& directory, Mode mode,
                              std::chrono::milliseconds patience) {
     const int operation = (mode == Mode::exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB;
     const auto deadline = std::chrono::steady_clock::now() + patience;
-    std::chrono::milliseconds pause = 1ms;
     for (;;) {
         Fd fd = open_directory(directory);
         if (flock(fd.get(), operation) == 0) {
@@ -72,8 +70,9 @@ DirectoryLock::DirectoryLock(const std::string& directory, Mode mode,
         if (std::chrono::steady_clock::now() >= deadline)
             throw Error(ErrorKind::busy, directory + " is locked by " + holder_of(fd))
                 .hint("wait for it to end, or give it more time with --lock-timeout");
-        std::this_thread::sleep_for(pause);
-        pause = std::min(pause * 2, 50ms);
+        // Short, and always the same: who waits longer and longer never gets a lock that others
+        // take again and again, each time after a few milliseconds.
+        std::this_thread::sleep_for(1ms);
     }
 }
 

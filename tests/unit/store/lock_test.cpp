@@ -1,6 +1,8 @@
+#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <string>
+#include <thread>
 
 #include <unistd.h>
 
@@ -68,4 +70,21 @@ TEST_CASE("a directory that is gone cannot be locked") {
     } catch (const Error& error) {
         CHECK(error.error_number() == ENOENT);
     }
+}
+
+TEST_CASE("who waits gets a lock that somebody else takes again and again") {
+    const TemporaryDirectory dir;
+    std::atomic<bool> done = false;
+    std::thread other([&] {
+        while (!done) {
+            {
+                const DirectoryLock lock(dir.path, Mode::exclusive, 5s);
+                std::this_thread::sleep_for(60ms);
+            }
+            std::this_thread::sleep_for(5ms); // as long as a program takes to start
+        }
+    });
+    CHECK_NOTHROW(DirectoryLock(dir.path, Mode::exclusive, 3s));
+    done = true;
+    other.join();
 }
