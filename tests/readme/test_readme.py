@@ -7,6 +7,9 @@ import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
+import numpy  # noqa: E402
+
+import frames  # noqa: E402
 import harness  # noqa: E402
 import wire  # noqa: E402
 
@@ -54,6 +57,24 @@ class ReadmeTest(harness.Case):
         # ICMP over IPv4 over Ethernet: 42 bytes of headers; frames below 60 bytes are not counted.
         row = [line.split() for line in out["dynmon-load read"].splitlines() if "ICMP" in line]
         self.assertEqual(row, [["ICMP", "3", str(3 * 142)]])
+
+    def test_conditions_columns_rates_arrays_and_changes_as_printed(self):
+        self.load("web", "flows")
+        first, second, third, fourth = blocks()["run: closer"].splitlines()
+        large = [frames.ipv4(frames.tcp(40000, 443, frames.ACK, bytes(1200)), frames.TCP)] * 1000
+        self.receive(*large, frames.ipv4(frames.tcp(40000, 80, frames.ACK), frames.TCP))
+        table = self.run_in_blue(first)
+        self.assertIn("1 row", table)
+        self.assertIn(" 443 ", table)
+        self.receive(*[frames.ipv4(frames.tcp(40001, 22, frames.SYN), frames.TCP)] * 4, *large[:9])
+        row = self.run_in_blue(second).splitlines()[-1].split()
+        self.assertEqual(row[:2], ["10.0.0.1", "22"])
+        self.assertGreater(float(row[2]), 0)
+        self.receive(*large[:5])
+        self.run_in_blue(third)
+        with numpy.load(self.folder / "window.npz", allow_pickle=False) as window:
+            self.assertEqual(list(window["ingress/flows"]["value.packets"]), [5])
+        self.run_in_blue(fourth.replace("--count 10", "--count 1 --interval 1ms"))
 
     def test_the_program_with_libdynmon_builds_from_an_installation_and_reads_a_map(self):
         prefix = self.folder / "prefix"
