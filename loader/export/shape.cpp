@@ -68,8 +68,12 @@ private:
 };
 
 // An Error of one of several metrics says which, and what to do when another is meant.
-void name_metric(Error& error, const MetricView& metric, std::size_t metrics) {
-    if (metrics == 1)
+void name_metric(Error& error, const MetricView& metric,
+                 const std::vector<const MetricView*>& metrics) {
+    const bool one = std::all_of(metrics.begin(), metrics.end(), [&](const MetricView* other) {
+        return other->name == metric.name; // in both directions, perhaps
+    });
+    if (one)
         return;
     error.during("metric '" + metric.name + "'");
     error.hint((error.hint().empty() ? "" : error.hint() + "; ") +
@@ -104,7 +108,7 @@ void require_shape(const ExportOptions& options, const std::vector<const MetricV
                 unsorted = Error(ErrorKind::usage, "--sort: " + shape.sort_fault())
                                .hint(shape.sort_hint());
         } catch (Error& error) {
-            name_metric(error, *metric, metrics.size());
+            name_metric(error, *metric, metrics);
             throw;
         }
     }

@@ -1,6 +1,8 @@
 // A second layout beside the first, and the steps that carry a value over into it.
 #include "query/rate.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <optional>
@@ -28,6 +30,16 @@ double load_number(const Scalar& scalar, bool is_real, const std::byte* value) {
     const unsigned __int128 number = load_integer(scalar, value);
     return scalar.is_signed ? static_cast<double>(static_cast<__int128>(number))
                             : static_cast<double>(number);
+}
+
+// To six digits, and to the whole number beyond: more of them say nothing and fill the screen.
+double readable(double rate) {
+    const double size = std::fabs(rate);
+    if (!(size > 0) || size >= 1e15)
+        return rate;
+    const int digits = std::clamp(5 - static_cast<int>(std::floor(std::log10(size))), 0, 300);
+    const double scale = std::pow(10, digits);
+    return std::isfinite(rate * scale) ? std::round(rate * scale) / scale : rate;
 }
 
 } // namespace
@@ -195,8 +207,8 @@ struct RatePlan::Run {
             return;
         }
         const double number = load_number(step.from, step.op == Step::Op::real_rate, value);
-        const double rate =
-            seconds > 0 ? number * step.unit / seconds : std::numeric_limits<double>::quiet_NaN();
+        const double rate = seconds > 0 ? readable(number * step.unit / seconds)
+                                        : std::numeric_limits<double>::quiet_NaN();
         std::memcpy(into + step.to, &rate, sizeof rate);
     }
 };

@@ -1,4 +1,5 @@
 #include <cstring>
+#include <limits>
 
 #include "layout/types.hpp"
 #include "query/rate.hpp"
@@ -109,4 +110,17 @@ TEST_CASE("a single number is a rate of its own") {
     const Types t;
     CHECK(rates(t.layout(t.u64, 8), std::uint64_t{7}) == "3.5");
     CHECK(rates(t.layout(t.s8, 1), std::int8_t{-7}) == "-3.5");
+}
+
+TEST_CASE("a rate has six digits, or all that stand before the point") {
+    const Types t;
+    const auto rate = [&](std::uint64_t count, double seconds) {
+        return rates(t.layout(t.u64, 8), count, seconds);
+    };
+    CHECK(rate(152, 10.7219) == "14.1766");
+    CHECK(rate(1, 10.7219) == "0.0932671");
+    CHECK(rate(1, 3e6) == "3.33333e-07");
+    CHECK(rate(12'345'678'905, 10) == "1234567891.0");
+    CHECK(rate(std::numeric_limits<std::uint64_t>::max(), 1) == "1.8446744073709552e+19");
+    CHECK(rate(0, 3) == "0.0");
 }
