@@ -72,6 +72,8 @@ const char* const condition_help =
     "Conditions:\n"
     "  FIELD == != < <= > >= VALUE   FIELD in (VALUE, …)   TEXT ~ \"eth*\"   TEXT contains \"x\"\n"
     "  FLAGS & SYN|ACK (any of the bits)   FIELD (is not 0)   joined by && || ! ( )\n"
+    "  PREFIX in 10.0.0.0/8 (the key of a trie: lies within)   PREFIX == 10.1.0.0/16 (that very "
+    "one)\n"
     "  A field is key.dport, value.stats.bytes, value.ports[2], or dport where only one of key "
     "and\n"
     "  value has it; an array without an index: any element; CPUs kept apart: any CPU.\n"

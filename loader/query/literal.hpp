@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "layout/layout.hpp"
+#include "query/field_value.hpp"
 
 namespace dynmon {
 
@@ -27,5 +28,8 @@ struct BytesLiteral {
     std::size_t bits = 0;
 };
 BytesLiteral read_bytes_literal(const Layout& field, std::string_view text);
+
+// A prefix or (all of its bits) an address of the family that the key of a trie has.
+Prefix read_prefix_literal(const Layout& field, std::string_view text);
 
 } // namespace dynmon
