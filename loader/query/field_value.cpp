@@ -50,6 +50,8 @@ ValueClass value_class(const Layout& field) {
         return ValueClass::bytes;
     case Meaning::cidr:
         return ValueClass::prefix;
+    case Meaning::boolean: // an integer of which all but 0 is true
+        return ValueClass::boolean;
     case Meaning::text:
         return ValueClass::text;
     default:
