@@ -90,10 +90,11 @@ const char* const condition_help =
     "and\n"
     "  value has it; an array without an index: any element; CPUs kept apart: any CPU.\n"
     "  A value is 443, -1, 0xff, 1_000, 64KB (10^3), 64KiB (2^10), 1.5, 10.0.0.1, fd00::/8,\n"
-    "  02:00:00:00:00:01, TCP, SYN|ACK, an enum's name, 5ms, 2026-11-21T01:02:03Z, now-5m, true "
-    "or\n"
-    "  a \"text\". It is held against what is stored, before --rate, and must fit the field's "
-    "type.";
+    "  02:00:00:00:00:01, TCP, SYN|ACK, a name of an enum, state or interface, 5ms, now-5m, true, "
+    "a\n"
+    "  \"text\" or 2026-11-21T01:02:03Z. It is held against what is stored, before --rate, and "
+    "must\n"
+    "  fit the field's type.";
 
 std::uint64_t monotonic_ns() {
     return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());

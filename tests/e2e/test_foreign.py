@@ -220,21 +220,23 @@ class LibbpfToolsTest(ForeignCase):
                                    "netns": 2**32 - 1},
                            "value": {"pid": 4711, "comm": "nc", "uid": 65534}}])
 
-    def test_a_histogram_and_the_settings_beside_it(self):
-        source = self.source("tcprtt")
+    def test_a_histogram(self):
         slots = [index * 1001 for index in range(27)]
-        path = self.map("hists", "hash", 8, 128,
-                        [(struct.pack("<Q", 0), struct.pack("<QQ27I4x", 2**40, 9, *slots))])
-        self.assertEqual(self.dump(path, "--object", source), [
-            {"key": 0, "value": {"latency": 2**40, "cnt": 9, "slots": slots}}])
+        path = self.map("hists", "hash", 8, 108, [(struct.pack("<II", 2**32 - 1, 8 << 20),
+                                                   struct.pack("<27I", *slots))])
+        source = self.source("biolatency")
+        expected = [{"key": {"cmd_flags": 2**32 - 1, "dev": 8 << 20}, "value": {"slots": slots}}]
+        self.assertEqual(self.dump(path, "--object", source), expected)
+        self.assertEqual(self.dump(path, "--object", source, "--where", "slots[26] == 26026"),
+                         expected)
+        self.assertEqual(self.dump(path, "--object", source, "--where", "slots[26] == 26025"), [])
+
+    def test_global_variables(self):
         # As libbpf calls it: the first 8 characters of the object's name, and the section.
-        settings = self.map("tcprtt_b.rodata", "array", 4, 17, [
-            (bytes(4), struct.pack("<???xHH4s4s?", True, False, True, 443, 8080,
-                                   socket.inet_aton("10.0.0.1"), bytes(4), True))])
-        self.assertEqual(self.dump(settings, "--object", source), [{
-            "targ_laddr_hist": True, "targ_raddr_hist": False, "targ_show_ext": True,
-            "targ_sport": 443, "targ_dport": 8080, "targ_saddr": 0x0100000a, "targ_daddr": 0,
-            "targ_ms": True}])
+        path = self.map("numamove.bss", "array", 4, 16,
+                        [(bytes(4), struct.pack("<QQ", 2**63, 17))])
+        self.assertEqual(self.dump(path, "--object", self.source("numamove")),
+                         [{"latency": 2**63, "num": 17}])
 
     def test_events_by_the_name_of_their_type(self):
         path = self.map("events", "perf_event_array", 4, 4, [])
@@ -250,7 +252,7 @@ class LibbpfToolsTest(ForeignCase):
         path = self.map("data", "hash", 4, 24, [(bytes(4), bytes(24))])
         self.assertEqual(self.dump(path, "--object", self.source("syscount")),
                          [{"key": 0, "value": bytes(24).hex()}])
-        error = self.refused(harness.USAGE, "dump", path, "--object", self.source("tcprtt"))
+        error = self.refused(harness.USAGE, "dump", path, "--object", self.source("opensnoop"))
         self.assertIn("no map 'data' in ", error["message"])
 
 
