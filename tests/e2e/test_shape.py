@@ -261,6 +261,17 @@ class DumpTest(harness.Case):
         self.assertEqual(lines, [{"change": "changed", "value": 11, "was": 10},
                                  {"change": "removed", "was": 11}])
 
+    def test_follow_gives_wide_integers_as_text(self):
+        path = self.map("hash", {1: 10})
+        _, lines, read_until = self.follow(path, lambda count: self.update(path, 60, count % 99),
+                                           lambda line: int(line["value"]), "--u64", "string")
+        self.update(path, 1, 2**64 - 1)
+        read_until(lambda line: line["key"] == 1)
+        self.delete(path, 1)
+        read_until(lambda line: line["change"] == "removed")
+        shown = [(line.get("value"), line["was"]) for line in lines]
+        self.assertEqual(shown, [("18446744073709551615", "10"), (None, "18446744073709551615")])
+
     def test_follow_lists_the_cpus_that_are_kept_apart(self):
         self.load("k", "kinds")
         path = STORE / "monitors" / "k" / "g1" / "KIND_CPU_HASH"
