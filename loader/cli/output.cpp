@@ -18,25 +18,37 @@ void OutputOptions::declare(CLI::App& app, const std::vector<std::string>& forma
         ->check(CLI::IsMember(formats));
     app.add_flag("--raw", raw, "bare integers as they are stored, exact and reversible");
     app.add_flag("--value-only", value_only, "just the value, without names and window");
-    app.add_option("--u64", u64,
-                   "json: integers of more than 53 bits as number or string; default: number")
-        ->check(CLI::IsMember({"number", "string"}));
-    app.add_option("--where", where,
-                   "only entries that meet a condition, such as 'dport == 443 && bytes > 1MB'; see "
-                   "below")
-        ->type_name("CONDITION")
-        ->check([](const std::string& text) { return text.empty() ? "no condition" : ""; });
+    declare_u64(app, u64);
+    declare_where(app, where, "entries");
     app.add_option("--sort", sort, "columns to sort by, each with a leading - from high to low")
         ->type_name("A,-B");
     app.add_option("--top", top, "only the first N entries of each metric")->type_name("N");
+    declare_columns(app, columns);
+    app.add_option("--jobs", jobs, "2: read large maps ahead on a second CPU while printing")
+        ->check(CLI::Range(1, 2))
+        ->type_name("N");
+}
+
+void declare_u64(CLI::App& app, std::string& u64) {
+    app.add_option("--u64", u64,
+                   "json: integers of more than 53 bits as number or string; default: number")
+        ->check(CLI::IsMember({"number", "string"}));
+}
+
+void declare_where(CLI::App& app, std::string& where, const std::string& of_what) {
+    app.add_option("--where", where,
+                   "only " + of_what +
+                       " that meet a condition, such as 'dport == 443 && bytes > 1MB'; see below")
+        ->type_name("CONDITION")
+        ->check([](const std::string& text) { return text.empty() ? "no condition" : ""; });
+}
+
+void declare_columns(CLI::App& app, std::vector<std::string>& columns) {
     app.add_option("--columns", columns, "only these fields, in this order")
         ->type_name("A,B,C")
         ->delimiter(',')
         ->expected(1)
         ->take_all();
-    app.add_option("--jobs", jobs, "2: read large maps ahead on a second CPU while printing")
-        ->check(CLI::Range(1, 2))
-        ->type_name("N");
 }
 
 void OutputOptions::declare_rate(CLI::App& app) {
@@ -72,14 +84,17 @@ const char* const condition_help =
     "Conditions:\n"
     "  FIELD == != < <= > >= VALUE   FIELD in (VALUE, …)   TEXT ~ \"eth*\"   TEXT contains \"x\"\n"
     "  FLAGS & SYN|ACK (any of the bits)   FIELD (is not 0)   joined by && || ! ( )\n"
+    "  PREFIX in 10.0.0.0/8 (the key of a trie: lies within)   PREFIX == 10.1.0.0/16 (that very "
+    "one)\n"
     "  A field is key.dport, value.stats.bytes, value.ports[2], or dport where only one of key "
     "and\n"
     "  value has it; an array without an index: any element; CPUs kept apart: any CPU.\n"
     "  A value is 443, -1, 0xff, 1_000, 64KB (10^3), 64KiB (2^10), 1.5, 10.0.0.1, fd00::/8,\n"
-    "  02:00:00:00:00:01, TCP, SYN|ACK, an enum's name, 5ms, 2026-11-21T01:02:03Z, now-5m, true "
-    "or\n"
-    "  a \"text\". It is held against what is stored, before --rate, and must fit the field's "
-    "type.";
+    "  02:00:00:00:00:01, TCP, SYN|ACK, a name of an enum, state or interface, 5ms, now-5m, true, "
+    "a\n"
+    "  \"text\" or 2026-11-21T01:02:03Z. It is held against what is stored, before --rate, and "
+    "must\n"
+    "  fit the field's type.";
 
 std::uint64_t monotonic_ns() {
     return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());

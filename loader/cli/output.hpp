@@ -30,6 +30,11 @@ struct OutputOptions {
     void declare_rate(CLI::App& app); // for the verbs that know of windows
 };
 
+// Options of their own for the verbs that print no entries.
+void declare_u64(CLI::App& app, std::string& u64); // "number" or "string"
+void declare_where(CLI::App& app, std::string& where, const std::string& of_what);
+void declare_columns(CLI::App& app, std::vector<std::string>& columns);
+
 // How a condition is written and what it is held against, for the end of --help.
 extern const char* const condition_help;
 

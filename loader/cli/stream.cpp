@@ -20,12 +20,20 @@ public:
         return "print the events of a ring buffer or perf event array as JSON lines";
     }
     const char* example() const override {
-        return "sudo dynmon-load stream web/EVENTS\n"
-               "  sudo dynmon-load stream /sys/fs/bpf/ring --type 'struct event' --count 10\n"
-               "  sudo dynmon-load stream name my_ring --object my.bpf.o --timeout 5s\n\n"
-               "Each event can be read once: who reads the map otherwise does not see it any "
-               "more,\n"
-               "and gets no more events of a perf event array at all until it opens it anew.";
+        static const std::string text =
+            "sudo dynmon-load stream web/EVENTS\n"
+            "  sudo dynmon-load stream /sys/fs/bpf/ring --type 'struct event' --count 10\n"
+            "  sudo dynmon-load stream name my_ring --object my.bpf.o --timeout 5s\n"
+            "  sudo dynmon-load stream web/EVENTS --where 'dport == 443 && length > 1KB' "
+            "--columns saddr,length\n\n"
+            "Each event can be read once: who reads the map otherwise does not see it any "
+            "more,\n"
+            "and gets no more events of a perf event array at all until it opens it anew.\n\n" +
+            std::string(condition_help) +
+            "\n  The fields are those of the event: value.dport or just dport. Events that do not "
+            "meet the\n"
+            "  condition are taken out of the map too, and --count does not count them.";
+        return text.c_str();
     }
 
     void declare(CLI::App& app) override {
@@ -34,6 +42,9 @@ public:
                        "type of the events; default: what the probe declares (DYNMON_EVENTS)")
             ->type_name("STRUCT");
         app.add_flag("--raw", options_.raw, "bare integers as they are stored");
+        declare_u64(app, u64_);
+        declare_where(app, options_.where, "events");
+        declare_columns(app, options_.columns);
         app.add_option("--count", options_.count, "so many events; default: until Ctrl-C")
             ->type_name("N")
             ->check(CLI::PositiveNumber);
@@ -42,24 +53,35 @@ public:
 
     int run(const Global& global) override {
         options_.object = map_.object;
+        options_.wide_as_text = u64_ == "string";
         if (!timeout_.empty())
             options_.timeout = parse_duration(timeout_, "--timeout");
         const StopOnSignal signals;
         Sink sink(STDOUT_FILENO);
         const StreamTotals totals = stream_events(map_.find(global.settings), options_, sink,
                                                   [&] { return signals.stopped(); });
-        log::info(std::to_string(totals.events) + (totals.events == 1 ? " event, " : " events, ") +
-                  std::to_string(totals.lost) + " lost");
-        if (totals.unlike > 0)
-            log::warn(std::to_string(totals.unlike) +
-                      " events were of another size than their type and are shown as bytes");
+        report(totals);
         return 0;
     }
 
 private:
+    void report(const StreamTotals& totals) const {
+        log::info(std::to_string(totals.events) + (totals.events == 1 ? " event, " : " events, ") +
+                  std::to_string(totals.lost) + " lost" +
+                  (options_.where.empty()
+                       ? ""
+                       : ", " + std::to_string(totals.filtered) + " filtered out"));
+        if (totals.unlike > 0)
+            log::warn(std::to_string(totals.unlike) +
+                      " events were of another size than their type and are " +
+                      (options_.where.empty() ? "shown as bytes"
+                                              : "left out: --where knows none of their fields"));
+    }
+
     MapArgument map_;
     StreamOptions options_;
     std::string timeout_;
+    std::string u64_ = "number";
 };
 
 } // namespace

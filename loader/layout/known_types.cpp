@@ -18,6 +18,8 @@ struct MemberMeaning {
 constexpr std::array members{
     MemberMeaning{"ethhdr", "h_dest", Meaning::mac},
     MemberMeaning{"ethhdr", "h_source", Meaning::mac},
+    MemberMeaning{"ethaddr", "addr", Meaning::mac}, // of xdp-tools
+    MemberMeaning{"ether_addr", "ether_addr_octet", Meaning::mac},
     MemberMeaning{"ethhdr", "h_proto", Meaning::eth_proto},
     MemberMeaning{"vlan_hdr", "h_vlan_encapsulated_proto", Meaning::eth_proto},
     MemberMeaning{"vlan_ethhdr", "h_dest", Meaning::mac},

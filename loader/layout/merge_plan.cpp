@@ -181,28 +181,36 @@ private:
 
     void group(const Layout& field, Wanted wanted) {
         // The arms of a union share their bytes, which cannot be merged twice: one CPU's are
-        // taken, unless a rule was given for an arm.
+        // taken, unless the arms are names for one field or a rule was given for an arm.
         const bool is_union = field.kind == Kind::union_;
-        if (is_union) {
+        if (is_union && has_one_meaning(field)) {
+            visit_member(field.fields.front(), wanted.rule);
+        } else if (is_union) {
             Step& step = steps_.emplace_back();
             step.rule = wanted.rule == MergeRule::last ? MergeRule::last : MergeRule::first;
             step.scalar.offset = field.offset;
             step.scalar.size = field.size;
         }
-        const std::size_t length = path_.size();
-        for (const Layout& member : field.fields) {
-            if (!member.name.empty())
-                path_ += '.' + member.name;
-            if (!is_union || has_rule_below())
-                visit(member, wanted);
-            path_.resize(length);
-        }
+        for (const Layout& member : field.fields)
+            if (!is_union || has_rule_below(member))
+                visit_member(member, wanted.rule);
     }
 
-    bool has_rule_below() const {
+    std::string path_of(const Layout& member) const {
+        return member.name.empty() ? path_ : path_ + '.' + member.name;
+    }
+
+    void visit_member(const Layout& member, MergeRule rule) {
+        const std::size_t length = path_.size();
+        path_ = path_of(member);
+        visit(member, {rule, false});
+        path_.resize(length);
+    }
+
+    bool has_rule_below(const Layout& member) const {
         return std::any_of(rules_.begin(), rules_.end(), [&](const auto& entry) {
             std::string_view rest;
-            return split_root(entry.first, path_, rest);
+            return split_root(entry.first, path_of(member), rest);
         });
     }
 
@@ -260,10 +268,8 @@ struct MergePlan::Run {
                                      ? static_cast<unsigned __int128>(fold<__int128>(step, copies))
                                      : fold<unsigned __int128>(step, copies),
                                  into);
-        case Step::Op::real: {
-            store_real(step.scalar, fold<double>(step, copies), into);
-            return;
-        }
+        case Step::Op::real:
+            return store_real(step.scalar, fold<double>(step, copies), into);
         case Step::Op::bytes:
             return bytes(step, copies, into);
         }

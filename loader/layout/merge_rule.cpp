@@ -1,6 +1,9 @@
 // The table of what merges how, by kind and meaning of the field.
 #include "layout/merge_rule.hpp"
 
+#include <algorithm>
+#include <tuple>
+
 #include "base/error.hpp"
 #include "layout/decode_plan.hpp"
 
@@ -19,6 +22,21 @@ bool is_time(Meaning meaning) {
 bool is_duration(Meaning meaning) {
     return meaning == Meaning::duration_ns || meaning == Meaning::duration_us ||
            meaning == Meaning::duration_ms || meaning == Meaning::duration_s;
+}
+
+bool is_alike(const Layout& a, const Layout& b);
+
+bool are_alike(const std::vector<Layout>& a, const std::vector<Layout>& b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), is_alike);
+}
+
+// In all but the names.
+bool is_alike(const Layout& a, const Layout& b) {
+    const auto shape = [](const Layout& field) {
+        return std::tie(field.kind, field.meaning, field.is_signed, field.big_endian, field.offset,
+                        field.size, field.bit_offset, field.bit_size, field.count, field.stride);
+    };
+    return shape(a) == shape(b) && are_alike(a.fields, b.fields);
 }
 
 // Each bit for itself.
@@ -72,6 +90,12 @@ bool rule_fits(MergeRule rule, const Layout& field) {
     if (rule == MergeRule::first || rule == MergeRule::last)
         return true;
     return holds_number(field) && !(rule == MergeRule::bit_or && field.kind == Kind::real);
+}
+
+bool has_one_meaning(const Layout& arms) {
+    return !arms.fields.empty() &&
+           std::all_of(arms.fields.begin(), arms.fields.end(),
+                       [&](const Layout& arm) { return is_alike(arm, arms.fields.front()); });
 }
 
 } // namespace dynmon

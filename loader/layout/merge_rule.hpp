@@ -16,4 +16,8 @@ MergeRule merge_rule(Merge merge); // throws Error{usage} for Merge::none
 MergeRule preset_rule(const Layout& field, MergeRule preset);
 bool rule_fits(MergeRule rule, const Layout& field); // when it was asked for explicitly
 
+// Of a union: its arms differ in their names only, as in {__u64 packets; __u64 rx_packets;}, so
+// that whichever of them a program wrote, each says the same.
+bool has_one_meaning(const Layout& arms);
+
 } // namespace dynmon

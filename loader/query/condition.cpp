@@ -163,7 +163,7 @@ private:
         skip_space();
         node.operator_at = at_;
         if (keyword("in")) {
-            node.compare = Compare::equal;
+            node.compare = Compare::within;
             list(node);
         } else if (keyword("contains")) {
             node.compare = Compare::contains;

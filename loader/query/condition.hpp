@@ -3,6 +3,7 @@
 //     key.dport == 443 && value.bytes > 1MB      saddr in 10.0.0.0/8 || daddr in 10.0.0.0/8
 //     proto in (TCP, UDP) && !(tcp_flags & SYN|ACK)      name ~ "eth*" || name contains "br"
 //     last >= now-5m && value.latency[2] > 10ms          enabled || first < "2026-11-21T12:00:00Z"
+//     key in 10.0.0.0/8 (a trie's: what lies within)      key == 10.1.0.0/16 (that very prefix)
 #pragma once
 
 #include <cstddef>
@@ -18,7 +19,8 @@ struct ConditionNode {
     enum class Kind { all, any, negation, test };
     enum class Compare {
         truth, // the field alone
-        equal, // to any of the literals: also `in`
+        equal,
+        within, // in: equal to any of the literals; of prefixes: lies within any
         not_equal,
         less,
         less_equal,

@@ -1,5 +1,6 @@
 #include "query/field_value.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -19,6 +20,23 @@ double placed(double value) { // NaN has no place in an order
 
 } // namespace
 
+Prefix Prefix::of(const void* address, std::size_t size, std::uint32_t length) {
+    Prefix prefix;
+    size = std::min(size, prefix.address.size());
+    prefix.length = std::min(length, static_cast<std::uint32_t>(size * 8));
+    const std::size_t whole = prefix.length / 8;
+    std::memcpy(prefix.address.data(), address, whole);
+    if (const unsigned rest = prefix.length % 8; rest != 0)
+        prefix.address[whole] =
+            static_cast<const unsigned char*>(address)[whole] & (0xff00u >> rest & 0xffu);
+    return prefix;
+}
+
+bool Prefix::lies_within(const Prefix& other) const {
+    return length >= other.length &&
+           of(address.data(), address.size(), other.length).address == other.address;
+}
+
 ValueClass value_class(const Layout& field) {
     switch (field.meaning) {
     case Meaning::ipv4:
@@ -30,6 +48,10 @@ ValueClass value_class(const Layout& field) {
         if (holds_number(field))
             break;
         return ValueClass::bytes;
+    case Meaning::cidr:
+        return ValueClass::prefix;
+    case Meaning::boolean: // an integer of which all but 0 is true
+        return ValueClass::boolean;
     case Meaning::text:
         return ValueClass::text;
     default:
@@ -83,6 +105,17 @@ std::string_view FieldValue::text(const std::byte* root) const {
     return all.substr(0, all.find('\0'));
 }
 
+Prefix FieldValue::prefix(const std::byte* root) const {
+    constexpr std::size_t length_size = 4; // always in the host's order
+    const std::byte* at = root + scalar_.offset;
+    return Prefix::of(at + length_size, scalar_.size - length_size, load<std::uint32_t>(at));
+}
+
+int FieldValue::compare(const Prefix& a, const Prefix& b) {
+    const int by_address = std::memcmp(a.address.data(), b.address.data(), a.address.size());
+    return by_address != 0 ? by_address : order(a.length, b.length);
+}
+
 int FieldValue::compare(unsigned __int128 a, unsigned __int128 b) const {
     return scalar_.is_signed ? order(static_cast<__int128>(a), static_cast<__int128>(b))
                              : order(a, b);
@@ -98,6 +131,8 @@ int FieldValue::compare(const std::byte* a, const std::byte* b) const {
         return order(placed(real(a)), placed(real(b)));
     case ValueClass::bytes:
         return std::memcmp(bytes(a), bytes(b), size());
+    case ValueClass::prefix:
+        return compare(prefix(a), prefix(b));
     case ValueClass::text:
         return text(a).compare(text(b));
     case ValueClass::opaque:

@@ -1,7 +1,9 @@
 // The value of one field as something to compare: exact integers, reals, bytes in order, text.
 #pragma once
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 #include "layout/layout.hpp"
@@ -14,10 +16,21 @@ enum class ValueClass : unsigned char {
     boolean,
     real,
     bytes,  // addresses and what is shown as hexadecimal bytes
+    prefix, // keys of LPM tries: by address, then by length
     text,   // up to the first NUL
     opaque, // cannot be seen
 };
 ValueClass value_class(const Layout& field); // `field` prints as one value
+
+// Bits behind the length are zero: a trie keeps them, but they say nothing.
+struct Prefix {
+    std::array<unsigned char, 16> address{}; // in the order of the network; of IPv4 the first 4
+    std::uint32_t length = 0;                // in bits
+
+    static Prefix of(const void* address, std::size_t size, std::uint32_t length);
+    bool lies_within(const Prefix& other) const;
+    bool operator==(const Prefix&) const = default;
+};
 
 class FieldValue {
 public:
@@ -47,10 +60,12 @@ public:
     double real(const std::byte* root) const;
     const std::byte* bytes(const std::byte* root) const { return root + scalar_.offset; }
     std::string_view text(const std::byte* root) const;
+    Prefix prefix(const std::byte* root) const;
 
     // Below 0, 0 or above 0; NaN counts as less than everything.
     int compare(const std::byte* a, const std::byte* b) const;
     int compare(unsigned __int128 a, unsigned __int128 b) const;
+    static int compare(const Prefix& a, const Prefix& b);
 
 private:
     // What is worth a load of its own; bitfields, 128 bits and network order are not.

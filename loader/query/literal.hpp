@@ -6,15 +6,16 @@
 #include <string_view>
 
 #include "layout/layout.hpp"
+#include "query/field_value.hpp"
 
 namespace dynmon {
 
 // Each throws Error{usage} that says what was expected when the text is no such literal, or one
 // that the field cannot hold.
 
-// 443, -1, 0xff, 1_000, 1.5MB, 2GiB; an enum's or protocol's name; flags SYN|ACK; durations 5ms;
-// times 2026-11-21T01:02:03Z and now-5m. `now_ns`: since the Unix epoch. As the field's value is
-// loaded: sign-extended to 128 bits.
+// 443, -1, 0xff, 1_000, 1.5MB, 2GiB; the name of an enum, protocol, state or interface; flags
+// SYN|ACK; durations 5ms; times 2026-11-21T01:02:03Z and now-5m, down to the field's unit.
+// `now_ns`: since the Unix epoch. As the field's value is loaded: sign-extended to 128 bits.
 unsigned __int128 read_integer_literal(const Layout& field, std::string_view text,
                                        std::uint64_t now_ns);
 bool read_boolean_literal(std::string_view text);
@@ -27,5 +28,8 @@ struct BytesLiteral {
     std::size_t bits = 0;
 };
 BytesLiteral read_bytes_literal(const Layout& field, std::string_view text);
+
+// A prefix or (all of its bits) an address of the family that the key of a trie has.
+Prefix read_prefix_literal(const Layout& field, std::string_view text);
 
 } // namespace dynmon

@@ -120,4 +120,14 @@ BytesLiteral read_bytes_literal(const Layout& field, std::string_view text) {
     }
 }
 
+Prefix read_prefix_literal(const Layout& field, std::string_view text) {
+    constexpr std::size_t with_ipv4 = 8;
+    const Meaning family = field.size == with_ipv4 ? Meaning::ipv4 : Meaning::ipv6;
+    const auto address = read_address(family, text);
+    if (!address)
+        throw no_such(text, expected_address(family));
+    return Prefix::of(address->bytes.data(), address->bytes.size(),
+                      static_cast<std::uint32_t>(address->bits));
+}
+
 } // namespace dynmon

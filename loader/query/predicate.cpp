@@ -24,7 +24,8 @@ bool is_order(Compare compare) {
 
 // What a field of this class is compared by; "" when it is by `compare`.
 std::string objection(ValueClass kind, Compare compare) {
-    const bool equality = compare == Compare::equal || compare == Compare::not_equal;
+    const bool equality =
+        compare == Compare::equal || compare == Compare::not_equal || compare == Compare::within;
     switch (kind) {
     case ValueClass::opaque:
         return "cannot be seen from outside the kernel";
@@ -39,6 +40,8 @@ std::string objection(ValueClass kind, Compare compare) {
                    : "is a number with a fraction: == != < <= > >=";
     case ValueClass::bytes:
         return equality || is_order(compare) ? "" : "is an address or bytes: == != < <= > >= or in";
+    case ValueClass::prefix:
+        return equality || is_order(compare) ? "" : "is a prefix: == != < <= > >= or in";
     case ValueClass::text:
         return compare == Compare::truth || compare == Compare::any_bit
                    ? "is a text: ==, !=, <, in, contains or ~"
@@ -99,6 +102,9 @@ private:
             located(node.at, node.path.size(), [&] { return resolve_field(types_, node.path); });
         Test test(ref);
         test.compare = node.compare;
+        // Of what has no inside, to be in a list is to be equal to one of it.
+        if (node.compare == Compare::within && test.value.kind() != ValueClass::prefix)
+            test.compare = Compare::equal;
         located(node.at, node.path.size(), [&] {
             const std::string reason = objection(test.value.kind(), node.compare);
             if (!reason.empty())
@@ -145,6 +151,9 @@ private:
             if (is_order(test.compare) && test.bytes.back().bits != field.size * 8)
                 throw Error(ErrorKind::usage, "a prefix is neither less nor greater")
                     .hint(is_address(field) ? "in, == or != compare with a prefix" : "");
+            return;
+        case ValueClass::prefix:
+            test.prefixes.push_back(read_prefix_literal(field, text));
             return;
         case ValueClass::text:
             if (test.compare != Compare::glob && text.size() > field.size)

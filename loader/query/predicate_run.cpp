@@ -99,6 +99,8 @@ bool Predicate::Test::passes_one(const std::byte* root) const {
         return real(value.real(root));
     case ValueClass::bytes:
         return address(value.bytes(root));
+    case ValueClass::prefix:
+        return prefix(value.prefix(root));
     case ValueClass::text:
         return text(value.text(root));
     case ValueClass::opaque:
@@ -144,6 +146,18 @@ bool Predicate::Test::address(const std::byte* at) const {
         return !same(bytes.front());
     default:
         return ordered(compare, std::memcmp(at, bytes.front().bytes.data(), value.size()), 0);
+    }
+}
+
+bool Predicate::Test::prefix(const Prefix& prefix) const {
+    switch (compare) {
+    case Compare::equal:
+        return prefix == prefixes.front();
+    case Compare::within:
+        return std::any_of(prefixes.begin(), prefixes.end(),
+                           [&](const Prefix& outer) { return prefix.lies_within(outer); });
+    default:
+        return ordered(compare, FieldValue::compare(prefix, prefixes.front()), 0);
     }
 }
 

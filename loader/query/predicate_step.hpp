@@ -19,10 +19,11 @@ struct Predicate::Test {
     ConditionNode::Compare compare = ConditionNode::Compare::truth;
     std::vector<FieldRef::Loop> loops;
     std::shared_ptr<const EnumSet> enumerators; // kept alive for the value
-    // The literals; of these four only the one of the value's class is filled.
+    // The literals; of these five only the one of the value's class is filled.
     std::vector<unsigned __int128> integers; // booleans as 0 and 1
     std::vector<double> reals;
     std::vector<BytesLiteral> bytes;
+    std::vector<Prefix> prefixes;
     std::vector<std::string> texts;
     int on_true = 0; // index of the next test, or one of the ends
     int on_false = 0;
@@ -35,6 +36,7 @@ private:
     bool boolean(bool truth) const;
     bool real(double number) const;
     bool address(const std::byte* at) const;
+    bool prefix(const Prefix& prefix) const;
     bool text(std::string_view text) const;
 };
 

@@ -164,7 +164,8 @@ private:
         placed.offset = end_;
         placed.fields.clear();
         const bool outside = in_union_;
-        in_union_ = in_union_ || field.kind == Kind::union_; // arms share bytes: no count is sure
+        // Arms share bytes: no count is sure unless all of them are the same.
+        in_union_ = in_union_ || (field.kind == Kind::union_ && !has_one_meaning(field));
         const std::size_t length = path_.size();
         for (const Layout& member : field.fields) {
             if (!member.name.empty())

@@ -77,9 +77,10 @@ private:
         : map_(map), view_(map.view()), raw_(options.raw),
           cpus_(view_.merge == Merge::none ? view_.cpus : 0),
           snapshot_(view_.key->size, cpus_ > 0 ? cpus_ * cpu_stride(view_) : view_.value.size),
-          value_(shown.value, style()), condition_(condition_of(options.where)) {
+          value_(shown.value, style(), "", "", options.wide_as_text),
+          condition_(condition_of(options.where)) {
         if (shown.key)
-            key_.emplace(*shown.key, style());
+            key_.emplace(*shown.key, style(), "", "", options.wide_as_text);
         if (view_.cpus > 0 && cpus_ == 0) {
             merge_.emplace(view_.value, view_.merge, view_.merge_fields);
             merged_.resize(view_.value.size);

@@ -11,6 +11,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "export/sink.hpp"
 #include "read/find_map.hpp"
@@ -21,18 +22,25 @@ struct StreamOptions {
     std::string type;   // of the events; "": as declared with DYNMON_EVENTS, or else bytes
     std::string object; // that the map's program is from; "": found by itself
     bool raw = false;
-    std::uint64_t count = 0; // events to print; 0: no end
+    bool wide_as_text = false; // integers whose type has more than 53 bits are strings
+    // Fields of the event are "value.x" or just "x", as query/field_ref.hpp has it.
+    std::string where; // a condition; what does not meet it is taken out all the same
+    std::vector<std::string> columns; // only these fields, in this order
+    std::uint64_t count = 0;          // events to print; 0: no end
     std::optional<std::chrono::nanoseconds> timeout;
 };
 
 struct StreamTotals {
-    std::uint64_t events = 0;
+    std::uint64_t events = 0; // printed
     std::uint64_t lost = 0;
-    std::uint64_t unlike = 0; // of another size than the type
+    std::uint64_t filtered = 0; // did not meet the condition
+    std::uint64_t unlike = 0;   // of another size than the type; with a condition not printed
 };
 
-// Prints until `stopped` says so, the count is full or the time is over. Throws Error{usage} for a
-// map that has no events.
+// Prints until `stopped` says so, the count is full or the time is over. Interfaces get the names
+// that they have in the caller's network namespace. Throws Error{usage}, before any event is taken
+// out, for a map that has no events, a type that is not there, and a condition or columns that do
+// not fit the type or without one.
 StreamTotals stream_events(const FoundMap& map, const StreamOptions& options, Sink& sink,
                            const std::function<bool()>& stopped);
 

@@ -72,6 +72,36 @@ class MapsTest(harness.Case):
         self.assertEqual(self.csv("ZOO_TRIE6"), ["metric,key,value.hops,value.via",
                                                  "ZOO_TRIE6,2001:db8::/32,6,six"])
 
+    def test_prefixes_are_filtered_by_what_they_lie_in_and_sorted_by_address(self):
+        prefixes = ["0.0.0.0/0", "9.8.0.0/16", "10.0.0.0/8", "10.0.0.0/16", "10.0.0.0/32",
+                    "10.1.0.0/16", "10.200.0.0/13", "192.168.7.1/32"]
+        for hops, text in enumerate(prefixes):
+            address, length = text.split("/")
+            self.fill("ZOO_TRIE4", (number(int(length)) + socket.inet_aton(address),
+                                    route(hops, "a")))
+        keys = lambda *words: [row["key"] for row in self.dump(ZOO / "ZOO_TRIE4", "--sort", "key",
+                                                               *words)]
+        self.assertEqual(keys(), prefixes)
+        self.assertEqual(keys("--top", "2"), prefixes[:2])
+        for condition, expected in (
+                ("key in 10.0.0.0/8", prefixes[2:7]), ("key == 10.0.0.0/16", ["10.0.0.0/16"]),
+                ("key in (10.0.0.0/9, 192.168.0.0/16) && hops != 3", [
+                    "10.0.0.0/32", "10.1.0.0/16", "192.168.7.1/32"]),
+                ("key.prefixlen < 13 && key != 0.0.0.0/0", ["10.0.0.0/8"]),
+                ("key == 10.0.0.0", ["10.0.0.0/32"]), ("key == 10.0.0.0/9", [])):
+            with self.subTest(condition):
+                self.assertEqual(keys("--where", condition), expected)
+        self.fill("ZOO_TRIE6", *[(number(length) + socket.inet_pton(socket.AF_INET6, address),
+                                  route(length, "six"))
+                                 for address, length in (("2001:db8::", 32), ("2001:db8:1::", 48),
+                                                         ("fd00::", 8))])
+        rows = self.dump(ZOO / "ZOO_TRIE6", "--where", "key in 2001:db8::/32", "--sort", "-key")
+        self.assertEqual([row["key"] for row in rows], ["2001:db8:1::/48", "2001:db8::/32"])
+        error = self.refused(harness.USAGE, "dump", ZOO / "ZOO_TRIE4", "--where",
+                             "key in 10.0.0.0/33")
+        self.assertIn("column 8: '10.0.0.0/33' is not an IPv4 address or prefix such as 10.0.0.0/8",
+                      error["message"])
+
     def test_raw_shows_the_parts_of_a_prefix(self):
         self.fill("ZOO_TRIE4", (number(8) + socket.inet_aton("10.0.0.0"), route(1, "a")))
         row, = self.dump(ZOO / "ZOO_TRIE4", "--raw")

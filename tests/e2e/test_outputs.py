@@ -14,7 +14,6 @@ import struct
 import subprocess
 import zipfile
 
-import jsonschema
 import numpy
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
@@ -22,27 +21,11 @@ import frames
 import harness
 import kernel
 import nasty
+import published
 import wire
 from harness import BPFFS, STORE
 from nasty import ENTRIES
-
-SCHEMA = json.loads((harness.SOURCE / "schemas" / "output.schema.json").read_text())
-
-
-def unique(pairs):
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError(f"a name stands twice in {pairs}")
-    return members
-
-
-def no_constant(name):
-    raise ValueError(f"{name} is no JSON")
-
-
-def strict(text):
-    return json.loads(text, object_pairs_hook=unique, parse_constant=no_constant)
-
+from published import strict
 
 def real(value):
     return value if math.isfinite(value) else None
@@ -421,32 +404,8 @@ class HistogramTest(OutputCase):
 class SchemaTest(OutputCase):
     """Whatever is printed as JSON follows the published schema."""
 
-    def validator(self, kind):
-        kind_class = jsonschema.validators.validator_for(SCHEMA)
-        kind_class.check_schema(SCHEMA)
-        return kind_class({"$schema": SCHEMA["$schema"], "$ref": f"#/$defs/{kind}",
-                           "$defs": SCHEMA["$defs"]})
-
     def follow(self, kind, text):
-        document = strict(text)
-        validator = self.validator(kind)
-        errors = [error.message for error in validator.iter_errors(document)]
-        self.assertEqual(errors, [], kind)
-        self.assertTrue(jsonschema.validators.validator_for(SCHEMA)(SCHEMA).is_valid(document))
-        if isinstance(document, dict):
-            self.control(validator, kind, document)
-        return document
-
-    def control(self, validator, kind, document):
-        """A check that cannot fail says nothing: a wrong document must not follow."""
-        self.assertFalse(validator.is_valid({**document, "no-such-member": 1}), kind)
-        for name, value in document.items():
-            wrong = {} if not isinstance(value, dict) else []
-            if name not in ("key", "value"):
-                self.assertFalse(validator.is_valid({**document, name: wrong}), (kind, name))
-            if name in SCHEMA["$defs"][kind]["required"]:
-                less = {other: document[other] for other in document if other != name}
-                self.assertFalse(validator.is_valid(less), (kind, name))
+        return published.require(self, kind, text)
 
     def result(self, *words, **options):
         return self.dynmon("--json", *words, **options).out

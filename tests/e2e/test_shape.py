@@ -10,6 +10,7 @@ import time
 
 import frames
 import harness
+import published
 import wire
 from frames import ACK, FIN, SYN
 from harness import BPFFS, STORE
@@ -182,7 +183,9 @@ class DumpTest(harness.Case):
                     self.assertTrue(part, lines)
                     left[0] += part
                 line, _, left[0] = left[0].partition(b"\n")
+                kind = published.require_one(self, "follow-line", line)
                 lines.append(json.loads(line))
+                self.assertEqual(kind, "follow-" + lines[-1]["change"])
                 if found(lines[-1]):
                     return
 
@@ -244,6 +247,30 @@ class DumpTest(harness.Case):
                                   "value": {"packets": 1}},
                                  {"change": "changed", "key": {"sport": 1234},
                                   "value": {"packets": 2}, "was": {"packets": 1}}])
+
+    def test_follow_raw_gives_times_as_numbers_and_columns_may_leave_out_the_key(self):
+        path = self.map("hash", {1: 10})
+        _, lines, read_until = self.follow(path, lambda count: self.update(path, 60, count % 99),
+                                           lambda line: line["value"], "--raw", "--columns", "value")
+        self.update(path, 1, 11)
+        read_until(lambda line: line.get("was") == 10)
+        self.delete(path, 1)
+        read_until(lambda line: line["change"] == "removed")
+        times = [line.pop("time") for line in lines]
+        self.assertTrue(all(0 <= time.time_ns() - at < 60 * 10**9 for at in times), times)
+        self.assertEqual(lines, [{"change": "changed", "value": 11, "was": 10},
+                                 {"change": "removed", "was": 11}])
+
+    def test_follow_gives_wide_integers_as_text(self):
+        path = self.map("hash", {1: 10})
+        _, lines, read_until = self.follow(path, lambda count: self.update(path, 60, count % 99),
+                                           lambda line: int(line["value"]), "--u64", "string")
+        self.update(path, 1, 2**64 - 1)
+        read_until(lambda line: line["key"] == 1)
+        self.delete(path, 1)
+        read_until(lambda line: line["change"] == "removed")
+        shown = [(line.get("value"), line["was"]) for line in lines]
+        self.assertEqual(shown, [("18446744073709551615", "10"), (None, "18446744073709551615")])
 
     def test_follow_lists_the_cpus_that_are_kept_apart(self):
         self.load("k", "kinds")

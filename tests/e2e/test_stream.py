@@ -10,6 +10,7 @@ import signal
 import frames
 import harness
 import kernel
+import published
 import wire
 from harness import BPFFS, STORE
 
@@ -23,7 +24,14 @@ class StreamTest(harness.Case):
         return self.dynmon("stream", *words, **options)
 
     def lines(self, *words):
-        return [json.loads(line) for line in self.stream(*words).out.splitlines()]
+        return self.parsed(self.stream(*words).out)
+
+    def parsed(self, text):
+        """Lines that follow the published schema."""
+        lines = text.splitlines()
+        for line in set(lines):
+            published.require_one(self, "stream-line", line)
+        return [json.loads(line) for line in lines]
 
     def pin(self, name):
         return STORE / "monitors" / "e" / "g1" / name
@@ -39,7 +47,7 @@ class StreamTest(harness.Case):
         """The lines of a stream that ends by itself, and what it says on stderr."""
         out, err = process.communicate(timeout=30)
         self.assertEqual(process.returncode, 0, err)
-        return [json.loads(line) for line in out.splitlines()], err
+        return self.parsed(out), err
 
     @contextlib.contextmanager
     def overrun(self, *words):
@@ -70,6 +78,7 @@ class StreamTest(harness.Case):
         process.send_signal(signal.SIGINT)
         lines.err = process.stderr.read()
         self.assertEqual(process.wait(30), 0, lines.err)
+        self.parsed(path.read_text())
 
     def assert_lost(self, lines):
         lost = sum(line["lost"] for line in lines if "lost" in line)
@@ -83,7 +92,7 @@ class StreamTest(harness.Case):
         self.load("e", "events")
         self.receive(*[frames.plain(60)] * 3)
         result = self.stream("e/ARRIVALS", "--count", "3")
-        self.assertEqual([json.loads(line) for line in result.out.splitlines()],
+        self.assertEqual(self.parsed(result.out),
                          [{"event": ARRIVAL}] * 3)
         self.assertIn("3 events, 0 lost", result.err)
         # Each event once.
@@ -120,9 +129,95 @@ class StreamTest(harness.Case):
         self.load("e", "events")
         self.receive(frames.plain(99), frames.plain(60))
         result = self.stream("e/ARRIVALS", "--count", "2")
-        self.assertEqual([json.loads(line) for line in result.out.splitlines()],
+        self.assertEqual(self.parsed(result.out),
                          [{"bytes": "63000000", "size": 4}, {"event": ARRIVAL}])
         self.assertIn("1 events were of another size", result.err)
+
+    def test_details_are_shown_as_dump_shows_them(self):
+        self.load("e", "events")
+        self.receive(frames.plain(60), frames.plain(1500))
+        with self.blue.inside():  # the interfaces are those of the caller
+            short, long = [line["event"] for line in self.lines("e/DETAILS", "--count", "2")]
+        when = short.pop("when")
+        self.assertEqual(short, {"device": "blue0", "kind": "ARRIVAL_SHORT",
+                                 "serial": 2**64 - 16 + 60 % 16, "what": ARRIVAL})
+        self.assertRegex(when, r"^20[0-9-]{8}T[0-9:]{8}[.][0-9]{9}Z$")
+        self.assertEqual((long["kind"], long["what"]["length"]), ("ARRIVAL_LONG", 1500))
+
+    def test_wide_integers_as_text(self):
+        self.load("e", "events")
+        self.receive(*[frames.plain(60)] * 2)
+        for style in ((), ("--raw",)):
+            line, = self.lines("e/DETAILS", "--u64", "string", "--count", "1", *style)
+            self.assertEqual(line["event"]["serial"], str(2**64 - 16 + 60 % 16))
+            self.assertEqual(line["event"]["what"]["length"], 60)
+
+    def test_conditions_and_columns(self):
+        self.load("e", "events")
+        lengths = (60, 61, 200, 1200, 1500)
+        cases = [("what.length > 100", [200, 1200, 1500]),
+                 ("value.what.length in (60, 200) && what.big == 443", [60, 200]),
+                 ("kind == ARRIVAL_LONG && device == blue0", [1200, 1500]),
+                 ("device != blue0", []),
+                 (f"serial == {2**64 - 16 + 61 % 16}", [61]),
+                 ("when > now-5m && when <= now && what.length == 61", [61]),
+                 ("!when || when < now-5m", [])]
+        for condition, expected in cases:
+            with self.subTest(condition), self.blue.inside():
+                self.receive(*map(frames.plain, lengths))
+                result = self.stream("e/DETAILS", "--where", condition, "--columns",
+                                     "what.length,kind", "--timeout", "50ms")
+                events = [json.loads(line)["event"] for line in result.out.splitlines()]
+                self.assertEqual(events, [
+                    {"what": {"length": length},
+                     "kind": "ARRIVAL_LONG" if length > 1000 else "ARRIVAL_SHORT"}
+                    for length in expected])
+                self.assertIn(f"0 lost, {len(lengths) - len(expected)} filtered out", result.err)
+
+    def test_count_is_of_the_events_that_meet_the_condition(self):
+        self.load("e", "events")
+        self.receive(*map(frames.plain, (60, 61, 70, 62, 71, 72)))
+        result = self.stream("e/ARRIVALS", "--where", "length >= 70", "--count", "2")
+        self.assertEqual([json.loads(line)["event"]["length"] for line in result.out.splitlines()],
+                         [70, 71])
+        self.assertIn("2 events, 0 lost, 3 filtered out", result.err)
+        self.assertEqual(self.lines("e/ARRIVALS", "--count", "1", "--columns", "length"),
+                         [{"event": {"length": 72}}])
+
+    def test_events_of_another_size_meet_no_condition(self):
+        self.load("e", "events")
+        self.receive(frames.plain(99), frames.plain(60))
+        result = self.stream("e/ARRIVALS", "--where", "length != 0", "--count", "1")
+        self.assertEqual(json.loads(result.out), {"event": ARRIVAL})
+        self.assertIn("1 events were of another size than their type and are left out", result.err)
+
+    def test_conditions_on_events_of_perf(self):
+        self.load("e", "events")
+        process = self.listening("e/PERF_ARRIVALS", "--type", "arrival", "--count", "1", "--where",
+                                 "length == 61", "--columns", "mark")
+        with wire.on_cpu(CPU):
+            self.receive(*map(frames.plain, (60, 62, 61)))
+        self.assertEqual(self.finish(process)[0], [{"event": {"mark": 7}, "cpu": CPU}])
+
+    def test_a_request_that_does_not_fit_takes_no_event(self):
+        self.load("e", "events")
+        self.receive(frames.plain(60))
+        cases = [(("e/ARRIVALS", "--where", "lenght > 1"), "--where: column 1: no field 'lenght'"),
+                 (("e/ARRIVALS", "--where", "key.length > 1"), "no field 'key.length'"),
+                 (("e/ARRIVALS", "--where", "big == 70000"), "is not a number from 0 to 65535"),
+                 (("e/ARRIVALS", "--where", "length >"), "--where: column 9: expected"),
+                 (("e/ARRIVALS", "--where", ""), "no condition"),
+                 (("e/ARRIVALS", "--columns", "length,bigg"), "--columns: no field 'bigg'"),
+                 (("e/UNTYPED", "--where", "length > 1"),
+                  "--where: nothing says of which type the events are"),
+                 (("e/UNTYPED", "--columns", "length"),
+                  "--columns: nothing says of which type the events are")]
+        for words, message in cases:
+            with self.subTest(words):
+                error = self.refused(harness.USAGE, "stream", *words, "--timeout", "50ms")
+                self.assertIn(message, error["message"])
+        self.assertEqual(self.lines("e/ARRIVALS", "--count", "1"), [{"event": ARRIVAL}])
+        self.assertEqual(len(self.lines("e/UNTYPED", "--count", "1")), 1)
 
     def test_what_found_no_room_is_counted(self):
         self.load("e", "events")

@@ -2,6 +2,7 @@
 // the entry's bytes, the rest is the condition's text.
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -45,7 +46,15 @@ public:
                      {"flags", alias("dynmon_tcp_flags_t", u8), 1},
                      {"host", alias("dynmon_ip_t", array(u8, 16)), 16},
                      {"mac", alias("dynmon_mac_t", array(u8, 6)), 6},
-                     {"name", array(letter, 8), 8}});
+                     {"name", array(letter, 8), 8},
+                     {"net", prefix("net", u32, alias("__be32", u32), 4), 8},
+                     {"net6", prefix("net6", u32, array(u8, 16), 16), 20},
+                     {"device", alias("dynmon_ifindex_t", u32), 4}});
+        for (Layout& field : key.fields)
+            mark_trie_key(field);
+        auto devices = std::make_shared<EnumSet>();
+        devices->values = {{1, "lo"}, {2, "eth0"}};
+        name_interfaces(key, devices);
         value = group({{"packets", u64, 8},
                        {"last", alias("dynmon_time_ns_t", u64), 8},
                        {"latency", array(alias("dynmon_duration_ns_t", s64), 3), 24},
@@ -54,7 +63,11 @@ public:
                        {"state", state, 4},
                        {"enabled", truth, 1},
                        {"blob", array(u8, 5), 5},
-                       {"where", btf__add_ptr(types_.get(), 0), 8}});
+                       {"where", btf__add_ptr(types_.get(), 0), 8},
+                       {"since", alias("dynmon_time_s_t", u32), 4},
+                       {"took", alias("dynmon_duration_ms_t", s64), 8},
+                       {"up", alias("dynmon_boolean_t", u32), 4},
+                       {"ether", alias("dynmon_eth_proto_t", u16), 2}});
     }
 
     Layout key, value;
@@ -72,6 +85,12 @@ private:
     int alias(const char* name, int type) { return btf__add_typedef(types_.get(), name, type); }
     int array(int type, std::uint32_t count) {
         return btf__add_array(types_.get(), type, type, count);
+    }
+    int prefix(const char* name, int length, int address, std::uint32_t size) {
+        const int id = btf__add_struct(types_.get(), name, 4 + size);
+        btf__add_field(types_.get(), "prefixlen", length, 0, 0);
+        btf__add_field(types_.get(), "address", address, 32, 0);
+        return id;
     }
     Layout group(const std::vector<Member>& members) {
         std::uint32_t size = 0;

@@ -154,6 +154,28 @@ TEST_CASE("texts, addresses, enums and unions are taken from a CPU that has seen
     CHECK(arm.arms == 7);
 }
 
+TEST_CASE("arms of a union that are two names for one count are added up") {
+    Types t;
+    struct Value {
+        std::uint64_t packets, bytes, mixed;
+        bool operator==(const Value&) const = default;
+    };
+    // As the records of xdp-tools have them.
+    const int packets = t.one_of("", 8, {{"packets", t.u64, 0}, {"rx_packets", t.u64, 0}});
+    const int pair = t.group("pair", 8, {{"low", t.u32, 0}, {"high", t.u32, 32}});
+    const int twin = t.group("twin", 8, {{"first", t.u32, 0}, {"second", t.u32, 32}});
+    const int bytes = t.one_of("", 8, {{"bytes", pair, 0}, {"rx_bytes", twin, 0}});
+    const int mixed = t.one_of("", 8, {{"count", t.u64, 0}, {"change", t.s64, 0}});
+    const Layout layout = t.layout(
+        t.group("v", 24, {{nullptr, packets, 0}, {nullptr, bytes, 64}, {nullptr, mixed, 128}}), 24);
+    const std::uint64_t high = std::uint64_t{1} << 32;
+    const std::vector<Value> cpus = {{0, 3, 5}, {5, 4 + high, 6}, {7, high, 7}};
+    CHECK(merged(layout, Merge::sum, {}, cpus) == Value{12, 7 + 2 * high, 5});
+    CHECK(merged(layout, Merge::max, {}, cpus) == Value{7, 4 + high, 5});
+    CHECK(merged(layout, Merge::sum, {{"value.rx_packets", Merge::max}}, cpus).packets == 7);
+    CHECK(merged(layout, Merge::sum, {{"value.packets", Merge::max}}, cpus).packets == 7);
+}
+
 TEST_CASE("reals, big-endian numbers and 128 bits are merged by what they stand for") {
     Types t;
     const Layout f32 = t.layout(btf__add_float(t.edit(), "float", 4), 4);

@@ -309,3 +309,49 @@ TEST_CASE("what the kernel keeps for itself cannot be asked for") {
                       std::uint64_t{0});
     CHECK(value.refused("lock == 0") == "column 1: 'lock' cannot be seen from outside the kernel");
 }
+
+TEST_CASE("names that a format gives to numbers are literals") {
+    Types t;
+    Layout device = t.layout(t.alias("dynmon_ifindex_t", t.u32), 4);
+    auto names = std::make_shared<EnumSet>();
+    names->values = {{1, "lo"}, {7, "eth0"}};
+    name_interfaces(device, names);
+    const Value port(device, std::uint32_t{7});
+    CHECK(port("value == eth0 && value != lo && value in (lo, eth0) && value == 7"));
+    CHECK(port.refused("value == eth1") == "column 10: 'eth1' is not one of lo, eth0, or a number");
+
+    const Value state(t.layout(t.u32, 4, {{"value", "tcp_state"}}), std::uint32_t{1});
+    CHECK(state("value == ESTABLISHED && value != LISTEN && value < 2"));
+    const Value ether(t.layout(t.u16, 2, {{"value", "eth_proto"}}), std::uint16_t{0x0008});
+    CHECK(ether("value == IPv4 && value == ipv4 && value == 0x800 && value != ARP"));
+    const Value truth(t.layout(t.u32, 4, {{"value", "boolean"}}), std::uint32_t{5});
+    CHECK(truth("value && value == true && value != false"));
+}
+
+TEST_CASE("flags and enums that only a format knows") {
+    Types t;
+    btf__add_enum(t.edit(), "modes", 4);
+    btf__add_enum_value(t.edit(), "READ", 1);
+    btf__add_enum_value(t.edit(), "WRITE", 2);
+    btf__add_enum_value(t.edit(), "TOP", 128);
+    const Value mode(t.layout(t.s8, 1, {{"value", "flags:modes"}}), std::int8_t(-127));
+    CHECK(mode("value == READ|TOP && value & TOP && value & READ && !(value & WRITE)"));
+    CHECK(mode.refused("value == RAED") ==
+          "column 10: 'RAED' is not one of READ, WRITE, TOP, or a number");
+    const Value plain(t.layout(t.u8, 1, {{"value", "enum:modes"}}), std::uint8_t{2});
+    CHECK(plain("value == WRITE && value in (READ, WRITE)"));
+}
+
+TEST_CASE("times and durations in other units than ns") {
+    Types t;
+    const Value seconds(t.layout(t.u32, 4, {{"value", "time_s"}}), std::uint32_t{1795262399});
+    CHECK(seconds("value < now && value >= now-1s && value == 2026-11-21T11:59:59Z"));
+    CHECK(seconds("value == 1795262399 && value > 2026-11-21"));
+    CHECK(seconds.refused("value > 5").starts_with("column 9: '5' is not a time (such as"));
+    const Value lasted(t.layout(t.u64, 8, {{"value", "duration_us"}}), std::uint64_t{1500});
+    CHECK(lasted("value == 1.5ms && value > 1ms && value < 2s && value >= 1500us"));
+    CHECK(lasted.refused("value > 10ns") == "column 9: '10ns' is not a whole number of us (the "
+                                            "field counts nothing smaller)");
+    const Value booted(t.layout(t.u64, 8, {{"value", "ktime_ns"}}), std::uint64_t{5'000'000'000});
+    CHECK(booted("value == 5s && value > 4999ms"));
+}

@@ -106,6 +106,13 @@ TEST_CASE("the arms of a union share their bytes: they stay") {
     CHECK(rates(layout, value) == R"({"u":{"n":3,"b":[3,0,0,0]},"n":2.0})");
 }
 
+TEST_CASE("arms of a union that are two names for one count are both its rate") {
+    Types t;
+    const int arms = t.one_of("u", 8, {{"packets", t.u64, 0}, {"rx_packets", t.u64, 0}});
+    const Layout layout = t.layout(t.group("v", 8, {{nullptr, arms, 0}}), 8);
+    CHECK(rates(layout, std::uint64_t{7}) == R"({"packets":3.5,"rx_packets":3.5})");
+}
+
 TEST_CASE("a single number is a rate of its own") {
     const Types t;
     CHECK(rates(t.layout(t.u64, 8), std::uint64_t{7}) == "3.5");

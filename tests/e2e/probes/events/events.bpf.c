@@ -8,6 +8,16 @@ struct arrival {
     __u16 mark;
 };
 
+enum arrival_kind { ARRIVAL_SHORT, ARRIVAL_LONG };
+
+struct detail {
+    dynmon_ifindex_t device;
+    enum arrival_kind kind;
+    __u64 serial;
+    dynmon_time_ns_t when;
+    struct arrival what;
+};
+
 enum { odd_length = 99 }; /* of these only half an event is sent */
 
 DYNMON_EVENTS(ARRIVALS, struct arrival, 4096);
@@ -23,6 +33,8 @@ struct {
     __uint(max_entries, 4096);
 } UNTYPED SEC(".maps");
 
+DYNMON_EVENTS(DETAILS, struct detail, 16384);
+
 DYNMON_INGRESS(events) {
     const struct arrival arrival = {.length = pkt->len, .big = bpf_htons(443), .mark = 7};
 
@@ -33,5 +45,11 @@ DYNMON_INGRESS(events) {
     bpf_ringbuf_output(&UNTYPED, (void*)&arrival, sizeof(arrival), 0);
     bpf_perf_event_output(pkt->ctx, &PERF_ARRIVALS, BPF_F_CURRENT_CPU, (void*)&arrival,
                           sizeof(arrival));
+    const struct detail detail = {.device = pkt->ifindex,
+                                  .kind = pkt->len > 1000 ? ARRIVAL_LONG : ARRIVAL_SHORT,
+                                  .serial = 0xfffffffffffffff0 + pkt->len % 16,
+                                  .when = dynmon_now(),
+                                  .what = arrival};
+    dynmon_emit(DETAILS, &detail);
     return DYNMON_PASS;
 }
