@@ -25,7 +25,10 @@ ValueClass value_class(const Layout& field) {
     case Meaning::ipv6:
     case Meaning::ip:
     case Meaning::mac:
+    case Meaning::cidr:
         return ValueClass::bytes;
+    case Meaning::boolean:
+        return ValueClass::boolean;
     case Meaning::hex: // of an integer only another way to write it
         if (holds_number(field))
             break;
@@ -74,8 +77,7 @@ FieldValue::Width FieldValue::width_of(const Scalar& scalar) {
 }
 
 double FieldValue::real(const std::byte* root) const {
-    return scalar_.size == 4 ? load<float>(root + scalar_.offset)
-                             : load<double>(root + scalar_.offset);
+    return load_real(scalar_, root);
 }
 
 std::string_view FieldValue::text(const std::byte* root) const {

@@ -13,7 +13,7 @@ enum class ValueClass : unsigned char {
     integer, // also enums, ports, protocols, flags, times, pointers: by the number they stand for
     boolean,
     real,
-    bytes,  // addresses and what is shown as hexadecimal bytes
+    bytes,  // addresses, prefixes and what is shown as hexadecimal bytes
     text,   // up to the first NUL
     opaque, // cannot be seen
 };

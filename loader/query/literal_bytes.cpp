@@ -4,16 +4,11 @@
 
 #include <arpa/inet.h>
 
-#include "base/error.hpp"
 #include "query/literal.hpp"
 
 namespace dynmon {
 
 namespace {
-
-Error no_such(std::string_view text, const std::string& expected) {
-    return Error(ErrorKind::usage, "'" + std::string(text) + "' is not " + expected);
-}
 
 bool read_hex(std::string_view digits, std::string& bytes) {
     if (digits.starts_with("0x") || digits.starts_with("0X"))
@@ -85,6 +80,21 @@ std::optional<BytesLiteral> read_address(Meaning meaning, std::string_view text)
     return literal;
 }
 
+// The key of a trie: its prefix length in the host's order, then as much of the address.
+std::optional<BytesLiteral> read_trie_key(const Layout& key, std::string_view text) {
+    constexpr std::uint32_t length_size = 4;
+    const bool v4 = key.size == length_size + 4;
+    const auto prefix = read_address(v4 ? Meaning::ipv4 : Meaning::ipv6, text);
+    if (!prefix)
+        return std::nullopt;
+    const auto length = static_cast<std::uint32_t>(prefix->bits);
+    BytesLiteral literal;
+    literal.bytes.assign(reinterpret_cast<const char*>(&length), length_size);
+    literal.bytes += prefix->bytes;
+    literal.bits = length_size * 8 + prefix->bits;
+    return literal;
+}
+
 std::string expected_address(Meaning meaning) {
     switch (meaning) {
     case Meaning::ipv4:
@@ -107,15 +117,19 @@ BytesLiteral read_bytes_literal(const Layout& field, std::string_view text) {
     case Meaning::ip:
         if (const auto address = read_address(field.meaning, text))
             return *address;
-        throw no_such(text, expected_address(field.meaning));
+        throw no_such_literal(text, expected_address(field.meaning));
+    case Meaning::cidr:
+        if (const auto key = read_trie_key(field, text))
+            return *key;
+        throw no_such_literal(text, "a prefix such as 10.0.0.0/8");
     case Meaning::mac:
         if (!read_mac(text, literal.bytes))
-            throw no_such(text, "a MAC address such as 02:00:00:00:00:01");
+            throw no_such_literal(text, "a MAC address such as 02:00:00:00:00:01");
         return literal;
     default:
         if (!read_hex(text, literal.bytes) || literal.bytes.size() != field.size)
-            throw no_such(text, std::to_string(field.size) + " bytes as " +
-                                    std::to_string(field.size * 2) + " hexadecimal digits");
+            throw no_such_literal(text, std::to_string(field.size) + " bytes as " +
+                                            std::to_string(field.size * 2) + " hexadecimal digits");
         return literal;
     }
 }

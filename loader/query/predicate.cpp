@@ -142,6 +142,9 @@ private:
             return;
         case ValueClass::bytes:
             test.bytes.push_back(read_bytes_literal(field, text));
+            if (is_order(test.compare) && field.meaning == Meaning::cidr)
+                throw Error(ErrorKind::usage, "a prefix is neither less nor greater")
+                    .hint("its length is: " + field.fields.front().name + " >= 24");
             if (is_order(test.compare) && test.bytes.back().bits != field.size * 8)
                 throw Error(ErrorKind::usage, "a prefix is neither less nor greater")
                     .hint(is_address(field) ? "in, == or != compare with a prefix" : "");
