@@ -18,10 +18,9 @@ std::uint64_t number_bits(const Scalar& scalar, bool is_real, const std::byte* r
         return load<std::uint64_t>(at);
     if (scalar.op == Scalar::Op::u32 && !is_real)
         return load<std::uint32_t>(at);
-    if (scalar.op == Scalar::Op::real32)
-        return std::bit_cast<std::uint64_t>(static_cast<double>(load<float>(at)));
-    if (scalar.op == Scalar::Op::real64)
-        return load<std::uint64_t>(at);
+    if (scalar.op == Scalar::Op::real16 || scalar.op == Scalar::Op::real32 ||
+        scalar.op == Scalar::Op::real64)
+        return std::bit_cast<std::uint64_t>(load_real(scalar, root));
     const unsigned __int128 value = load_integer(scalar, root);
     if (!is_real)
         return static_cast<std::uint64_t>(value);
@@ -43,8 +42,7 @@ std::uint64_t sort_key(const Layout* first, std::string_view id) {
     const std::size_t size = std::min<std::size_t>(first ? first->size : id.size(), 8);
     std::memcpy(&key, id.data(), size);
     const bool number = first && holds_number(*first) && first->size <= 8 &&
-                        first->meaning != Meaning::ipv4 && first->meaning != Meaning::port &&
-                        first->meaning != Meaning::big_endian;
+                        first->meaning != Meaning::ipv4 && !is_network_order(*first);
     if (!number)
         return __builtin_bswap64(key);
     const std::uint64_t sign = std::uint64_t{1} << (size * 8 - 1);
