@@ -17,9 +17,11 @@ void OutputOptions::declare(CLI::App& app, const std::vector<std::string>& forma
     app.add_option("--format", format, "how to print; default: table")
         ->check(CLI::IsMember(formats));
     app.add_flag("--raw", raw, "bare integers as they are stored, exact and reversible");
-    app.add_flag("--value-only", value_only, "just the value, without names and window");
-    app.add_option("--u64", u64,
-                   "json: integers of more than 53 bits as number or string; default: number")
+    app.add_flag("--value-only", value_only,
+                 "json, jsonl, dynmon: just the value, without names and window");
+    app.add_option(
+           "--u64", u64,
+           "json, jsonl: integers of more than 53 bits as number or string; default: number")
         ->check(CLI::IsMember({"number", "string"}));
     app.add_option("--where", where,
                    "only entries that meet a condition, such as 'dport == 443 && bytes > 1MB'; see "
@@ -59,7 +61,7 @@ ExportOptions OutputOptions::options(bool json) const {
         {"npy", Format::npy},       {"npz", Format::npz},
         {"table", Format::table},   {"openmetrics", Format::openmetrics}};
     for (const auto& [name, value] : formats)
-        if (name == (json ? "json" : format))
+        if (name == (json && format.empty() ? "json" : format))
             options.format = value;
     const bool binary = options.format == Format::npy || options.format == Format::npz;
     if (binary && isatty(STDOUT_FILENO))

@@ -245,6 +245,15 @@ class DumpTest(harness.Case):
                                  {"change": "changed", "key": {"sport": 1234},
                                   "value": {"packets": 2}, "was": {"packets": 1}}])
 
+    def test_follow_keeps_wide_integers_as_text_for_who_asks(self):
+        path = self.map("hash", {1: 10})
+        _, lines, read_until = self.follow(
+            path, lambda count: self.update(path, 60, count), lambda line: int(line["value"]),
+            "--format", "jsonl", "--u64", "string")
+        self.update(path, 1, 2**60)
+        read_until(lambda line: str(line["key"]) == "1")
+        self.assertEqual((lines[-1]["value"], lines[-1]["was"]), (str(2**60), "10"))
+
     def test_follow_lists_the_cpus_that_are_kept_apart(self):
         self.load("k", "kinds")
         path = STORE / "monitors" / "k" / "g1" / "KIND_CPU_HASH"
@@ -263,6 +272,8 @@ class DumpTest(harness.Case):
         cases = [((queue, "--follow"), "a queue cannot be followed"),
                  ((path, "--follow", "--sort", "value"), "do not go with --follow"),
                  ((path, "--follow", "--where", "valu"), "no field 'valu'"),
+                 ((path, "--follow", "--value-only"), "--value-only does not go with --follow"),
+                 ((path, "--follow", "--format", "csv"), "--follow prints JSON lines only"),
                  ((path, "--follow", "--interval", "0"), "--interval must be longer than 0"),
                  ((path, "--count", "3"), "--count requires --follow")]
         for words, message in cases:
