@@ -34,7 +34,9 @@ public:
     void declare(CLI::App& app) override {
         map_.declare(app);
         output_.declare(app, {"json", "jsonl", "dynmon", "csv", "table", "npy"});
-        app.add_option("--merge", merge_, "per-CPU values become one; none: list them")
+        app.add_option(
+               "--merge", merge_,
+               "per-CPU values become one; none: list them; default: what the probe says, or sum")
             ->check(CLI::IsMember({"sum", "max", "min", "last", "or", "none"}));
         auto* pop =
             app.add_flag("--pop", pop_, "queue, stack: take the elements out, to show all of them");

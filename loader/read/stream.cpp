@@ -102,7 +102,7 @@ StreamTotals stream_events(const FoundMap& map, const StreamOptions& options, Si
                            const std::function<bool()>& stopped) {
     const MapFacts facts = map_facts(map.fd);
     require_events(facts);
-    const MapTypes types = types_of_map(facts, map.pin_path, options.object);
+    const MapTypes types = types_of_map(facts, map, options.object);
     const std::optional<Layout> layout = event_layout(types, options.type);
     if (!layout)
         log::info("nothing says of which type the events are: they are shown as bytes; "
