@@ -48,7 +48,8 @@ public:
             ->type_name("TIME");
         app.add_option("--count", count_, "how many times; default: until Ctrl-C")
             ->needs(follow)
-            ->type_name("N");
+            ->type_name("N")
+            ->check(CLI::PositiveNumber);
     }
 
     int run(const Global& global) override {

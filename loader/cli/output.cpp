@@ -29,8 +29,11 @@ void OutputOptions::declare(CLI::App& app, const std::vector<std::string>& forma
         ->type_name("CONDITION")
         ->check([](const std::string& text) { return text.empty() ? "no condition" : ""; });
     app.add_option("--sort", sort, "columns to sort by, each with a leading - from high to low")
-        ->type_name("A,-B");
-    app.add_option("--top", top, "only the first N entries of each metric")->type_name("N");
+        ->type_name("A,-B")
+        ->check([](const std::string& text) { return text.empty() ? "no column" : ""; });
+    app.add_option("--top", top, "only the first N entries of each metric")
+        ->type_name("N")
+        ->check(CLI::PositiveNumber);
     app.add_option("--columns", columns, "only these fields, in this order")
         ->type_name("A,B,C")
         ->delimiter(',')
@@ -43,6 +46,20 @@ void OutputOptions::declare(CLI::App& app, const std::vector<std::string>& forma
 
 void OutputOptions::declare_rate(CLI::App& app) {
     app.add_flag("--rate", rate, "what adds up per second of the window, not in all");
+}
+
+// An option that the format has no place for is a mistake, not something to pass over.
+void OutputOptions::require_use(const ExportOptions& options) const {
+    const bool lines = options.format == Format::json || options.format == Format::jsonl;
+    if (value_only && !lines && options.format != Format::dynmon)
+        throw Error(ErrorKind::usage, "--value-only is for json, jsonl and dynmon")
+            .hint("--format json --value-only");
+    if (options.wide_as_text && !lines)
+        throw Error(ErrorKind::usage, "--u64 string is for json and jsonl")
+            .hint("other formats have no readers that know doubles only");
+    if (raw && options.format == Format::openmetrics)
+        throw Error(ErrorKind::usage, "--raw does not go with --format openmetrics")
+            .hint("its labels are for people");
 }
 
 ExportOptions OutputOptions::options(bool json) const {
@@ -63,6 +80,7 @@ ExportOptions OutputOptions::options(bool json) const {
     for (const auto& [name, value] : formats)
         if (name == (json && format.empty() ? "json" : format))
             options.format = value;
+    require_use(options);
     const bool binary = options.format == Format::npy || options.format == Format::npz;
     if (binary && isatty(STDOUT_FILENO))
         throw Error(ErrorKind::usage, format + " is not for a terminal")

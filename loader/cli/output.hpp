@@ -28,6 +28,9 @@ struct OutputOptions {
     // `json`: --json stands for --format json where no other is asked for. Throws Error{usage} for bytes to a terminal.
     ExportOptions options(bool json) const;
     void declare_rate(CLI::App& app); // for the verbs that know of windows
+
+private:
+    void require_use(const ExportOptions& options) const;
 };
 
 // How a condition is written and what it is held against, for the end of --help.
