@@ -80,6 +80,8 @@ class TypesTest(harness.Case):
         self.assertEqual(rows[1].split(",", 3)[3],
                          "\"a\"\"b,c\",4000000000,IPv6,SMALL,bpf_spin_lock,EVEN|SHORT|0x40,2,"
                          f"{LARGE}")
+        text = self.dynmon("read", "t", "--format", "openmetrics").out
+        self.assertIn('interface="a\\"b,c",proto="IPv6"', text)
 
     def test_labels_and_tables_have_names_too(self):
         self.entry()
