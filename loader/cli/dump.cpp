@@ -21,6 +21,7 @@ public:
     const char* example() const override {
         static const std::string text =
             "sudo dynmon-load dump /sys/fs/bpf/dynmon/monitors/web/g1/FLOWS_INGRESS-a\n"
+            "  sudo dynmon-load dump web/flows --top 10\n"
             "  sudo dynmon-load dump id 42 --format json\n"
             "  sudo dynmon-load dump name my_map --format csv --where 'value > 1000'\n"
             "  sudo dynmon-load dump id 42 --follow --interval 500ms\n" +

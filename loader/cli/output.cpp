@@ -89,16 +89,16 @@ ExportOptions OutputOptions::options(bool json) const {
 }
 
 const char* const condition_help =
-    "Conditions:\n"
+    "\nConditions:\n"
     "  FIELD == != < <= > >= VALUE   FIELD in (VALUE, …)   TEXT ~ \"eth*\"   TEXT contains \"x\"\n"
     "  FLAGS & SYN|ACK (any of the bits)   FIELD (is not 0)   joined by && || ! ( )\n"
     "  A field is key.dport, value.stats.bytes, value.ports[2], or dport where only one of key "
     "and\n"
     "  value has it; an array without an index: any element; CPUs kept apart: any CPU.\n"
     "  A value is 443, -1, 0xff, 1_000, 64KB (10^3), 64KiB (2^10), 1.5, 10.0.0.1, fd00::/8,\n"
-    "  02:00:00:00:00:01, TCP, SYN|ACK, an enum's name, 5ms, 2026-11-21T01:02:03Z, now-5m, true "
-    "or\n"
-    "  a \"text\". It is held against what is stored, before --rate, and must fit the field's "
+    "  02:00:00:00:00:01, TCP, SYN|ACK, a name of an enum, a state or an interface, 5ms, now-5m,\n"
+    "  2026-11-21T01:02:03Z, true or a \"text\"; of a trie's key 10.0.0.0/8 is just that prefix.\n"
+    "  It is held against what is stored, before --rate, and must fit the field's "
     "type.";
 
 std::uint64_t monotonic_ns() {

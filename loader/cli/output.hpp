@@ -25,7 +25,8 @@ struct OutputOptions {
     unsigned jobs = 1;
 
     void declare(CLI::App& app, const std::vector<std::string>& formats);
-    // `json`: --json stands for --format json where no other is asked for. Throws Error{usage} for bytes to a terminal.
+    // `json`: --json stands for --format json where no other is asked for. Throws Error{usage} for
+    // bytes to a terminal.
     ExportOptions options(bool json) const;
     void declare_rate(CLI::App& app); // for the verbs that know of windows
 
