@@ -1,6 +1,5 @@
 #include "layout/check_metric.hpp"
 
-#include <algorithm>
 #include <map>
 #include <optional>
 

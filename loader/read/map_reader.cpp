@@ -1,7 +1,6 @@
 #include "read/map_reader.hpp"
 
 #include <algorithm>
-#include <cerrno>
 
 #include "base/error.hpp"
 #include "kernel/map_batch.hpp"

@@ -1,7 +1,5 @@
 #include "read/map_types.hpp"
 
-#include <cerrno>
-
 #include "base/error.hpp"
 #include "base/limits.hpp"
 #include "store/bpffs.hpp"
