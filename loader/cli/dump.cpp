@@ -21,6 +21,7 @@ public:
     const char* example() const override {
         static const std::string text =
             "sudo dynmon-load dump /sys/fs/bpf/dynmon/monitors/web/g1/FLOWS_INGRESS-a\n"
+            "  sudo dynmon-load dump web/flows --top 10\n"
             "  sudo dynmon-load dump id 42 --format json\n"
             "  sudo dynmon-load dump name my_map --format csv --where 'value > 1000'\n"
             "  sudo dynmon-load dump id 42 --follow --interval 500ms\n" +
@@ -34,7 +35,9 @@ public:
     void declare(CLI::App& app) override {
         map_.declare(app);
         output_.declare(app, {"json", "jsonl", "dynmon", "csv", "table", "npy"});
-        app.add_option("--merge", merge_, "per-CPU values become one; none: list them")
+        app.add_option(
+               "--merge", merge_,
+               "per-CPU values become one; none: list them; default: what the probe says, or sum")
             ->check(CLI::IsMember({"sum", "max", "min", "last", "or", "none"}));
         auto* pop =
             app.add_flag("--pop", pop_, "queue, stack: take the elements out, to show all of them");
@@ -46,7 +49,8 @@ public:
             ->type_name("TIME");
         app.add_option("--count", count_, "how many times; default: until Ctrl-C")
             ->needs(follow)
-            ->type_name("N");
+            ->type_name("N")
+            ->check(CLI::PositiveNumber);
     }
 
     int run(const Global& global) override {

@@ -19,11 +19,11 @@ bool names_monitor(const std::string& text) {
 
 FoundMap find_pinned(const std::string& text, const Settings& settings) {
     if (!names_monitor(text))
-        return {open_map_pin(text), text};
+        return {open_map_pin(text), text, ""};
     const std::size_t slash = text.find('/');
-    const std::string path =
-        map_pin(settings.open_store(false), text.substr(0, slash), text.substr(slash + 1));
-    return {open_map_pin(path), path};
+    const std::string name = text.substr(slash + 1);
+    const std::string path = map_pin(settings.open_store(false), text.substr(0, slash), name);
+    return {open_map_pin(path), path, name};
 }
 
 } // namespace
@@ -43,15 +43,16 @@ FoundMap MapArgument::find(const Settings& settings) const {
     if (words.size() == 1)
         return find_pinned(words[0], settings);
     if (words[0] == "name")
-        return {open_map_name(words[1]), ""};
+        return {open_map_name(words[1]), "", ""};
     if (words[0] == "pinned")
-        return {open_map_pin(words[1]), words[1]};
+        return {open_map_pin(words[1]), words[1], ""};
     std::uint32_t id = 0;
     const char* end = words[1].data() + words[1].size();
-    if (words[0] != "id" || std::from_chars(words[1].data(), end, id).ptr != end)
+    const auto [stop, fault] = std::from_chars(words[1].data(), end, id);
+    if (words[0] != "id" || fault != std::errc{} || stop != end)
         throw Error(ErrorKind::usage, "'" + words[0] + " " + words[1] + "' names no map")
             .hint("MAP is a path in bpffs, `id N`, `name N` or MONITOR/MAP");
-    return {open_map_id(id), ""};
+    return {open_map_id(id), "", ""};
 }
 
 } // namespace dynmon

@@ -1,10 +1,10 @@
 #include "cli/options.hpp"
 
-#include <charconv>
 #include <fstream>
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "query/literal_number.hpp"
 
 namespace dynmon {
 
@@ -86,24 +86,16 @@ ReplaceRequest::Keep KeepOptions::keep() const {
     return matching ? ReplaceRequest::Keep::matching : ReplaceRequest::Keep::none;
 }
 
+// Without a unit: seconds.
 std::chrono::nanoseconds parse_duration(const std::string& text, const std::string& option) {
-    double number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    const std::string unit(end, text.data() + text.size());
-    constexpr double most_seconds = 1e9; // 30 years; keeps the sum within 64 bits
-    double scale = 0;
-    if (unit.empty() || unit == "s")
-        scale = 1e9;
-    else if (unit == "ms")
-        scale = 1e6;
-    else if (unit == "us")
-        scale = 1e3;
-    else if (unit == "m")
-        scale = 60e9;
-    if (error != std::errc() || scale == 0 || !(number >= 0) || number * scale > most_seconds * 1e9)
+    constexpr std::uint64_t most_ns = 1'000'000'000'000'000'000; // 30 years: sums keep to 64 bits
+    auto length = parse_exact_duration(text);
+    if (!length)
+        length = parse_exact_duration(text + 's');
+    if (!length || length->negative || length->too_large || length->size > most_ns)
         throw Error(ErrorKind::usage, option + " '" + text + "' is not a duration")
             .hint("such as 1s, 250ms or 2m");
-    return std::chrono::nanoseconds(static_cast<std::int64_t>(number * scale));
+    return std::chrono::nanoseconds(static_cast<std::int64_t>(length->size));
 }
 
 void write_verifier_log(const std::string& file, const VerifierError& error) {

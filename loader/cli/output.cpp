@@ -17,12 +17,16 @@ void OutputOptions::declare(CLI::App& app, const std::vector<std::string>& forma
     app.add_option("--format", format, "how to print; default: table")
         ->check(CLI::IsMember(formats));
     app.add_flag("--raw", raw, "bare integers as they are stored, exact and reversible");
-    app.add_flag("--value-only", value_only, "just the value, without names and window");
+    app.add_flag("--value-only", value_only,
+                 "json, jsonl, dynmon: just the value, without names and window");
     declare_u64(app, u64);
     declare_where(app, where, "entries");
     app.add_option("--sort", sort, "columns to sort by, each with a leading - from high to low")
-        ->type_name("A,-B");
-    app.add_option("--top", top, "only the first N entries of each metric")->type_name("N");
+        ->type_name("A,-B")
+        ->check([](const std::string& text) { return text.empty() ? "no column" : ""; });
+    app.add_option("--top", top, "only the first N entries of each metric")
+        ->type_name("N")
+        ->check(CLI::PositiveNumber);
     declare_columns(app, columns);
     app.add_option("--jobs", jobs, "2: read large maps ahead on a second CPU while printing")
         ->check(CLI::Range(1, 2))
@@ -30,8 +34,9 @@ void OutputOptions::declare(CLI::App& app, const std::vector<std::string>& forma
 }
 
 void declare_u64(CLI::App& app, std::string& u64) {
-    app.add_option("--u64", u64,
-                   "json: integers of more than 53 bits as number or string; default: number")
+    app.add_option(
+           "--u64", u64,
+           "json, jsonl: integers of more than 53 bits as number or string; default: number")
         ->check(CLI::IsMember({"number", "string"}));
 }
 
@@ -55,6 +60,20 @@ void OutputOptions::declare_rate(CLI::App& app) {
     app.add_flag("--rate", rate, "what adds up per second of the window, not in all");
 }
 
+// An option that the format has no place for is a mistake, not something to pass over.
+void OutputOptions::require_use(const ExportOptions& options) const {
+    const bool lines = options.format == Format::json || options.format == Format::jsonl;
+    if (value_only && !lines && options.format != Format::dynmon)
+        throw Error(ErrorKind::usage, "--value-only is for json, jsonl and dynmon")
+            .hint("--format json --value-only");
+    if (options.wide_as_text && !lines)
+        throw Error(ErrorKind::usage, "--u64 string is for json and jsonl")
+            .hint("other formats have no readers that know doubles only");
+    if (raw && options.format == Format::openmetrics)
+        throw Error(ErrorKind::usage, "--raw does not go with --format openmetrics")
+            .hint("its labels are for people");
+}
+
 ExportOptions OutputOptions::options(bool json) const {
     ExportOptions options{.format = Format::table,
                           .raw = raw,
@@ -71,8 +90,9 @@ ExportOptions OutputOptions::options(bool json) const {
         {"npy", Format::npy},       {"npz", Format::npz},
         {"table", Format::table},   {"openmetrics", Format::openmetrics}};
     for (const auto& [name, value] : formats)
-        if (name == (json ? "json" : format))
+        if (name == (json && format.empty() ? "json" : format))
             options.format = value;
+    require_use(options);
     const bool binary = options.format == Format::npy || options.format == Format::npz;
     if (binary && isatty(STDOUT_FILENO))
         throw Error(ErrorKind::usage, format + " is not for a terminal")
@@ -81,7 +101,7 @@ ExportOptions OutputOptions::options(bool json) const {
 }
 
 const char* const condition_help =
-    "Conditions:\n"
+    "\nConditions:\n"
     "  FIELD == != < <= > >= VALUE   FIELD in (VALUE, …)   TEXT ~ \"eth*\"   TEXT contains \"x\"\n"
     "  FLAGS & SYN|ACK (any of the bits)   FIELD (is not 0)   joined by && || ! ( )\n"
     "  PREFIX in 10.0.0.0/8 (the key of a trie: lies within)   PREFIX == 10.1.0.0/16 (that very "
@@ -90,11 +110,10 @@ const char* const condition_help =
     "and\n"
     "  value has it; an array without an index: any element; CPUs kept apart: any CPU.\n"
     "  A value is 443, -1, 0xff, 1_000, 64KB (10^3), 64KiB (2^10), 1.5, 10.0.0.1, fd00::/8,\n"
-    "  02:00:00:00:00:01, TCP, SYN|ACK, a name of an enum, state or interface, 5ms, now-5m, true, "
-    "a\n"
-    "  \"text\" or 2026-11-21T01:02:03Z. It is held against what is stored, before --rate, and "
-    "must\n"
-    "  fit the field's type.";
+    "  02:00:00:00:00:01, TCP, SYN|ACK, a name of an enum, a state or an interface, 5ms, now-5m,\n"
+    "  2026-11-21T01:02:03Z, true or a \"text\"; of a trie's key 10.0.0.0/8 is just that prefix.\n"
+    "  It is held against what is stored, before --rate, and must fit the field's "
+    "type.";
 
 std::uint64_t monotonic_ns() {
     return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());

@@ -25,9 +25,13 @@ struct OutputOptions {
     unsigned jobs = 1;
 
     void declare(CLI::App& app, const std::vector<std::string>& formats);
-    // `json`: --json stands for --format json. Throws Error{usage} for bytes to a terminal.
+    // `json`: --json stands for --format json where no other is asked for. Throws Error{usage} for
+    // bytes to a terminal.
     ExportOptions options(bool json) const;
     void declare_rate(CLI::App& app); // for the verbs that know of windows
+
+private:
+    void require_use(const ExportOptions& options) const;
 };
 
 // Options of their own for the verbs that print no entries.

@@ -41,7 +41,8 @@ public:
                              ->type_name("TIME");
         app.add_option("--count", count_, "how often; default: until Ctrl-C")
             ->needs(interval)
-            ->type_name("N");
+            ->type_name("N")
+            ->check(CLI::PositiveNumber);
     }
 
     int run(const Global& global) override {

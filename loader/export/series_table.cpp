@@ -18,10 +18,9 @@ std::uint64_t number_bits(const Scalar& scalar, bool is_real, const std::byte* r
         return load<std::uint64_t>(at);
     if (scalar.op == Scalar::Op::u32 && !is_real)
         return load<std::uint32_t>(at);
-    if (scalar.op == Scalar::Op::real32)
-        return std::bit_cast<std::uint64_t>(static_cast<double>(load<float>(at)));
-    if (scalar.op == Scalar::Op::real64)
-        return load<std::uint64_t>(at);
+    if (scalar.op == Scalar::Op::real16 || scalar.op == Scalar::Op::real32 ||
+        scalar.op == Scalar::Op::real64)
+        return std::bit_cast<std::uint64_t>(load_real(scalar, root));
     const unsigned __int128 value = load_integer(scalar, root);
     if (!is_real)
         return static_cast<std::uint64_t>(value);
@@ -43,8 +42,7 @@ std::uint64_t sort_key(const Layout* first, std::string_view id) {
     const std::size_t size = std::min<std::size_t>(first ? first->size : id.size(), 8);
     std::memcpy(&key, id.data(), size);
     const bool number = first && holds_number(*first) && first->size <= 8 &&
-                        first->meaning != Meaning::ipv4 && first->meaning != Meaning::port &&
-                        first->meaning != Meaning::big_endian;
+                        first->meaning != Meaning::ipv4 && !is_network_order(*first);
     if (!number)
         return __builtin_bswap64(key);
     const std::uint64_t sign = std::uint64_t{1} << (size * 8 - 1);
@@ -52,41 +50,6 @@ std::uint64_t sort_key(const Layout* first, std::string_view id) {
 }
 
 } // namespace
-
-bool SeriesTable::has_label(std::string_view name) const {
-    return std::any_of(labels_.begin(), labels_.end(),
-                       [&](const LabelSource& label) { return label.name == name; });
-}
-
-bool SeriesTable::labels_are_distinct() const {
-    return std::all_of(labels_.begin(), labels_.end(), [](const LabelSource& label) {
-        if (!label.from)
-            return true;
-        switch (label.text_of.op) {
-        case Scalar::Op::u8:
-        case Scalar::Op::u16:
-        case Scalar::Op::u32:
-        case Scalar::Op::u64:
-        case Scalar::Op::i8:
-        case Scalar::Op::i16:
-        case Scalar::Op::i32:
-        case Scalar::Op::i64:
-        case Scalar::Op::swapped16:
-        case Scalar::Op::swapped32:
-        case Scalar::Op::swapped64:
-        case Scalar::Op::wide:
-        case Scalar::Op::ipv4:
-        case Scalar::Op::ipv6:
-        case Scalar::Op::ip:
-        case Scalar::Op::mac:
-        case Scalar::Op::protocol8:
-        case Scalar::Op::tcp_flags8:
-            return true;
-        default:
-            return false;
-        }
-    });
-}
 
 void SeriesTable::add(const Batch& batch) {
     for (std::size_t i = 0; i < batch.count; ++i) {
@@ -103,22 +66,6 @@ void SeriesTable::add(const Batch& batch) {
         for (std::uint32_t cpu = 0; cpu < metric_.cpus; ++cpu)
             add_row(key, value + cpu * cpu_stride(metric_), cpu);
     }
-}
-
-// Bytes that tell two labels apart, and nothing else: no neighbours of a bitfield, nothing behind
-// the end of a text.
-void SeriesTable::copy_label(const LabelSource& label, const std::byte* key, char* id) {
-    const Layout& slot = label.slot;
-    char* to = id + slot.offset;
-    if (label.bits.bit_size != 0) {
-        const unsigned __int128 value = load_integer(label.bits, key);
-        std::memcpy(to, &value, slot.size);
-        return;
-    }
-    std::memcpy(to, key + label.bits.offset, slot.size);
-    if (slot.meaning == Meaning::text)
-        if (void* end = std::memchr(to, 0, slot.size))
-            std::fill(static_cast<char*>(end), to + slot.size, '\0');
 }
 
 void SeriesTable::add_row(const std::byte* key, const std::byte* value, std::uint32_t cpu) {
@@ -251,55 +198,6 @@ void SeriesTable::absorb(const SeriesTable& other, bool sums) {
         for (std::size_t i = 0; i < numbers_.size(); ++i)
             if ((sums || !adds_up(i)) && other.is_set(from, i))
                 combine(rows_.numbers(into), i, other.rows_.numbers(from)[i]);
-    }
-}
-
-void SeriesTable::append_field(std::string_view name, const Scalar& slot, std::uint32_t row,
-                               Cursor& out) const {
-    const auto* bytes = reinterpret_cast<const std::byte*>(rows_.id(row).data());
-    if (slot.op == Scalar::Op::text || slot.op == Scalar::Op::enumeration) { // may need escaping
-        std::string text;
-        Cursor cursor(text);
-        print_slow(slot, bytes, cursor, false);
-        cursor.finish();
-        std::string label;
-        append_label(name, text, label);
-        return out.put(label);
-    }
-    out.put(name);
-    out.reserve(Scalar::room + 3);
-    out.put('=');
-    out.put('"');
-    out.at = print_scalar(slot, bytes, out.at, out, false);
-    out.reserve(1);
-    out.put('"');
-}
-
-void SeriesTable::append_labels(std::uint32_t row, bool first, Cursor& out) const {
-    const auto separate = [&] {
-        if (!first)
-            out.put(",");
-        first = false;
-    };
-    for (const LabelSource& label : labels_) {
-        separate();
-        if (label.from)
-            append_field(label.name, label.text_of, row, out);
-        else
-            out.put(label.fixed);
-    }
-    if (index_ && rows_.size() > 1) {
-        separate();
-        append_field("index", compile_scalar(*index_, Style::people), row, out);
-    }
-    if (cpu_) {
-        separate();
-        append_field("cpu", compile_scalar(*cpu_, Style::people), row, out);
-    }
-    if (!has_label("direction")) {
-        separate();
-        out.put(metric_.direction == Direction::ingress ? "direction=\"ingress\""
-                                                        : "direction=\"egress\"");
     }
 }
 

@@ -1,7 +1,5 @@
 #include "export/zip.hpp"
 
-#include <algorithm>
-
 #include <zlib.h>
 
 namespace dynmon {

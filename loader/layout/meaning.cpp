@@ -109,6 +109,33 @@ const std::vector<std::string>& meaning_names() {
     return names;
 }
 
+bool is_time(Meaning meaning) {
+    return meaning == Meaning::time_ns || meaning == Meaning::time_us ||
+           meaning == Meaning::time_ms || meaning == Meaning::time_s ||
+           meaning == Meaning::ktime_ns;
+}
+
+bool is_duration(Meaning meaning) {
+    return meaning == Meaning::duration_ns || meaning == Meaning::duration_us ||
+           meaning == Meaning::duration_ms || meaning == Meaning::duration_s;
+}
+
+std::uint8_t clock_unit(Meaning meaning) {
+    switch (meaning) {
+    case Meaning::time_us:
+    case Meaning::duration_us:
+        return 1;
+    case Meaning::time_ms:
+    case Meaning::duration_ms:
+        return 2;
+    case Meaning::time_s:
+    case Meaning::duration_s:
+        return 3;
+    default:
+        return 0;
+    }
+}
+
 bool is_byte(const Layout& field) {
     return field.size == 1 && field.bit_size == 0 &&
            (field.kind == Layout::Kind::integer || field.kind == Layout::Kind::character);

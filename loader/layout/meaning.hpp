@@ -17,7 +17,10 @@ bool is_big_endian_typedef(std::string_view name); // __be16, __sum16, …
 std::shared_ptr<const EnumSet> tcp_states();
 bool is_opaque_structure(std::string_view name); // bpf_spin_lock, bpf_timer, …
 
-bool is_byte(const Layout& field); // one whole byte: char, signed char, unsigned char
+bool is_time(Meaning meaning);            // since the epoch or since boot
+bool is_duration(Meaning meaning);        // a length of time
+std::uint8_t clock_unit(Meaning meaning); // of both: 0 ns, 1 µs, 2 ms, 3 s
+bool is_byte(const Layout& field);        // one whole byte: char, signed char, unsigned char
 bool fits(Meaning meaning, const Layout& field);
 void set_meaning(Layout& field, Meaning meaning); // one that fits, with the names it brings along
 std::string meaning_name(Meaning meaning);        // of a format with a name behind it: "enum:"

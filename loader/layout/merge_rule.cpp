@@ -6,23 +6,13 @@
 
 #include "base/error.hpp"
 #include "layout/decode_plan.hpp"
+#include "layout/meaning.hpp"
 
 namespace dynmon {
 
 namespace {
 
 using Kind = Layout::Kind;
-
-bool is_time(Meaning meaning) {
-    return meaning == Meaning::time_ns || meaning == Meaning::time_us ||
-           meaning == Meaning::time_ms || meaning == Meaning::time_s ||
-           meaning == Meaning::ktime_ns;
-}
-
-bool is_duration(Meaning meaning) {
-    return meaning == Meaning::duration_ns || meaning == Meaning::duration_us ||
-           meaning == Meaning::duration_ms || meaning == Meaning::duration_s;
-}
 
 bool is_alike(const Layout& a, const Layout& b);
 

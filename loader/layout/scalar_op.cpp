@@ -142,22 +142,6 @@ Op op_of_meaning(const Layout& field) {
     return Op::null;
 }
 
-std::uint8_t unit_of(Meaning meaning) {
-    switch (meaning) {
-    case Meaning::time_us:
-    case Meaning::duration_us:
-        return 1;
-    case Meaning::time_ms:
-    case Meaning::duration_ms:
-        return 2;
-    case Meaning::time_s:
-    case Meaning::duration_s:
-        return 3;
-    default:
-        return 0;
-    }
-}
-
 } // namespace
 
 const std::shared_ptr<const EnumSet>& names_of(const Layout& field, Style style) {
@@ -191,7 +175,7 @@ Scalar compile_scalar(const Layout& field, Style style) {
     scalar.swapped = style == Style::people && is_network_order(field);
     scalar.bit_offset = field.bit_offset;
     scalar.bit_size = field.bit_size;
-    scalar.unit = unit_of(field.meaning);
+    scalar.unit = clock_unit(field.meaning);
     scalar.exact = style == Style::raw;
     scalar.offset = field.offset;
     scalar.size = field.size;

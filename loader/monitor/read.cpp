@@ -4,13 +4,13 @@
 
 #include "base/error.hpp"
 #include "base/identifier.hpp"
-#include "export/shape.hpp"
 #include "hook/hook.hpp"
 #include "kernel/clock.hpp"
 #include "kernel/fence.hpp"
 #include "monitor/build.hpp"
 #include "monitor/delivery.hpp"
 #include "monitor/named_sources.hpp"
+#include "monitor/read_check.hpp"
 #include "monitor/repair.hpp"
 #include "monitor/roster.hpp"
 #include "monitor/selection.hpp"
@@ -37,13 +37,14 @@ public:
           current_(current_generation(store, request.name)), record_(current_.read_record()),
           sources_(named_sources(current_, record_)), state_map_(dir_ + "/state"),
           state_(state_map_.read()), selected_(select(sources_, request)),
-          deliverer_(request.name, dir_, output_options(), request.peek, request.jobs, sink) {
+          deliverer_(request.name, dir_, checked_output(store, request, selected_), request.peek,
+                     request.jobs, sink) {
         if (state_.phase != Phase::running)
             throw Error(ErrorKind::busy, "monitor '" + request.name + "' is not running")
                 .hint("its load or unload was interrupted: `dynmon-load recover`");
         deliverer_.prepare(selected_);
         if (request_.output.format == Format::npy)
-            require_one_window();
+            require_one_window(store_, request_, state_, selected_);
     }
 
     void run() {
@@ -56,51 +57,6 @@ public:
     }
 
 private:
-    // What is asked for is checked before anything is taken out of a map.
-    ExportOptions output_options() const {
-        std::vector<const MetricView*> views;
-        for (const MetricSource* source : selected_)
-            views.push_back(&source->view);
-        ExportOptions options = request_.output;
-        options.metric_count = views.size();
-        options.now_ns = epoch_ns();
-        require_shape(options, views);
-        if (has_shape(options))
-            for (const GenerationDir& old : retired_generations(store_, request_.name))
-                require_shape_of(old, options);
-        return options;
-    }
-
-    // An array has no place for a second window, which may even have other columns.
-    void require_one_window() const {
-        bool waits =
-            std::any_of(selected_.begin(), selected_.end(), [this](const MetricSource* source) {
-                return (state_.pending & source->bit()) != 0;
-            });
-        for (const GenerationDir& old : retired_generations(store_, request_.name))
-            for (const MetricSource& source : metric_sources(old, old.read_record()))
-                waits = waits || (old.read_retirement() && wants(request_, source));
-        if (waits)
-            throw Error(ErrorKind::usage, "npy is one array, and an earlier window has not been "
-                                          "read yet")
-                .hint("--format npz has room for both; any other read takes the earlier one away");
-    }
-
-    // What a replaced probe left is read first, and may have had other fields.
-    void require_shape_of(const GenerationDir& old, const ExportOptions& options) const {
-        if (!old.read_retirement())
-            return;
-        const GenerationRecord record = old.read_record();
-        const std::vector<MetricSource> sources = metric_sources(old, record);
-        std::vector<const MetricView*> views;
-        for (const MetricSource& source : sources)
-            if (wants(request_, source))
-                views.push_back(&source.view);
-        if (!views.empty())
-            during("what generation " + std::to_string(record.number) + " left, which was replaced",
-                   [&] { require_shape(options, views); });
-    }
-
     bool any_swapped() const {
         return std::any_of(selected_.begin(), selected_.end(),
                            [](const MetricSource* source) { return source->swap; });

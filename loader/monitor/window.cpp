@@ -5,16 +5,12 @@
 #include "base/error.hpp"
 #include "kernel/bpf.hpp"
 #include "read/map_reader.hpp"
+#include "read/map_types.hpp"
 #include "store/bpffs.hpp"
 
 namespace dynmon {
 
 namespace {
-
-Layout layout_of(const btf* types, std::uint32_t type_id, std::uint32_t size, std::string_view root,
-                 const Formats& formats) {
-    return type_id == 0 ? untyped_layout(size) : build_layout(types, type_id, size, root, formats);
-}
 
 // Sides of a map that exist: both for a swapped one.
 std::vector<Side> sides_of(const MapRecord& map) {
@@ -113,22 +109,19 @@ std::vector<MetricSource> metric_sources(const GenerationDir& dir, const Generat
             if (!fd)
                 continue; // of a retired generation, and read already
             const MapFacts facts = map_facts(fd);
-            MetricView view{.name = metric.name,
-                            .map_name = map->name,
-                            .direction = path.direction,
-                            .map_type = facts.type,
-                            .key = std::nullopt,
-                            .value = layout_of(types.get(), map->value_type_id, facts.value_size,
-                                               "value", metric.formats),
-                            .cpus = is_per_cpu(facts.type) ? possible_cpus() : 0,
-                            .merge = metric.merge.value_or(Merge::sum),
-                            .merge_fields = metric.merge_fields,
-                            .open_metrics = metric.open_metrics};
+            MetricView view{
+                .name = metric.name,
+                .map_name = map->name,
+                .direction = path.direction,
+                .map_type = facts.type,
+                .key = std::nullopt,
+                .value = value_layout(types.get(), map->value_type_id, facts, metric.formats),
+                .cpus = is_per_cpu(facts.type) ? possible_cpus() : 0,
+                .merge = metric.merge.value_or(Merge::sum),
+                .merge_fields = metric.merge_fields,
+                .open_metrics = metric.open_metrics};
             if (!is_queue_like(facts.type))
-                view.key =
-                    layout_of(types.get(), map->key_type_id, facts.key_size, "key", metric.formats);
-            if (facts.type == BPF_MAP_TYPE_LPM_TRIE)
-                mark_trie_key(*view.key);
+                view.key = key_layout(types.get(), map->key_type_id, facts, metric.formats);
             sources.push_back({.index = at,
                                .view = std::move(view),
                                .map = *map,

@@ -2,7 +2,6 @@
 #include "query/field_ref.hpp"
 
 #include <charconv>
-#include <optional>
 
 #include "base/error.hpp"
 #include "base/identifier.hpp"

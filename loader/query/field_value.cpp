@@ -96,8 +96,7 @@ FieldValue::Width FieldValue::width_of(const Scalar& scalar) {
 }
 
 double FieldValue::real(const std::byte* root) const {
-    return scalar_.size == 4 ? load<float>(root + scalar_.offset)
-                             : load<double>(root + scalar_.offset);
+    return load_real(scalar_, root);
 }
 
 std::string_view FieldValue::text(const std::byte* root) const {

@@ -2,20 +2,23 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/error.hpp"
 #include "layout/layout.hpp"
 #include "query/field_value.hpp"
+#include "query/literal_number.hpp"
 
 namespace dynmon {
 
 // Each throws Error{usage} that says what was expected when the text is no such literal, or one
 // that the field cannot hold.
 
-// 443, -1, 0xff, 1_000, 1.5MB, 2GiB; the name of an enum, protocol, state or interface; flags
-// SYN|ACK; durations 5ms; times 2026-11-21T01:02:03Z and now-5m, down to the field's unit.
-// `now_ns`: since the Unix epoch. As the field's value is loaded: sign-extended to 128 bits.
+// 443, -1, 0xff, 1_000, 1.5MB, 2GiB; an enum's or protocol's name; flags SYN|ACK; durations 5ms;
+// times 2026-11-21T01:02:03Z and now-5m, in the unit of the field. `now_ns`: since the Unix epoch.
+// As the field's value is loaded: sign-extended to 128 bits.
 unsigned __int128 read_integer_literal(const Layout& field, std::string_view text,
                                        std::uint64_t now_ns);
 bool read_boolean_literal(std::string_view text);
@@ -31,5 +34,16 @@ BytesLiteral read_bytes_literal(const Layout& field, std::string_view text);
 
 // A prefix or (all of its bits) an address of the family that the key of a trie has.
 Prefix read_prefix_literal(const Layout& field, std::string_view text);
+// 'x' is not `expected`, for what no literal of the field's type can be.
+Error no_such_literal(std::string_view text, const std::string& expected);
+
+// Those of fields with a meaning whose values have names, and of clocks; see literal_names.cpp and
+// literal_clock.cpp. nullopt: no such name.
+std::optional<unsigned __int128> named_value(const Layout& field, std::string_view name);
+unsigned __int128 read_clock_literal(const Layout& field, std::string_view text,
+                                     std::uint64_t now_ns);
+// `number` as the field's value is loaded; throws when the field cannot hold it.
+unsigned __int128 fitted_or_refused(const Layout& field, const ExactNumber& number,
+                                    std::string_view text);
 
 } // namespace dynmon

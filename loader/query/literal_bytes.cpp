@@ -4,16 +4,11 @@
 
 #include <arpa/inet.h>
 
-#include "base/error.hpp"
 #include "query/literal.hpp"
 
 namespace dynmon {
 
 namespace {
-
-Error no_such(std::string_view text, const std::string& expected) {
-    return Error(ErrorKind::usage, "'" + std::string(text) + "' is not " + expected);
-}
 
 bool read_hex(std::string_view digits, std::string& bytes) {
     if (digits.starts_with("0x") || digits.starts_with("0X"))
@@ -107,15 +102,15 @@ BytesLiteral read_bytes_literal(const Layout& field, std::string_view text) {
     case Meaning::ip:
         if (const auto address = read_address(field.meaning, text))
             return *address;
-        throw no_such(text, expected_address(field.meaning));
+        throw no_such_literal(text, expected_address(field.meaning));
     case Meaning::mac:
         if (!read_mac(text, literal.bytes))
-            throw no_such(text, "a MAC address such as 02:00:00:00:00:01");
+            throw no_such_literal(text, "a MAC address such as 02:00:00:00:00:01");
         return literal;
     default:
         if (!read_hex(text, literal.bytes) || literal.bytes.size() != field.size)
-            throw no_such(text, std::to_string(field.size) + " bytes as " +
-                                    std::to_string(field.size * 2) + " hexadecimal digits");
+            throw no_such_literal(text, std::to_string(field.size) + " bytes as " +
+                                            std::to_string(field.size * 2) + " hexadecimal digits");
         return literal;
     }
 }
@@ -125,7 +120,7 @@ Prefix read_prefix_literal(const Layout& field, std::string_view text) {
     const Meaning family = field.size == with_ipv4 ? Meaning::ipv4 : Meaning::ipv6;
     const auto address = read_address(family, text);
     if (!address)
-        throw no_such(text, expected_address(family));
+        throw no_such_literal(text, expected_address(family));
     return Prefix::of(address->bytes.data(), address->bytes.size(),
                       static_cast<std::uint32_t>(address->bits));
 }

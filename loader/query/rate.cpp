@@ -9,6 +9,7 @@
 
 #include "base/error.hpp"
 #include "layout/decode_plan.hpp"
+#include "layout/meaning.hpp"
 #include "layout/merge_rule.hpp"
 #include "layout/path.hpp"
 #include "layout/scalar.hpp"
@@ -19,14 +20,15 @@ namespace {
 
 using Kind = Layout::Kind;
 
+constexpr double seconds_per[] = {1e-9, 1e-6, 1e-3, 1}; // by clock_unit()
+
 bool counts(const Layout& field) {
     return field.kind == Kind::integer || field.kind == Kind::real;
 }
 
 double load_number(const Scalar& scalar, bool is_real, const std::byte* value) {
     if (is_real)
-        return scalar.size == 4 ? load<float>(value + scalar.offset)
-                                : load<double>(value + scalar.offset);
+        return load_real(scalar, value);
     const unsigned __int128 number = load_integer(scalar, value);
     return scalar.is_signed ? static_cast<double>(static_cast<__int128>(number))
                             : static_cast<double>(number);
@@ -106,9 +108,11 @@ private:
         step.from = compile_scalar(field, Style::people);
         if (adds_up(field, wanted)) {
             step.op = field.kind == Kind::real ? Step::Op::real_rate : Step::Op::rate;
-            step.unit = field.meaning == Meaning::duration_ns ? 1e-9 : 1;
+            if (is_duration(field.meaning))
+                step.unit = seconds_per[clock_unit(field.meaning)];
             placed.kind = Kind::real;
             placed.meaning = Meaning::none;
+            placed.big_endian = false;
             placed.type_name = "double";
             placed.size = sizeof(double);
             placed.bit_offset = placed.bit_size = 0;

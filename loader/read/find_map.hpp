@@ -12,6 +12,7 @@ namespace dynmon {
 struct FoundMap {
     Fd fd;
     std::string pin_path; // "": found otherwise
+    std::string metric;   // of dynmon that led to it; "": none in particular
 };
 
 // Throws Error{usage} when the path is no pin of a map.

@@ -17,8 +17,11 @@ namespace {
 void require_followable(const TypedMap& map, const ExportOptions& options) {
     if (is_queue_like(map.facts().type))
         throw Error(ErrorKind::usage, "a queue cannot be followed: only its head can be seen");
-    if (options.format != Format::json)
-        throw Error(ErrorKind::usage, "--follow prints JSON lines only").hint("--format json");
+    if (options.format != Format::json && options.format != Format::jsonl)
+        throw Error(ErrorKind::usage, "--follow prints JSON lines only").hint("--format jsonl");
+    if (options.value_only)
+        throw Error(ErrorKind::usage, "--value-only does not go with --follow")
+            .hint("a line says what became of which key");
     if (!options.sort.empty() || options.top != 0 || options.rate)
         throw Error(ErrorKind::usage, "--sort, --top and --rate do not go with --follow")
             .hint("changes come in the order of the map");
@@ -77,7 +80,7 @@ private:
         : map_(map), view_(map.view()), raw_(options.raw),
           cpus_(view_.merge == Merge::none ? view_.cpus : 0),
           snapshot_(view_.key->size, cpus_ > 0 ? cpus_ * cpu_stride(view_) : view_.value.size),
-          value_(shown.value, style(), "", "", options.wide_as_text),
+          value_(shown.value, style(), {}, {}, options.wide_as_text),
           condition_(condition_of(options.where)) {
         if (shown.key)
             key_.emplace(*shown.key, style(), "", "", options.wide_as_text);

@@ -1,7 +1,6 @@
 // Maps whose values are ids and handles of the kernel: shown with what these stand for.
-#include <cerrno>
-
 #include "base/error.hpp"
+#include "layout/scalar.hpp"
 #include "read/listing.hpp"
 #include "read/map_kind.hpp"
 #include "read/synthetic.hpp"
@@ -63,12 +62,6 @@ std::string program_name(std::uint32_t id) {
     return program ? program_facts(program).name : "";
 }
 
-std::uint32_t read_id(const std::byte* at) {
-    std::uint32_t id = 0;
-    std::memcpy(&id, at, sizeof id);
-    return id;
-}
-
 // {u32; u32 program id}, or the first alone: how devmap and cpumap are looked up.
 std::unique_ptr<Listing> list_with_program(const MapFacts& facts, const MapTypes& types,
                                            const char* what, Meaning meaning) {
@@ -84,7 +77,8 @@ std::unique_ptr<Listing> list_with_program(const MapFacts& facts, const MapTypes
         [with_program](const std::byte* from, std::byte* to) {
             std::memcpy(to, from, (with_program ? 2 : 1) * id_size);
             if (with_program)
-                store_text(to + 2 * id_size, name_size, program_name(read_id(from + id_size)));
+                store_text(to + 2 * id_size, name_size,
+                           program_name(load<std::uint32_t>(from + id_size)));
         });
 }
 
@@ -102,7 +96,7 @@ std::unique_ptr<Listing> list_programs(const MapFacts& facts, const MapTypes& ty
     const std::uint32_t tag = row.bytes("tag", sizeof(ProgramFacts::tag));
     return std::make_unique<HandleListing>(
         facts, types, std::move(row).layout(), [=](const std::byte* from, std::byte* to) {
-            const std::uint32_t id = read_id(from);
+            const std::uint32_t id = load<std::uint32_t>(from);
             const Fd program = try_open_program(id);
             const ProgramFacts found = program ? program_facts(program) : ProgramFacts{};
             store(to, id);

@@ -4,6 +4,7 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "layout/scalar.hpp"
 #include "read/listing.hpp"
 #include "read/map_kind.hpp"
 #include "read/synthetic.hpp"
@@ -13,12 +14,6 @@ namespace dynmon {
 namespace {
 
 constexpr std::uint32_t id_size = 4;
-
-std::uint32_t read_id(const std::byte* at) {
-    std::uint32_t id = 0;
-    std::memcpy(&id, at, sizeof id);
-    return id;
-}
 
 Fd open_inner(const MapFacts& outer, std::uint32_t id) {
     Fd inner = try_open_map(id);
@@ -72,7 +67,7 @@ private:
             Batch slot;
             entries_.reset();
             while (outer_->next(slot)) {
-                const std::uint32_t id = read_id(slot.values);
+                const std::uint32_t id = load<std::uint32_t>(slot.values);
                 inner_ = open_inner(listing_.facts_, id);
                 if (!inner_)
                     continue; // taken out in the meantime
@@ -141,7 +136,7 @@ Fd first_inner(const Fd& map, const MapFacts& facts) {
     const auto walk = walk_by_key(map, facts, Take::look);
     Batch slot;
     while (walk->next(slot))
-        if (Fd inner = open_inner(facts, read_id(slot.values)))
+        if (Fd inner = open_inner(facts, load<std::uint32_t>(slot.values)))
             return inner;
     return Fd();
 }

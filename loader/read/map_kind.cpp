@@ -1,6 +1,5 @@
 #include "read/map_kind.hpp"
 
-#include <algorithm>
 #include <array>
 
 #include "base/error.hpp"

@@ -1,7 +1,6 @@
 #include "read/map_reader.hpp"
 
 #include <algorithm>
-#include <cerrno>
 
 #include "base/error.hpp"
 #include "kernel/map_batch.hpp"
@@ -29,13 +28,15 @@ std::unique_ptr<MapReader::Walk> walk_one_by_one(const Fd& map, const MapFacts& 
                                      : walk_by_key(map, facts, take);
 }
 
-// Tries the batch call and falls back before the first entry.
+// Tries the batch call and falls back before the first entry. What is taken out is not taken ahead:
+// it would be lost if the one before could not be written.
 class WalkBest : public MapReader::Walk {
 public:
     WalkBest(const Fd& map, const MapFacts& facts, Take take, unsigned jobs)
         : map_(map), facts_(facts), take_(take),
-          walk_(jobs > 1 ? walk_ahead(walk_by_batch(map, facts, take, walk_lanes))
-                         : walk_by_batch(map, facts, take)) {}
+          walk_(jobs > 1 && take == Take::look
+                    ? walk_ahead(walk_by_batch(map, facts, take, walk_lanes))
+                    : walk_by_batch(map, facts, take)) {}
 
     bool next(Batch& batch) override {
         if (walk_->next(batch))

@@ -1,7 +1,5 @@
 #include "read/map_types.hpp"
 
-#include <cerrno>
-
 #include "base/error.hpp"
 #include "base/limits.hpp"
 #include "store/bpffs.hpp"
@@ -15,20 +13,44 @@ BtfPtr btf_from(const std::vector<std::byte>& bytes) {
     return BtfPtr(btf__new(bytes.data(), static_cast<__u32>(bytes.size())));
 }
 
+// The metric that is made of the map: the one that led to it, or else the first.
+const MetricConfig* metric_of(const Manifest& manifest, const std::string& map,
+                              const std::string& metric) {
+    const MetricConfig* first = nullptr;
+    for (const PathConfig& path : manifest.paths)
+        for (const MetricConfig& candidate : path.metrics) {
+            if (candidate.map_name != map)
+                continue;
+            if (candidate.name == metric)
+                return &candidate;
+            if (first == nullptr)
+                first = &candidate;
+        }
+    return first;
+}
+
 // A map of a monitor lies beside the record and the BTF of its generation: they know types that
 // the kernel does not keep (queues), and need no privilege beyond the pin's.
-MapTypes types_from_record(const std::string& pin_path) {
-    const std::size_t slash = pin_path.rfind('/');
+MapTypes types_from_record(const FoundMap& found) {
+    const std::size_t slash = found.pin_path.rfind('/');
     if (slash == std::string::npos)
         return {};
-    const GenerationDir dir(pin_path.substr(0, slash));
+    const GenerationDir dir(found.pin_path.substr(0, slash));
     if (!exists(dir.path() + "/dynmon-record"))
         return {};
     const GenerationRecord record = dir.read_record();
     for (const MapRecord& map : record.maps)
-        for (const Side side : {Side::a, Side::b})
-            if (dir.map_path(map, side) == pin_path)
-                return {map.name, dir.read_btf(), map.key_type_id, map.value_type_id};
+        for (const Side side : {Side::a, Side::b}) {
+            if (dir.map_path(map, side) != found.pin_path)
+                continue;
+            MapTypes types{map.name, dir.read_btf(), map.key_type_id, map.value_type_id};
+            if (const MetricConfig* metric = metric_of(record.manifest, map.name, found.metric)) {
+                types.formats = metric->formats;
+                types.merge = metric->merge.value_or(Merge::sum);
+                types.merge_fields = metric->merge_fields;
+            }
+            return types;
+        }
     return {};
 }
 
@@ -157,11 +179,10 @@ MapTypes types_from_object(const MapFacts& facts, const std::string& path) {
 
 } // namespace
 
-MapTypes types_of_map(const MapFacts& facts, const std::string& pin_path,
-                      const std::string& object_path) {
+MapTypes types_of_map(const MapFacts& facts, const FoundMap& map, const std::string& object_path) {
     if (!object_path.empty())
         return types_from_object(facts, object_path);
-    MapTypes types = types_from_record(pin_path);
+    MapTypes types = types_from_record(map);
     if (!types.btf)
         types = types_from_kernel(facts);
     if (!types.btf)
@@ -198,22 +219,30 @@ MapTypes copy_types(const MapTypes& types) {
     return copy;
 }
 
-Layout key_layout(const MapTypes& types, const MapFacts& facts) {
-    const bool typed = types.btf && types.key_id != 0;
-    if (facts.type != BPF_MAP_TYPE_LPM_TRIE)
-        return typed ? build_layout(types.btf.get(), types.key_id, facts.key_size, "key")
-                     : untyped_layout(facts.key_size);
-    if (!typed)
-        return untyped_trie_key(facts.key_size);
-    Layout key = build_layout(types.btf.get(), types.key_id, facts.key_size, "key");
-    mark_trie_key(key);
+Layout key_layout(const btf* types, std::uint32_t type_id, const MapFacts& facts,
+                  const Formats& formats) {
+    const bool trie = facts.type == BPF_MAP_TYPE_LPM_TRIE;
+    if (types == nullptr || type_id == 0)
+        return trie ? untyped_trie_key(facts.key_size) : untyped_layout(facts.key_size);
+    Layout key = build_layout(types, type_id, facts.key_size, "key", formats);
+    if (trie)
+        mark_trie_key(key);
     return key;
 }
 
+Layout value_layout(const btf* types, std::uint32_t type_id, const MapFacts& facts,
+                    const Formats& formats) {
+    return types == nullptr || type_id == 0
+               ? untyped_layout(facts.value_size)
+               : build_layout(types, type_id, facts.value_size, "value", formats);
+}
+
+Layout key_layout(const MapTypes& types, const MapFacts& facts) {
+    return key_layout(types.btf.get(), types.key_id, facts, types.formats);
+}
+
 Layout value_layout(const MapTypes& types, const MapFacts& facts) {
-    return types.btf && types.value_id != 0
-               ? build_layout(types.btf.get(), types.value_id, facts.value_size, "value")
-               : untyped_layout(facts.value_size);
+    return value_layout(types.btf.get(), types.value_id, facts, types.formats);
 }
 
 } // namespace dynmon

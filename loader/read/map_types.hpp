@@ -1,11 +1,14 @@
 // Where the types of a map's key and value are written down.
 #pragma once
 
+#include <map>
 #include <string>
 
 #include "kernel/bpf.hpp"
 #include "layout/layout.hpp"
+#include "manifest/manifest.hpp"
 #include "object/object.hpp"
+#include "read/find_map.hpp"
 
 namespace dynmon {
 
@@ -14,23 +17,31 @@ struct MapTypes {
     BtfPtr btf;       // empty: no types
     std::uint32_t key_id = 0;
     std::uint32_t value_id = 0;
+    // What the manifest says of a map of dynmon.
+    Formats formats;
+    Merge merge = Merge::sum;
+    std::map<std::string, Merge> merge_fields;
 };
 
 // Of the first of these that knows the map: the object `object_path` ("" for none), the record of
-// dynmon beside `pin_path`, the BTF that the kernel keeps for the map, that of a program which uses
+// dynmon beside the pin, the BTF that the kernel keeps for the map, that of a program which uses
 // it. By the definition in a program or object also what the kernel does not keep: queues, rings,
 // maps of maps. Throws Error{usage} when the object has no such map.
-MapTypes types_of_map(const MapFacts& facts, const std::string& pin_path,
-                      const std::string& object_path);
+MapTypes types_of_map(const MapFacts& facts, const FoundMap& map, const std::string& object_path);
 
 // Of the maps within an array or hash of maps, by the definition of that one.
 MapTypes types_of_inner_maps(const MapTypes& outer, const MapFacts& inner);
 
-// A copy, for a second owner.
+// A copy of the types, for a second owner.
 MapTypes copy_types(const MapTypes& types);
 
 Layout key_layout(const MapTypes& types, const MapFacts& facts);
 Layout value_layout(const MapTypes& types, const MapFacts& facts);
+// The same of types that somebody else owns; 0: no type.
+Layout key_layout(const btf* types, std::uint32_t type_id, const MapFacts& facts,
+                  const Formats& formats);
+Layout value_layout(const btf* types, std::uint32_t type_id, const MapFacts& facts,
+                    const Formats& formats);
 
 // Calls `visit` for each program that uses the map, until it returns true. Needs CAP_SYS_ADMIN;
 // without it there are none.

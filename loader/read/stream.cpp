@@ -42,7 +42,7 @@ StreamTotals stream_events(const FoundMap& map, const StreamOptions& options, Si
                            const std::function<bool()>& stopped) {
     const MapFacts facts = map_facts(map.fd);
     require_events(facts);
-    const MapTypes types = types_of_map(facts, map.pin_path, options.object);
+    const MapTypes types = types_of_map(facts, map, options.object);
     std::optional<Layout> layout = event_layout(types, options.type);
     if (layout && has_interfaces(*layout))
         name_interfaces(*layout, device_names());

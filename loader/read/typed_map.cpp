@@ -13,7 +13,7 @@ namespace dynmon {
 
 TypedMap::TypedMap(FoundMap map, const std::string& object)
     : map_(std::move(map.fd)), facts_(map_facts(map_)) {
-    const MapTypes types = types_of_map(facts_, map.pin_path, object);
+    MapTypes types = types_of_map(facts_, map, object);
     listing_ = make_listing(map_, facts_, types);
     view_.name = types.name.empty() ? facts_.name : types.name;
     view_.map_name = view_.name;
@@ -21,6 +21,8 @@ TypedMap::TypedMap(FoundMap map, const std::string& object)
     view_.key = listing_->key;
     view_.value = listing_->value;
     view_.cpus = listing_->cpus;
+    view_.merge = types.merge;
+    view_.merge_fields = std::move(types.merge_fields);
     if (has_interfaces(view_))
         name_interfaces(view_, device_names());
 }
@@ -30,15 +32,15 @@ TypedMap& TypedMap::operator=(TypedMap&&) noexcept = default;
 TypedMap::~TypedMap() = default;
 
 TypedMap TypedMap::pinned(const std::string& path, const std::string& object) {
-    return TypedMap({open_map_pin(path), path}, object);
+    return TypedMap({open_map_pin(path), path, ""}, object);
 }
 
 TypedMap TypedMap::by_id(std::uint32_t id, const std::string& object) {
-    return TypedMap({open_map_id(id), ""}, object);
+    return TypedMap({open_map_id(id), "", ""}, object);
 }
 
 TypedMap TypedMap::by_name(const std::string& name, const std::string& object) {
-    return TypedMap({open_map_name(name), ""}, object);
+    return TypedMap({open_map_name(name), "", ""}, object);
 }
 
 void TypedMap::for_each(
@@ -47,8 +49,11 @@ void TypedMap::for_each(
     const std::optional<JsonPlan> key_plan =
         view_.key ? std::optional<JsonPlan>(std::in_place, *view_.key, Style::people)
                   : std::nullopt;
-    const MergePlan merge(view_.value, view_.merge, view_.merge_fields);
+    std::optional<MergePlan> merge;
+    if (view_.cpus > 0 && view_.merge != Merge::none)
+        merge.emplace(view_.value, view_.merge, view_.merge_fields);
     std::vector<std::byte> merged(view_.value.size);
+    const std::size_t stride = cpu_stride(view_);
     std::string key;
     std::string value;
     const auto walk = listing_->walk(map_, Take::look, jobs_);
@@ -56,15 +61,23 @@ void TypedMap::for_each(
     while (walk->next(batch)) {
         for (std::size_t i = 0; i < batch.count; ++i) {
             const std::byte* bytes = batch.values + i * batch.value_stride;
-            if (view_.cpus > 0) {
-                merge.merge(bytes, view_.cpus, batch.value_stride / view_.cpus, merged.data());
-                bytes = merged.data();
-            }
             key.clear();
             value.clear();
             if (key_plan)
                 key_plan->append(batch.keys + i * batch.key_stride, key);
-            value_plan.append(bytes, value);
+            if (merge) {
+                merge->merge(bytes, view_.cpus, stride, merged.data());
+                bytes = merged.data();
+            }
+            if (merge || view_.cpus == 0) {
+                value_plan.append(bytes, value);
+            } else {
+                for (std::size_t cpu = 0; cpu < view_.cpus; ++cpu) {
+                    value += cpu == 0 ? '[' : ',';
+                    value_plan.append(bytes + cpu * stride, value);
+                }
+                value += ']';
+            }
             visit(key, value);
         }
     }

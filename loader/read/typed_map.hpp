@@ -23,11 +23,11 @@ class TypedMap {
 public:
     // A pinned map, of dynmon or of anybody else. Types come from `object` when one is named
     // (Error{usage} when it has no such map), else from the record beside the pin (maps of
-    // dynmon), else from the BTF that the kernel keeps for the map, else from that of a program
-    // that uses it (both need CAP_SYS_ADMIN); else keys and values are shown as numbers and bytes.
-    // Interfaces get the names that they have in the caller's network namespace.
-    // Throws Error{usage} when the path is no map, and Error{unsupported} with a sentence for a
-    // map that has no listing.
+    // dynmon; formats and merge rules of their metric too), else from the BTF that the kernel keeps
+    // for the map, else from that of a program that uses it (both need CAP_SYS_ADMIN); else keys
+    // and values are shown as numbers and bytes. Interfaces get the names that they have in the
+    // caller's network namespace. Throws Error{usage} when the path is no map, and
+    // Error{unsupported} with a sentence for a map that has no listing.
     static TypedMap pinned(const std::string& path, const std::string& object = "");
     static TypedMap by_id(std::uint32_t id, const std::string& object = ""); // CAP_SYS_ADMIN
     // Likewise; Error{usage} unless one fits.
@@ -41,7 +41,8 @@ public:
     const MetricView& view() const { return view_; } // layouts of key and value
 
     // Calls `visit` with the JSON of each key and value; a queue or an array has "" or the index
-    // as key. Per-CPU values are added up, unless `merge` says otherwise.
+    // as key. Per-CPU values are added up, unless the merge says otherwise; kept apart they are a
+    // list.
     void for_each(const std::function<void(std::string_view, std::string_view)>& visit) const;
 
     // The entries as the kernel returns them, each batch valid during the call only.
@@ -51,7 +52,11 @@ public:
     // `options` ask for. `take` also removes them, those too that a condition leaves out.
     void print(const ExportOptions& options, Take take, Sink& sink) const;
 
-    void set_merge(Merge merge) { view_.merge = merge; }
+    // Instead of what the manifest says, for every field.
+    void set_merge(Merge merge) {
+        view_.merge = merge;
+        view_.merge_fields.clear();
+    }
     void set_jobs(unsigned jobs) { jobs_ = jobs; } // as MapReader takes it; default 1
 
 private:

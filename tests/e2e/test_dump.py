@@ -150,6 +150,11 @@ class DumpTest(harness.Case):
         self.assertEqual(lines, ["TALLY  hash  2 rows", "key  packets", "100        5",
                                  " 60        3"])
 
+    def test_an_id_beyond_32_bits_is_not_another_one(self):
+        for number in "4294967296", "99999999999999999999", "-1", "1x", "":
+            self.assertIn("names no map",
+                          self.refused(harness.USAGE, "dump", "id", number)["message"])
+
     def test_what_is_no_map_is_refused_by_name(self):
         self.load("t", "tally")
         program = self.generation("t") / "prog-ingress-a"

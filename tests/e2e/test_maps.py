@@ -65,6 +65,11 @@ class MapsTest(harness.Case):
         found = {row["key"]: row["value"] for row in self.dump(ZOO / "ZOO_TRIE4")}
         self.assertEqual(found, {text: {"hops": hops, "via": "a"}
                                  for text, hops in prefixes.items()})
+        for condition, expected in (("key == 10.1.0.0/16", [2]), ("key == 10.0.0.0/9", []),
+                                    ("key in (10.0.0.0/8, 192.168.7.1)", [1, 3]),
+                                    ("prefixlen >= 16 && hops != 3", [2])):
+            rows = self.dump(ZOO / "ZOO_TRIE4", "--where", condition, "--sort", "hops")
+            self.assertEqual([row["value"]["hops"] for row in rows], expected)
         six = socket.inet_pton(socket.AF_INET6, "2001:db8::")
         self.fill("ZOO_TRIE6", (number(32) + six, route(6, "six")))
         self.assertEqual(self.dump(ZOO / "ZOO_TRIE6"),
@@ -163,6 +168,12 @@ class MapsTest(harness.Case):
                 {"key": {"outer": 3, "map_id": two, "key": 443},
                  "value": {"hops": 2, "via": "two"}}]
         self.assertEqual(self.dump(ZOO / "ZOO_ARRAY_OF"), rows)
+        for words in (("--where", "key.outer == 3 && key.key == 443"), ("--where", "map_id != "
+                      f"{one}"), ("--sort", "-key.key", "--top", "1"), ("--where", "hops > 1")):
+            self.assertEqual(self.dump(ZOO / "ZOO_ARRAY_OF", *words), rows[1:])
+        self.assertEqual(self.dump(ZOO / "ZOO_ARRAY_OF", "--columns", "outer,key.key,hops"),
+                         [{"key": {"outer": row["key"]["outer"], "key": row["key"]["key"]},
+                           "value": {"hops": row["value"]["hops"]}} for row in rows])
         wire.command("bpftool", "map", "update", "pinned", str(ZOO / "ZOO_HASH_OF"), "key", "10",
                      "0", "0", "1", "value", "pinned", str(ZOO / "ZOO_INNER_TWO"))
         # The kernel keeps no types of this map: the outer key's are of the program's BTF.

@@ -108,6 +108,20 @@ class ReadTest(harness.Case):
                       error["message"])
         self.assertEqual(len(self.ports()), 4)
 
+    def test_an_option_without_effect_is_refused_and_takes_nothing(self):
+        for words, message in (
+                (("--top", "-1"), "--top"), (("--top", "0"), "--top"), (("--sort", ""), "--sort"),
+                (("--interval", "1s", "--count", "-1"), "--count"),
+                (("--value-only",), "--value-only is for json, jsonl and dynmon"),
+                (("--value-only", "--format", "csv"), "--value-only is for json"),
+                (("--u64", "string", "--format", "dynmon"), "--u64 string is for json and jsonl"),
+                (("--raw", "--format", "openmetrics"), "--raw does not go with --format open")):
+            with self.subTest(words):
+                result = self.dynmon("read", "f", *words, code=harness.USAGE)
+                self.assertEqual(result.out, "")
+                self.assertIn(message, result.err)
+        self.assertEqual(len(self.ports()), 4)
+
     def test_rates_are_counts_over_the_length_of_the_window(self):
         document = self.window("f", "flows", "--path", "ingress", "--rate", "--columns",
                                "sport,packets,tcp_flags,bytes")
@@ -290,6 +304,8 @@ class DumpTest(harness.Case):
         cases = [((queue, "--follow"), "a queue cannot be followed"),
                  ((path, "--follow", "--sort", "value"), "do not go with --follow"),
                  ((path, "--follow", "--where", "valu"), "no field 'valu'"),
+                 ((path, "--follow", "--value-only"), "--value-only does not go with --follow"),
+                 ((path, "--follow", "--format", "csv"), "--follow prints JSON lines only"),
                  ((path, "--follow", "--interval", "0"), "--interval must be longer than 0"),
                  ((path, "--count", "3"), "--count requires --follow")]
         for words, message in cases:

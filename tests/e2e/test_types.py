@@ -45,6 +45,19 @@ class TypesTest(harness.Case):
         self.assertEqual(self.dump("--u64", "string")["value"]["large"], str(LARGE))
         self.refused(harness.USAGE, "read", "t", "--u64", "text")
 
+    def test_a_dump_of_a_monitors_map_has_the_formats_of_its_metric(self):
+        entry = self.entry()
+        with self.blue.inside():
+            self.assertEqual(self.dump(), entry)
+            self.assertEqual(self.dump("--where", "ifindex == blue0 && size == SMALL && "
+                                       "traits & EVEN && proto == IPv6"), entry)
+            document = json.loads(self.dynmon("dump", "t/typed", "--format", "json",
+                                              "--value-only").out)
+        self.assertEqual(document, [entry])
+        condition = "ifindex in (blue0, lo) && size != LARGE && traits == EVEN|SHORT|0x40"
+        found = self.value(self.window("t", "--where", condition), "typed")
+        self.assertEqual(found, [entry])
+
     def test_a_dump_names_the_interfaces_of_where_it_runs(self):
         self.entry()
         # A name that the namespace of the reader gives to the same index.
@@ -67,6 +80,8 @@ class TypesTest(harness.Case):
         self.assertEqual(rows[1].split(",", 3)[3],
                          "\"a\"\"b,c\",4000000000,IPv6,SMALL,bpf_spin_lock,EVEN|SHORT|0x40,2,"
                          f"{LARGE}")
+        text = self.dynmon("read", "t", "--format", "openmetrics").out
+        self.assertIn('interface="a\\"b,c",proto="IPv6"', text)
 
     def test_labels_and_tables_have_names_too(self):
         self.entry()

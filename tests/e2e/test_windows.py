@@ -195,7 +195,7 @@ class IntervalTest(WindowCase):
 
     def test_an_interval_that_is_none_is_refused(self):
         self.load("f", "flows")
-        for text in ("0s", "-1s", "soon", "1h", "1e30"):
+        for text in ("0s", "-1s", "soon", "1y", "1e30"):
             error = self.refused(harness.USAGE, "read", "f", f"--interval={text}")
             self.assertIn("--interval", error["message"])
 

@@ -167,6 +167,10 @@ TEST_CASE("signed numbers and reals keep their sign and their exactness") {
     CHECK(text_of(view, {both}).find("} 0.75\n") != std::string::npos);
     view.open_metrics = section(MetricType::gauge);
     const double infinite = -HUGE_VAL;
+    view.value = m.types.layout(btf__add_float(m.types.edit(), "_Float16", 2), 2);
+    const std::uint16_t half = 0x3e00;
+    CHECK(text_of(view, {{1, nullptr, raw(half), 0, 2}}).find("} 1.5\n") != std::string::npos);
+    view.value = m.types.layout(btf__add_float(m.types.edit(), "double", 8), 8);
     CHECK(text_of(view, {{1, nullptr, raw(infinite), 0, 8}}).find("} -Inf\n") != std::string::npos);
 }
 
@@ -186,9 +190,10 @@ TEST_CASE("what stands behind a text or beside a bitfield makes no second series
     SeriesTable table(view);
     table.add(entries);
     CHECK(table.rows().size() == 2);
-    CHECK(text({&table}) == "# TYPE packets counter\n# HELP packets Help.\n"
-                            "packets_total{name=\"lo\",hi=\"2\",direction=\"ingress\"} 7\n"
-                            "packets_total{name=\"lo\",hi=\"-1\",direction=\"ingress\"} 5\n# EOF\n");
+    CHECK(text({&table}) ==
+          "# TYPE packets counter\n# HELP packets Help.\n"
+          "packets_total{name=\"lo\",hi=\"2\",direction=\"ingress\"} 7\n"
+          "packets_total{name=\"lo\",hi=\"-1\",direction=\"ingress\"} 5\n# EOF\n");
 }
 
 TEST_CASE("a label from a bitfield has the width and the sign of the field") {

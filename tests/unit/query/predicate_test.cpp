@@ -126,6 +126,59 @@ TEST_CASE("protocols, flags and enums are compared by name or number") {
           "column 10: 'BLUE' is not one of RED, GREEN, or a number");
 }
 
+TEST_CASE("states, interfaces and other protocols are compared by name or number") {
+    Types t;
+    const Value state(t.layout(t.alias("dynmon_tcp_state_t", t.u8), 1), std::uint8_t{10});
+    CHECK(state("value == LISTEN && value in (CLOSE, LISTEN) && value != ESTABLISHED"));
+    CHECK(state("value == 10"));
+    CHECK(state.refused("value == OPEN").starts_with("column 10: 'OPEN' is not one of ESTABLIS"));
+
+    Layout index = t.layout(t.alias("dynmon_ifindex_t", t.u32), 4);
+    CHECK(Value(index, std::uint32_t{7})("value == 7"));
+    CHECK(Value(index, std::uint32_t{7}).refused("value == eth0") ==
+          "column 10: 'eth0' is not a number from 0 to 4294967295");
+    auto names = std::make_shared<EnumSet>();
+    names->values = {{1, "lo"}, {7, "eth0.5"}, {8, "veth-a"}};
+    name_interfaces(index, names);
+    const Value interface(index, std::uint32_t{7});
+    CHECK(interface("value == eth0.5 && value in (lo, eth0.5) && value != veth-a && value == 7"));
+
+    const Value ether(t.layout(t.alias("dynmon_eth_proto_t", t.u16), 2), std::uint16_t{0x0008});
+    CHECK(ether("value == IPv4 && value == 0x0800 && value != ARP && value in (ipv6, ipv4)"));
+    CHECK(ether.refused("value == X") ==
+          "column 10: 'X' is not a protocol such as IPv4 or ARP, or its number");
+}
+
+TEST_CASE("formats that bring names along are compared by them, whatever the sign of the field") {
+    Types t;
+    const int mode = btf__add_enum(t.edit(), "mode", 4);
+    btf__add_enum_value(t.edit(), "READ", 1);
+    btf__add_enum_value(t.edit(), "WRITE", 2);
+    btf__add_enum_value(t.edit(), "LAST", std::numeric_limits<std::int32_t>::min());
+    const auto layout = [&](const char* format, int type) {
+        return build_layout(t.get(), static_cast<std::uint32_t>(type), 4, "value",
+                            {{"value", format}});
+    };
+    REQUIRE(mode > 0);
+    const Value one(layout("enum:mode", t.u32), std::uint32_t{2});
+    CHECK(one("value == WRITE && value != READ && value == 2"));
+    for (const int type : {t.u32, t.s32}) {
+        const Value flags(layout("flags:mode", type), std::uint32_t{0x80000002});
+        CHECK(flags("value == WRITE|LAST && value & LAST && !(value & READ) && value != WRITE"));
+    }
+    const Value hex(layout("hex", t.u32), std::uint32_t{0x2ab});
+    CHECK(hex("value == 0x2ab && value > 0x2aa && value == 683 && value & 0x200"));
+    const Value truth(layout("boolean", t.u32), std::uint32_t{2});
+    CHECK(truth("value == true && value && value != false"));
+    CHECK(truth.refused("value > 1") == "column 1: 'value' is true or false: ==, != or alone");
+}
+
+TEST_CASE("halves are numbers with a fraction") {
+    Types t;
+    const Value half(t.layout(btf__add_float(t.edit(), "_Float16", 2), 2), std::uint16_t{0x3e00});
+    CHECK(half("value == 1.5 && value > 1 && value < 2"));
+}
+
 TEST_CASE("addresses are compared by bytes and by prefix") {
     Types t;
     const int v4 = t.alias("dynmon_ipv4_t", t.u32);
@@ -217,6 +270,31 @@ TEST_CASE("times and durations") {
     CHECK(duration("value == 1.5ms && value > 3us && value < 1h && value > 0 && value"));
     CHECK(duration.refused("value > 5") ==
           "column 9: '5' is not a duration (such as 5s, 10ms, 3us, 2m or 1h)");
+}
+
+TEST_CASE("times and durations are held against the unit of their field") {
+    Types t;
+    const Value us(t.layout(t.alias("dynmon_time_us_t", t.u64), 8), now / 1000);
+    CHECK(us("value == 2026-11-21T12:00:00Z && value > now-5m && value == now && value != 0"));
+    CHECK(us("value == 1795262400000000 && value < 2026-11-21T12:00:00.000001Z"));
+    CHECK(us.refused("value > 300").starts_with("column 9: '300' is not a time"));
+    CHECK(us.refused("value > 2026-11-21T12:00:00.0000001Z") ==
+          "column 9: '2026-11-21T12:00:00.0000001Z' is not a whole number of us (the field counts "
+          "in them)");
+    const Value seconds(t.layout(t.alias("dynmon_time_s_t", t.u32), 4),
+                        static_cast<std::uint32_t>(now / 1'000'000'000));
+    CHECK(seconds("value > now-1s && value <= now && value == 2026-11-21T12:00Z"));
+    CHECK(seconds.refused("value == 2200-01-01").find("is not a number from 0") !=
+          std::string::npos);
+    const Value late(seconds.layout, static_cast<std::uint32_t>(now / 1'000'000'000));
+    CHECK(Predicate(Condition::parse("value == now"), {nullptr, &late.layout}, now + 999'999'999)
+              .holds(nullptr, late.bytes.data()));
+    const Value ms(t.layout(t.alias("dynmon_duration_ms_t", t.u32), 4), std::uint32_t{1500});
+    CHECK(ms("value == 1.5s && value > 3ms && value < 1h && value && value != 0"));
+    CHECK(ms.refused("value > 5us").starts_with("column 9: '5us' is not a whole number of ms"));
+    const Value boot(t.layout(t.alias("dynmon_ktime_ns_t", t.u64), 8),
+                     std::uint64_t{90'000'000'000});
+    CHECK(boot("value == 90s && value > 1m && value < 1h && value != 0"));
 }
 
 TEST_CASE("reals, with NaN equal to nothing") {
@@ -351,7 +429,7 @@ TEST_CASE("times and durations in other units than ns") {
     const Value lasted(t.layout(t.u64, 8, {{"value", "duration_us"}}), std::uint64_t{1500});
     CHECK(lasted("value == 1.5ms && value > 1ms && value < 2s && value >= 1500us"));
     CHECK(lasted.refused("value > 10ns") == "column 9: '10ns' is not a whole number of us (the "
-                                            "field counts nothing smaller)");
+                                            "field counts in them)");
     const Value booted(t.layout(t.u64, 8, {{"value", "ktime_ns"}}), std::uint64_t{5'000'000'000});
     CHECK(booted("value == 5s && value > 4999ms"));
 }

@@ -131,3 +131,21 @@ TEST_CASE("a rate has six digits, or all that stand before the point") {
     CHECK(rate(std::numeric_limits<std::uint64_t>::max(), 1) == "1.8446744073709552e+19");
     CHECK(rate(0, 3) == "0.0");
 }
+
+TEST_CASE("durations of every unit are seconds per second, and halves are numbers") {
+    Types t;
+    struct {
+        std::uint64_t us = 3'000'000;
+        std::uint32_t ms = 500;
+        std::uint32_t s = 6;
+        std::uint16_t half = 0x4200; // 3
+    } value;
+    const Layout layout =
+        t.layout(t.group("v", sizeof value,
+                         {{"us", t.alias("dynmon_duration_us_t", t.u64), 0},
+                          {"ms", t.alias("dynmon_duration_ms_t", t.u32), 64},
+                          {"s", t.alias("dynmon_duration_s_t", t.u32), 96},
+                          {"half", btf__add_float(t.edit(), "_Float16", 2), 128}}),
+                 sizeof value);
+    CHECK(rates(layout, value) == R"({"us":1.5,"ms":0.25,"s":3.0,"half":1.5})");
+}
