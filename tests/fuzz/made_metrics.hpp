@@ -67,7 +67,7 @@ inline Buckets some_buckets(FuzzedDataProvider& input, const MetricView& view) {
     Buckets buckets;
     if (view.key && input.ConsumeBool()) {
         buckets.key = some_path(input, *view.key, "key");
-        buckets.count = some_size(input, 1, input.ConsumeBool() ? limits::buckets : 4);
+        buckets.count = some_size(input, 1, some_size(input, 0, 15) == 15 ? limits::buckets : 8);
     }
     if (input.ConsumeBool())
         buckets.sum = some_path(input, view.value, "value");
