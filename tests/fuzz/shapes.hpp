@@ -251,8 +251,11 @@ inline void check_order(FuzzedDataProvider& input, const MetricView& view) {
     std::string expected;
     for (const std::size_t i : indices)
         expected += document(options, {&view}, one_entry(entries.batch, i));
-    for (const std::string& column : columns)
+    for (const std::string& column : columns) {
+        if (column.find_first_of(", ") != column.npos)
+            return; // a name that only BTF can have: the list of columns is read otherwise
         options.sort += (options.sort.empty() ? "" : ",") + column;
+    }
     options.top = top;
     const std::string shown = document(options, {&view}, entries.batch);
     expect(shown == expected, "sorted otherwise", shown + expected);
