@@ -1,6 +1,9 @@
 // What every document of a format must be, whatever the entries: read by parsers of our own.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
 #include <string>
 #include <string_view>
 
@@ -13,6 +16,19 @@ namespace dynmon::fuzz {
 
 inline void check_json_document(const std::string& text) {
     expect(nlohmann::json::accept(text), "no JSON", text);
+}
+
+// One document a line; how many.
+inline std::size_t check_json_lines(const std::string& text) {
+    std::size_t lines = 0;
+    std::string_view left = text;
+    for (; !left.empty(); ++lines) {
+        const std::size_t end = left.find('\n');
+        expect(end != std::string_view::npos, "the last line has no end", text);
+        expect(nlohmann::json::accept(left.substr(0, end)), "a line that is no JSON", text);
+        left.remove_prefix(end + 1);
+    }
+    return lines;
 }
 
 // RFC 4180: takes one record off the front and returns its number of cells; 0: an empty line.
@@ -37,17 +53,21 @@ inline std::size_t take_record(std::string_view& left) {
     return 0;
 }
 
-// Every row of a table has the cells of its header.
-inline void check_csv_document(const std::string& text) {
+// Every row of a table has the cells of its header. How many rows there are without the headers.
+inline std::size_t check_csv_document(const std::string& text) {
     expect(is_utf8(text), "no UTF-8", text);
     std::string_view left = text;
     std::size_t header = 0;
+    std::size_t rows = 0;
     while (!left.empty()) {
         const std::size_t cells = take_record(left);
-        if (header != 0 && cells != 0)
+        if (header != 0 && cells != 0) {
             expect(cells == header, "a row with other cells than its header", text);
+            ++rows;
+        }
         header = cells;
     }
+    return rows;
 }
 
 // Nothing that a terminal obeys.
@@ -100,19 +120,58 @@ inline void check_sample(std::string_view line) {
            "a value that is no number", line);
 }
 
+// The buckets of a histogram follow each other, each with a larger bound than the one before; the
+// last one has all, and is what _count says.
+class HistogramCheck {
+public:
+    void line(std::string_view line) {
+        const std::size_t at = std::max(find(line, "{le=\""), find(line, ",le=\""));
+        const std::string_view number = line.substr(line.rfind(' ') + 1);
+        if (at != 0) {
+            const double bound = std::strtod(std::string(line.substr(at + 5)).c_str(), nullptr);
+            expect(!open_ || (line.substr(0, at) == series_ && bound > bound_),
+                   "buckets out of order", line);
+            series_ = line.substr(0, at);
+            bound_ = bound;
+            all_ = number;
+            open_ = !std::isinf(bound);
+            return;
+        }
+        expect(!open_, "a histogram without its last bucket", line);
+        if (!series_.empty() && line.substr(0, line.find_first_of("{ ")).ends_with("_count"))
+            expect(number == all_, "another count than that of the last bucket", line);
+        series_ = {};
+    }
+
+private:
+    // A label's text has no bare quote.
+    static std::size_t find(std::string_view line, std::string_view what) {
+        const std::size_t at = line.rfind(what);
+        return at == std::string_view::npos ? 0 : at;
+    }
+
+    bool open_ = false; // more buckets must follow
+    std::string_view series_;
+    std::string_view all_;
+    double bound_ = 0;
+};
+
 inline void check_openmetrics_document(const std::string& text) {
     expect(is_utf8(text), "no UTF-8", text);
     expect(text.ends_with("# EOF\n"), "no EOF", text);
     std::string_view left = text;
+    HistogramCheck histograms;
     for (std::size_t end = left.find('\n'); end != std::string_view::npos; end = left.find('\n')) {
         const std::string_view line = left.substr(0, end);
         left.remove_prefix(end + 1);
-        if (line.starts_with("# "))
+        if (line.starts_with("# ")) {
             expect(line == "# EOF" || line.starts_with("# HELP ") || line.starts_with("# TYPE ") ||
                        line.starts_with("# UNIT "),
                    "a comment that is no metadata", line);
-        else
-            check_sample(line);
+            continue;
+        }
+        check_sample(line);
+        histograms.line(line);
     }
 }
 

@@ -112,8 +112,9 @@ private:
     }
 
     Made array(const Made& element) {
-        const auto count = input_.ConsumeIntegralInRange<std::uint32_t>(
-            0, std::max(1u, 48 / std::max(1u, element.size)));
+        // Elements of no bytes multiply with those around them: few say as much as many.
+        const std::uint32_t most = element.size == 0 ? 2 : std::max(1u, 48 / element.size);
+        const auto count = input_.ConsumeIntegralInRange<std::uint32_t>(0, most);
         return {btf__add_array(btf_.get(), element.id, element.id, count), element.size * count, 0};
     }
 

@@ -3,6 +3,8 @@
 //     random-decode OBJECT VALUES
 //
 // For each line "NAME HEX" of VALUES: the value of the global NAME's type, one line for each style.
+#include <bit>
+#include <cstring>
 #include <fstream>
 #include <iostream>
 #include <map>
@@ -12,6 +14,8 @@
 #include "layout/decode_plan.hpp"
 #include "layout/layout.hpp"
 #include "layout/path.hpp"
+#include "layout/record_plan.hpp"
+#include "layout/text.hpp"
 #include "object/object.hpp"
 
 using namespace dynmon;
@@ -23,11 +27,12 @@ struct Subject {
     explicit Subject(Layout made)
         : layout(std::move(made)), raw(layout, Style::raw), people(layout, Style::people),
           dynmon(layout, Style::dynmon), raw_cells(layout, "value", Style::raw),
-          people_cells(layout, "value", Style::people) {}
+          people_cells(layout, "value", Style::people), record(layout, "value") {}
 
     Layout layout;
     JsonPlan raw, people, dynmon;
     ColumnPlan raw_cells, people_cells;
+    RecordPlan record;
 };
 
 std::string escaped(const std::string& cell) {
@@ -61,6 +66,75 @@ std::string cells(const Subject& subject, const ColumnPlan& plan, Style style,
     return line;
 }
 
+// An element of a record as text, by nothing but its bytes and what NumPy is told of them; of bytes
+// the layout knows whether they are one number.
+std::string record_text(const RecordPlan::Field& field, const Layout& element,
+                        const std::string& bytes) {
+    char number[longest_text];
+    std::string text;
+    unsigned __int128 bits = 0;
+    std::memcpy(&bits, bytes.data(), std::min(bytes.size(), sizeof bits));
+    Cursor cursor(text);
+    if (field.type[1] == 'S')
+        put_exact_text(cursor, bytes, false);
+    else if (!holds_number(element) && element.kind != Layout::Kind::pointer)
+        put_hex(cursor, bytes);
+    else if (field.type[1] == 'b')
+        cursor.put(bits != 0 ? "true" : "false");
+    else if (field.type[1] == 'f')
+        cursor.put(
+            {number,
+             bytes.size() == 4
+                 ? put_real(number, std::bit_cast<float>(static_cast<std::uint32_t>(bits)))
+                 : put_real(number, std::bit_cast<double>(static_cast<std::uint64_t>(bits)))});
+    else {
+        const std::size_t unused = (sizeof bits - std::min(bytes.size(), sizeof bits)) * 8;
+        if (element.is_signed)
+            bits = static_cast<unsigned __int128>(static_cast<__int128>(bits << unused) >> unused);
+        cursor.put({number, put_wide(number, bits, element.is_signed)});
+    }
+    cursor.finish();
+    return text;
+}
+
+// The elements of an array one after the other, those of arrays within it too: "[0][1]=…".
+void add_elements(const RecordPlan::Field& field, const Layout& layout, const std::string& path,
+                  std::string_view bytes, std::string& line) {
+    if (is_scalar(layout) || layout.kind != Layout::Kind::array) {
+        line += path + '=' + escaped(record_text(field, layout, std::string(bytes))) + '\t';
+        return;
+    }
+    const std::size_t size = bytes.size() / layout.count;
+    for (std::uint32_t i = 0; i < layout.count; ++i)
+        add_elements(field, layout.fields.front(), path + '[' + std::to_string(i) + ']',
+                     bytes.substr(i * size, size), line);
+}
+
+std::size_t size_of(const RecordPlan::Field& field) {
+    std::size_t size = std::stoul(field.type.substr(2));
+    for (const std::uint32_t count : field.shape)
+        size *= count;
+    return size;
+}
+
+std::string record(const Subject& subject, const std::byte* value) {
+    std::string bytes(subject.record.size(), '\0'), line;
+    subject.record.put(value, bytes.data());
+    std::size_t at = 0;
+    for (const RecordPlan::Field& field : subject.record.fields()) {
+        const std::size_t size = size_of(field);
+        std::string_view path;
+        if (!split_root(field.name, "value", path))
+            throw Error(ErrorKind::failed, "field " + field.name);
+        const auto layout = find_field(subject.layout, path);
+        if (!layout)
+            throw Error(ErrorKind::failed, "no field " + field.name);
+        add_elements(field, *layout, field.name, std::string_view(bytes).substr(at, size), line);
+        at += size;
+    }
+    return line;
+}
+
 std::vector<std::byte> unhex(const std::string& text) {
     std::vector<std::byte> bytes;
     for (std::size_t i = 0; i + 1 < text.size(); i += 2)
@@ -84,6 +158,7 @@ void show(const Subject& subject, const std::byte* value) {
     }
     text += cells(subject, subject.raw_cells, Style::raw, value) + '\n';
     text += cells(subject, subject.people_cells, Style::people, value) + '\n';
+    text += record(subject, value) + '\n';
     std::cout << text;
 }
 

@@ -6,7 +6,7 @@
 
 Each type goes into a .bpf.c file (clang -target bpf -g) and into the oracle's (the host's compiler),
 which names every field by a C expression. Values of seven kinds of bytes are shown as raw JSON,
-people's JSON, Dynmon's JSON and both kinds of columns. With --loader, the values also pass through
+people's JSON, Dynmon's JSON, both kinds of columns and records of NumPy. With --loader, the values also pass through
 maps of the running kernel and `dynmon-load dump`.
 
 The seed is printed; the same seed makes the same types and bytes. DYNMON_SEED sets it too.
@@ -26,7 +26,8 @@ from through_maps import check_maps
 
 HERE = pathlib.Path(__file__).resolve().parent
 FILLS = 7
-STYLES = ["raw JSON", "people's JSON", "Dynmon's JSON", "raw cells", "people's cells"]
+STYLES = ["raw JSON", "people's JSON", "Dynmon's JSON", "raw cells", "people's cells",
+          "record"]
 PER_FILE = 200
 
 BPF_TAIL = """

@@ -41,7 +41,7 @@ void show_bool(unsigned stored) {
 }
 
 void show_enum(__int128 value, const struct enumerator* names) {
-    if (style != RAW && style != RAW_CELLS)
+    if (style != RAW && style != RAW_CELLS && style != RECORD_CELLS)
         for (; names->name; ++names)
             if (names->value == value) {
                 show_plain(names->name, 1);

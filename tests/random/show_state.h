@@ -3,12 +3,13 @@
 
 #include <stdio.h>
 
-enum style { RAW, PEOPLE, DYNMON, RAW_CELLS, PEOPLE_CELLS, STYLES };
+/* RECORD_CELLS: what a record of NumPy keeps, as cells: raw ones, but for what is true or false. */
+enum style { RAW, PEOPLE, DYNMON, RAW_CELLS, PEOPLE_CELLS, RECORD_CELLS, STYLES };
 extern enum style style;
 extern FILE* out;
 
 static inline int is_cells(void) {
-    return style == RAW_CELLS || style == PEOPLE_CELLS;
+    return style >= RAW_CELLS;
 }
 
 int is_between_values(void); /* all that was opened is closed */

@@ -108,7 +108,7 @@ void show_char_array(const void* at, size_t count) {
     if (style == DYNMON)
         show_list(at, count, 1);
     else
-        show_string(at, count, style == RAW || style == RAW_CELLS ? EXACT : TEXT);
+        show_string(at, count, style == PEOPLE || style == PEOPLE_CELLS ? TEXT : EXACT);
 }
 
 void show_byte_array(const void* at, size_t count) {

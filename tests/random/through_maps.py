@@ -2,7 +2,7 @@
 import json
 import subprocess
 
-STYLES = 5
+STYLES = 6
 FILLS = 7
 KEY_FILL, VALUE_FILL = 3, 6
 LARGEST_KEY = 512  # of a hash, as the kernel has it
@@ -20,8 +20,8 @@ class Entry:
         self.text = chunk.texts[self.name]
         raw_key = chunk.expected[(index * FILLS + KEY_FILL) * STYLES]
         raw_value = chunk.expected[(index * FILLS + VALUE_FILL) * STYLES]
-        self.expected = (f'[{{"key":{raw_key},"value":{raw_value}}}]' if self.hashed
-                         else f"[{raw_value}]")
+        line = f'{{"key":{raw_key if self.hashed else 0},"value":{raw_value}}}'
+        self.expected = {"json": f"[{line}]" if self.hashed else f"[{raw_value}]", "jsonl": line}
 
 
 def check_maps(chunks, tools):
@@ -46,19 +46,20 @@ def check_chunk(chunk, entries, tools):
             map_id = keeper.stdout.readline().strip()
             if not map_id.isdigit():
                 raise SystemExit(f"random-types: no map for {entry.name}: {entry.text}")
-            got = dump(map_id, tools)
-            if got != entry.expected:
-                differences.append((entry.name, f"{entry.name}, map {map_id}\n"
-                                    f"  type:     {entry.text}\n  given:    {entry.line}\n"
-                                    f"  dump:     {got}\n  compiler: {entry.expected}\n"))
+            for form, expected in entry.expected.items():
+                got = dump(map_id, form, tools)
+                if got != expected:
+                    differences.append((entry.name, f"{entry.name}, map {map_id}, {form}\n"
+                                        f"  type:     {entry.text}\n  given:    {entry.line}\n"
+                                        f"  dump:     {got}\n  compiler: {expected}\n"))
     finally:
         keeper.stdin.close()
         keeper.wait(timeout=30)
     return differences
 
 
-def dump(map_id, tools):
-    done = subprocess.run([tools.loader, "dump", "id", map_id, "--raw", "--format", "json",
+def dump(map_id, form, tools):
+    done = subprocess.run([tools.loader, "dump", "id", map_id, "--raw", "--format", form,
                            "--value-only"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           check=False)
     if done.returncode != 0:
