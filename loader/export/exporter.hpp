@@ -10,6 +10,7 @@
 
 #include <linux/bpf.h>
 
+#include "base/map_type.hpp"
 #include "export/sink.hpp"
 #include "layout/decode_plan.hpp"
 #include "layout/layout.hpp"
@@ -39,7 +40,7 @@ struct MetricView {
     std::string name; // metric name, or map name in `dump`
     std::string map_name;
     Direction direction = Direction::ingress;
-    bpf_map_type map_type = BPF_MAP_TYPE_UNSPEC;
+    MapType map_type = BPF_MAP_TYPE_UNSPEC;
     std::optional<Layout> key; // none for queue and stack
     Layout value;
     std::size_t cpus = 0; // possible CPUs for a per-CPU map, 0 otherwise
@@ -54,10 +55,10 @@ struct MetricView {
 bool has_interfaces(const MetricView& metric);
 void name_interfaces(MetricView& metric, const std::shared_ptr<const EnumSet>& names);
 
-inline bool is_queue_like(bpf_map_type type) {
+inline bool is_queue_like(MapType type) {
     return type == BPF_MAP_TYPE_QUEUE || type == BPF_MAP_TYPE_STACK;
 }
-inline bool is_array_like(bpf_map_type type) {
+inline bool is_array_like(MapType type) {
     return type == BPF_MAP_TYPE_ARRAY || type == BPF_MAP_TYPE_PERCPU_ARRAY;
 }
 

@@ -36,7 +36,7 @@ private:
     }
 
     void describe(const MetricView& metric, std::string& out) override {
-        const char* type = libbpf_bpf_map_type_str(metric.map_type);
+        const char* type = libbpf_bpf_map_type_str(static_cast<bpf_map_type>(metric.map_type));
         out += ",\"map\":";
         append_json_string(metric.map_name, out);
         out += ",\"type\":";

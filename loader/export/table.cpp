@@ -104,7 +104,7 @@ private:
     }
 
     void print_title() {
-        const char* type = libbpf_bpf_map_type_str(metric_->map_type);
+        const char* type = libbpf_bpf_map_type_str(static_cast<bpf_map_type>(metric_->map_type));
         std::string& out = sink_.buffer();
         out += metric_->name + "  ";
         if (in_monitor_)

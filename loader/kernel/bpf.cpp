@@ -41,8 +41,8 @@ Fd create_map(const MapSpec& spec) {
     LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = spec.flags);
     if (spec.inner_map_fd >= 0)
         options.inner_map_fd = static_cast<__u32>(spec.inner_map_fd);
-    const int fd = bpf_map_create(spec.type, spec.name.c_str(), spec.key_size, spec.value_size,
-                                  spec.max_entries, &options);
+    const int fd = bpf_map_create(static_cast<bpf_map_type>(spec.type), spec.name.c_str(),
+                                  spec.key_size, spec.value_size, spec.max_entries, &options);
     require(fd, "create map '" + spec.name + "'");
     return Fd(fd);
 }
@@ -111,7 +111,7 @@ std::string object_kind(const Fd& object) {
 MapFacts map_facts(const Fd& map) {
     const auto info = object_info<bpf_map_info>(map, "map");
     return MapFacts{.id = info.id,
-                    .type = static_cast<bpf_map_type>(info.type),
+                    .type = info.type,
                     .name = info.name,
                     .key_size = info.key_size,
                     .value_size = info.value_size,

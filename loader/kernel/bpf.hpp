@@ -12,6 +12,7 @@
 #include <linux/bpf.h>
 
 #include "base/fd.hpp"
+#include "base/map_type.hpp"
 
 namespace dynmon {
 
@@ -21,7 +22,7 @@ inline constexpr auto tcx_egress = static_cast<bpf_attach_type>(47);
 
 struct MapFacts {
     std::uint32_t id = 0;
-    bpf_map_type type = BPF_MAP_TYPE_UNSPEC;
+    MapType type = BPF_MAP_TYPE_UNSPEC;
     std::string name;
     std::uint32_t key_size = 0;
     std::uint32_t value_size = 0;
@@ -52,7 +53,7 @@ struct LinkFacts {
 
 // "key_size, value_size, …" of a map to create; btf_fd < 0: no types.
 struct MapSpec {
-    bpf_map_type type = BPF_MAP_TYPE_UNSPEC;
+    MapType type = BPF_MAP_TYPE_UNSPEC;
     std::string name;
     std::uint32_t key_size = 4;
     std::uint32_t value_size = 4;

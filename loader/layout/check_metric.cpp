@@ -70,7 +70,7 @@ private:
             return nullptr;
         }
         if (!is_readable(map->type)) {
-            const char* type = libbpf_bpf_map_type_str(map->type);
+            const char* type = libbpf_bpf_map_type_str(static_cast<bpf_map_type>(map->type));
             add(metric_.map_at,
                 map_text() + " is of type " + (type == nullptr ? "unknown" : type) +
                     ", which has no entries to read",

@@ -151,19 +151,13 @@ std::string map_name(const bpf_map* map, const btf* types) {
     return name.substr(std::min(name.find('.'), name.size()));
 }
 
-// A type newer than this system's headers is none that can be read, nor a value the enum may have.
-bpf_map_type known_type(unsigned type) {
-    return type <= BPF_MAP_TYPE_USER_RINGBUF ? static_cast<bpf_map_type>(type)
-                                             : BPF_MAP_TYPE_UNSPEC;
-}
-
 std::vector<MapInfo> list_maps(const bpf_object* object, const btf* types) {
     std::vector<MapInfo> maps;
     bpf_map* map = nullptr;
     bpf_object__for_each_map(map, object) {
         MapInfo info;
         info.name = map_name(map, types);
-        info.type = known_type(bpf_map__type(map));
+        info.type = bpf_map__type(map);
         info.key_size = bpf_map__key_size(map);
         info.value_size = bpf_map__value_size(map);
         info.max_entries = bpf_map__max_entries(map);

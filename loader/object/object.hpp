@@ -13,6 +13,8 @@
 #include <bpf/btf.h>
 #include <linux/bpf.h>
 
+#include "base/map_type.hpp"
+
 namespace dynmon {
 
 struct ProgramInfo {
@@ -26,7 +28,7 @@ struct ProgramInfo {
 
 struct MapInfo {
     std::string name; // as in C; ".rodata", ".data.x", ".bss" for global data
-    bpf_map_type type = BPF_MAP_TYPE_UNSPEC;
+    MapType type = BPF_MAP_TYPE_UNSPEC;
     std::uint32_t key_size = 0;
     std::uint32_t value_size = 0;
     std::uint32_t max_entries = 0;
@@ -37,7 +39,7 @@ struct MapInfo {
 };
 
 // Maps whose entries can be read, swapped and emptied.
-inline bool is_readable(bpf_map_type type) {
+inline bool is_readable(MapType type) {
     switch (type) {
     case BPF_MAP_TYPE_HASH:
     case BPF_MAP_TYPE_LRU_HASH:
@@ -55,7 +57,7 @@ inline bool is_readable(bpf_map_type type) {
 }
 
 // One value for each possible CPU.
-inline bool is_per_cpu(bpf_map_type type) {
+inline bool is_per_cpu(MapType type) {
     return type == BPF_MAP_TYPE_PERCPU_HASH || type == BPF_MAP_TYPE_LRU_PERCPU_HASH ||
            type == BPF_MAP_TYPE_PERCPU_ARRAY || type == BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE;
 }

@@ -59,19 +59,19 @@ constexpr std::array<Known, 35> known_types{{
      "it holds places in the code of a program, which are of use to the kernel alone"},
 }};
 
-const Known* known(bpf_map_type type) {
+const Known* known(MapType type) {
     const auto number = static_cast<std::size_t>(type);
     return number < known_types.size() ? &known_types[number] : nullptr;
 }
 
 } // namespace
 
-MapKind map_kind(bpf_map_type type) {
+MapKind map_kind(MapType type) {
     const Known* entry = known(type);
     return entry == nullptr ? MapKind::closed : entry->kind;
 }
 
-std::string map_type_name(bpf_map_type type) {
+std::string map_type_name(MapType type) {
     const Known* entry = known(type);
     return entry == nullptr ? "number " + std::to_string(type) : entry->name;
 }

@@ -26,10 +26,10 @@ enum class MapKind {
 };
 
 // Numbers beyond the headers that dynmon was built with are known too.
-MapKind map_kind(bpf_map_type type);
+MapKind map_kind(MapType type);
 
 // "percpu_hash"; "number 99" for what nobody has heard of.
-std::string map_type_name(bpf_map_type type);
+std::string map_type_name(MapType type);
 
 // Throws Error{unsupported} with one sentence on why a map of this type cannot be listed.
 [[noreturn]] void refuse_listing(const MapFacts& facts);

@@ -9,7 +9,7 @@
 
 namespace dynmon {
 
-bool is_hash_like(bpf_map_type type) {
+bool is_hash_like(MapType type) {
     return type == BPF_MAP_TYPE_HASH || type == BPF_MAP_TYPE_LRU_HASH ||
            type == BPF_MAP_TYPE_PERCPU_HASH || type == BPF_MAP_TYPE_LRU_PERCPU_HASH ||
            type == BPF_MAP_TYPE_LPM_TRIE;

@@ -15,7 +15,7 @@
 
 namespace dynmon {
 
-bool is_hash_like(bpf_map_type type); // LPM tries too: entries come and go
+bool is_hash_like(MapType type); // LPM tries too: entries come and go
 
 // Bytes that a look-up writes for one key: per-CPU values are rounded up to 8, for every
 // *possible* CPU, whatever is online.

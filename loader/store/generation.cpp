@@ -43,7 +43,7 @@ ProgramRecord program_from(const json& document) {
 
 json to_json(const MapRecord& map) {
     return {{"name", map.name},
-            {"type", static_cast<int>(map.type)},
+            {"type", map.type},
             {"swapped", map.swapped},
             {"key-type-id", map.key_type_id},
             {"value-type-id", map.value_type_id}};
@@ -51,7 +51,7 @@ json to_json(const MapRecord& map) {
 
 MapRecord map_from(const json& document) {
     return {.name = document.at("name"),
-            .type = static_cast<bpf_map_type>(document.at("type").get<int>()),
+            .type = document.at("type").get<MapType>(),
             .swapped = document.at("swapped"),
             .key_type_id = document.at("key-type-id"),
             .value_type_id = document.at("value-type-id")};

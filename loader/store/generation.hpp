@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/map_type.hpp"
 #include "kernel/bpf.hpp"
 #include "kernel/clock.hpp"
 #include "manifest/manifest.hpp"
@@ -24,7 +25,7 @@ inline Side other(Side side) {
 
 struct MapRecord {
     std::string name; // as in C
-    bpf_map_type type = BPF_MAP_TYPE_UNSPEC;
+    MapType type = BPF_MAP_TYPE_UNSPEC;
     bool swapped = false;
     std::uint32_t key_type_id = 0; // in the generation's own BTF
     std::uint32_t value_type_id = 0;

@@ -14,13 +14,9 @@ namespace {
 
 constexpr unsigned newest = 34; // insn_array
 
-bpf_map_type type_of(unsigned number) {
-    return static_cast<bpf_map_type>(number);
-}
-
 std::string refusal(unsigned number) {
     try {
-        refuse_listing({.type = type_of(number), .name = "m"});
+        refuse_listing({.type = number, .name = "m"});
     } catch (const Error& error) {
         CHECK(error.kind() == ErrorKind::unsupported);
         return error.what();
@@ -32,23 +28,23 @@ std::string refusal(unsigned number) {
 TEST_CASE("every type has a name of its own, and the one that libbpf has for it") {
     std::set<std::string> names;
     for (unsigned number = 0; number <= newest; ++number) {
-        const std::string name = map_type_name(type_of(number));
+        const std::string name = map_type_name(number);
         CHECK(names.insert(name).second);
-        if (const char* theirs = libbpf_bpf_map_type_str(type_of(number)))
+        if (const char* theirs = libbpf_bpf_map_type_str(static_cast<bpf_map_type>(number)))
             CHECK(name == theirs);
     }
-    CHECK(map_type_name(type_of(20)) == "reuseport_sockarray");
-    CHECK(map_type_name(type_of(32)) == "cgrp_storage");
-    CHECK(map_type_name(type_of(33)) == "arena");
-    CHECK(map_type_name(type_of(60)) == "number 60");
+    CHECK(map_type_name(20) == "reuseport_sockarray");
+    CHECK(map_type_name(32) == "cgrp_storage");
+    CHECK(map_type_name(33) == "arena");
+    CHECK(map_type_name(60) == "number 60");
 }
 
 TEST_CASE("what cannot be listed has a sentence of its own") {
     std::set<std::string> sentences;
     for (unsigned number = 0; number <= newest; ++number) {
-        if (map_kind(type_of(number)) != MapKind::closed)
+        if (map_kind(number) != MapKind::closed)
             continue;
-        const std::string prefix = "map 'm' is of type " + map_type_name(type_of(number)) + ": ";
+        const std::string prefix = "map 'm' is of type " + map_type_name(number) + ": ";
         const std::string sentence = refusal(number);
         CHECK(sentence.starts_with(prefix));
         CHECK(sentence.size() > prefix.size() + 10);
@@ -61,8 +57,8 @@ TEST_CASE("what cannot be listed has a sentence of its own") {
 
 TEST_CASE("what a metric can be made of can be dumped, too") {
     for (unsigned number = 0; number <= newest; ++number) {
-        const MapKind kind = map_kind(type_of(number));
-        if (is_readable(type_of(number)))
+        const MapKind kind = map_kind(number);
+        if (is_readable(number))
             CHECK((kind == MapKind::plain || kind == MapKind::trie || kind == MapKind::queue));
     }
 }
