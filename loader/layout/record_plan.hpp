@@ -21,7 +21,7 @@ namespace dynmon {
 //   float, double               f4, f8
 //   128 bits, addresses, u8[]   u1 with a shape, as stored
 //   char[]                      S, as stored
-//   times, durations            u8, nanoseconds
+//   times, durations            their own width, in the unit that they count in
 //   opaque, empty               left out
 class RecordPlan {
 public:
