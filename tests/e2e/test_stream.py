@@ -74,7 +74,7 @@ class StreamTest(harness.Case):
                 lines.nudge = None
             return sum(line.get("lost", 1) for line in lines) == lines.sent
 
-        self.eventually(accounted, "every event has come or is counted as lost")
+        self.eventually(accounted, "every event has come or is counted as lost", 60)
         process.send_signal(signal.SIGINT)
         lines.err = process.stderr.read()
         self.assertEqual(process.wait(30), 0, lines.err)
