@@ -56,6 +56,9 @@ public:
     int run(const Global& global) override {
         TypedMap map(map_.find(global.settings), map_.object);
         map.set_jobs(output_.jobs);
+        if (!merge_.empty() && map.view().cpus == 0)
+            throw Error(ErrorKind::usage,
+                        "--merge is for per-CPU maps, and '" + map.view().name + "' is none");
         if (!merge_.empty())
             map.set_merge(merge_from(merge_));
         if (pop_ && !is_queue_like(map.facts().type))

@@ -109,6 +109,8 @@ class DumpTest(harness.Case):
         self.assertEqual(sum(entry["value"]), 4)
         self.assertEqual(len(entry["value"]), os.cpu_count())
         self.assertLessEqual(self.dump(path, "--merge", "max")[0]["value"], 4)
+        error = self.refused(harness.USAGE, "dump", "k/KIND_HASH", "--merge", "max")
+        self.assertIn("--merge is for per-CPU maps, and 'KIND_HASH' is none", error["message"])
 
     def test_a_map_of_somebody_else_without_types_is_shown_as_numbers(self):
         path = self.foreign("theirs", "type", "hash", "key", "4", "value", "8", "entries", "4",
