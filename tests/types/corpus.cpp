@@ -31,10 +31,9 @@ std::string one_line(const std::string& text) {
     return line;
 }
 
-// What stands behind the title of an exporter that prints lines.
-std::string lines(const MetricView& metric, Format format, const std::byte* bytes) {
-    ExportOptions options;
-    options.format = format;
+// A document of one entry.
+std::string printed(const MetricView& metric, const ExportOptions& options,
+                    const std::byte* bytes) {
     Sink sink(-1);
     const auto exporter = make_exporter(options, sink);
     exporter->begin_document("", {});
@@ -47,7 +46,7 @@ std::string lines(const MetricView& metric, Format format, const std::byte* byte
 
 // "metric,a,b\r\nx,1,2\r\n" → "a,b | 1,2"
 std::string csv(const MetricView& metric, const std::byte* bytes) {
-    const std::string text = lines(metric, Format::csv, bytes);
+    const std::string text = printed(metric, {.format = Format::csv}, bytes);
     const std::size_t row = text.find("\r\n");
     const std::string header = text.substr(0, row);
     const std::string cells = text.substr(row + 2, text.size() - row - 4);
@@ -57,7 +56,7 @@ std::string csv(const MetricView& metric, const std::byte* bytes) {
 
 // "x  queue  1 row\na   b\n1  2\n" → "a b | 1 2"
 std::string table(const MetricView& metric, const std::byte* bytes) {
-    std::istringstream rows(lines(metric, Format::table, bytes));
+    std::istringstream rows(printed(metric, {.format = Format::table}, bytes));
     std::string line;
     std::string text;
     std::getline(rows, line);
@@ -75,14 +74,7 @@ std::string json(const MetricView& metric, const std::byte* bytes, bool raw, boo
     options.value_only = true;
     options.raw = raw;
     options.wide_as_text = strings;
-    Sink sink(-1);
-    const auto exporter = make_exporter(options, sink);
-    exporter->begin_document("", {});
-    exporter->begin_metric(metric);
-    exporter->entries({.count = 1, .values = bytes, .value_stride = metric.value.size});
-    exporter->end_metric(0);
-    exporter->end_document();
-    const std::string& text = sink.buffer(); // "[VALUE]\n"
+    const std::string text = printed(metric, options, bytes); // "[VALUE]\n"
     return text.substr(1, text.size() - 3);
 }
 
