@@ -8,11 +8,13 @@
 #include <string_view>
 #include <vector>
 
+#include "base/key_index.hpp"
+
 namespace dynmon {
 
 class SeriesRows {
 public:
-    static constexpr std::uint32_t none = UINT32_MAX;
+    static constexpr std::uint32_t none = KeyIndex::none;
 
     // Bytes of an id and numbers of a row; forgets all rows.
     void set_shape(std::size_t id_size, std::size_t width);
@@ -31,15 +33,12 @@ public:
     bool is_marked(std::uint32_t row) const { return flags_[row] != 0; }
 
 private:
-    std::size_t slot_of(std::string_view id) const; // where it is, or would be
-    void grow();
-
     std::size_t id_size_ = 0;
     std::size_t width_ = 0;
     std::string ids_;
     std::vector<std::uint64_t> numbers_;
     std::vector<std::uint8_t> flags_;
-    std::vector<std::uint32_t> slots_; // open addressing; a power of two, at most half full
+    KeyIndex index_;
 };
 
 } // namespace dynmon

@@ -124,8 +124,9 @@ std::uint32_t find_section(const btf* types, const MapFacts& facts) {
     return section != nullptr && section->size == facts.value_size ? static_cast<__u32>(id) : 0;
 }
 
-std::int64_t size_of(const btf* types, std::uint32_t id) {
-    return id == 0 ? 0 : btf__resolve_size(types, id);
+// `id`, unless its type has another size than the map says: then it is another map's, and 0.
+std::uint32_t of_size(const btf* types, std::uint32_t id, std::uint32_t size) {
+    return id != 0 && btf__resolve_size(types, id) == size ? id : 0;
 }
 
 // What `types` say of the map. Sizes unlike the map's: it is another map of that name.
@@ -141,14 +142,10 @@ MapTypes types_by_definition(BtfPtr btf, const MapFacts& facts) {
     const Definition found = find_definition(btf.get(), facts.name);
     if (found.type == nullptr)
         return types;
-    types.key_id = pointee(btf.get(), found.type, "key");
-    types.value_id = pointee(btf.get(), found.type, "value");
+    types.key_id = of_size(btf.get(), pointee(btf.get(), found.type, "key"), facts.key_size);
+    types.value_id = of_size(btf.get(), pointee(btf.get(), found.type, "value"), facts.value_size);
     // The value of such a map is a descriptor, whatever its definition says.
     if (facts.type == BPF_MAP_TYPE_ARRAY_OF_MAPS || facts.type == BPF_MAP_TYPE_HASH_OF_MAPS)
-        types.value_id = 0;
-    if (types.key_id != 0 && size_of(btf.get(), types.key_id) != facts.key_size)
-        types.key_id = 0;
-    if (types.value_id != 0 && size_of(btf.get(), types.value_id) != facts.value_size)
         types.value_id = 0;
     types.name = found.name;
     types.btf = std::move(btf);
@@ -202,12 +199,10 @@ MapTypes types_of_inner_maps(const MapTypes& outer, const MapFacts& inner) {
     if (definition == nullptr)
         return types;
     types = copy_types(outer);
-    types.key_id = pointee(types.btf.get(), definition, "key");
-    types.value_id = pointee(types.btf.get(), definition, "value");
-    if (size_of(types.btf.get(), types.key_id) != inner.key_size)
-        types.key_id = 0;
-    if (size_of(types.btf.get(), types.value_id) != inner.value_size)
-        types.value_id = 0;
+    types.key_id =
+        of_size(types.btf.get(), pointee(types.btf.get(), definition, "key"), inner.key_size);
+    types.value_id =
+        of_size(types.btf.get(), pointee(types.btf.get(), definition, "value"), inner.value_size);
     return types;
 }
 

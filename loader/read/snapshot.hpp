@@ -4,7 +4,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <string_view>
 #include <vector>
+
+#include "base/key_index.hpp"
 
 namespace dynmon {
 
@@ -27,12 +30,10 @@ public:
     std::size_t size() const { return looks_.size(); }
 
 private:
-    static constexpr std::uint32_t nobody = UINT32_MAX;
-
     std::byte* entry(std::size_t i) { return bytes_.data() + i * stride_; }
-    std::uint64_t hash(const std::byte* key) const;
-    std::size_t place_of(const std::byte* key); // in index_: where it is, or where it would be
-    void rebuild_index();
+    std::string_view key(std::size_t i) const {
+        return {reinterpret_cast<const char*>(bytes_.data() + i * stride_), key_size_};
+    }
 
     std::size_t key_size_;
     std::size_t value_size_;
@@ -40,7 +41,7 @@ private:
     std::uint32_t look_ = 0;
     std::vector<std::byte> bytes_;     // keys and values, one entry after the other
     std::vector<std::uint32_t> looks_; // by entry: the look that saw it last
-    std::vector<std::uint32_t> index_; // open addressing, at most half full
+    KeyIndex index_;
     std::vector<std::byte> was_;
 };
 
