@@ -1,0 +1,211 @@
+"""Debian's cloud kernels, by apt, from the mirror that this machine uses.
+
+apt runs with lists, cache and sources of its own below the cache folder. What is set on the machine
+about proxies, logins and keys stays in force; its packages, lists and sources are not touched, and
+signatures are checked as always.
+"""
+import contextlib
+import fcntl
+import functools
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+# The small ones first: they have a kernel of every series that is wanted, and their lists are
+# quickly fetched. The large ones are asked for what is missing then.
+SMALL_SUITES = ["bullseye-security", "bookworm-security", "trixie-security", "trixie-backports"]
+LARGE_SUITES = ["bullseye", "bookworm", "trixie", "sid"]
+NEWEST = "newest"
+
+
+class NotToBeHad(Exception):
+    """A kernel that is neither in the cache nor in the archive; the text says why."""
+
+
+def run(*words, **options):
+    done = subprocess.run(list(map(str, words)), text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, **options)
+    if done.returncode != 0:
+        raise NotToBeHad(f"{words[0]} failed ({done.returncode}): "
+                         f"{(done.stderr.strip() or done.stdout.strip())[-2000:]}")
+    return done.stdout
+
+
+def series_of(version):
+    return ".".join(version.split(".")[:2])
+
+
+class Archive:
+    """Kernels of one architecture ("amd64" or "arm64") in `cache`."""
+
+    def __init__(self, cache, arch):
+        self.cache, self.arch = pathlib.Path(cache), arch
+        self.apt_folder = self.cache / "apt" / arch
+        self.known_file = self.cache / f"archive-{arch}.json"
+
+    def kernel(self, series):
+        """The folder of a kernel of `series`, such as "6.12" or "newest", fetched when it is not
+        there yet: vmlinuz, lib/modules and kernel.json."""
+        self.cache.mkdir(parents=True, exist_ok=True)
+        with self._locked():
+            if series == NEWEST:
+                series = self._newest_series()
+            folder = self.cache / self.arch / series
+            if not (folder / "kernel.json").exists():
+                found = self._find(series)
+                if found is None:
+                    raise NotToBeHad(f"no cloud kernel {series} in " + ", ".join(
+                        f"{where}" for where in self._known()["suites"]))
+                self._fetch(found, folder)
+            return folder
+
+    @contextlib.contextmanager
+    def _locked(self):
+        with open(self.cache / "lock", "w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    # What the archive has
+
+    def _newest_series(self):
+        if self.known_file.exists():
+            known = self._known()
+        else:
+            self._ask(SMALL_SUITES)
+            known = self._known()
+        if not known["kernels"]:
+            raise NotToBeHad(f"no cloud kernels for {self.arch} in {known['suites']}")
+        return max(known["kernels"], key=lambda name: tuple(map(int, name.split("."))))
+
+    def _known(self):
+        return json.loads(self.known_file.read_text())
+
+    def _find(self, series):
+        """Package and version, from what apt said last or, when that has gone, says now."""
+        for suites in (SMALL_SUITES, SMALL_SUITES + LARGE_SUITES):
+            if not self.known_file.exists() or not set(suites) <= set(self._known()["asked"]):
+                self._ask(suites)
+            if series in self._known()["kernels"]:
+                return self._known()["kernels"][series]
+        return None
+
+    def _ask(self, suites):
+        there = self._write_sources(suites)
+        run(*self._apt("apt-get"), "update")
+        kernels = {}
+        for entry in self._images():
+            best = kernels.get(entry["series"])
+            if best is None or newer(entry["version"], best["version"]):
+                kernels[entry["series"]] = entry
+        self.known_file.write_text(json.dumps(
+            {"asked": suites, "suites": there, "kernels": kernels}, indent=1))
+
+    def _images(self):
+        names = run(*self._apt("apt-cache"), "pkgnames", "linux-image-").split()
+        wanted = [name for name in names
+                  if re.fullmatch(rf"linux-image-\d+\.\d+\.\S*-cloud-{self.arch}", name)]
+        if not wanted:
+            return
+        shown = run(*self._apt("apt-cache"), "show", "--no-all-versions", *sorted(wanted))
+        for paragraph in shown.split("\n\n"):
+            fields = dict(re.findall(r"^(Package|Version|Depends): (.*)$", paragraph, re.M))
+            if fields:
+                parts = [re.match(r"\S+", word).group() for word in fields["Depends"].split(", ")]
+                release = fields["Package"].removeprefix("linux-image-")
+                yield {"series": series_of(release), "release": release,
+                       "version": fields["Version"],
+                       "packages": [fields["Package"]] +
+                       [part for part in parts if part.endswith(release)]}
+
+    def _write_sources(self, suites):
+        """Sources on the machine's own mirrors; returns the suites, where they are had from."""
+        (self.apt_folder / "sources").mkdir(parents=True, exist_ok=True)
+        main, security = mirrors()
+        text, there = "", []
+        for suite in suites:
+            mirror = security if suite.endswith("-security") else main
+            if mirror:
+                there.append(suite)
+                text += (f"Types: deb\nURIs: {mirror}\nSuites: {suite}\nComponents: main\n"
+                         f"Architectures: {self.arch}\nSigned-By: {KEYRING}\n\n")
+        (self.apt_folder / "sources" / "kernels.sources").write_text(text)
+        return there
+
+    def _apt(self, tool):
+        folder = self.apt_folder
+        for below in ("state/lists/partial", "cache/archives/partial", "preferences"):
+            (folder / below).mkdir(parents=True, exist_ok=True)
+        # Given last, so that it can take away what the machine does after an update.
+        (folder / "apt.conf").write_text("#clear APT::Update::Post-Invoke;\n"
+                                         "#clear APT::Update::Post-Invoke-Success;\n"
+                                         "#clear APT::Update::Pre-Invoke;\n")
+        options = {"Dir::State": folder / "state", "Dir::State::status": "/dev/null",
+                   "Dir::Cache": folder / "cache", "Dir::Etc::sourcelist": "/dev/null",
+                   "Dir::Etc::sourceparts": folder / "sources",
+                   "Dir::Etc::preferences": "/dev/null",
+                   "Dir::Etc::preferencesparts": folder / "preferences",
+                   "APT::Architecture": self.arch, "APT::Architectures": self.arch,
+                   "APT::Sandbox::User": "root", "Acquire::Languages": "none",
+                   "APT::Update::Error-Mode": "any", "Acquire::Retries": "3"}
+        return [tool, "-q", "-c", folder / "apt.conf",
+                *(word for name, value in options.items() for word in ("-o", f"{name}={value}"))]
+
+    # Getting one
+
+    def download(self, packages, folder):
+        """The packages, unpacked into `folder`."""
+        with tempfile.TemporaryDirectory(dir=self.cache) as work:
+            run(*self._apt("apt-get"), "download", *packages, cwd=work)
+            for package in pathlib.Path(work).glob("*.deb"):
+                run("dpkg-deb", "-x", package, folder)
+
+    def _fetch(self, found, folder):
+        print(f"ci/kernels: fetching {found['packages'][0]} {found['version']}", flush=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self.cache) as work:
+            try:
+                self.download(found["packages"], f"{work}/all")
+            except NotToBeHad:  # the archive has moved on since it was asked
+                self._ask(self._known()["asked"])
+                found = self._known()["kernels"][found["series"]]
+                self.download(found["packages"], f"{work}/all")
+            everything, kernel = pathlib.Path(work, "all"), pathlib.Path(work, "kernel")
+            modules = next(path for below in ("lib", "usr/lib")
+                           for path in everything.glob(f"{below}/modules/*"))
+            shutil.copytree(modules, kernel / "lib/modules" / found["release"])
+            image = [*everything.glob("boot/vmlinuz-*"), modules / "vmlinuz"][0]
+            shutil.copy(image, kernel / "vmlinuz")
+            (kernel / "lib/modules" / found["release"] / "vmlinuz").unlink(missing_ok=True)
+            run("depmod", "-b", kernel, found["release"])
+            (kernel / "kernel.json").write_text(json.dumps(found, indent=1))
+            os.rename(kernel, folder)
+
+
+def newer(version, other):
+    return subprocess.run(["dpkg", "--compare-versions", version, "gt", other]).returncode == 0
+
+
+@functools.cache
+def mirrors():
+    """Where this machine has Debian from: (its mirror, its mirror of security updates or None).
+    Asked of apt, which knows every form of sources."""
+    fields = "$(REPO_URI) $(RELEASE) $(COMPONENT) $(ORIGIN)"
+    for more in ([], ["--no-release-info"]):  # without: nothing has been fetched yet
+        lines = [line.split() for line in
+                 run("apt-get", "indextargets", *more, "--format", fields,
+                     "Created-By: Packages").splitlines()]
+        debian = [(uri, release) for uri, release, component, origin in lines
+                  if component == "main" and (more or origin == "Debian")]
+        main = [uri for uri, release in debian
+                if re.fullmatch(r"[a-z]+(-updates|-backports)?", release)]
+        security = [uri for uri, release in debian if release.endswith("-security")]
+        if main:
+            return main[0], security[0] if security else None
+    raise NotToBeHad("this machine has no Debian mirror: its apt knows no suite of Debian's with "
+                     "the component main")

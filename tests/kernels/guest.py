@@ -1,0 +1,87 @@
+"""The guest's side, as its first process: runs the plan and says on the second serial line, as one
+JSON document per line, what came of it. Ends with the kernel's log."""
+import ctypes
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import traceback
+
+REPORT = "/dev/ttyS1"
+LINUX_REBOOT_CMD_RESTART = 0x01234567
+ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin", "LC_ALL": "C.UTF-8", "HOME": "/tmp",
+               "DYNMON_BUILD": "/dynmon/build", "PYTHONDONTWRITEBYTECODE": "1",
+               "DYNMON_PROBE_PATH": "/dynmon/build/probes:/dynmon/build/e2e/probes"}
+
+
+class Report:
+    def __init__(self, path):
+        self.file = open(path, "w")
+
+    def say(self, **document):
+        self.file.write(json.dumps(document) + "\n")
+        self.file.flush()
+
+
+def run_step(step, report):
+    report.say(begins=step["name"])
+    start = time.monotonic()
+    process = subprocess.Popen(step["command"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, cwd="/tmp", start_new_session=True,
+                               env={**ENVIRONMENT, **step.get("environment", {})})
+    try:
+        out, _ = process.communicate(timeout=step["seconds"])
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        out, _ = process.communicate()
+        out += f"\nnot done within {step['seconds']} s\n".encode()
+    out = out.decode(errors="replace")
+    keep = step.get("keep", 0 if process.returncode == 0 else 20000)
+    report.say(name=step["name"], code=process.returncode, seconds=time.monotonic() - start,
+               **counts(out), out=out[-keep:] if keep else "")
+
+
+def counts(out):
+    """What unittest or doctest say of themselves."""
+    found = re.findall(r"^Ran (\d+) tests? in ", out, re.M)
+    doctest = re.findall(r"test cases: +(\d+) \| +(\d+) passed .*?(\d+) skipped", out)
+    skipped = re.findall(r"^(\S+) .*\.\.\. skipped ['\"](.*)['\"]$", out, re.M)
+    return {"tests": sum(map(int, found)) + sum(int(passed) for _, passed, _ in doctest),
+            "skipped": skipped}
+
+
+def work(report):
+    with open("/run/plan.json") as file:
+        plan = json.load(file)
+    subprocess.run(["ip", "link", "set", "lo", "up"])
+    if not os.path.ismount("/sys/fs/bpf"):
+        subprocess.run(["mount", "-t", "bpf", "bpf", "/sys/fs/bpf"], check=True)
+    os.makedirs("/dev/shm", exist_ok=True)
+    report.say(release=os.uname().release, seconds=time.monotonic())
+    for step in plan["steps"]:
+        run_step(step, report)
+    log = subprocess.run(["dmesg"], capture_output=True, text=True, errors="replace")
+    report.say(done=True, log=log.stdout if log.returncode == 0 else None, seconds=time.monotonic())
+
+
+def main():
+    os.environ.update(ENVIRONMENT)
+    report = Report(REPORT)
+    worker = os.fork()
+    if worker == 0:
+        try:
+            work(report)
+        except BaseException:
+            report.say(broken=traceback.format_exc())
+        os._exit(0)
+    while os.wait()[0] != worker:  # takes whatever lost its parent
+        pass
+    report.file.close()
+    sys.stdout.flush()
+    ctypes.CDLL(None).reboot(LINUX_REBOOT_CMD_RESTART)
+
+
+main()
