@@ -131,8 +131,10 @@ enum dynmon_verdict {
 /* False: there was no room, and the event is counted as lost. Padding is sent too: zero it. */
 #define dynmon_emit(NAME, event) dynmon_emit_##NAME(event)
 
-/* Adds to a counter that several CPUs write. */
-#define dynmon_add(counter, amount) ((void)__sync_fetch_and_add((counter), (amount)))
+/* Adds to a counter that several CPUs write. Relaxed, and its result not used: newer compilers make
+ * an instruction of anything more that kernels before 5.12 do not know. */
+#define dynmon_add(counter, amount)                                                                \
+    ((void)__atomic_fetch_add((counter), (amount), __ATOMIC_RELAXED))
 
 /* The number of the bucket in a histogram by power of two: 0 for 0 and 1, 1 for 2 and 3, 2 for 4 to
  * 7, …, 63. No loop and no branch that the verifier would have to follow twice.

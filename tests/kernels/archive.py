@@ -59,8 +59,7 @@ class Archive:
             if not (folder / "kernel.json").exists():
                 found = self._find(series)
                 if found is None:
-                    raise NotToBeHad(f"no cloud kernel {series} in " + ", ".join(
-                        f"{where}" for where in self._known()["suites"]))
+                    raise NotToBeHad(self._why_not(series))
                 self._fetch(found, folder)
             return folder
 
@@ -94,33 +93,46 @@ class Archive:
                 return self._known()["kernels"][series]
         return None
 
+    def _why_not(self, series):
+        known = self._known()
+        suites = ", ".join(known["suites"])
+        if series in known["incomplete"]:
+            return f"the archive ({suites}) has no {known['incomplete'][series][0]} any more"
+        return f"the archive ({suites}) has no cloud kernel {series}"
+
     def _ask(self, suites):
         there = self._write_sources(suites)
         run(*self._apt("apt-get"), "update")
-        kernels = {}
+        kernels, incomplete = {}, {}
         for entry in self._images():
+            if entry["lacks"]:
+                incomplete[entry["series"]] = entry["lacks"]
+                continue
             best = kernels.get(entry["series"])
             if best is None or newer(entry["version"], best["version"]):
                 kernels[entry["series"]] = entry
         self.known_file.write_text(json.dumps(
-            {"asked": suites, "suites": there, "kernels": kernels}, indent=1))
+            {"asked": suites, "suites": there, "kernels": kernels,
+             "incomplete": incomplete}, indent=1))
 
     def _images(self):
-        names = run(*self._apt("apt-cache"), "pkgnames", "linux-image-").split()
-        wanted = [name for name in names
-                  if re.fullmatch(rf"linux-image-\d+\.\d+\.\S*-cloud-{self.arch}", name)]
-        if not wanted:
-            return
-        shown = run(*self._apt("apt-cache"), "show", "--no-all-versions", *sorted(wanted))
-        for paragraph in shown.split("\n\n"):
+        """Every cloud kernel with the packages that its files are in: from 6.19 on in several."""
+        there = {}
+        for paragraph in run(*self._apt("apt-cache"), "dumpavail").split("\n\n"):
             fields = dict(re.findall(r"^(Package|Version|Depends): (.*)$", paragraph, re.M))
-            if fields:
-                parts = [re.match(r"\S+", word).group() for word in fields["Depends"].split(", ")]
-                release = fields["Package"].removeprefix("linux-image-")
+            if fields.get("Package", "").startswith("linux-"):
+                there[fields["Package"]] = fields
+        for name, fields in there.items():
+            image = re.fullmatch(rf"linux-image-(\d+\.\d+\.\S*-cloud-{self.arch})", name)
+            if image:
+                release = image.group(1)
+                parts = re.findall(rf"\S+-{re.escape(release)}(?=[ ,]|$)", fields["Depends"])
                 yield {"series": series_of(release), "release": release,
                        "version": fields["Version"],
-                       "packages": [fields["Package"]] +
-                       [part for part in parts if part.endswith(release)]}
+                       "packages": [name, *(part for part in parts if part in there)],
+                       # linux-base is scripts; the archive drops the parts one by one
+                       "lacks": [part for part in parts if part not in there and
+                                 not part.startswith("linux-base-")]}
 
     def _write_sources(self, suites):
         """Sources on the machine's own mirrors; returns the suites, where they are had from."""

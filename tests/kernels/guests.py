@@ -24,6 +24,10 @@ def e2e(name, folder="e2e", *cases, seconds=300):
 GUESTS = [
     Guest("base", [
         step("bpf", "/dynmon/build/tests/bpf/dynmon-bpf-tests"),
-        *(e2e(name) for name in ("kinds", "chain", "replace", "maps")),
-    ]),
+        *(e2e(name) for name in ("kinds", "chain", "replace", "maps", "windows", "shape", "status",
+                                 "netns", "packets", "flows", "probes", "types", "dump", "formats",
+                                 "prefixes", "stream", "foreign", "outputs", "openmetrics")),
+        *(e2e(name, "fault") for name in ("gone", "slot", "lock", "taken", "rejected", "rights",
+                                          "output")),
+    ], seconds=1500),
 ]

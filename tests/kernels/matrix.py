@@ -95,6 +95,7 @@ def main():
             for step in run.steps:
                 print(f"  {step['name']:20} {step['code']:3} {step['tests']:4} tests "
                       f"{step['seconds']:6.1f} s {len(step['skipped'])} skipped", flush=True)
+            (work / f"{about['series']}-{guest.name}" / "failures").write_text("\n".join(run.failures))
             for failure in run.failures:
                 print(f"{about['release']}: {guest.name}: {failure}", file=sys.stderr)
                 failed = True

@@ -24,7 +24,7 @@ static __always_inline void count(void) {
     struct seen* seen = bpf_map_lookup_elem(&PLAIN_SEEN, &zero);
 
     if (seen)
-        __sync_fetch_and_add(&seen->packets, 1);
+        __atomic_fetch_add(&seen->packets, 1, __ATOMIC_RELAXED);
 }
 
 SEC("tc") int plain_tc(struct __sk_buff* ctx) {
