@@ -77,6 +77,14 @@ def environment(**changes):
             "DYNMON_PROBE_PATH": ":".join(map(str, PROBES)), **changes}
 
 
+def tc_mode():
+    """How TC is attached unless the user says it."""
+    return "tcx" if kernel.has_tcx() else "clsact"
+
+
+NEEDS_TCX = unittest.skipUnless(kernel.has_tcx(), "no TCX")
+
+
 class Result:
     def __init__(self, code, out, err):
         self.code, self.out, self.err = code, (out or b"").decode(), (err or b"").decode()

@@ -1,6 +1,7 @@
 """The kernel, asked without going through dynmon: bpf(2), network namespaces, leftovers."""
 import contextlib
 import ctypes
+import errno
 import os
 import pathlib
 import platform
@@ -110,12 +111,23 @@ def is_alive(kind, number):
     return struct.unpack_from("<I", union, 4)[0] == number
 
 
+def has_tcx():
+    return _query_tcx(1, TCX_INGRESS) is not None
+
+
 def tcx_programs(ifindex, attach_type):
     """Ids of the programs at a TCX hook of the namespace that the caller is in, in order."""
+    return _query_tcx(ifindex, attach_type) or []
+
+
+def _query_tcx(ifindex, attach_type):
+    """None where the kernel has no TCX."""
     ids = (ctypes.c_uint32 * 64)()
     query = ctypes.create_string_buffer(
         struct.pack("<IIIIQI", ifindex, attach_type, 0, 0, ctypes.addressof(ids), len(ids)), 128)
     if LIBC.syscall(SYS_BPF, PROG_QUERY, query, len(query)) < 0:
+        if ctypes.get_errno() == errno.EINVAL:
+            return None
         raise OSError(ctypes.get_errno(), "query TCX")
     return list(ids[:struct.unpack_from("<I", query, 24)[0]])
 

@@ -88,9 +88,11 @@ class FieldsTest(FlowsCase):
         self.assertEqual(self.missed(document, other),
                          {"table_full": 0, "not_ip": 0, "malformed": 0})
 
+    @harness.NEEDS_TCX
     def test_every_field_of_what_comes_in_over_tcx(self):
         self.check("ingress", self.receive)
 
+    @harness.NEEDS_TCX
     def test_every_field_of_what_goes_out_over_tcx(self):
         self.check("egress", self.transmit)
 

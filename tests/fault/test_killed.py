@@ -145,6 +145,7 @@ class LoadCase(KilledCase):
         self.every_point(*self.load_words(), prepare=lambda: None, check=self.check)
 
 
+@harness.NEEDS_TCX
 class TcxLoadTest(LoadCase):
     def test_a_killed_load_over_tcx_can_be_repeated(self):
         self.kill_loads()

@@ -82,6 +82,7 @@ class XdpTakenTest(ForeignCase):
 
 
 class TcSharedTest(ForeignCase):
+    @harness.NEEDS_TCX
     def test_programs_of_others_on_tcx_stay_and_run_before_and_after_ours(self):
         index = self.blue.ifindex("blue0")
         with self.blue.inside():
@@ -169,6 +170,7 @@ class TcSharedTest(ForeignCase):
         self.assertIn("ingress", self.blue.run("tc", "qdisc", "show", "dev", "blue0"))
         self.assertFalse(harness.STORE.exists())
 
+    @harness.NEEDS_TCX
     def test_a_second_store_shares_tcx_and_is_told_of_a_clsact_filter(self):
         other = ("--bpffs", BPFFS / "other")
         load = ("load", "q", "packets", "--dev", "blue0", "--netns", "blue")

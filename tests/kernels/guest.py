@@ -10,6 +10,7 @@ import sys
 import time
 import traceback
 
+LONGEST = 100_000  # characters of what one step says
 REPORT = "/dev/ttyS1"
 LINUX_REBOOT_CMD_RESTART = 0x01234567
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin", "LC_ALL": "C.UTF-8", "HOME": "/tmp",
@@ -39,9 +40,8 @@ def run_step(step, report):
         out, _ = process.communicate()
         out += f"\nnot done within {step['seconds']} s\n".encode()
     out = out.decode(errors="replace")
-    keep = step.get("keep", 0 if process.returncode == 0 else 20000)
     report.say(name=step["name"], code=process.returncode, seconds=time.monotonic() - start,
-               **counts(out), out=out[-keep:] if keep else "")
+               **counts(out), out=out[-LONGEST:])
 
 
 def counts(out):

@@ -1,106 +1,104 @@
 """Boots kernels, runs the tests in them and says in a table what came of it. See ci/kernels."""
 import argparse
+import concurrent.futures
 import json
 import os
 import pathlib
 import sys
 import time
 
+import golden
+import guests
 import image
-import splats
+import table
 from archive import NEWEST, Archive, NotToBeHad
-from guests import GUESTS
-from machine import Machine
+from run import Run
 
 BUILD = pathlib.Path(os.environ.get("DYNMON_BUILD", image.SOURCE / "build"))
-WANTED = ["5.10", "5.15", "6.1", "6.6", "6.12", "6.16", "6.17", "6.18", "6.19", NEWEST]
+HERE = pathlib.Path(__file__).resolve().parent
+# Every kernel that is wanted, had or not: what is missing is in the table with the reason.
+WANTED = ["5.10", "5.15", "6.1", "6.6", "6.12", "6.16", "6.17", "6.18", "6.19", "7.0", "7.1", "7.2",
+          NEWEST]
 QUICK = ["5.10", NEWEST]
 
 
-class Run:
-    """One guest on one kernel: its documents, and why it failed when it did."""
-
-    def __init__(self, guest, kernel, about):
-        self.guest, self.kernel, self.about = guest, kernel, about
-        self.steps, self.failures, self.seconds = [], [], 0.0
-
-    def boot(self, root, work):
-        folder = work / f"{self.about['series']}-{self.guest.name}"
-        machine = Machine(folder, self.kernel, root, cpus=self.guest.cpus,
-                          append=self.guest.append)
-        image.initramfs(self.kernel, self.about["release"],
-                        json.dumps({"steps": self.guest.steps}), folder / "initrd")
-        in_time, self.seconds = machine.run(self.guest.seconds)
-        self._judge(machine, in_time)
-
-    def _judge(self, machine, in_time):
-        documents, console = machine.documents(), machine.console_text()
-        self.steps = [document for document in documents if "code" in document]
-        ended = [document for document in documents if "done" in document]
-        for step in self.steps:
-            if step["code"] != 0:
-                self.failures.append(f"{step['name']}: exit code {step['code']}\n{step['out']}")
-        for document in documents:
-            if "broken" in document:
-                self.failures.append(document["broken"])
-        if not ended:
-            begun = [document["begins"] for document in documents if "begins" in document]
-            why = "ended by itself" if in_time else f"did not end within {self.guest.seconds} s"
-            self.failures.append(f"the guest {why}, in {begun[-1] if begun else 'its boot'}; its "
-                                 f"console:\n" + "\n".join(console.splitlines()[-60:]))
-        try:
-            found = splats.splats(ended[0]["log"] if ended else console)
-        except splats.NoLog as error:
-            self.failures.append(f"no scan of the kernel's log: {error}")
-        else:
-            if found:
-                self.failures.append("the kernel's log has\n" + "\n".join(found))
-
-
 def parse():
-    parser = argparse.ArgumentParser(prog="ci/kernels")
-    parser.add_argument("versions", nargs="*", metavar="VERSION")
-    parser.add_argument("--all", action="store_true")
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--only", action="append", metavar="GUEST")
+    parser = argparse.ArgumentParser(
+        prog="ci/kernels", description="Boots Debian's cloud kernels in QEMU and tests in them.")
+    parser.add_argument("versions", nargs="*", metavar="VERSION",
+                        help=f"such as 6.12, or {NEWEST} (default: {' '.join(QUICK)})")
+    parser.add_argument("--all", action="store_true", help="every kernel and every guest")
+    parser.add_argument("--quick", action="store_true", help="the short set of tests")
+    parser.add_argument("--guest", action="append", metavar="NAME", choices=guests.NAMES,
+                        help="only this guest; may be given again: " + " ".join(guests.NAMES))
+    parser.add_argument("--record", action="store_true",
+                        help="takes the features as they are for golden, and keeps the table")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="guests at once")
     parser.add_argument("--cache", default=os.environ.get(
         "DYNMON_KERNELS", pathlib.Path.home() / ".cache/dynmon/kernels"))
-    return parser.parse_args()
+    words = parser.parse_args()
+    if words.all and words.versions:
+        parser.error("--all and a VERSION: one of them")
+    return words
+
+
+def had(archive, wanted):
+    """(kernels in the cache by series, why the others are not there)."""
+    kernels, missing = {}, {}
+    for series in wanted:
+        try:
+            folder = archive.kernel(series)
+        except NotToBeHad as error:
+            missing[series] = str(error)
+            continue
+        about = json.loads((folder / "kernel.json").read_text())
+        kernels[about["series"]] = (folder, about)
+        if not (folder / "modules.img").exists():
+            image.modules_image(folder, folder / "modules.img")
+    return kernels, missing
+
+
+def is_failure(words, missing):
+    """A kernel that the archive has lost is a row of the table; one that was asked for by name, or
+    that the short set needs, has to be there."""
+    asked = QUICK if words.all else (words.versions or QUICK)
+    return [series for series in asked if series in missing]
+
+
+def boot_all(words, kernels, root):
+    runs = [Run(guest, *kernel) for kernel in kernels.values()
+            for guest in guests.of(kernel[1]["series"], words.quick, words.guest)]
+    with concurrent.futures.ThreadPoolExecutor(words.jobs) as pool:
+        waiting = [pool.submit(run.boot, root, BUILD / "kernels") for run in runs]
+        for done in concurrent.futures.as_completed(waiting):
+            print(done.result().summary(), flush=True)
+    return runs
 
 
 def main():
     words = parse()
-    archive = Archive(words.cache, "amd64")
-    work = BUILD / "kernels"
-    root = work / "root.img"
     start = time.monotonic()
+    wanted = WANTED if words.all else (words.versions or QUICK)
+    kernels, missing = had(Archive(words.cache, "amd64"), wanted)
+    for series, why in missing.items():
+        print(f"ci/kernels: {series}: {why}", file=sys.stderr)
+    root = BUILD / "kernels" / "root.img"
     image.root_image(BUILD, root)
-    print(f"ci/kernels: root image in {time.monotonic() - start:.0f} s", flush=True)
-    versions = words.versions or (WANTED if words.all else QUICK)
-    failed = False
-    for series in versions:
-        try:
-            kernel = archive.kernel(series)
-        except NotToBeHad as error:
-            print(f"ci/kernels: {series}: {error}", file=sys.stderr)
-            continue
-        about = json.loads((kernel / "kernel.json").read_text())
-        if not (kernel / "modules.img").exists():
-            image.modules_image(kernel, kernel / "modules.img")
-        for guest in GUESTS:
-            if words.only and guest.name not in words.only:
-                continue
-            run = Run(guest, kernel, about)
-            run.boot(root, work)
-            for step in run.steps:
-                print(f"  {step['name']:20} {step['code']:3} {step['tests']:4} tests "
-                      f"{step['seconds']:6.1f} s {len(step['skipped'])} skipped", flush=True)
-            (work / f"{about['series']}-{guest.name}" / "failures").write_text("\n".join(run.failures))
-            for failure in run.failures:
-                print(f"{about['release']}: {guest.name}: {failure}", file=sys.stderr)
-                failed = True
-            print(f"{about['release']} {guest.name} {run.seconds:.0f} s", flush=True)
-    sys.exit(1 if failed else 0)
+    runs = boot_all(words, kernels, root)
+    for run in runs:
+        golden.compare(run, record=words.record)
+    text = table.table(runs, missing, time.monotonic() - start)
+    (BUILD / "kernels.md").write_text(text)
+    if words.record and words.all:
+        (HERE / "kernels.md").write_text(text)
+    print(text)
+    failed = [run for run in runs if run.failures]
+    for run in failed:
+        print(run.complaint(), file=sys.stderr)
+    lost = is_failure(words, missing)
+    if failed or lost or not runs:
+        names = [f"{run.series} {run.guest.name}" for run in failed] + lost
+        sys.exit(f"ci/kernels: failed: {', '.join(names) or 'there was nothing to run'}")
 
 
 if __name__ == "__main__":
