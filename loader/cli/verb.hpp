@@ -40,5 +40,6 @@ std::unique_ptr<Verb> make_stream_verb();
 std::unique_ptr<Verb> make_status_verb();
 std::unique_ptr<Verb> make_unload_verb();
 std::unique_ptr<Verb> make_recover_verb();
+std::unique_ptr<Verb> make_doctor_verb();
 
 } // namespace dynmon

@@ -14,6 +14,7 @@ std::vector<std::unique_ptr<Verb>> all_verbs() {
     verbs.push_back(make_status_verb());
     verbs.push_back(make_unload_verb());
     verbs.push_back(make_recover_verb());
+    verbs.push_back(make_doctor_verb());
     return verbs;
 }
 

@@ -11,9 +11,7 @@ namespace dynmon {
 // `mode` becomes generic when native was refused and `allow_generic` is set.
 Fd attach_xdp(const Fd& pivot, int ifindex, XdpMode& mode, bool allow_generic);
 
-// Empty when the kernel has no TCX.
-Fd attach_tcx(const Fd& pivot, const HookId& id);
-bool has_tcx(const HookId& id);
+Fd attach_tcx(const Fd& pivot, const HookId& id); // on a kernel that has TCX
 
 void attach_clsact(const Fd& pivot, const HookId& id);
 // Leaves a filter alone that does not run `pivot_id`: it is another store's.

@@ -10,6 +10,7 @@
 #include "hook/attach.hpp"
 #include "kernel/bpf.hpp"
 #include "kernel/device.hpp"
+#include "kernel/features.hpp"
 #include "kernel/pivot.hpp"
 #include "kernel/tc.hpp"
 #include "store/bpffs.hpp"
@@ -71,8 +72,9 @@ HookRecord plan_hook(const Store& store, const NetNs& netns, const HookRequest& 
     record.raw_ip = device_facts(request.device).raw_ip;
     if (request.id.point == HookPoint::xdp)
         return record;
-    record.attach = request.tc_attach.value_or(has_tcx(request.id) ? Attach::link : Attach::clsact);
-    if (record.attach == Attach::link && !has_tcx(request.id))
+    const bool no_tcx = tcx_support() == Support::no;
+    record.attach = request.tc_attach.value_or(no_tcx ? Attach::clsact : Attach::link);
+    if (record.attach == Attach::link && no_tcx)
         throw Error(ErrorKind::unsupported, "this kernel has no TCX").hint("--tc clsact");
     record.made_qdisc = record.attach == Attach::clsact &&
                         (!has_clsact(request.id.ifindex) || sibling_made_qdisc(store, request.id));

@@ -36,10 +36,6 @@ bool runs_at(const HookId& id, std::uint32_t pivot) {
 
 } // namespace
 
-bool has_tcx(const HookId& id) {
-    return query_tcx(id.ifindex, tcx_type(id.point)).has_value();
-}
-
 Fd attach_tcx(const Fd& pivot, const HookId& id) {
     return create_link(pivot, id.ifindex, tcx_type(id.point), 0);
 }

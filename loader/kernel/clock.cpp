@@ -4,9 +4,8 @@
 
 #include <time.h>
 
-#include <bpf/libbpf.h>
-
 #include "base/error.hpp"
+#include "kernel/features.hpp"
 
 namespace dynmon {
 
@@ -29,13 +28,6 @@ clockid_t clock_id(ClockSource source) {
         return CLOCK_MONOTONIC;
     }
     return CLOCK_MONOTONIC;
-}
-
-constexpr auto helper_tai_ns = static_cast<bpf_func_id>(208);  // BPF_FUNC_ktime_get_tai_ns
-constexpr auto helper_boot_ns = static_cast<bpf_func_id>(125); // BPF_FUNC_ktime_get_boot_ns
-
-bool has_helper(bpf_func_id helper) {
-    return libbpf_probe_bpf_helper(BPF_PROG_TYPE_SCHED_CLS, helper, nullptr) == 1;
 }
 
 } // namespace
@@ -63,9 +55,10 @@ ClockSource clock_source_from(const std::string& name) {
 }
 
 ClockSource best_clock_source() {
-    if (has_helper(helper_tai_ns))
-        return ClockSource::tai;
-    return has_helper(helper_boot_ns) ? ClockSource::boot : ClockSource::ktime;
+    for (const ClockSource source : {ClockSource::tai, ClockSource::boot})
+        if (clock_support(source) == Support::yes)
+            return source;
+    return ClockSource::ktime;
 }
 
 std::int64_t clock_base_ns(ClockSource source) {

@@ -1,11 +1,14 @@
 #include "kernel/fence.hpp"
 
+#include <cerrno>
+
 #include <unistd.h>
 
 #include <linux/membarrier.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
 
+#include "base/error.hpp"
 #include "kernel/bpf.hpp"
 
 namespace dynmon {
@@ -14,13 +17,11 @@ namespace {
 
 // MEMBARRIER_CMD_GLOBAL is synchronize_rcu(), but it returns at once with one CPU online and is
 // refused under nohz_full (kernel/sched/membarrier.c).
-bool fence_by_membarrier() {
-    if (get_nprocs() < 2)
-        return false;
-    const long commands = syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0);
-    if (commands < 0 || (commands & MEMBARRIER_CMD_GLOBAL) == 0)
-        return false;
-    return syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) == 0;
+// Returns 0 or the errno that says why not.
+int fence_by_membarrier() {
+    if (!fence_is_membarrier())
+        return EOPNOTSUPP;
+    return syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) == 0 ? 0 : errno;
 }
 
 // An update of a map of maps from user space ends with synchronize_rcu(), since programs may still
@@ -36,9 +37,22 @@ void fence_by_map_of_maps() {
 
 } // namespace
 
+bool has_membarrier() {
+    const long commands = syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0);
+    return commands >= 0 && (commands & MEMBARRIER_CMD_GLOBAL) != 0;
+}
+
+bool fence_is_membarrier() {
+    return get_nprocs() > 1 && has_membarrier();
+}
+
 void fence() {
-    if (!fence_by_membarrier())
-        fence_by_map_of_maps();
+    const int refused = fence_by_membarrier();
+    if (refused == 0)
+        return;
+    during("wait until no packet is in a program that was taken out (membarrier: " +
+               errno_name(refused) + ")",
+           fence_by_map_of_maps);
 }
 
 } // namespace dynmon

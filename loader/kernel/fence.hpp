@@ -8,4 +8,7 @@ namespace dynmon {
 // neither of the two ways works.
 void fence();
 
+bool has_membarrier();      // the kernel offers MEMBARRIER_CMD_GLOBAL
+bool fence_is_membarrier(); // … and it is one here: with one CPU online it returns at once
+
 } // namespace dynmon

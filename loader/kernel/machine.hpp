@@ -1,0 +1,55 @@
+// What this machine is and allows, as far as it bears on BPF. Nothing is changed; what cannot be
+// told without rights is empty.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace dynmon {
+
+struct KernelFacts {
+    std::string release;
+    std::string machine; // "x86_64"
+    std::size_t possible_cpus = 0;
+    std::size_t online_cpus = 0;
+};
+
+struct Rights {
+    std::uint32_t user = 0;
+    std::uint64_t effective = 0;        // CapEff
+    std::optional<std::string> seccomp; // "disabled", "strict", "filter"
+
+    bool has(int capability) const { return (effective >> capability & 1) != 0; }
+};
+
+// The capabilities that matter here, by their number: {12, "CAP_NET_ADMIN"}, …
+struct Capability {
+    int number;
+    const char* name;
+    const char* what_for;
+};
+const std::vector<Capability>& known_capabilities();
+
+struct Restrictions {
+    std::optional<int> unprivileged_bpf_disabled; // sysctl: 0 anybody may load, 1 for good, 2 no
+    std::optional<std::string> lockdown;          // "none", "integrity", "confidentiality"
+    std::optional<int> jit;                       // sysctl bpf_jit_enable: 0 off, 1 on, 2 debugging
+    std::optional<std::uint64_t> memlock;         // soft limit in bytes; UINT64_MAX: none
+};
+
+KernelFacts kernel_facts();
+Rights own_rights();
+Restrictions restrictions();
+
+struct BpffsFacts {
+    std::string path;
+    bool mounted = false;    // it is on a bpffs
+    std::uint32_t mode = 0;  // permissions, 01777 by default
+    std::uint32_t owner = 0; // user id
+};
+BpffsFacts bpffs_facts(const std::string& path);
+
+} // namespace dynmon

@@ -1,0 +1,143 @@
+#include "monitor/diagnosis.hpp"
+
+#include <algorithm>
+#include <string_view>
+
+#include <linux/capability.h>
+
+namespace dynmon {
+
+namespace {
+
+constexpr int cap_bpf = 39; // Linux 5.8
+constexpr std::uint64_t enough_memlock = 64u << 20;
+
+using Ailments = std::vector<Ailment>;
+
+Support support_of(const Examination& found, std::string_view name) {
+    for (const FoundFeature& entry : found.features)
+        if (entry.feature->name == name)
+            return entry.support;
+    return Support::unknown;
+}
+
+void diagnose_features(const Examination& found, Ailments& out) {
+    const auto lacks = [&](std::string_view name) {
+        return support_of(found, name) == Support::no;
+    };
+    if (lacks("btf"))
+        out.push_back({"the kernel gives no types of its own in /sys/kernel/btf/vmlinux",
+                       "probes that read kernel structures need --btf FILE, "
+                       "see `make -f Makefile.bpf min-btf`"});
+    for (const std::string_view needed :
+         {"global-data", "map-freeze", "jmp32", "rename-noreplace", "link-detach"})
+        if (lacks(needed))
+            out.push_back({"the kernel lacks '" + std::string(needed) + "', which every load needs",
+                           "use Linux 5.10 or later"});
+    if (lacks("xdp-link"))
+        out.push_back({"the kernel makes no links of XDP programs", "load with --hook tc"});
+}
+
+void diagnose_rights(const Examination& found, Ailments& out) {
+    const Rights& rights = found.rights;
+    const bool all = rights.has(CAP_SYS_ADMIN);
+    if (!all && (!rights.has(cap_bpf) || !rights.has(CAP_NET_ADMIN))) {
+        out.push_back({"this process may not load: it lacks CAP_BPF or CAP_NET_ADMIN",
+                       "run as root to load, and to see the features that are unknown here"});
+        return;
+    }
+    if (support_of(found, "tcx") != Support::unknown ||
+        support_of(found, "batch-hash") != Support::unknown)
+        return;
+    const bool filtered = rights.seccomp.value_or("disabled") != "disabled";
+    out.push_back({"bpf(2) is refused although the capabilities are there",
+                   filtered ? "a seccomp filter is active: allow bpf in the service or container"
+                            : "a security module or RLIMIT_MEMLOCK forbids it: "
+                              "look into the kernel's log"});
+}
+
+void diagnose_restrictions(const Examination& found, Ailments& out) {
+    const Restrictions& limits = found.restrictions;
+    if (limits.unprivileged_bpf_disabled == 0)
+        out.push_back({"every user of this machine may load BPF programs",
+                       "sysctl kernel.unprivileged_bpf_disabled=2"});
+    if (limits.lockdown == "confidentiality")
+        out.push_back({"the kernel is locked down for confidentiality",
+                       "probes that read kernel memory are refused, packet probes are not: boot "
+                       "with lockdown=integrity if yours is"});
+    if (limits.jit == 0)
+        out.push_back({"programs are interpreted, which costs many times as much",
+                       "sysctl net.core.bpf_jit_enable=1"});
+    if (support_of(found, "memcg-accounting") == Support::no && limits.memlock < enough_memlock &&
+        !found.rights.has(CAP_SYS_RESOURCE))
+        out.push_back({"RLIMIT_MEMLOCK is " + std::to_string(*limits.memlock) +
+                           " bytes and may not be raised: large maps are refused with EPERM",
+                       "ulimit -l unlimited, or LimitMEMLOCK=infinity in the unit"});
+}
+
+void diagnose_bpffs(const Examination& found, Ailments& out) {
+    if (!found.bpffs.mounted)
+        out.push_back({found.bpffs.path + " is not a BPF file system",
+                       "mount -t bpf bpf " + found.bpffs.path});
+}
+
+std::string hook_text(const HookStatus& hook) {
+    std::string text = std::string(to_string(hook.id.point)) + " of " +
+                       (hook.device.empty() ? std::to_string(hook.id.ifindex) : hook.device);
+    return hook.netns.empty() ? text : text + " in " + hook.netns;
+}
+
+bool is_used(const Status& status, const HookId& id) {
+    for (const MonitorStatus& monitor : status.monitors)
+        for (const ProgramStatus& program : monitor.programs)
+            if (program.hook == id)
+                return true;
+    return false;
+}
+
+void diagnose_hook(const Status& status, const HookStatus& hook, Ailments& out) {
+    const std::string what = "hook " + hook_text(hook);
+    if (!hook.problem.empty())
+        out.push_back({what + ": " + hook.problem, "dynmon-load recover"});
+    else if (!is_used(status, hook.id))
+        out.push_back({what + " is used by no monitor", "dynmon-load recover"});
+    else if (hook.health == HookHealth::defunct)
+        out.push_back({what + ": the device is gone",
+                       "unload its monitors (their counts can still be read) and load them where "
+                       "the traffic is now"});
+    else if (hook.health == HookHealth::detached)
+        out.push_back({what + " is not attached: somebody took it off",
+                       "unload its monitors and load them again"});
+    else if (hook.chain.empty())
+        out.push_back({what + ": its chain is empty, so nothing is counted",
+                       "dynmon-load recover puts the programs back"});
+}
+
+void diagnose_store(const Examination& found, Ailments& out) {
+    for (const std::string& name : found.store.staged)
+        out.push_back({"a killed or running loader left " + name, "dynmon-load recover"});
+    for (const MonitorStatus& monitor : found.store.contents.monitors) {
+        if (!monitor.problem.empty())
+            out.push_back(
+                {"monitor '" + monitor.name + "': " + monitor.problem, "dynmon-load recover"});
+        else if (monitor.health == "interrupted")
+            out.push_back({"monitor '" + monitor.name + "' was interrupted while it was changed",
+                           "dynmon-load recover"});
+    }
+    for (const HookStatus& hook : found.store.contents.hooks)
+        diagnose_hook(found.store.contents, hook, out);
+}
+
+} // namespace
+
+std::vector<Ailment> diagnose(const Examination& found) {
+    Ailments ailments;
+    diagnose_features(found, ailments);
+    diagnose_rights(found, ailments);
+    diagnose_restrictions(found, ailments);
+    diagnose_bpffs(found, ailments);
+    diagnose_store(found, ailments);
+    return ailments;
+}
+
+} // namespace dynmon
