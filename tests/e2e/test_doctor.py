@@ -45,15 +45,9 @@ class DoctorTest(harness.Case):
         features = self.doctor()["features"]
         self.assertEqual([name for name, value in features.items() if value is None], [])
         self.assertEqual(features["btf"], os.path.exists("/sys/kernel/btf/vmlinux"))
-        with self.blue.inside():
-            try:
-                kernel.tcx_programs(self.blue.ifindex("blue0"), kernel.TCX_INGRESS)
-                tcx = True
-            except OSError:
-                tcx = False
-        self.assertEqual(features["tcx"], tcx)
+        self.assertEqual(features["tcx"], kernel.has_tcx())
         self.load("p", "packets")
-        self.assertEqual(self.hook("tc-ingress")["mode"], "tcx" if tcx else "clsact")
+        self.assertEqual(self.hook("tc-ingress")["mode"], harness.tc_mode())
         best = "tai" if features["clock-tai"] else "boot" if features["clock-boot"] else "ktime"
         self.assertEqual(self.status("p")["monitors"][0]["clock"], best)
 

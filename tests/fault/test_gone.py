@@ -85,12 +85,19 @@ class DetachedTest(harness.Case):
         path = harness.STORE / "hooks" / f"{hook['netns']}_{hook['ifindex']}_{point}" / "link"
         wire.command("bpftool", "link", "detach", "pinned", str(path))
 
-    def test_a_link_that_somebody_detached_is_said_to_be_so(self):
-        self.load("p", "packets")
+    @harness.NEEDS_TCX
+    def test_a_tcx_link_that_somebody_detached_is_said_to_be_so(self):
+        self.check("tc-ingress")
+
+    def test_an_xdp_link_that_somebody_detached_is_said_to_be_so(self):
+        self.check("xdp", "--hook", "xdp")
+
+    def check(self, point, *options):
+        self.load("p", "packets", *options)
         self.receive(*[UDP] * 4)
-        self.detach("tc-ingress")
+        self.detach(point)
         self.receive(UDP)  # counted by nobody
-        self.assertNotEqual(self.hook("tc-ingress")["health"], "attached")
+        self.assertNotEqual(self.hook(point)["health"], "attached")
         self.assertNotEqual(self.status("p")["monitors"][0]["health"], "attached")
         self.assertEqual(self.packets("p"), 4)
         error = self.refused(harness.FAILED, "replace", "p", "packets")

@@ -1,6 +1,8 @@
 """The guests that kernels are booted with, and what each runs."""
 import dataclasses
 
+import golden
+
 TESTS = "/dynmon/tests"
 PYTHON = "/usr/bin/python3"
 
@@ -27,14 +29,25 @@ def fault(name, *cases):
     return e2e(name, *cases, folder="fault")
 
 
+def sessions(name):
+    """A class of test_sessions.py."""
+    return step(name, PYTHON, f"{TESTS}/kernels/test_sessions.py", "-v", f"{name}Test")
+
+
 BPF = step("bpf", "/dynmon/build/tests/bpf/dynmon-bpf-tests")
-QUICK = Guest("quick", [BPF, e2e("kinds")], seconds=300)
+DOCTOR = step(golden.STEP, "sh", "-c", "/dynmon/build/dynmon-load --json doctor 2>/dev/null")
+QUICK = Guest("quick", [DOCTOR, BPF, e2e("kinds"), e2e("packets"), sessions("Memlock")], seconds=300)
 GUESTS = [
-    Guest("base", [BPF, *(e2e(name) for name in (
-        "kinds", "chain", "replace", "maps", "windows", "shape", "status", "netns", "packets",
-        "flows", "probes", "types", "dump", "formats", "prefixes", "stream", "foreign"))]),
-    Guest("faults", [fault(name) for name in ("gone", "slot", "lock", "taken", "rejected", "rights",
-                                              "output")]),
+    Guest("base", [DOCTOR, BPF, sessions("Exact"), *(e2e(name) for name in (
+        "kinds", "chain", "replace", "maps", "windows", "packets", "flows", "stream"))]),
+    Guest("faults", [e2e(name, folder="fault") for name in ("gone", "slot", "taken", "rejected")] +
+          [e2e(name) for name in ("doctor", "status", "netns", "dump")]),
+    Guest("maxcpus", [sessions("PossibleCpus"), e2e("kinds")], cpus="2,maxcpus=8"),
+    Guest("onecpu", [sessions("Fence"), e2e("exact", "FenceTest", folder="exact"),
+                     e2e("windows")], cpus="1"),
+    Guest("nohz", [sessions("Fence"), e2e("exact", "FenceTest", folder="exact"),
+                   sessions("Exact")], append="nohz_full=1 rcu_nocbs=1", kernels=("7.3",)),
+    Guest("settings", [sessions(name) for name in ("NoBtf", "Memlock", "Unprivileged")]),
 ]
 NAMES = [guest.name for guest in GUESTS]
 

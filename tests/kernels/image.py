@@ -18,7 +18,7 @@ SOURCE = pathlib.Path(__file__).resolve().parent.parent.parent
 PLACE = "dynmon"  # the project's folder in the guest
 BUILT = ["dynmon-load", "bpf", "probes", "e2e/probes", "exact/probes", "test-probes/probes",
          "tests/bpf/dynmon-bpf-tests", "tests/exact/packet-storm"]
-TOOLS = ["busybox", "sh", "bash", "ip", "tc", "ss", "unshare", "nsenter", "mount", "umount", "kmod",
+TOOLS = ["busybox", "sh", "bash", "ip", "tc", "ss", "prlimit", "unshare", "nsenter", "mount", "umount", "kmod",
          "modprobe", "python3", "strace", "setpriv", "capsh", "dmesg", "bpftool", "xdp-loader"]
 # What cloud kernels may have as modules and not built in, in the order of loading.
 BOOT_MODULES = ["virtio_pci", "virtio_mmio", "virtio_blk", "ext4"]

@@ -11,9 +11,11 @@
     } name SEC(".maps")
 
 KIND(KIND_HASH, HASH, 64);
-KIND(KIND_LRU, LRU_HASH, 64);
+// Before 6.17 each CPU of an LRU takes 128 free elements at once: with few of them the other CPUs
+// find none and evict.
+KIND(KIND_LRU, LRU_HASH, 4096);
 KIND(KIND_CPU_HASH, PERCPU_HASH, 64);
-KIND(KIND_CPU_LRU, LRU_PERCPU_HASH, 64);
+KIND(KIND_CPU_LRU, LRU_PERCPU_HASH, 4096);
 KIND(KIND_ARRAY, ARRAY, 4);
 KIND(KIND_CPU_ARRAY, PERCPU_ARRAY, 4);
 

@@ -1,0 +1,157 @@
+#!/usr/bin/python3
+"""Sessions that only a guest can have: other CPUs, no BTF, no locked memory; and the exactness of a
+storm that emulated CPUs can bear. guests.py names the classes for each guest."""
+import json
+import pathlib
+import subprocess
+import sys
+import unittest
+
+TESTS = pathlib.Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(TESTS / "e2e"), str(TESTS / "exact")]
+
+import frames  # noqa: E402
+import harness  # noqa: E402
+import test_exact  # noqa: E402
+import wire  # noqa: E402
+
+BTF = pathlib.Path("/sys/kernel/btf")
+
+
+class GuestCase(harness.Case):
+    def doctor(self):
+        return self.dynmon("--json", "doctor").json()
+
+
+class ExactTest(test_exact.ExactCase):
+    """Every packet and byte is in exactly one window, through swaps and replaces."""
+    PACKETS = 20_000
+    RATE = 4_000
+
+    def storm(self, count=PACKETS, rate=RATE):
+        super().storm(count, rate)
+
+    def test_swaps_under_traffic_on_tc(self):
+        self.load("f", "flows")
+        self.swap_under_storm(60, self.PACKETS)
+
+    def test_swaps_under_traffic_on_xdp(self):
+        self.load("f", "flows", "--hook", "xdp")
+        self.swap_under_storm(60, self.PACKETS)
+
+    def test_replaces_under_traffic(self):
+        self.load("f", "flows")
+        self.storm()
+        documents = []
+        for _ in range(10):
+            self.replace("f", "flows")
+            documents += self.read("f")
+        expected = self.calm(self.PACKETS)
+        documents += self.read("f")
+        self.assert_exact(documents, expected)
+
+
+class PossibleCpusTest(GuestCase):
+    """More CPUs may come than are there: per-CPU values are as long as those that may."""
+
+    def cpus(self):
+        return json.loads(self.dynmon("read", "k", "cpu_array", "--format", "json").out)
+
+    def values(self, frame_lengths):
+        self.receive(*[frames.plain(length) for length in frame_lengths])
+        return self.value(self.cpus(), "cpu_array")
+
+    def test_values_are_those_of_every_cpu_that_may_come(self):
+        found = self.doctor()["kernel"]
+        self.assertEqual((found["possible-cpus"], found["online-cpus"]), (8, 2))
+        self.load("k", "kinds")
+        values = self.values((60, 60, 70))
+        self.assertEqual([len(cpus) for cpus in values], [8] * 4)
+        self.assertEqual([sum(cpus) for cpus in values], [0, 3, 0, 190])
+
+    def test_what_a_cpu_counted_stays_when_it_goes_offline(self):
+        self.load("k", "kinds")
+        switch = pathlib.Path("/sys/devices/system/cpu/cpu1/online")
+        self.receive(*[frames.plain(60)] * 5)
+        with wire.on_cpu(1):
+            self.receive(*[frames.plain(70)] * 4)
+        switch.write_text("0")
+        try:
+            self.assertEqual(self.doctor()["kernel"]["online-cpus"], 1)
+            values = self.values((80,))
+        finally:
+            switch.write_text("1")
+        self.assertEqual([sum(cpus) for cpus in values], [0, 10, 0, 5 * 60 + 4 * 70 + 80])
+
+
+class FenceTest(GuestCase):
+    """membarrier does not wait for programs here: the fence is another, and waits."""
+
+    def test_the_fence_is_a_map_of_maps(self):
+        self.assertEqual(self.doctor()["environment"]["fence"], "map-of-maps")
+
+
+class NoBtfTest(GuestCase):
+    """The kernel's own BTF cannot be had."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.kept = pathlib.Path("/run/vmlinux.btf")
+        if not cls.kept.exists():
+            cls.kept.write_bytes((BTF / "vmlinux").read_bytes())
+        subprocess.run(["mount", "-t", "tmpfs", "none", str(BTF)], check=True)
+        cls.addClassCleanup(subprocess.run, ["umount", str(BTF)])
+
+    def test_the_probes_do_not_need_it(self):
+        self.assertFalse(self.doctor()["features"]["btf"])
+        for name in ("packets", "flows"):
+            self.load(name, name)
+        self.receive(*[frames.plain(60)] * 5)
+        self.assertEqual(self.packets("packets"), 5)
+
+    def test_with_a_file_of_it(self):
+        self.load("packets", "packets", "--btf", self.kept)
+        self.receive(*[frames.plain(60)] * 5)
+        self.assertEqual(self.packets("packets"), 5)
+
+
+class MemlockTest(GuestCase):
+    """Before 5.11 maps and programs count as locked memory."""
+
+    def test_a_limit_of_nothing_is_raised_where_it_counts(self):
+        words = ["load", "p", "packets", "--dev", "blue0", "--netns", "blue"]
+        process = self.start(*words, before=("prlimit", "--memlock=0:0"))
+        out, error = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 0, out + error)
+        self.receive(*[frames.plain(60)] * 5)
+        self.assertEqual(self.packets("p"), 5)
+
+    @unittest.skipIf(test_exact.KERNEL >= (5, 11), "locked memory is not counted")
+    def test_who_may_not_raise_it_is_told(self):
+        words = ["--json", "load", "p", "packets", "--dev", "blue0", "--netns", "blue"]
+        drop = ("setpriv", "--bounding-set=-sys_resource", "--inh-caps=-sys_resource", "prlimit",
+                "--memlock=0:0")
+        process = self.start(*words, before=drop)
+        _, error = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, harness.FAILED, error)
+        said = json.loads(error.splitlines()[-1])["error"]
+        self.assertEqual(said["errno"], "EPERM")
+        self.assertIn("locked memory", said["hint"].lower().replace("memlock", "locked memory"))
+
+
+class UnprivilegedTest(GuestCase):
+    """kernel.unprivileged_bpf_disabled in each of its states, 1 last: it is for good."""
+
+    def test_root_loads_in_every_state_and_doctor_says_which(self):
+        switch = pathlib.Path("/proc/sys/kernel/unprivileged_bpf_disabled")
+        for state in (0, 2, 1):
+            switch.write_text(str(state))
+            self.assertEqual(self.doctor()["environment"]["unprivileged-bpf-disabled"], state)
+            self.load("p", "packets")
+            self.receive(*[frames.plain(60)] * 5)
+            self.assertEqual(self.packets("p"), 5)
+            self.dynmon("unload", "p")
+
+
+if __name__ == "__main__":
+    harness.main()
