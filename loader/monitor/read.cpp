@@ -82,8 +82,11 @@ private:
             const std::vector<MetricSource> sources = named_sources(old, record);
             for (const Side side : {other(retirement->active), retirement->active})
                 deliver_retired_side(old, record, *retirement, sources, side);
-            if (!request_.peek && metric_sources(old, record).empty())
-                store_.discard(old.path());
+            if (request_.peek || !metric_sources(old, record).empty())
+                continue;
+            // Others look through all generations of the store while they hold its lock.
+            const DirectoryLock lock = store_.lock(DirectoryLock::Mode::exclusive);
+            store_.discard(old.path());
         }
     }
 

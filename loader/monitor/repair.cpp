@@ -84,12 +84,17 @@ bool finish_swap(const Store& store, const DirectoryLock& lock, const Generation
 
 } // namespace
 
+bool is_running(const Store& store, const std::string& name) {
+    const std::string dir = store.monitor_dir(name);
+    const bool whole = exists(dir + "/state") && !generation_numbers(dir).empty();
+    return whole && StateMap(dir + "/state").read().phase == Phase::running;
+}
+
 bool settle_monitor(const Store& store, const DirectoryLock& lock, const std::string& name,
                     std::vector<std::string>& actions) {
     const std::string dir = store.monitor_dir(name);
     sweep_stages(store, lock, dir, actions);
-    const bool whole = exists(dir + "/state") && !generation_numbers(dir).empty();
-    if (!whole || StateMap(dir + "/state").read().phase != Phase::running) {
+    if (!is_running(store, name)) {
         take_down(store, lock, name);
         actions.push_back("removed monitor '" + name + "', whose load or unload was interrupted");
         return false;

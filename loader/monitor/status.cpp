@@ -141,9 +141,11 @@ Status read_status(const Settings& settings, const std::string& name) {
     const Store store = settings.open_store(false);
     if (!store.present() && name.empty())
         return status;
+    const auto lock = store.try_lock(DirectoryLock::Mode::shared);
     if (!name.empty())
         store.require_monitor(name);
-    const DirectoryLock lock = store.lock(DirectoryLock::Mode::shared);
+    if (!lock)
+        return status;
     for (const std::string& monitor : store.monitors()) {
         if (!name.empty() && monitor != name)
             continue;
@@ -182,14 +184,16 @@ public:
         try {
             switch_all(false);
         } catch (const Error&) {
-            // unloaded in the meantime
+            // nothing that anybody could do about it
         }
     }
 
 private:
     void switch_all(bool on) {
+        const auto lock = store_.try_lock(DirectoryLock::Mode::shared);
         for (const std::string& monitor : monitors_)
-            set_metering(store_, monitor, on);
+            if (exists(store_.monitor_dir(monitor))) // not unloaded in the meantime
+                set_metering(store_, monitor, on);
     }
 
     const Store& store_;
