@@ -73,7 +73,8 @@ std::string places_text(const Global& global, const GenerationRecord& record) {
         const std::optional<HookRecord> hook = record_of(store, program.hook);
         if (!hook)
             continue;
-        device = hook->device + (hook->netns.empty() ? "" : " in " + hook->netns);
+        device =
+            hook_device(store, program.hook) + (hook->netns.empty() ? "" : " in " + hook->netns);
         if (program.hook.point != HookPoint::xdp)
             points += hook->attach == Attach::link ? "/tcx" : "/clsact";
     }

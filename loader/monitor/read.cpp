@@ -53,7 +53,8 @@ public:
         if (!request_.peek && any_swapped())
             close_window();
         deliver_current();
-        deliverer_.finish(selected_, identity());
+        if (request_.output.format == Format::openmetrics)
+            deliverer_.finish(selected_, identity());
     }
 
 private:
@@ -67,7 +68,7 @@ private:
         if (!record_.programs.empty()) {
             const HookId& hook = record_.programs.front().hook;
             if (exists(store_.hook_dir(hook)))
-                labels.emplace_back("device", read_hook_record(store_, hook).device);
+                labels.emplace_back("device", hook_device(store_, hook));
         }
         return labels;
     }

@@ -123,10 +123,13 @@ void take_down(const Store& store, const DirectoryLock& lock, const std::string&
         dirs.push_back(generation);
         hooks.merge(hooks_of(records.back()));
     }
-    // A chain in which somebody else wrote is refused while nothing has been changed yet.
-    for (const HookId& hook : hooks)
-        if (chain_is_live(store, hook))
-            open_chain_of(store, hook);
+    // What somebody else has changed is refused while nothing has been changed yet.
+    for (const HookId& hook : hooks) {
+        if (!chain_is_live(store, hook))
+            continue;
+        require_own_link(store, hook);
+        open_chain_of(store, hook);
+    }
     if (exists(dir + "/state")) {
         const StateMap map(dir + "/state");
         MonitorState state = map.read();
