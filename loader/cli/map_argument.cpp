@@ -22,7 +22,10 @@ FoundMap find_pinned(const std::string& text, const Settings& settings) {
         return {open_map_pin(text), text, ""};
     const std::size_t slash = text.find('/');
     const std::string name = text.substr(slash + 1);
-    const std::string path = map_pin(settings.open_store(false), text.substr(0, slash), name);
+    const Store store = settings.open_store(false);
+    const std::string monitor = text.substr(0, slash);
+    const auto lock = store.try_lock(DirectoryLock::Mode::shared); // until the pin is open
+    const std::string path = map_pin(store, monitor, name);
     return {open_map_pin(path), path, name};
 }
 

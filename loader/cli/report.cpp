@@ -4,6 +4,7 @@
 
 #include <time.h>
 
+#include "base/error.hpp"
 #include "hook/hook.hpp"
 
 namespace dynmon {
@@ -48,6 +49,19 @@ std::string iso_time(std::uint64_t epoch_ns) {
     return text;
 }
 
+namespace {
+
+// Nothing: somebody has unloaded the monitor in the meantime.
+std::optional<HookRecord> record_of(const Store& store, const HookId& hook) {
+    try {
+        return read_hook_record(store, hook);
+    } catch (const Error&) {
+        return std::nullopt;
+    }
+}
+
+} // namespace
+
 std::string places_text(const Global& global, const GenerationRecord& record) {
     if (record.programs.empty())
         return "no hook";
@@ -55,11 +69,14 @@ std::string places_text(const Global& global, const GenerationRecord& record) {
     std::string device;
     std::string points;
     for (const ProgramRecord& program : record.programs) {
-        const HookRecord hook = read_hook_record(store, program.hook);
-        device = hook.device + (hook.netns.empty() ? "" : " in " + hook.netns);
         points += std::string(points.empty() ? "" : ", ") + to_string(program.hook.point);
+        const std::optional<HookRecord> hook = record_of(store, program.hook);
+        if (!hook)
+            continue;
+        device =
+            hook_device(store, program.hook) + (hook->netns.empty() ? "" : " in " + hook->netns);
         if (program.hook.point != HookPoint::xdp)
-            points += hook.attach == Attach::link ? "/tcx" : "/clsact";
+            points += hook->attach == Attach::link ? "/tcx" : "/clsact";
     }
     return device + " (" + points + ")";
 }

@@ -32,7 +32,8 @@ public:
         nlohmann::ordered_json unloaded = nlohmann::ordered_json::array();
         std::string sentence = names.empty() ? "nothing is loaded" : "unloaded";
         for (const std::string& name : names) {
-            during("unload '" + name + "'", [&] { unload_monitor(global.settings, name); });
+            if (!during("unload '" + name + "'", [&] { return unload(global.settings, name); }))
+                continue;
             unloaded.push_back(name);
             sentence += " " + name;
         }
@@ -43,6 +44,18 @@ public:
     }
 
 private:
+    // With --all it does not matter who takes it away. False: somebody else did.
+    bool unload(const Settings& settings, const std::string& name) const {
+        try {
+            unload_monitor(settings, name);
+            return true;
+        } catch (const Error& error) {
+            if (all_ && error.kind() == ErrorKind::usage)
+                return false;
+            throw;
+        }
+    }
+
     std::string name_;
     bool all_ = false;
 };

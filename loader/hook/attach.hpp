@@ -16,7 +16,10 @@ Fd attach_tcx(const Fd& pivot, const HookId& id); // on a kernel that has TCX
 void attach_clsact(const Fd& pivot, const HookId& id);
 // Leaves a filter alone that does not run `pivot_id`: it is another store's.
 void detach_clsact(const HookId& id, std::uint32_t pivot_id, bool made_qdisc);
-bool clsact_runs(const HookId& id, std::uint32_t pivot_id);
+std::optional<std::uint32_t> clsact_program(const HookId& id); // what our filter runs
+
+// Is `pivot_id` what the kernel reports at the hook?
+bool runs_at(const HookId& id, std::uint32_t pivot_id);
 
 // Waits (at most 3 s) until the kernel no longer reports `pivot_id` at the hook: the release of a
 // link is asynchronous. Throws Error{failed} when it stays.

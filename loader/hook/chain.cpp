@@ -41,14 +41,27 @@ void Chain::read_order() {
             throw Error(ErrorKind::busy, "slot " + std::to_string(slot) +
                                              " of the chain holds program " +
                                              describe_program(*id) +
-                                             ", which dynmon did not put "
-                                             "there")
+                                             ", which dynmon did not put there; " + unreached())
                 .hint("whoever wrote it has to take it out; dynmon does not overwrite it");
         if (order_.size() > limits::chain_slots)
             throw Error(ErrorKind::failed, "the chain runs in a circle");
         if (!members_[order_.back().member].program.hand_over)
             break; // nothing can follow it
     }
+}
+
+std::string Chain::unreached() const {
+    std::string names;
+    for (std::size_t i = 0; i < members_.size(); ++i) {
+        if (place_of(i))
+            continue;
+        names += (names.empty() ? "" : ", ") + members_[i].monitor + "/" +
+                 members_[i].program.name + " (id";
+        for (std::size_t side = 0; side < members_[i].program.ids.size(); ++side)
+            names += (side == 0 ? " " : " or ") + std::to_string(members_[i].program.ids[side]);
+        names += ")";
+    }
+    return names.empty() ? "all of its own are before it" : "not reached any more: " + names;
 }
 
 std::optional<std::size_t> Chain::find(const std::string& monitor, std::uint32_t generation) const {

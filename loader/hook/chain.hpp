@@ -69,6 +69,7 @@ public:
     std::optional<std::size_t> find(const std::string& monitor, std::uint32_t generation) const;
 
 private:
+    std::string unreached() const; // what read_order() has not met so far, for an error
     void read_order();
     std::size_t position_of(const Placement& placement) const;
     std::optional<std::size_t> place_of(std::size_t member) const;

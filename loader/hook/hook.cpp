@@ -1,5 +1,6 @@
 #include "hook/hook.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 
@@ -103,8 +104,13 @@ bool ensure_hook(const Store& store, const DirectoryLock& lock, const NetNs& net
                  const HookRequest& request) {
     const std::string dir = store.hook_dir(request.id);
     if (exists(dir)) {
-        if (hook_health(store, request.id) == HookHealth::attached)
+        const HookState state = hook_state(store, request.id);
+        if (state.health == HookHealth::attached)
             return false;
+        if (state.health == HookHealth::moved)
+            throw Error(ErrorKind::busy,
+                        "another interface had this number before: " + state.problem)
+                .hint("unload its monitors first; `dynmon-load status` shows them");
         // Left by a killed loader, or of a device that had the same number before.
         remove_hook(store, lock, request.id);
     }
@@ -132,25 +138,101 @@ HookRecord read_hook_record(const Store& store, const HookId& id) {
     return record;
 }
 
-HookHealth hook_health(const Store& store, const HookId& id) {
-    const HookRecord record = read_hook_record(store, id);
-    if (record.attach == Attach::link) {
-        const Fd link = try_open_pin(store.hook_dir(id) + "/link");
-        if (!link)
-            return HookHealth::detached;
-        return link_facts(link).ifindex == 0 ? HookHealth::defunct : HookHealth::attached;
+namespace {
+
+HookState taken_by(std::uint32_t program, std::uint32_t pivot, const std::string& what) {
+    return {HookHealth::taken, what + " of the hook runs program " + describe_program(program) +
+                                   " instead of the pivot of dynmon (id " + std::to_string(pivot) +
+                                   ")"};
+}
+
+// Nothing: its namespace cannot be reached.
+std::optional<bool> runs_in_its_place(const HookId& id, std::uint32_t pivot) {
+    try {
+        const std::optional<NetNs> netns = find_netns(id.netns);
+        if (!netns)
+            return std::nullopt;
+        const NetNsScope inside(*netns);
+        return runs_at(id, pivot);
+    } catch (const Error&) {
+        return std::nullopt;
     }
+}
+
+// A link goes along with its device, and its place cannot be asked for: only whether it is ours.
+HookState link_state(const Store& store, const HookId& id) {
+    const Fd link = try_open_pin(store.hook_dir(id) + "/link");
+    if (!link)
+        return {HookHealth::detached, ""};
+    const std::uint32_t pivot = pivot_id(store, id);
+    if (const LinkFacts facts = link_facts(link); facts.program_id != pivot)
+        return taken_by(facts.program_id, pivot, "the link");
+    const bool elsewhere = runs_in_its_place(id, pivot) == false;
+    const std::uint32_t ifindex = link_facts(link).ifindex; // asked last: it may go at any time
+    if (ifindex == 0)
+        return {HookHealth::defunct, ""};
+    if (!elsewhere)
+        return {HookHealth::attached, ""};
+    return {HookHealth::moved, "the interface was moved to another network namespace, where it is "
+                               "number " +
+                                   std::to_string(ifindex) + "; it is monitored there"};
+}
+
+HookState filter_state(const Store& store, const HookId& id) {
     const std::optional<NetNs> netns = find_netns(id.netns);
     if (!netns)
-        return HookHealth::defunct;
+        return {HookHealth::defunct, ""};
     const NetNsScope inside(*netns);
     if (interface_name(id.ifindex).empty())
-        return HookHealth::defunct;
-    return clsact_runs(id, pivot_id(store, id)) ? HookHealth::attached : HookHealth::detached;
+        return {HookHealth::defunct, ""};
+    const std::uint32_t pivot = pivot_id(store, id);
+    const auto running = clsact_program(id);
+    if (!running)
+        return {HookHealth::detached, ""};
+    return *running == pivot ? HookState{} : taken_by(*running, pivot, "the TC filter");
+}
+
+} // namespace
+
+HookState hook_state(const Store& store, const HookId& id) {
+    const bool link = read_hook_record(store, id).attach == Attach::link;
+    return link ? link_state(store, id) : filter_state(store, id);
+}
+
+std::string hook_device(const Store& store, const HookId& id) {
+    const std::string recorded = read_hook_record(store, id).device;
+    try {
+        const std::optional<NetNs> netns = find_netns(id.netns);
+        if (!netns || hook_state(store, id).health != HookHealth::attached)
+            return recorded;
+        const NetNsScope inside(*netns);
+        const std::string name = interface_name(id.ifindex);
+        return name.empty() ? recorded : name;
+    } catch (const Error&) {
+        return recorded;
+    }
 }
 
 Fd open_chain(const Store& store, const HookId& id) {
-    return open_pin(store.hook_dir(id) + "/chain");
+    Fd chain = open_pin(store.hook_dir(id) + "/chain");
+    const std::uint32_t number = map_facts(chain).id;
+    const ProgramFacts pivot = program_facts(open_pin(store.hook_dir(id) + "/pivot"));
+    if (std::find(pivot.map_ids.begin(), pivot.map_ids.end(), number) == pivot.map_ids.end())
+        throw Error(ErrorKind::busy, store.hook_dir(id) + ": the pivot is program " + pivot.name +
+                                         " (id " + std::to_string(pivot.id) +
+                                         "), which does not run through the chain (map id " +
+                                         std::to_string(number) + ")")
+            .hint("somebody has replaced one of the two pins: whoever it was has to put it back");
+    return chain;
+}
+
+void require_own_link(const Store& store, const HookId& id) {
+    const HookState state = hook_state(store, id);
+    if (state.health != HookHealth::taken || read_hook_record(store, id).attach != Attach::link)
+        return;
+    throw Error(ErrorKind::busy, state.problem)
+        .hint("dynmon takes off nobody else's program: put its pivot back, or remove the pin " +
+              store.hook_dir(id) + "/link");
 }
 
 std::uint32_t pivot_id(const Store& store, const HookId& id) {
@@ -160,6 +242,7 @@ std::uint32_t pivot_id(const Store& store, const HookId& id) {
 // Hold the descriptor, detach, unlink, close last: unlinking the last reference alone would detach
 // some milliseconds later, when nobody is looking any more.
 void remove_hook(const Store& store, const DirectoryLock&, const HookId& id) {
+    require_own_link(store, id);
     const std::string dir = store.hook_dir(id);
     const HookRecord record = read_hook_record(store, id);
     const std::optional<NetNs> netns = find_netns(id.netns);

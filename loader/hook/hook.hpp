@@ -35,12 +35,19 @@ enum class HookHealth {
     attached, // the kernel runs our pivot
     detached, // pins are there, but nothing is attached (yet, or any more)
     defunct,  // the device or its namespace is gone
+    moved,    // our pivot runs on, but the device is in another namespace now
+    taken,    // somebody else's program is where our pivot was
+};
+
+struct HookState {
+    HookHealth health = HookHealth::attached;
+    std::string problem; // of a hook that is moved or taken: a sentence with the numbers
 };
 
 // Makes sure that our pivot runs at the hook, in `netns`. An existing hook is taken as it is; a
 // new one is pinned before it is attached, with an empty chain, which passes every packet.
-// Throws Error{busy} naming the program that holds an XDP hook, Error{unsupported} when the
-// device cannot do the mode. Returns true when the hook was made now.
+// Throws Error{busy} naming the program that holds an XDP hook or took the place of our pivot,
+// Error{unsupported} when the device cannot do the mode. Returns true when the hook was made now.
 // The store must be locked exclusively.
 bool ensure_hook(const Store& store, const DirectoryLock& lock, const NetNs& netns,
                  const HookRequest& request);
@@ -49,11 +56,17 @@ bool ensure_hook(const Store& store, const DirectoryLock& lock, const NetNs& net
 std::optional<NetNs> find_netns(std::uint64_t inode);
 
 HookRecord read_hook_record(const Store& store, const HookId& id);
-HookHealth hook_health(const Store& store, const HookId& id);
-Fd open_chain(const Store& store, const HookId& id); // the PROG_ARRAY
+HookState hook_state(const Store& store, const HookId& id);
+// As the device is called now; as it was called when the hook was made, if that cannot be told.
+std::string hook_device(const Store& store, const HookId& id);
+// The PROG_ARRAY. Throws Error{busy} when it is not the one that our pivot runs through.
+Fd open_chain(const Store& store, const HookId& id);
+// Throws Error{busy} when somebody else's program runs through our link.
+void require_own_link(const Store& store, const HookId& id);
 std::uint32_t pivot_id(const Store& store, const HookId& id);
 
-// Detaches, checks that the kernel has let go, and removes the pins and a qdisc that we made.
+// Throws as require_own_link(). Detaches, checks that the kernel has let go, and removes the pins
+// and a qdisc that we made.
 void remove_hook(const Store& store, const DirectoryLock& lock, const HookId& id);
 
 } // namespace dynmon

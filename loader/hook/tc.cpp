@@ -22,7 +22,8 @@ TcDirection tc_direction(HookPoint point) {
     return point == HookPoint::tc_ingress ? TcDirection::ingress : TcDirection::egress;
 }
 
-// Is `pivot_id` what the kernel reports at the hook?
+} // namespace
+
 bool runs_at(const HookId& id, std::uint32_t pivot) {
     if (interface_name(id.ifindex).empty())
         return false;
@@ -31,10 +32,8 @@ bool runs_at(const HookId& id, std::uint32_t pivot) {
     if (const auto programs = query_tcx(id.ifindex, tcx_type(id.point));
         programs && std::find(programs->begin(), programs->end(), pivot) != programs->end())
         return true;
-    return clsact_runs(id, pivot);
+    return clsact_program(id) == pivot;
 }
-
-} // namespace
 
 Fd attach_tcx(const Fd& pivot, const HookId& id) {
     return create_link(pivot, id.ifindex, tcx_type(id.point), 0);
@@ -48,15 +47,15 @@ void attach_clsact(const Fd& pivot, const HookId& id) {
 void detach_clsact(const HookId& id, std::uint32_t pivot, bool made_qdisc) {
     if (interface_name(id.ifindex).empty())
         return; // the filter went with the device
-    if (clsact_runs(id, pivot))
+    if (clsact_program(id) == pivot)
         detach_filter(id.ifindex, tc_direction(id.point));
     if (made_qdisc && !has_filters(id.ifindex, TcDirection::ingress) &&
         !has_filters(id.ifindex, TcDirection::egress))
         delete_clsact(id.ifindex);
 }
 
-bool clsact_runs(const HookId& id, std::uint32_t pivot) {
-    return query_filter(id.ifindex, tc_direction(id.point)) == pivot;
+std::optional<std::uint32_t> clsact_program(const HookId& id) {
+    return query_filter(id.ifindex, tc_direction(id.point));
 }
 
 void wait_detached(const HookId& id, std::uint32_t pivot) {

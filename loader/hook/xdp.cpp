@@ -44,7 +44,12 @@ Fd attach_xdp(const Fd& pivot, int ifindex, XdpMode& mode, bool allow_generic) {
         if (!allow_generic)
             throw Error(ErrorKind::unsupported, "the device refuses native XDP",
                         error.error_number())
-                .hint("--mode generic works on every device, more slowly; --hook tc too");
+                .hint(std::string("--mode generic works on every device, more slowly; --hook tc "
+                                  "too") +
+                      (error.error_number() == ERANGE
+                           ? "; or lower its MTU, and that of the other end of a veth pair, until "
+                             "a frame fits into a page"
+                           : ""));
     }
     log::warn("the device refuses native XDP: generic XDP is used, as the manifest allows");
     mode = XdpMode::generic;

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <functional>
 
@@ -14,6 +15,8 @@
 
 #include "base/error.hpp"
 #include "base/libbpf_log.hpp"
+#include "kernel/bpf.hpp"
+#include "kernel/netns.hpp"
 
 namespace dynmon {
 
@@ -121,6 +124,25 @@ bool has_filters(int ifindex, TcDirection direction) {
                         [](const nlmsghdr*, const tcmsg*) { return true; });
 }
 
+namespace {
+
+[[noreturn]] void throw_taken(int ifindex, TcDirection direction) {
+    const bool ingress = direction == TcDirection::ingress;
+    char command[128];
+    std::snprintf(command, sizeof command, "`tc filter del dev %s %s pref %u handle 0x%x bpf`",
+                  interface_name(ifindex).c_str(), ingress ? "ingress" : "egress", our_priority,
+                  our_handle);
+    const auto program = query_filter(ifindex, direction);
+    throw Error(ErrorKind::busy,
+                "a TC filter of dynmon is there already, from another store: program " +
+                    (program ? describe_program(*program) : "unknown"))
+        .hint("--bpffs DIR names the store that it belongs to; if that BPF file system was "
+              "unmounted, the filter passes every packet on, and " +
+              std::string(command) + " removes it");
+}
+
+} // namespace
+
 void attach_filter(int ifindex, TcDirection direction, const Fd& program) {
     const LibbpfLog log;
     const bpf_tc_hook hook = make_hook(ifindex, attach_point(direction));
@@ -128,8 +150,7 @@ void attach_filter(int ifindex, TcDirection direction, const Fd& program) {
     options.prog_fd = program.get();
     const int result = bpf_tc_attach(&hook, &options);
     if (result == -EEXIST)
-        throw Error(ErrorKind::busy, "a TC filter of dynmon is there already, from another store")
-            .hint("--bpffs DIR names the store that it belongs to");
+        throw_taken(ifindex, direction);
     if (result < 0)
         throw Error(ErrorKind::failed, "attach TC filter", -result);
 }

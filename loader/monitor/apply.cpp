@@ -12,11 +12,12 @@ namespace {
 
 std::optional<GenerationRecord> running_record(const Settings& settings, const std::string& name) {
     const Store store = settings.open_store(false);
-    if (!store.present() || !exists(store.monitor_dir(name)))
+    const auto reading = store.try_lock_monitor(name, DirectoryLock::Mode::exclusive);
+    if (!reading)
         return std::nullopt;
     const DirectoryLock lock = store.lock(DirectoryLock::Mode::exclusive);
     std::vector<std::string> actions;
-    if (!exists(store.monitor_dir(name)) || !settle_monitor(store, lock, name, actions))
+    if (!settle_monitor(store, lock, name, actions))
         return std::nullopt;
     return current_generation(store, name).read_record();
 }
@@ -63,9 +64,11 @@ const char* to_string(Applied applied) {
     return "unchanged";
 }
 
-ApplyReport apply_monitor(const Settings& settings, const Probe& probe, const LoadRequest& request,
-                          ReplaceRequest::Keep keep_maps) {
-    const auto running = running_record(settings, request.name);
+namespace {
+
+ApplyReport apply_to(const std::optional<GenerationRecord>& running, const Settings& settings,
+                     const Probe& probe, const LoadRequest& request,
+                     ReplaceRequest::Keep keep_maps) {
     if (!running)
         return {Applied::loaded, load_monitor(settings, probe, request)};
     require_same_place(*running, probe, request);
@@ -78,6 +81,25 @@ ApplyReport apply_monitor(const Settings& settings, const Probe& probe, const Lo
                                             .assignments = request.assignments,
                                             .kernel_btf = request.kernel_btf});
     return {Applied::replaced, std::move(report.record)};
+}
+
+} // namespace
+
+// Between the look and the deed somebody else may load or unload it: then look again.
+ApplyReport apply_monitor(const Settings& settings, const Probe& probe, const LoadRequest& request,
+                          ReplaceRequest::Keep keep_maps) {
+    constexpr int most_looks = 10;
+    for (int look = 1;; ++look) {
+        const auto running = running_record(settings, request.name);
+        try {
+            return apply_to(running, settings, probe, request, keep_maps);
+        } catch (const Error& error) {
+            const bool late = error.kind() == ErrorKind::busy || error.kind() == ErrorKind::usage;
+            if (!late || look == most_looks ||
+                running_record(settings, request.name).has_value() == running.has_value())
+                throw;
+        }
+    }
 }
 
 } // namespace dynmon

@@ -22,9 +22,11 @@ HookPoint hook_point(Direction direction, HookKind kind) {
     return kind == HookKind::xdp ? HookPoint::xdp : HookPoint::tc_ingress;
 }
 
+// A running monitor is left alone: its own lock, which changing it takes, may be somebody else's.
 void require_new_name(const Store& store, const DirectoryLock& lock, const std::string& name) {
     std::vector<std::string> actions;
-    if (!exists(store.monitor_dir(name)) || !settle_monitor(store, lock, name, actions))
+    if (!exists(store.monitor_dir(name)) ||
+        (!is_running(store, name) && !settle_monitor(store, lock, name, actions)))
         return;
     throw Error(ErrorKind::busy, "monitor '" + name + "' is loaded already")
         .hint("`replace` exchanges its probe, `apply` loads or replaces, `unload` removes it");

@@ -53,7 +53,8 @@ public:
         if (!request_.peek && any_swapped())
             close_window();
         deliver_current();
-        deliverer_.finish(selected_, identity());
+        if (request_.output.format == Format::openmetrics)
+            deliverer_.finish(selected_, identity());
     }
 
 private:
@@ -67,7 +68,7 @@ private:
         if (!record_.programs.empty()) {
             const HookId& hook = record_.programs.front().hook;
             if (exists(store_.hook_dir(hook)))
-                labels.emplace_back("device", read_hook_record(store_, hook).device);
+                labels.emplace_back("device", hook_device(store_, hook));
         }
         return labels;
     }
@@ -82,8 +83,11 @@ private:
             const std::vector<MetricSource> sources = named_sources(old, record);
             for (const Side side : {other(retirement->active), retirement->active})
                 deliver_retired_side(old, record, *retirement, sources, side);
-            if (!request_.peek && metric_sources(old, record).empty())
-                store_.discard(old.path());
+            if (request_.peek || !metric_sources(old, record).empty())
+                continue;
+            // Others look through all generations of the store while they hold its lock.
+            const DirectoryLock lock = store_.lock(DirectoryLock::Mode::exclusive);
+            store_.discard(old.path());
         }
     }
 

@@ -14,8 +14,12 @@ Recovered recover(const Settings& settings) {
         return result;
     std::vector<DirectoryLock> reading;
     for (const std::string& name : store.monitors())
-        reading.push_back(store.lock_monitor(name, DirectoryLock::Mode::exclusive));
-    const DirectoryLock lock = store.lock(DirectoryLock::Mode::exclusive);
+        if (auto held = store.try_lock_monitor(name, DirectoryLock::Mode::exclusive))
+            reading.push_back(std::move(*held));
+    const auto locked = store.try_lock(DirectoryLock::Mode::exclusive);
+    if (!locked)
+        return result;
+    const DirectoryLock& lock = *locked;
     sweep_stages(store, lock, store.monitors_dir(), result.actions);
     sweep_stages(store, lock, store.hooks_dir(), result.actions);
     for (const std::string& name : store.monitors())

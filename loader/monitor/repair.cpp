@@ -84,12 +84,17 @@ bool finish_swap(const Store& store, const DirectoryLock& lock, const Generation
 
 } // namespace
 
+bool is_running(const Store& store, const std::string& name) {
+    const std::string dir = store.monitor_dir(name);
+    const bool whole = exists(dir + "/state") && !generation_numbers(dir).empty();
+    return whole && StateMap(dir + "/state").read().phase == Phase::running;
+}
+
 bool settle_monitor(const Store& store, const DirectoryLock& lock, const std::string& name,
                     std::vector<std::string>& actions) {
     const std::string dir = store.monitor_dir(name);
     sweep_stages(store, lock, dir, actions);
-    const bool whole = exists(dir + "/state") && !generation_numbers(dir).empty();
-    if (!whole || StateMap(dir + "/state").read().phase != Phase::running) {
+    if (!is_running(store, name)) {
         take_down(store, lock, name);
         actions.push_back("removed monitor '" + name + "', whose load or unload was interrupted");
         return false;
@@ -118,10 +123,13 @@ void take_down(const Store& store, const DirectoryLock& lock, const std::string&
         dirs.push_back(generation);
         hooks.merge(hooks_of(records.back()));
     }
-    // A chain in which somebody else wrote is refused while nothing has been changed yet.
-    for (const HookId& hook : hooks)
-        if (chain_is_live(store, hook))
-            open_chain_of(store, hook);
+    // What somebody else has changed is refused while nothing has been changed yet.
+    for (const HookId& hook : hooks) {
+        if (!chain_is_live(store, hook))
+            continue;
+        require_own_link(store, hook);
+        open_chain_of(store, hook);
+    }
     if (exists(dir + "/state")) {
         const StateMap map(dir + "/state");
         MonitorState state = map.read();

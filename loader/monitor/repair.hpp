@@ -16,6 +16,9 @@ namespace dynmon {
 bool settle_monitor(const Store& store, const DirectoryLock& lock, const std::string& name,
                     std::vector<std::string>& actions);
 
+// False: a load or unload of it was interrupted. The store is locked.
+bool is_running(const Store& store, const std::string& name);
+
 // Takes a monitor's programs out of their chains, waits until none of them runs, and removes its
 // pins and every hook that it leaves idle.
 void take_down(const Store& store, const DirectoryLock& lock, const std::string& name);

@@ -108,23 +108,37 @@ HookId hook_for(const Successor& to, Direction direction, bool& is_new, Undo& un
     is_new = true;
     HookId id = to.old.programs.front().hook;
     id.point = direction == Direction::egress ? HookPoint::tc_egress : HookPoint::tc_ingress;
-    const HookRecord neighbour = read_hook_record(to.store, to.old.programs.front().hook);
+    const HookId& at = to.old.programs.front().hook;
+    const XdpMode mode = read_hook_record(to.store, at).mode;
     const std::optional<NetNs> netns = find_netns(id.netns);
     if (!netns)
         throw Error(ErrorKind::failed, "the network namespace of the monitor cannot be reached");
-    HookRequest request{.id = id, .device = neighbour.device, .mode = neighbour.mode};
+    HookRequest request{.id = id, .device = hook_device(to.store, at), .mode = mode};
     if (ensure_hook(to.store, to.lock, *netns, request))
         undo.add([&to, id] { remove_idle_hooks(to.store, to.lock, {id}); });
     return id;
 }
 
+// One whose device was moved to another namespace runs on there.
+void require_live_hook(const Successor& to, const HookId& hook) {
+    const bool known = exists(to.store.hook_dir(hook));
+    const HookState state = known ? hook_state(to.store, hook) : HookState{HookHealth::defunct, ""};
+    if (state.health == HookHealth::attached || state.health == HookHealth::moved)
+        return;
+    if (state.health == HookHealth::taken)
+        throw Error(ErrorKind::busy, state.problem)
+            .hint("whoever put it there has to take it off; dynmon does not overwrite it");
+    throw Error(ErrorKind::failed,
+                "the hook of monitor '" + to.request.name + "' is not attached any more")
+        .hint(state.health == HookHealth::defunct
+                  ? "its interface is gone: unload the monitor and load it again"
+                  : "somebody has detached it: unload the monitor and load it again");
+}
+
 ProgramPlan plan_program(const Successor& to, Direction direction, Undo& undo) {
     bool is_new = false;
     const HookId hook = hook_for(to, direction, is_new, undo);
-    if (!exists(to.store.hook_dir(hook)) || hook_health(to.store, hook) != HookHealth::attached)
-        throw Error(ErrorKind::failed,
-                    "the hook of monitor '" + to.request.name + "' is not attached any more")
-            .hint("its interface is gone: unload the monitor and load it again");
+    require_live_hook(to, hook);
     const HookKind kind = hook.point == HookPoint::xdp ? HookKind::xdp : HookKind::tc;
     const ProgramInfo& program =
         select_program(to.probe.manifest, to.probe.object, direction, kind);

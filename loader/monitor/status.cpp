@@ -32,10 +32,12 @@ HookStatus hook_status(const Store& store, const HookId& id) {
     HookStatus status{.id = id};
     try {
         const HookRecord record = read_hook_record(store, id);
-        status.device = record.device;
+        status.device = hook_device(store, id);
         status.netns = record.netns;
         status.attach = record.attach == Attach::link ? "link" : "clsact";
-        status.health = hook_health(store, id);
+        const HookState state = hook_state(store, id);
+        status.health = state.health;
+        status.problem = state.problem;
         const ProgramFacts pivot = program_facts(open_pin(store.hook_dir(id) + "/pivot"));
         status.pivot_id = pivot.id;
         status.cost = {pivot.run_count, pivot.run_time_ns};
@@ -85,7 +87,7 @@ std::string health_of(const Store& store, const MonitorStatus& monitor) {
     for (const ProgramStatus& program : monitor.programs) {
         if (!exists(store.hook_dir(program.hook)))
             return "defunct";
-        const HookHealth health = hook_health(store, program.hook);
+        const HookHealth health = hook_state(store, program.hook).health;
         if (health != HookHealth::attached)
             return to_string(health);
         if (program.position == 0)
@@ -132,6 +134,10 @@ const char* to_string(HookHealth health) {
         return "detached";
     case HookHealth::defunct:
         return "defunct";
+    case HookHealth::moved:
+        return "moved";
+    case HookHealth::taken:
+        return "taken";
     }
     return "detached";
 }
@@ -141,9 +147,11 @@ Status read_status(const Settings& settings, const std::string& name) {
     const Store store = settings.open_store(false);
     if (!store.present() && name.empty())
         return status;
+    const auto lock = store.try_lock(DirectoryLock::Mode::shared);
     if (!name.empty())
         store.require_monitor(name);
-    const DirectoryLock lock = store.lock(DirectoryLock::Mode::shared);
+    if (!lock)
+        return status;
     for (const std::string& monitor : store.monitors()) {
         if (!name.empty() && monitor != name)
             continue;
@@ -182,14 +190,16 @@ public:
         try {
             switch_all(false);
         } catch (const Error&) {
-            // unloaded in the meantime
+            // nothing that anybody could do about it
         }
     }
 
 private:
     void switch_all(bool on) {
+        const auto lock = store_.try_lock(DirectoryLock::Mode::shared);
         for (const std::string& monitor : monitors_)
-            set_metering(store_, monitor, on);
+            if (exists(store_.monitor_dir(monitor))) // not unloaded in the meantime
+                set_metering(store_, monitor, on);
     }
 
     const Store& store_;

@@ -39,7 +39,7 @@ struct MonitorStatus {
     std::uint64_t loaded_ns = 0; // this generation, since the Unix epoch
     std::size_t unread_generations = 0;
     std::string problem; // "" or why the rest could not be told
-    std::string health;  // "attached", "defunct", "detached", "interrupted"
+    std::string health;  // "interrupted", or as to_string(HookHealth)
     std::string object;
     std::string sha256;
     std::string clock;
@@ -59,7 +59,7 @@ struct HookStatus {
     std::uint32_t pivot_id = 0;
     Cost cost;                      // of the whole chain, while the kernel's statistics were on
     std::vector<std::string> chain; // "monitor/program", first to last
-    std::string problem;            // "" or why the chain could not be told
+    std::string problem;            // "" or what is wrong with the hook or its chain
 };
 
 struct Status {

@@ -203,7 +203,15 @@ Fd GenerationDir::try_open_map(const MapRecord& map, Side side) const {
 }
 
 Fd GenerationDir::open_program(const ProgramRecord& program, Side side) const {
-    return open_pin(program_path(program.direction, side));
+    const std::string path = program_path(program.direction, side);
+    Fd fd = open_pin(path);
+    const std::uint32_t loaded = program.ids.at(static_cast<std::size_t>(side));
+    if (const ProgramFacts facts = program_facts(fd); facts.id != loaded)
+        throw Error(ErrorKind::busy, path + " is program " + facts.name + " (id " +
+                                         std::to_string(facts.id) + "), and dynmon had pinned id " +
+                                         std::to_string(loaded))
+            .hint("somebody has replaced the pin: whoever it was has to put it back");
+    return fd;
 }
 
 void GenerationDir::remove_programs(const GenerationRecord& record) const {

@@ -86,6 +86,7 @@ public:
     std::string program_path(Direction direction, Side side) const;
     Fd open_map(const MapRecord& map, Side side) const;
     Fd try_open_map(const MapRecord& map, Side side) const; // empty: already read and gone
+    // Throws Error{busy} when it is not the one that was pinned there.
     Fd open_program(const ProgramRecord& program, Side side) const;
     void remove_programs(const GenerationRecord& record) const;
 

@@ -113,8 +113,35 @@ DirectoryLock Store::lock(DirectoryLock::Mode mode) const {
 }
 
 DirectoryLock Store::lock_monitor(const std::string& name, DirectoryLock::Mode mode) const {
-    require_monitor(name);
-    return DirectoryLock(monitor_dir(name), mode, patience_);
+    for (;;) {
+        require_monitor(name);
+        try {
+            return DirectoryLock(monitor_dir(name), mode, patience_);
+        } catch (const Error& error) {
+            if (error.error_number() != ENOENT) // unloaded since, and maybe loaded again
+                throw;
+        }
+    }
+}
+
+std::optional<DirectoryLock> Store::try_lock_monitor(const std::string& name,
+                                                     DirectoryLock::Mode mode) const {
+    return lock_existing(monitor_dir(name), mode);
+}
+
+std::optional<DirectoryLock> Store::try_lock(DirectoryLock::Mode mode) const {
+    return lock_existing(root_, mode);
+}
+
+std::optional<DirectoryLock> Store::lock_existing(const std::string& directory,
+                                                  DirectoryLock::Mode mode) const {
+    try {
+        return DirectoryLock(directory, mode, patience_);
+    } catch (const Error& error) {
+        if (error.error_number() != ENOENT)
+            throw;
+        return std::nullopt;
+    }
 }
 
 void Store::make_directories(const DirectoryLock&) const {

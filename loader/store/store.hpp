@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,7 +34,9 @@ public:
     std::vector<std::string> monitors() const; // published names
     std::vector<HookId> hooks() const;
 
-    DirectoryLock lock(DirectoryLock::Mode mode) const;     // the whole store
+    DirectoryLock lock(DirectoryLock::Mode mode) const; // the whole store
+    // Nothing: the last unload has removed it.
+    std::optional<DirectoryLock> try_lock(DirectoryLock::Mode mode) const;
     void make_directories(const DirectoryLock& lock) const; // hooks and monitors, if missing
     // Removes a published directory: it vanishes in one step, so that nobody meets half of it, and
     // what a process killed after that leaves is swept up like a load that was never published.
@@ -43,10 +46,16 @@ public:
     void require_monitor(const std::string& name) const; // throws Error{usage}, nearest name
     // One monitor; throws as require_monitor().
     DirectoryLock lock_monitor(const std::string& name, DirectoryLock::Mode mode) const;
+    // Nothing: there is no such monitor.
+    std::optional<DirectoryLock> try_lock_monitor(const std::string& name,
+                                                  DirectoryLock::Mode mode) const;
 
 private:
     Store(std::string root, bool present, std::chrono::milliseconds patience)
         : root_(std::move(root)), present_(present), patience_(patience) {}
+
+    std::optional<DirectoryLock> lock_existing(const std::string& directory,
+                                               DirectoryLock::Mode mode) const;
 
     std::string root_;
     bool present_;

@@ -196,9 +196,9 @@ class Case(unittest.TestCase):
     # Traffic
 
     @contextlib.contextmanager
-    def traffic(self, frame):
-        """Frames come in at blue0 without a pause; yields [how many], which is final afterwards,
-        when every one of them has been seen."""
+    def traffic(self, frame, pause=0):
+        """Frames come in at blue0, with so many seconds between two; yields [how many], which is
+        final afterwards, when every one of them has been seen."""
         sent = [0]
         stopped = threading.Event()
         cpu = min(os.sched_getaffinity(0))
@@ -209,6 +209,8 @@ class Case(unittest.TestCase):
                 while not stopped.is_set():
                     out.send(frame)
                     sent[0] += 1
+                    if pause:
+                        time.sleep(pause)
 
         self.wire.forget_listeners()
         sender = threading.Thread(target=send)

@@ -1,5 +1,7 @@
 #!/usr/bin/python3
-"""The device or its namespace goes away under a monitor: said so, still readable, removed."""
+"""The device, its namespace, its name or the BPF file system goes away under a monitor: said so,
+still readable where it can be, removed."""
+import contextlib
 import pathlib
 import sys
 
@@ -7,6 +9,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
 
 import frames
 import harness
+import kernel
 import wire
 
 UDP = frames.ipv4(frames.udp(1, 2), frames.UDP)
@@ -114,6 +117,186 @@ class DetachedTest(harness.Case):
         self.dynmon("unload", "p")
         self.assert_nothing_left()
 
+
+class RenamedTest(harness.Case):
+    def rename(self):
+        self.wire.close_sockets()  # bound to the name
+        self.blue.ip("link", "set", "blue0", "down")
+        self.blue.ip("link", "set", "blue0", "name", "azure0")
+        self.blue.ip("link", "set", "azure0", "up")
+        self.blue.ip("link", "add", "blue0", "type", "veth", "peer", "name", "blue1")
+
+    def peeked(self):
+        return self.packets("p", "ingress", "--peek")
+
+    def test_the_new_name_is_shown_and_everything_goes_on(self):
+        for options in GoneTest.HOOKS:
+            self.load("p", "packets", *options)
+            self.receive(UDP)
+            self.rename()
+            status = self.status()
+            self.assertEqual({(hook["device"], hook["health"]) for hook in status["hooks"]},
+                             {("azure0", "attached")})
+            self.assertEqual(status["monitors"][0]["health"], "attached")
+            self.assertIn('device="azure0"', self.dynmon("read", "p", "--format",
+                                                         "openmetrics").out)
+            self.wire.packet_socket(self.red, "red0", 0).send(UDP)
+            self.eventually(lambda: self.peeked() == 2, "the second frame is counted")
+            # Here a direction is added, which needs the device by its name of today.
+            self.replace("p", "tally")
+            self.replace("p", "packets")
+            self.wire.packet_socket(self.red, "red0", 0).send(UDP)
+            self.eventually(lambda: self.value(self.read("p", "--peek")[-1],
+                                               "packets_total") == [1], "so is the third")
+            # The name of old is that of another device now.
+            self.load("q", "packets", *options)
+            self.assertEqual(len({hook["ifindex"] for hook in self.status()["hooks"]}), 2)
+            self.dynmon("unload", "q")
+            self.dynmon("unload", "p")
+            self.assert_nothing_left()
+            self.wire.close()
+            self.new_wire()
+
+
+class MovedTest(harness.Case):
+    LINKS = ((), ("--hook", "xdp"))
+
+    @contextlib.contextmanager
+    def moved(self):
+        """blue0 is in the namespace green."""
+        green = wire.Namespace("green")
+        try:
+            self.wire.close_sockets()
+            self.blue.ip("link", "set", "blue0", "netns", "green")
+            green.ip("link", "set", "blue0", "up")
+            yield green
+        finally:
+            green.delete()
+            self.wire.close()
+            self.new_wire()
+
+    def send(self, count):
+        for _ in range(count):
+            self.wire.packet_socket(self.red, "red0", 0).send(UDP)
+
+    def counted(self, *options):
+        return sum(self.value(document, "packets_total")[0]
+                   for document in self.read("p", "--peek", *options))
+
+    def test_a_link_goes_along_which_is_said_and_it_counts_there_until_it_is_unloaded(self):
+        for options in self.LINKS:
+            self.load("p", "packets", *options)
+            self.receive(*[UDP] * 4)
+            with self.moved() as green:
+                status = self.status()
+                self.assertEqual({item["health"] for item in status["hooks"] + status["monitors"]},
+                                 {"moved"})
+                index = green.ifindex("blue0")
+                for hook in status["hooks"]:
+                    self.assertIn("the interface was moved to another network namespace, where it "
+                                  f"is number {index}", hook["problem"])
+                self.send(3)
+                self.eventually(lambda: self.counted() == 7, "they are counted there")
+                self.replace("p", "packets", "--keep-maps")
+                self.send(1)
+                self.eventually(lambda: self.counted() == 8, "by the new program too")
+                self.dynmon("unload", "p")
+                with green.inside():
+                    for point in (kernel.TCX_INGRESS, kernel.TCX_EGRESS):
+                        self.assertEqual(kernel.tcx_programs(index, point), [])
+                self.assertNotIn("xdp", self.wire.link(green, "blue0"))
+            self.assert_nothing_left()
+
+    def test_another_device_that_takes_its_number_is_not_taken_for_it(self):
+        for options in self.LINKS:
+            self.load("p", "packets", *options)
+            index = self.blue.ifindex("blue0")
+            with self.moved():
+                self.blue.ip("link", "add", "blue0", "index", str(index), "type", "veth", "peer",
+                             "name", "blue1")
+                error = self.refused(harness.BUSY, "load", "q", "packets", "--dev", "blue0",
+                                     "--netns", "blue", *options)
+                self.assertIn("another interface had this number before", error["message"])
+                self.assertIn("unload its monitors first", error["hint"])
+                self.send(2)
+                self.eventually(lambda: self.counted() == 2, "the old one counts on")
+                self.dynmon("unload", "p")
+                self.load("q", "packets", *options)
+                self.dynmon("unload", "q")
+                self.assert_nothing_left()
+
+    def test_it_may_come_back(self):
+        self.load("p", "packets")
+        with self.moved() as green:
+            green.ip("link", "set", "blue0", "netns", "blue")
+            self.assertEqual({hook["health"] for hook in self.status()["hooks"]}, {"attached"})
+            self.dynmon("unload", "p")
+
+    def test_a_filter_does_not_go_along(self):
+        self.load("p", "packets", "--tc", "clsact")
+        self.receive(*[UDP] * 4)
+        with self.moved() as green:
+            self.assertNotIn("clsact", green.run("tc", "qdisc", "show", "dev", "blue0"))
+            self.assertEqual({hook["health"] for hook in self.status()["hooks"]}, {"defunct"})
+            self.assertEqual(self.counted(), 4)
+            self.dynmon("unload", "p")
+        self.assert_nothing_left()
+
+
+class UnmountedTest(harness.Case):
+    """With its BPF file system everything of a store is gone, as after a reboot."""
+
+    def load_and_unmount(self, *options):
+        self.load("p", "packets", *options)
+        self.load("f", "flows", *options)
+        self.receive(*[UDP] * 2)
+        wire.command("umount", str(harness.BPFFS))
+        wire.command("mount", "-t", "bpf", "bpf", str(harness.BPFFS))
+
+    def check_clean_start(self):
+        self.assertEqual(self.status(), {"monitors": [], "hooks": []})
+        self.assertEqual(self.dynmon("--json", "recover").json()["actions"], [])
+        self.assertEqual(self.dynmon("--json", "unload", "--all").json()["unloaded"], [])
+
+    def load_anew(self, *options):
+        self.load("p", "packets", *options)
+        self.receive(*[UDP] * 3)
+        self.assertEqual(self.packets("p"), 3)
+        self.dynmon("unload", "p")
+        self.assert_nothing_left()
+
+    def test_links_are_gone_and_the_next_load_begins_anew(self):
+        for options in MovedTest.LINKS:
+            self.load_and_unmount(*options)
+            self.check_clean_start()
+            self.eventually(self.device_is_free, "the links have let go")
+            self.load_anew(*options)
+
+    def device_is_free(self):
+        with contextlib.suppress(AssertionError):
+            self.assert_device_is_free()
+            return True
+        return False
+
+    def test_a_filter_stays_and_passes_everything_until_the_command_that_is_named_removes_it(self):
+        self.load_and_unmount("--tc", "clsact")
+        self.check_clean_start()
+        self.receive(*[UDP] * 3)
+        for direction in ("ingress", "egress"):
+            error = self.refused(harness.BUSY, "load", "p", "packets", "--dev", "blue0", "--netns",
+                                 "blue", "--tc", "clsact")
+            self.assertRegex(error["message"], r"is there already, from another store: program "
+                                               r"pivot_tc \(id \d+\)")
+            command = error["hint"].split("`")[1]
+            self.assertIn(f"dev blue0 {direction} ", command)
+            self.blue.run(*command.split())
+        self.load("p", "packets", "--tc", "clsact")
+        self.receive(*[UDP] * 3)
+        self.assertEqual(self.packets("p"), 3)
+        self.dynmon("unload", "p")
+        # Of the qdisc nobody knows any more that it was made by dynmon.
+        self.blue.run("tc", "qdisc", "del", "dev", "blue0", "clsact")
+        self.assert_nothing_left()
 
 if __name__ == "__main__":
     harness.main()

@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 """Two at once: who waits, for how long, and what is said of a holder who does not move."""
+import contextlib
 import json
+import os
 import pathlib
 import signal
 import subprocess
@@ -109,6 +111,83 @@ class LockTest(harness.Case):
                 chain = [place.split("/")[0] for place in self.hook("tc-ingress")["chain"]]
                 self.assertEqual(sorted(chain), ["f", *names])
         self.assertEqual(self.hook("tc-ingress")["chain"], ["f/flows_ingress"])
+
+
+class StoppedVerbTest(harness.Case):
+    """A real verb is stopped while it holds the lock, in the middle of what it does."""
+    PLACE = ("--dev", "blue0", "--netns", "blue")
+    OTHERS = (("load", "q", "packets", *PLACE), ("recover",), ("replace", "f", "flows"),
+              ("apply", "f", "flows", *PLACE), ("read", "f"), ("unload", "f"), ("status",))
+
+    def setUp(self):
+        super().setUp()
+        self.load("w", "packets")  # sees every packet that passes
+        self.load("f", "flows")
+
+    def stop_at(self, call, number, *words):
+        """(strace, pid of the verb): it has made the system call and is stopped."""
+        tracer = self.start(*words, before=("strace", "-qq", "-o", "/dev/null", "-e",
+                                            f"trace={call}", "-e",
+                                            f"inject={call}:signal=STOP:when={number}"))
+        pid = self.eventually(lambda: tracer.poll() is not None or self.stopped_child(tracer.pid),
+                              f"{words} stops at {call}", seconds=10)
+        self.assertIsNone(tracer.poll(), "it ended before it could be stopped")
+        return tracer, pid
+
+    def stopped_child(self, tracer):
+        """Pid of the verb that `tracer` runs, when it makes no step any more: between two system
+        calls it is in tracing stop as well, but not for long."""
+        with contextlib.suppress(FileNotFoundError):  # a helper of the tracer's own
+            for pid in pathlib.Path(f"/proc/{tracer}/task/{tracer}/children").read_text().split():
+                before = self.steps(pid)
+                time.sleep(0.1)
+                if before and self.steps(pid) == before:
+                    return int(pid)
+        return None
+
+    def steps(self, pid):
+        """Of a stopped dynmon-load: how often it was interrupted, and by itself."""
+        fields = dict(line.split(":\t", 1) for line in
+                      pathlib.Path(f"/proc/{pid}/status").read_text().splitlines())
+        if fields["Name"] != "dynmon-load" or fields["State"][0] not in "tT":
+            return None
+        return fields["voluntary_ctxt_switches"], fields["nonvoluntary_ctxt_switches"]
+
+    def check(self, call, number, words, counted):
+        """All others time out and name its pid, packets flow; it goes on, and so do they."""
+        tracer, pid = self.stop_at(call, number, *words)
+        try:
+            for other in self.OTHERS:
+                error = self.refused(harness.BUSY, "--lock-timeout", "50ms", *other)
+                self.assertRegex(error["message"], rf" is locked by pid {pid}$", other)
+            before = self.packets_of_witness
+            self.receive(*[UDP] * 3)
+            self.packets_of_witness = before + 3
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        out, error = tracer.communicate(timeout=20)
+        self.assertEqual((tracer.returncode, error), (0, ""))
+        self.assertEqual(self.packets("w"), self.packets_of_witness)
+        counted(out)
+
+    packets_of_witness = 0
+
+    def test_whoever_meets_a_stopped_verb_times_out_and_names_it(self):
+        later = lambda _: None
+        self.check("renameat2", 1, ("load", "p", "packets", *self.PLACE), later)
+        self.check("renameat2", 1, ("unload", "p"), later)
+        self.check("renameat2", 1, ("replace", "f", "flows"), later)
+        self.check("renameat2", 1, ("apply", "f", "flows", *self.PLACE, "--set", "sample=1",
+                                    "--set", "track_ports=0"), later)
+        # One lock a monitor, then that of the store.
+        self.check("flock", 3, ("recover",), later)
+        windows = []
+        self.check("membarrier", 2, ("read", "f", "--format", "json"),
+                   lambda out: windows.extend(map(json.loads, out.splitlines())))
+        windows += self.read("f")
+        self.assertEqual(sum(entry["value"]["packets"] for document in windows
+                             for entry in self.value(document, "flows")), self.packets_of_witness)
+        self.assertEqual({monitor["health"] for monitor in self.status()["monitors"]}, {"attached"})
 
 
 if __name__ == "__main__":

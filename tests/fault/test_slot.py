@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Somebody else writes to our chain: detected, named, not overwritten; mended when it is gone."""
+"""Somebody else writes to our chain, link, filter or pins: detected, named, not overwritten; mended
+when it is gone."""
 import json
 import pathlib
 import shutil
@@ -51,8 +52,11 @@ class SlotTest(harness.Case):
     def test_a_foreign_program_in_the_first_slot_is_named_and_stays(self):
         self.write_slot(0)
         theirs = kernel.object_id(self.THEIRS / "plain_tc")[1]
+        packets = kernel.object_id(STORE / "monitors" / "p" / "g1" / "prog-ingress-a")[1]
         named = f"slot 0 of the chain holds program plain_tc (id {theirs})"
-        self.assertIn(named, self.hook("tc-ingress")["problem"])
+        problem = self.hook("tc-ingress")["problem"]
+        self.assertIn(named, problem)
+        self.assertIn(f"p/packets_ingress (id {packets})", problem)
         for words in (("load", "q", "packets", "--dev", "blue0", "--netns", "blue"),
                       ("replace", "f", "flows"), ("unload", "p"), ("read", "f"), ("recover",)):
             error = self.refused(harness.BUSY, *words)
@@ -106,6 +110,152 @@ class SlotTest(harness.Case):
         except FileNotFoundError:
             return False
 
+
+class PlaceTest(harness.Case):
+    """Not the chain, but what leads into it is somebody else's."""
+    THEIRS = BPFFS / "theirs"
+
+    def setUp(self):
+        super().setUp()
+        self.THEIRS.mkdir()
+        self.at_end.append(lambda: shutil.rmtree(self.THEIRS))
+        wire.command("bpftool", "prog", "loadall", str(harness.probe("plain") / "plain.bpf.o"),
+                     str(self.THEIRS), "pinmaps", str(self.THEIRS))
+
+    def number(self, name):
+        return kernel.object_id(self.THEIRS / name)[1]
+
+    def foreign_count(self):
+        """What the foreign programs have counted."""
+        return int.from_bytes(kernel.lookup(self.THEIRS / "PLAIN_SEEN", bytes(4), 8), "little")
+
+    def hook_dir(self, point="tc-ingress"):
+        found, = (STORE / "hooks").glob(f"*_{point}")
+        return found
+
+    def check_taken(self, point, what, theirs):
+        hook = self.hook(point)
+        named = (f"the {what} of the hook runs program {theirs} (id {self.number(theirs)}) instead "
+                 f"of the pivot of dynmon (id {hook['pivot-id']})")
+        self.assertEqual((hook["health"], hook["problem"]), ("taken", named))
+        self.assertEqual(self.status("p")["monitors"][0]["health"], "taken")
+        return named
+
+    def link_program(self, point, theirs):
+        """Another program in our link, with a right that only its holder has."""
+        with kernel.closing(kernel.open_pin(self.hook_dir(point) / "link")) as link:
+            with kernel.closing(kernel.open_pin(self.THEIRS / theirs)) as program:
+                kernel.bpf(kernel.LINK_UPDATE, struct.pack("<IIII", link, program, 0, 0))
+
+    def check_link(self, point, theirs, *options):
+        self.load("p", "packets", *options)
+        self.receive(*[UDP] * 4)
+        self.link_program(point, theirs)
+        named = self.check_taken(point, "link", theirs)
+        place = ("--dev", "blue0", "--netns", "blue", *options)
+        for words in (("load", "q", "packets", *place), ("replace", "p", "packets"),
+                      ("unload", "p"), ("unload", "--all")):
+            error = self.refused(harness.BUSY, *words)
+            self.assertIn(named, error["message"], words)
+            self.receive(UDP)
+        self.assertEqual(self.foreign_count(), 4)  # it runs on
+        self.assertEqual(self.packets("p"), 4)
+        self.assertIn(str(self.hook_dir(point) / "link"), error["hint"])
+        (self.hook_dir(point) / "link").unlink()
+        self.eventually(lambda: self.hook(point)["health"] == "detached", "it is off")
+        self.dynmon("unload", "p")
+        self.assertFalse(STORE.exists())
+
+    def test_another_program_in_our_tcx_link_is_named_and_runs_on(self):
+        self.check_link("tc-ingress", "plain_tc")
+
+    def test_another_program_in_our_xdp_link_is_named_and_runs_on(self):
+        self.check_link("xdp", "plain_xdp", "--hook", "xdp")
+
+    def test_our_program_back_in_the_link_is_well(self):
+        self.load("p", "packets")
+        self.link_program("tc-ingress", "plain_tc")
+        with kernel.closing(kernel.open_pin(self.hook_dir() / "link")) as link:
+            with kernel.closing(kernel.open_pin(self.hook_dir() / "pivot")) as pivot:
+                kernel.bpf(kernel.LINK_UPDATE, struct.pack("<IIII", link, pivot, 0, 0))
+        self.receive(*[UDP] * 2)
+        self.assertEqual((self.hook("tc-ingress")["health"], self.packets("p")), ("attached", 2))
+
+    def filter(self, verb):
+        self.blue.run("tc", "filter", verb, "dev", "blue0", "ingress", "pref", "100", "handle",
+                      "0x64796e", "bpf", *(() if verb == "del" else
+                                           ("direct-action", "object-pinned",
+                                            str(self.THEIRS / "plain_tc"))))
+
+    def test_another_program_in_our_filter_is_named_and_stays_when_we_go(self):
+        self.load("p", "packets", "--tc", "clsact")
+        self.receive(*[UDP] * 4)
+        self.filter("replace")
+        named = self.check_taken("tc-ingress", "TC filter", "plain_tc")
+        error = self.refused(harness.BUSY, "replace", "p", "packets")
+        self.assertEqual(error["message"], f"replace 'p': {named}")
+        self.dynmon("unload", "p")
+        self.receive(*[UDP] * 2)
+        self.assertEqual(self.foreign_count(), 2)
+        error = self.refused(harness.BUSY, "load", "p", "packets", "--dev", "blue0", "--netns",
+                             "blue", "--tc", "clsact")
+        self.assertIn(f"program plain_tc (id {self.number('plain_tc')})", error["message"])
+        self.blue.run("tc", "qdisc", "del", "dev", "blue0", "clsact")
+        self.assertFalse(STORE.exists())
+
+    def test_a_filter_that_somebody_deleted_is_said_to_be_so(self):
+        self.load("p", "packets", "--tc", "clsact")
+        self.filter("del")
+        self.assertEqual(self.hook("tc-ingress")["health"], "detached")
+        error = self.refused(harness.FAILED, "replace", "p", "packets")
+        self.assertIn("somebody has detached it", error["hint"])
+        self.dynmon("unload", "p")
+        self.load("p", "packets", "--tc", "clsact")
+        self.receive(*[UDP] * 3)
+        self.assertEqual(self.packets("p"), 3)
+        self.dynmon("unload", "p")
+        self.assertFalse(STORE.exists())
+
+    def exchange(self, pin, other):
+        """What is pinned at `other` is pinned at `pin` too; gives what undoes it."""
+        kept = pin.with_name("kept")
+        pin.rename(kept)
+        kind = "map" if pin.name == "chain" else "prog"
+        wire.command("bpftool", kind, "pin", "pinned", str(other), str(pin))
+
+        def undo():
+            pin.unlink()
+            kept.rename(pin)
+        return undo
+
+    def test_another_map_under_the_name_of_the_chain_is_not_written(self):
+        self.load("p", "packets")
+        self.load("x", "packets", "--hook", "xdp")
+        chain, other = self.hook_dir() / "chain", self.hook_dir("xdp") / "chain"
+        ours, theirs = kernel.object_id(chain)[1], kernel.object_id(other)[1]
+        self.assertNotEqual(ours, theirs)
+        undo = self.exchange(chain, other)
+        for words in (("unload", "p"), ("replace", "p", "packets"), ("recover",)):
+            error = self.refused(harness.BUSY, *words)
+            self.assertIn(f"(id {self.hook('tc-ingress')['pivot-id']}), which does not run through "
+                          f"the chain (map id {theirs})", error["message"])
+        self.receive(*[UDP] * 2)
+        undo()
+        self.assertEqual((self.packets("p"), self.packets("x")), (2, 2))
+
+    def test_another_program_under_the_name_of_ours_is_not_put_into_the_chain(self):
+        self.load("f", "flows")
+        side_b = STORE / "monitors" / "f" / "g1" / "prog-ingress-b"
+        ours = kernel.object_id(side_b)[1]
+        undo = self.exchange(side_b, self.THEIRS / "plain_tc")
+        error = self.refused(harness.BUSY, "read", "f")
+        self.assertIn(f"is program plain_tc (id {self.number('plain_tc')}), and dynmon had pinned "
+                      f"id {ours}", error["message"])
+        self.receive(*[UDP] * 3)
+        undo()
+        documents = self.read("f")
+        self.assertEqual(sum(entry["value"]["packets"] for document in documents
+                             for entry in self.value(document, "flows")), 3)
 
 if __name__ == "__main__":
     harness.main()
