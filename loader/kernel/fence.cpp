@@ -14,24 +14,36 @@ namespace {
 
 // MEMBARRIER_CMD_GLOBAL is synchronize_rcu(), but it returns at once with one CPU online and is
 // refused under nohz_full (kernel/sched/membarrier.c).
-bool fence_by_membarrier() {
+bool has_membarrier() {
     if (get_nprocs() < 2)
         return false;
     const long commands = syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0);
-    if (commands < 0 || (commands & MEMBARRIER_CMD_GLOBAL) == 0)
-        return false;
-    return syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) == 0;
+    return commands >= 0 && (commands & MEMBARRIER_CMD_GLOBAL) != 0;
+}
+
+bool fence_by_membarrier() {
+    return has_membarrier() && syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) == 0;
 }
 
 // An update of a map of maps from user space ends with synchronize_rcu(), since programs may still
 // use the inner map that it replaced (maybe_wait_bpf_programs() in kernel/bpf/syscall.c).
-void fence_by_map_of_maps() {
-    const Fd inner = create_map({.type = BPF_MAP_TYPE_ARRAY, .name = "fence_inner"});
-    const Fd outer = create_map(
+struct FenceMaps {
+    Fd inner = create_map({.type = BPF_MAP_TYPE_ARRAY, .name = "fence_inner"});
+    Fd outer = create_map(
         {.type = BPF_MAP_TYPE_ARRAY_OF_MAPS, .name = "fence", .inner_map_fd = inner.get()});
+};
+
+// Made once: later the process may lack the right to make maps.
+const FenceMaps& fence_maps() {
+    static const FenceMaps maps;
+    return maps;
+}
+
+void fence_by_map_of_maps() {
+    const FenceMaps& maps = fence_maps();
     const std::uint32_t key = 0;
-    const int value = inner.get();
-    update_element(outer, &key, &value);
+    const int value = maps.inner.get();
+    update_element(maps.outer, &key, &value);
 }
 
 } // namespace
@@ -39,6 +51,11 @@ void fence_by_map_of_maps() {
 void fence() {
     if (!fence_by_membarrier())
         fence_by_map_of_maps();
+}
+
+void prepare_fence() {
+    if (!has_membarrier())
+        fence_maps();
 }
 
 } // namespace dynmon

@@ -8,4 +8,7 @@ namespace dynmon {
 // neither of the two ways works.
 void fence();
 
+// Opens now what fence() will want, for a caller who is about to give up its capabilities.
+void prepare_fence();
+
 } // namespace dynmon

@@ -14,6 +14,7 @@
 
 #include "base/error.hpp"
 #include "base/libbpf_log.hpp"
+#include "kernel/rights.hpp"
 
 namespace dynmon {
 
@@ -40,6 +41,13 @@ bpf_tc_opts our_options() {
     options.handle = our_handle;
     options.priority = our_priority;
     return options;
+}
+
+[[noreturn]] void fail(const char* step, int error_number) {
+    Error error(ErrorKind::failed, step, error_number);
+    if (error_number == EPERM)
+        error.hint(rights_hint({Right::net_admin}));
+    throw error;
 }
 
 // Dumps `type` (RTM_GETQDISC, RTM_GETTFILTER) for one device; true when `match` accepts an answer.
@@ -103,7 +111,7 @@ void create_clsact(int ifindex) {
         throw Error(ErrorKind::busy, "the interface has another ingress qdisc")
             .hint("`tc qdisc show dev …` names it; clsact and ingress exclude each other");
     if (result < 0 && result != -EEXIST)
-        throw Error(ErrorKind::failed, "add clsact qdisc", -result);
+        fail("add clsact qdisc", -result);
 }
 
 void delete_clsact(int ifindex) {
@@ -111,7 +119,7 @@ void delete_clsact(int ifindex) {
     bpf_tc_hook hook = make_hook(ifindex, BPF_TC_INGRESS | BPF_TC_EGRESS);
     const int result = bpf_tc_hook_destroy(&hook);
     if (result < 0 && result != -ENOENT && result != -EINVAL)
-        throw Error(ErrorKind::failed, "delete clsact qdisc", -result);
+        fail("delete clsact qdisc", -result);
 }
 
 bool has_filters(int ifindex, TcDirection direction) {
@@ -131,7 +139,7 @@ void attach_filter(int ifindex, TcDirection direction, const Fd& program) {
         throw Error(ErrorKind::busy, "a TC filter of dynmon is there already, from another store")
             .hint("--bpffs DIR names the store that it belongs to");
     if (result < 0)
-        throw Error(ErrorKind::failed, "attach TC filter", -result);
+        fail("attach TC filter", -result);
 }
 
 std::optional<std::uint32_t> query_filter(int ifindex, TcDirection direction) {
@@ -152,7 +160,7 @@ void detach_filter(int ifindex, TcDirection direction) {
     bpf_tc_opts options = our_options();
     const int result = bpf_tc_detach(&hook, &options);
     if (result < 0 && result != -ENOENT && result != -EINVAL && result != -ENODEV)
-        throw Error(ErrorKind::failed, "detach TC filter", -result);
+        fail("detach TC filter", -result);
 }
 
 } // namespace dynmon
