@@ -56,7 +56,8 @@ void require_private(const std::string& root) {
         throw Error(ErrorKind::rejected, root + " is not a directory");
     if (status.st_uid != geteuid() && geteuid() != 0)
         throw Error(ErrorKind::rejected, root + " belongs to user " + std::to_string(status.st_uid))
-            .hint("run as its owner, or with --bpffs DIR of your own");
+            .hint((status.st_uid == 0 ? "run as root" : "run as its owner") +
+                  std::string(", or with --bpffs DIR of your own"));
     if (status.st_uid != geteuid())
         throw Error(ErrorKind::rejected,
                     root + " belongs to user " + std::to_string(status.st_uid) + ", not to root")
