@@ -5,7 +5,9 @@
 #include "cli/map_argument.hpp"
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
+#include "kernel/rights.hpp"
 #include "read/follow.hpp"
+#include "read/map_kind.hpp"
 #include "read/typed_map.hpp"
 
 namespace dynmon {
@@ -55,6 +57,7 @@ public:
 
     int run(const Global& global) override {
         TypedMap map(map_.find(global.settings), map_.object);
+        drop_rights(rights_to_list(map.facts().type));
         map.set_jobs(output_.jobs);
         if (!merge_.empty() && map.view().cpus == 0)
             throw Error(ErrorKind::usage,

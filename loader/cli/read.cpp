@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
+#include "kernel/rights.hpp"
 
 namespace dynmon {
 
@@ -54,6 +55,7 @@ public:
         if (!interval_.empty() && (format == Format::npy || format == Format::npz))
             throw Error(ErrorKind::usage, "--interval makes several files of " + output_.format)
                 .hint("read in a loop, into a file each time");
+        request_.opened = [] { drop_rights(); };
         Sink sink(STDOUT_FILENO);
         if (interval_.empty()) {
             read_once(global, sink);

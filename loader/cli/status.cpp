@@ -6,6 +6,7 @@
 #include "cli/options.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
+#include "kernel/rights.hpp"
 
 namespace dynmon {
 
@@ -143,15 +144,28 @@ public:
 
     int run(const Global& global) override {
         const bool stats = stats_option_->count() > 0;
-        const Status status =
-            stats ? measure_status(global.settings, name_,
-                                   parse_duration(stats_.empty() ? "1s" : stats_, "--stats"))
-                  : read_status(global.settings, name_);
+        const Status status = stats ? measure(global.settings) : look(global.settings);
+        drop_rights();
         print(global, status, stats);
         return 0;
     }
 
 private:
+    static void keep_what_is_needed(const Settings& settings) {
+        drop_rights(has_hooks_elsewhere(settings) ? Rights{Right::sys_admin} : Rights{});
+    }
+
+    Status look(const Settings& settings) const {
+        keep_what_is_needed(settings);
+        return read_status(settings, name_);
+    }
+
+    Status measure(const Settings& settings) const {
+        return measure_status(settings, name_,
+                              parse_duration(stats_.empty() ? "1s" : stats_, "--stats"),
+                              [&] { keep_what_is_needed(settings); });
+    }
+
     static void print(const Global& global, const Status& status, bool stats) {
         if (global.json) {
             ordered_json document{{"monitors", ordered_json::array()},

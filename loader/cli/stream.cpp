@@ -8,6 +8,7 @@
 #include "cli/options.hpp"
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
+#include "kernel/rights.hpp"
 
 namespace dynmon {
 
@@ -56,6 +57,7 @@ public:
         options_.wide_as_text = u64_ == "string";
         if (!timeout_.empty())
             options_.timeout = parse_duration(timeout_, "--timeout");
+        options_.opened = [] { drop_rights(); };
         const StopOnSignal signals;
         Sink sink(STDOUT_FILENO);
         const StreamTotals totals = stream_events(map_.find(global.settings), options_, sink,

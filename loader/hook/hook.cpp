@@ -13,6 +13,7 @@
 #include "kernel/device.hpp"
 #include "kernel/features.hpp"
 #include "kernel/pivot.hpp"
+#include "kernel/rights.hpp"
 #include "kernel/tc.hpp"
 #include "store/bpffs.hpp"
 #include "store/json_pin.hpp"
@@ -237,6 +238,19 @@ void require_own_link(const Store& store, const HookId& id) {
 
 std::uint32_t pivot_id(const Store& store, const HookId& id) {
     return program_facts(open_pin(store.hook_dir(id) + "/pivot")).id;
+}
+
+void require_right_to_remove(const Store& store, const HookId& id) {
+    const std::optional<NetNs> netns = find_netns(id.netns);
+    if (!netns)
+        return;
+    const NetNsScope inside(*netns);
+    if (id.point == HookPoint::xdp || interface_name(id.ifindex).empty())
+        return;
+    const bool by_link = read_hook_record(store, id).attach == Attach::link;
+    if (!has_right(Right::net_admin) && !(by_link && has_right(Right::sys_admin)))
+        throw Error(ErrorKind::failed, "detach from " + hook_dir_name(id), EPERM)
+            .hint(rights_hint({Right::net_admin}));
 }
 
 // Hold the descriptor, detach, unlink, close last: unlinking the last reference alone would detach

@@ -65,6 +65,9 @@ Fd open_chain(const Store& store, const HookId& id);
 void require_own_link(const Store& store, const HookId& id);
 std::uint32_t pivot_id(const Store& store, const HookId& id);
 
+// Throws what remove_hook() would for want of a capability, before anything is changed.
+void require_right_to_remove(const Store& store, const HookId& id);
+
 // Throws as require_own_link(). Detaches, checks that the kernel has let go, and removes the pins
 // and a qdisc that we made.
 void remove_hook(const Store& store, const DirectoryLock& lock, const HookId& id);

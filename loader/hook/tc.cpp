@@ -49,7 +49,7 @@ void detach_clsact(const HookId& id, std::uint32_t pivot, bool made_qdisc) {
         return; // the filter went with the device
     if (clsact_program(id) == pivot)
         detach_filter(id.ifindex, tc_direction(id.point));
-    if (made_qdisc && !has_filters(id.ifindex, TcDirection::ingress) &&
+    if (made_qdisc && has_clsact(id.ifindex) && !has_filters(id.ifindex, TcDirection::ingress) &&
         !has_filters(id.ifindex, TcDirection::egress))
         delete_clsact(id.ifindex);
 }

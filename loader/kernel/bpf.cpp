@@ -8,23 +8,25 @@
 #include <bpf/libbpf.h>
 
 #include "base/error.hpp"
+#include "kernel/rights.hpp"
 
 namespace dynmon {
 
 namespace {
 
-[[noreturn]] void fail(const std::string& call, int error_number) {
+[[noreturn]] void fail(const std::string& call, int error_number, const Rights& needed) {
     Error error(ErrorKind::failed, call, error_number);
     if (error_number == EPERM)
-        error.hint("needs CAP_BPF and CAP_NET_ADMIN (run as root), or the map is frozen");
+        error.hint(rights_hint(needed));
     if (error_number == EACCES)
-        error.hint("the pin belongs to another user: run as its owner or as root");
+        error.hint("it belongs to another user: run as its owner or as root (CAP_DAC_OVERRIDE)");
     throw error;
 }
 
-void require(int result, const std::string& call) {
+// `needed`: what the call needs whatever it is about. Before Linux 5.19 every call needs CAP_BPF.
+void require(int result, const std::string& call, const Rights& needed = {Right::bpf}) {
     if (result < 0)
-        fail(call, -result);
+        fail(call, -result, needed);
 }
 
 template <typename Info>
@@ -52,7 +54,11 @@ void freeze_map(const Fd& map) {
 }
 
 void update_element(const Fd& map, const void* key, const void* value, std::uint64_t flags) {
-    require(bpf_map_update_elem(map.get(), key, value, flags), "update map element");
+    const int result = bpf_map_update_elem(map.get(), key, value, flags);
+    if (result == -EPERM && has_right(Right::bpf))
+        throw Error(ErrorKind::failed, "update map element", EPERM)
+            .hint("the map is frozen or closed to writers");
+    require(result, "update map element");
 }
 
 bool lookup_element(const Fd& map, const void* key, void* value) {
@@ -167,7 +173,7 @@ std::optional<std::uint32_t> next_map_id(std::uint32_t id) {
         return std::nullopt;
     if (result == -EPERM)
         throw Error(ErrorKind::failed, "list the maps of the system", EPERM)
-            .hint("needs CAP_SYS_ADMIN; a pinned path needs none");
+            .hint(rights_hint({Right::sys_admin}) + "; a pinned path needs none");
     require(result, "next map id");
     return next;
 }
@@ -205,14 +211,14 @@ std::string program_type_name(bpf_prog_type type) {
 
 Fd enable_run_stats() {
     const int fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
-    require(fd, "enable run-time statistics");
+    require(fd, "enable run-time statistics", {Right::sys_admin});
     return Fd(fd);
 }
 
 Fd create_link(const Fd& program, int ifindex, bpf_attach_type type, std::uint32_t flags) {
     LIBBPF_OPTS(bpf_link_create_opts, options, .flags = flags);
     const int fd = bpf_link_create(program.get(), ifindex, type, &options);
-    require(fd, "create link");
+    require(fd, "create link", {Right::bpf, Right::net_admin});
     return Fd(fd);
 }
 
@@ -230,7 +236,7 @@ std::optional<std::vector<std::uint32_t>> query_tcx(int ifindex, bpf_attach_type
     const int result = bpf_prog_query(ifindex, type, 0, &flags, ids.data(), &count);
     if (result == -EINVAL)
         return std::nullopt;
-    require(result, "query TCX");
+    require(result, "query TCX", {Right::net_admin});
     ids.resize(count);
     return ids;
 }

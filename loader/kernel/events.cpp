@@ -8,6 +8,7 @@
 #include <linux/perf_event.h>
 
 #include "base/error.hpp"
+#include "kernel/rights.hpp"
 
 namespace dynmon {
 
@@ -90,7 +91,7 @@ public:
         buffer_ = perf_buffer__new_raw(map.get(), perf_pages, &attributes, take, this, nullptr);
         if (buffer_ == nullptr)
             throw Error(ErrorKind::failed, "open the perf buffers", errno)
-                .hint("needs CAP_PERFMON beside CAP_BPF (run as root)");
+                .hint(rights_hint({Right::perfmon}));
     }
     ~PerfSource() override { perf_buffer__free(buffer_); }
 

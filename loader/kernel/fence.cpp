@@ -26,13 +26,23 @@ int fence_by_membarrier() {
 
 // An update of a map of maps from user space ends with synchronize_rcu(), since programs may still
 // use the inner map that it replaced (maybe_wait_bpf_programs() in kernel/bpf/syscall.c).
-void fence_by_map_of_maps() {
-    const Fd inner = create_map({.type = BPF_MAP_TYPE_ARRAY, .name = "fence_inner"});
-    const Fd outer = create_map(
+struct FenceMaps {
+    Fd inner = create_map({.type = BPF_MAP_TYPE_ARRAY, .name = "fence_inner"});
+    Fd outer = create_map(
         {.type = BPF_MAP_TYPE_ARRAY_OF_MAPS, .name = "fence", .inner_map_fd = inner.get()});
+};
+
+// Made once: later the process may lack the right to make maps.
+const FenceMaps& fence_maps() {
+    static const FenceMaps maps;
+    return maps;
+}
+
+void fence_by_map_of_maps() {
+    const FenceMaps& maps = fence_maps();
     const std::uint32_t key = 0;
-    const int value = inner.get();
-    update_element(outer, &key, &value);
+    const int value = maps.inner.get();
+    update_element(maps.outer, &key, &value);
 }
 
 } // namespace
@@ -53,6 +63,10 @@ void fence() {
     during("wait until no packet is in a program that was taken out (membarrier: " +
                errno_name(refused) + ")",
            fence_by_map_of_maps);
+}
+
+void prepare_fence() {
+    fence_maps(); // also where there is membarrier: another CPU may go offline until then
 }
 
 } // namespace dynmon

@@ -10,6 +10,7 @@
 #include "base/libbpf_log.hpp"
 #include "kernel/bpf.hpp"
 #include "kernel/duplicate.hpp"
+#include "kernel/rights.hpp"
 #include "kernel/verifier_log.hpp"
 
 namespace dynmon {
@@ -141,19 +142,31 @@ void share_maps(bpf_object* object, const InstanceSpec& spec) {
     }
 }
 
+// What the verifier says only to those without CAP_PERFMON, for fear of speculative execution.
+bool is_for_want_of_perfmon(std::string_view complaint) {
+    for (const std::string_view text : {"prohibited", "unsupported alu operation", "leaks addr"})
+        if (complaint.find(text) != std::string_view::npos)
+            return true;
+    return false;
+}
+
 [[noreturn]] void throw_load_error(const std::string& program, int error_number,
                                    const std::string& log) {
     constexpr std::string_view begin = "-- BEGIN PROG LOAD LOG --\n";
     const std::size_t start = log.find(begin);
     if (start != std::string::npos) {
         const std::size_t end = log.find("-- END PROG LOAD LOG --", start);
-        throw VerifierError(program, error_number,
+        VerifierError error(program, error_number,
                             log.substr(start + begin.size(), end - start - begin.size()));
+        if (is_for_want_of_perfmon(error.what()) && !has_right(Right::perfmon))
+            error.hint(rights_hint({Right::perfmon}) +
+                       "; without it the verifier allows little arithmetic on pointers");
+        throw error;
     }
-    Error error(ErrorKind::failed, "load '" + program + "': " + last_complaint(log), error_number);
-    if (error_number == EPERM)
-        error.hint("needs CAP_BPF and CAP_NET_ADMIN: run as root");
-    throw error;
+    if (error_number == EPERM) // libbpf guesses at the cause, and wrongly
+        throw Error(ErrorKind::failed, "load '" + program + "'", EPERM)
+            .hint(rights_hint({Right::bpf, Right::net_admin}));
+    throw Error(ErrorKind::failed, "load '" + program + "': " + last_complaint(log), error_number);
 }
 
 } // namespace

@@ -16,6 +16,7 @@
 #include "base/error.hpp"
 #include "base/identifier.hpp"
 #include "kernel/duplicate.hpp"
+#include "kernel/rights.hpp"
 
 namespace dynmon {
 
@@ -53,7 +54,7 @@ NetNsScope::NetNsScope(const NetNs& target) {
     home_ = duplicate(home.fd().get());
     if (setns(target.fd().get(), CLONE_NEWNET) != 0)
         throw Error(ErrorKind::failed, "enter network namespace '" + target.name() + "'", errno)
-            .hint("needs CAP_SYS_ADMIN");
+            .hint(rights_hint({Right::sys_admin}));
 }
 
 NetNsScope::~NetNsScope() {

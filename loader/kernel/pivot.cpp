@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "base/libbpf_log.hpp"
 #include "kernel/duplicate.hpp"
+#include "kernel/rights.hpp"
 #include "pivot.skel.h"
 
 namespace dynmon {
@@ -33,7 +34,7 @@ Pivot load_pivot(bool xdp) {
     if (const int result = pivot_bpf::load(skeleton.get()); result < 0) {
         Error error(ErrorKind::failed, "load the pivot", -result);
         if (result == -EPERM)
-            error.hint("needs CAP_BPF and CAP_NET_ADMIN: run as root");
+            error.hint(rights_hint({Right::bpf, Right::net_admin}));
         throw error;
     }
     const bpf_program* program = xdp ? skeleton->progs.pivot_xdp : skeleton->progs.pivot_tc;

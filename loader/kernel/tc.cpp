@@ -17,6 +17,7 @@
 #include "base/libbpf_log.hpp"
 #include "kernel/bpf.hpp"
 #include "kernel/netns.hpp"
+#include "kernel/rights.hpp"
 
 namespace dynmon {
 
@@ -43,6 +44,13 @@ bpf_tc_opts our_options() {
     options.handle = our_handle;
     options.priority = our_priority;
     return options;
+}
+
+[[noreturn]] void fail(const char* step, int error_number) {
+    Error error(ErrorKind::failed, step, error_number);
+    if (error_number == EPERM)
+        error.hint(rights_hint({Right::net_admin}));
+    throw error;
 }
 
 // Dumps `type` (RTM_GETQDISC, RTM_GETTFILTER) for one device; true when `match` accepts an answer.
@@ -106,7 +114,7 @@ void create_clsact(int ifindex) {
         throw Error(ErrorKind::busy, "the interface has another ingress qdisc")
             .hint("`tc qdisc show dev …` names it; clsact and ingress exclude each other");
     if (result < 0 && result != -EEXIST)
-        throw Error(ErrorKind::failed, "add clsact qdisc", -result);
+        fail("add clsact qdisc", -result);
 }
 
 void delete_clsact(int ifindex) {
@@ -114,7 +122,7 @@ void delete_clsact(int ifindex) {
     bpf_tc_hook hook = make_hook(ifindex, BPF_TC_INGRESS | BPF_TC_EGRESS);
     const int result = bpf_tc_hook_destroy(&hook);
     if (result < 0 && result != -ENOENT && result != -EINVAL)
-        throw Error(ErrorKind::failed, "delete clsact qdisc", -result);
+        fail("delete clsact qdisc", -result);
 }
 
 bool has_filters(int ifindex, TcDirection direction) {
@@ -152,7 +160,7 @@ void attach_filter(int ifindex, TcDirection direction, const Fd& program) {
     if (result == -EEXIST)
         throw_taken(ifindex, direction);
     if (result < 0)
-        throw Error(ErrorKind::failed, "attach TC filter", -result);
+        fail("attach TC filter", -result);
 }
 
 std::optional<std::uint32_t> query_filter(int ifindex, TcDirection direction) {
@@ -173,7 +181,7 @@ void detach_filter(int ifindex, TcDirection direction) {
     bpf_tc_opts options = our_options();
     const int result = bpf_tc_detach(&hook, &options);
     if (result < 0 && result != -ENOENT && result != -EINVAL && result != -ENODEV)
-        throw Error(ErrorKind::failed, "detach TC filter", -result);
+        fail("detach TC filter", -result);
 }
 
 } // namespace dynmon

@@ -21,7 +21,17 @@ bool has_series(const MetricSource& source) {
     return source.view.open_metrics.has_value();
 }
 
+std::string totals_path(const std::string& monitor_dir, const MetricSource& source) {
+    return monitor_dir + "/" + totals_name(source.view.direction, source.view.name);
+}
+
 } // namespace
+
+void make_totals(const std::string& monitor_dir, const std::vector<MetricSource>& sources) {
+    for (const MetricSource& source : sources)
+        if (has_series(source) && source.consumed())
+            Totals::open(totals_path(monitor_dir, source), SeriesTable(source.view));
+}
 
 Deliverer::Deliverer(std::string monitor, std::string totals_dir, const ExportOptions& options,
                      bool peek, unsigned jobs, Sink& sink)
@@ -30,10 +40,6 @@ Deliverer::Deliverer(std::string monitor, std::string totals_dir, const ExportOp
       exporter_(open_metrics_ ? nullptr : make_exporter(options, sink)) {}
 
 Deliverer::~Deliverer() = default;
-
-std::string Deliverer::totals_path(const MetricSource& source) const {
-    return totals_dir_ + "/" + totals_name(source.view.direction, source.view.name);
-}
 
 void Deliverer::walk(const DeliveryItem& item, bool last_user, SeriesTable* series) {
     const bool queue = is_queue_like(item.source->view.map_type);
@@ -53,7 +59,10 @@ void Deliverer::walk(const DeliveryItem& item, bool last_user, SeriesTable* seri
 
 void Deliverer::fold(const Delivery& delivery, const DeliveryItem& item,
                      const SeriesTable& series) {
-    const Totals totals = Totals::open(totals_path(*item.source), series);
+    const std::string path = totals_path(totals_dir_, *item.source);
+    // A metric that was redefined since has totals of another shape: what it was has ended.
+    const Totals totals = delivery.of_current ? Totals::open(path, series)
+                                              : Totals::open_existing(path, series);
     const std::uint64_t lost = totals.fold(delivery.fold_id, series) + series.overflowed();
     if (lost > 0)
         log::warn("metric '" + item.source->view.name + "': " + std::to_string(lost) +
@@ -124,7 +133,7 @@ void Deliverer::finish(const std::vector<const MetricSource*>& sources,
         if (!has_series(*source))
             continue;
         SeriesTable& table = *gathered_.at({source->view.direction, source->view.name});
-        Totals::open_existing(totals_path(*source), table).add_to(table);
+        Totals::open_existing(totals_path(totals_dir_, *source), table).add_to(table);
         const auto window = last_window_.find({source->view.direction, source->view.name});
         if (window != last_window_.end() && window->second)
             table.absorb(*window->second, false);

@@ -32,6 +32,10 @@ struct Delivery {
     std::vector<DeliveryItem> items;
 };
 
+// Makes the totals of all metrics that have some, so that who reads needs no right to make maps.
+// `monitor_dir` may still be staged.
+void make_totals(const std::string& monitor_dir, const std::vector<MetricSource>& sources);
+
 // Prints deliveries in one format and gathers what OpenMetrics has to show at the end.
 class Deliverer {
 public:
@@ -53,7 +57,6 @@ private:
 
     void walk(const DeliveryItem& item, bool last_user, SeriesTable* series);
     void fold(const Delivery& delivery, const DeliveryItem& item, const SeriesTable& series);
-    std::string totals_path(const MetricSource& source) const;
     void gather(const MetricSource& source, const SeriesTable& series);
 
     std::string monitor_;

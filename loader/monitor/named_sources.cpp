@@ -1,6 +1,7 @@
 #include "monitor/named_sources.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include "base/error.hpp"
 #include "base/log.hpp"
@@ -11,14 +12,19 @@ namespace dynmon {
 
 namespace {
 
+// A reader who has given up its capabilities cannot enter another namespace again: it goes on with
+// the names that it saw there before.
 std::shared_ptr<const EnumSet> names_in(std::uint64_t inode) {
+    static std::map<std::uint64_t, std::shared_ptr<const EnumSet>> seen;
     const std::optional<NetNs> netns = find_netns(inode);
     if (!netns)
         return nullptr;
     try {
         const NetNsScope inside(*netns);
-        return device_names();
+        return seen[inode] = device_names();
     } catch (const Error& error) {
+        if (const auto before = seen.find(inode); before != seen.end())
+            return before->second;
         log::info(std::string("interfaces are shown as numbers: ") + error.what());
         return nullptr;
     }

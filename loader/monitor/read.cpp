@@ -47,6 +47,8 @@ public:
             require_one_window(store_, request_, state_, selected_);
     }
 
+    void make_totals() const { dynmon::make_totals(dir_, sources_); }
+
     void run() {
         deliver_retired();
         deliver_pending();
@@ -95,6 +97,7 @@ private:
                               const Retirement& retirement,
                               const std::vector<MetricSource>& sources, Side side) {
         Delivery delivery;
+        delivery.of_current = false;
         delivery.fold_id =
             retired_fold_bit | std::uint64_t{record.number} << 1 | static_cast<std::uint64_t>(side);
         delivery.window = {.sequence = state_.sequence + 1,
@@ -256,7 +259,14 @@ void read_monitor(const Settings& settings, const ReadRequest& request, Sink& si
         const GenerationDir current = current_generation(store, request.name);
         keep_clock_right(current, current.read_record());
     }
-    Reading(store, request, sink).run();
+    Reading running(store, request, sink);
+    if (!request.peek) {
+        running.make_totals();
+        prepare_fence();
+    }
+    if (request.opened)
+        request.opened();
+    running.run();
 }
 
 } // namespace dynmon

@@ -1,6 +1,7 @@
 // Reading a monitor: closing a window over all of its maps and both directions, and handing it out.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -16,6 +17,8 @@ struct ReadRequest {
     ExportOptions output;
     unsigned jobs = 1; // as MapReader takes it
     bool peek = false; // change nothing: show the open window and what was not read yet
+    // Called when everything is open that capabilities are needed for; unset: nothing to do.
+    std::function<void()> opened;
 };
 
 // Writes what the request asks for to `sink`, window by window, oldest first. A window is emptied

@@ -1,5 +1,6 @@
 #include "monitor/repair.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <csignal>
 
@@ -19,6 +20,11 @@ namespace {
 // A hook whose device is gone runs nothing; its chain can be left as it is.
 bool chain_is_live(const Store& store, const HookId& hook) {
     return exists(store.hook_dir(hook));
+}
+
+bool is_alone_in(const Chain& chain, const std::string& monitor) {
+    return std::all_of(chain.members().begin(), chain.members().end(),
+                       [&](const ChainMember& member) { return member.monitor == monitor; });
 }
 
 void leave_chains(const Store& store, const DirectoryLock& lock, const GenerationRecord& record,
@@ -123,12 +129,14 @@ void take_down(const Store& store, const DirectoryLock& lock, const std::string&
         dirs.push_back(generation);
         hooks.merge(hooks_of(records.back()));
     }
-    // What somebody else has changed is refused while nothing has been changed yet.
+    // What somebody else has changed, and a hook that must not be removed by us, are refused while
+    // nothing has been changed yet.
     for (const HookId& hook : hooks) {
         if (!chain_is_live(store, hook))
             continue;
         require_own_link(store, hook);
-        open_chain_of(store, hook);
+        if (is_alone_in(open_chain_of(store, hook), name))
+            require_right_to_remove(store, hook);
     }
     if (exists(dir + "/state")) {
         const StateMap map(dir + "/state");

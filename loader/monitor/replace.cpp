@@ -5,6 +5,7 @@
 #include "base/undo.hpp"
 #include "layout/difference.hpp"
 #include "monitor/build.hpp"
+#include "monitor/delivery.hpp"
 #include "monitor/load.hpp"
 #include "monitor/repair.hpp"
 #include "monitor/roster.hpp"
@@ -210,6 +211,8 @@ ReplaceReport replace_monitor(const Settings& settings, const Probe& probe,
     undo.commit();
     ReplaceReport report{.record = generation.record};
     settle_monitor(store, lock, request.name, actions);
+    const GenerationDir current = current_generation(store, request.name);
+    make_totals(store.monitor_dir(request.name), metric_sources(current, report.record));
     report.unread = !retired_generations(store, request.name).empty();
     for (const auto& [key, map] : plan.carried)
         if (key.second == Side::a && !is_house_map(key.first))

@@ -142,6 +142,13 @@ const char* to_string(HookHealth health) {
     return "detached";
 }
 
+bool has_hooks_elsewhere(const Settings& settings) {
+    const std::uint64_t own = NetNs::current().inode();
+    const std::vector<HookId> hooks = settings.open_store(false).hooks();
+    return std::any_of(hooks.begin(), hooks.end(),
+                       [&](const HookId& hook) { return hook.netns != own; });
+}
+
 Status read_status(const Settings& settings, const std::string& name) {
     Status status;
     const Store store = settings.open_store(false);
@@ -221,7 +228,7 @@ void subtract(MonitorStatus& after, const MonitorStatus& before) {
 } // namespace
 
 Status measure_status(const Settings& settings, const std::string& name,
-                      std::chrono::nanoseconds span) {
+                      std::chrono::nanoseconds span, const std::function<void()>& opened) {
     const Store store = settings.open_store(false);
     std::vector<std::string> monitors = store.monitors();
     if (!name.empty()) {
@@ -229,6 +236,7 @@ Status measure_status(const Settings& settings, const std::string& name,
         monitors = {name};
     }
     const Fd counting = enable_run_stats();
+    opened();
     const Metering metering(store, monitors);
     const Status before = read_status(settings, name);
     std::this_thread::sleep_for(span);

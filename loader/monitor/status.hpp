@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -68,9 +69,13 @@ struct Status {
 };
 
 // What ran during `span`, measured with the kernel's statistics (hooks) and the programs' own
-// meters (monitors); needs CAP_SYS_ADMIN. Otherwise as read_status().
+// meters (monitors). CAP_SYS_ADMIN is needed until `opened` is called. Otherwise as read_status().
 Status measure_status(const Settings& settings, const std::string& name,
-                      std::chrono::nanoseconds span);
+                      std::chrono::nanoseconds span, const std::function<void()>& opened);
+
+// A hook in another network namespace than the caller's is looked at by entering that namespace,
+// which takes CAP_SYS_ADMIN.
+bool has_hooks_elsewhere(const Settings& settings);
 
 // `name` "": everything. Throws Error{usage} with the nearest name for an unknown monitor.
 // Changes nothing; what cannot be told is said in `problem`.

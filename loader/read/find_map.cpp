@@ -9,6 +9,7 @@
 
 #include "base/error.hpp"
 #include "kernel/bpf.hpp"
+#include "kernel/rights.hpp"
 
 namespace dynmon {
 
@@ -55,9 +56,12 @@ Fd open_map_pin(const std::string& path) {
 
 Fd open_map_id(std::uint32_t id) {
     Fd map = try_open_map(id);
+    if (!map && errno == EPERM)
+        throw Error(ErrorKind::failed, "open map id " + std::to_string(id), EPERM)
+            .hint(rights_hint({Right::sys_admin}) + "; a pinned path needs none");
     if (!map)
         throw Error(ErrorKind::usage, "open map id " + std::to_string(id), errno)
-            .hint("`bpftool map` lists the ids; needs CAP_SYS_ADMIN, unlike a pinned path");
+            .hint("`bpftool map` lists the ids");
     return map;
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "kernel/rights.hpp"
 #include "layout/scalar.hpp"
 #include "read/listing.hpp"
 #include "read/map_kind.hpp"
@@ -20,7 +21,7 @@ Fd open_inner(const MapFacts& outer, std::uint32_t id) {
     if (!inner && errno == EPERM)
         throw Error(ErrorKind::failed,
                     "open map id " + std::to_string(id) + " within map '" + outer.name + "'", EPERM)
-            .hint("maps within maps are opened by id, which needs CAP_SYS_ADMIN");
+            .hint("maps within maps are opened by id: " + rights_hint({Right::sys_admin}));
     return inner;
 }
 

@@ -71,6 +71,20 @@ MapKind map_kind(MapType type) {
     return entry == nullptr ? MapKind::closed : entry->kind;
 }
 
+Rights rights_to_list(MapType type) {
+    switch (map_kind(type)) {
+    case MapKind::inner_maps:
+    case MapKind::programs:
+    case MapKind::devices:
+    case MapKind::cpus:
+        return {Right::sys_admin};
+    case MapKind::socket_storage: // its sockets are those of other processes
+        return {Right::sys_ptrace};
+    default:
+        return {};
+    }
+}
+
 std::string map_type_name(MapType type) {
     const Known* entry = known(type);
     return entry == nullptr ? "number " + std::to_string(type) : entry->name;

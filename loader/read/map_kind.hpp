@@ -4,6 +4,7 @@
 #include <string>
 
 #include "kernel/bpf.hpp"
+#include "kernel/rights.hpp"
 
 namespace dynmon {
 
@@ -30,6 +31,9 @@ MapKind map_kind(MapType type);
 
 // "percpu_hash"; "number 99" for what nobody has heard of.
 std::string map_type_name(MapType type);
+
+// What it takes beside an open map to list it: the objects whose ids it holds are opened.
+Rights rights_to_list(MapType type);
 
 // Throws Error{unsupported} with one sentence on why a map of this type cannot be listed.
 [[noreturn]] void refuse_listing(const MapFacts& facts);

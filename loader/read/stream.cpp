@@ -72,6 +72,8 @@ StreamTotals stream_events(const FoundMap& map, const StreamOptions& options, Si
             printer.lost(count, cpu);
             return true;
         });
+    if (options.opened)
+        options.opened();
     while (!ended()) {
         in_round = 0;
         printer.renew_now();

@@ -28,6 +28,8 @@ struct StreamOptions {
     std::vector<std::string> columns; // only these fields, in this order
     std::uint64_t count = 0;          // events to print; 0: no end
     std::optional<std::chrono::nanoseconds> timeout;
+    // Called when everything is open that capabilities are needed for; unset: nothing to do.
+    std::function<void()> opened;
 };
 
 struct StreamTotals {

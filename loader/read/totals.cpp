@@ -72,6 +72,8 @@ Totals Totals::open(const std::string& path, const SeriesTable& shape) {
 // that was interrupted safe to repeat.
 std::uint64_t Totals::fold(std::uint64_t window, const SeriesTable& table) const {
     std::uint64_t without_room = 0;
+    if (!map_)
+        return without_room;
     std::vector<std::uint64_t> element(1 + table.value_count());
     const SeriesRows& rows = table.rows();
     for (std::uint32_t row = 0; row < rows.size(); ++row) {

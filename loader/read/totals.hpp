@@ -17,7 +17,7 @@ public:
     // Opens the pin at `path`, or makes it with room for the metric's max_series. A map whose
     // layout is another (the metric was redefined) is replaced by an empty one.
     static Totals open(const std::string& path, const SeriesTable& shape);
-    // Nothing when nothing was ever added.
+    // Nothing when there is none, or one of another shape; what is added to it then is lost.
     static Totals open_existing(const std::string& path, const SeriesTable& shape);
 
     // Adds a window's series. `window` tells it from the one before: a window that was added

@@ -38,6 +38,10 @@ void make_directory(const std::string& path) {
 bool ensure_directory(const std::string& path) {
     if (mkdir(path.c_str(), 0700) == 0)
         return true;
+    if (errno == EACCES)
+        throw Error(ErrorKind::failed, "make directory " + path, EACCES)
+            .hint("the folder above it belongs to another user: run as root, or with --bpffs DIR, "
+                  "a directory in bpffs that is yours");
     if (errno != EEXIST || !is_directory(path))
         throw Error(ErrorKind::failed, "make directory " + path, errno);
     return false;
@@ -48,7 +52,9 @@ bool exists(const std::string& path) {
     if (lstat(path.c_str(), &status) == 0)
         return true;
     if (errno == EACCES) // what may not be seen is not absent
-        throw Error(ErrorKind::failed, "look at " + path, errno).hint("run as root");
+        throw Error(ErrorKind::failed, "look at " + path, errno)
+            .hint("a folder above it is closed: run as root, with CAP_DAC_READ_SEARCH, or with "
+                  "--bpffs DIR of your own");
     return false;
 }
 

@@ -56,11 +56,13 @@ void require_private(const std::string& root) {
         throw Error(ErrorKind::rejected, root + " is not a directory");
     if (status.st_uid != geteuid() && geteuid() != 0)
         throw Error(ErrorKind::rejected, root + " belongs to user " + std::to_string(status.st_uid))
-            .hint("run as its owner or as root");
+            .hint((status.st_uid == 0 ? "run as root" : "run as its owner") +
+                  std::string(", or with --bpffs DIR of your own"));
     if (status.st_uid != geteuid())
         throw Error(ErrorKind::rejected,
                     root + " belongs to user " + std::to_string(status.st_uid) + ", not to root")
-            .hint("somebody else made it: look at it, then remove it or `chown root`");
+            .hint("if it is meant to be that user's, run as that user: setpriv --reuid=" +
+                  std::to_string(status.st_uid) + " …; else look at it, and remove it");
     if ((status.st_mode & 0027) != 0)
         throw Error(ErrorKind::rejected, root + " is open to others").hint("chmod 0700 " + root);
 }
@@ -162,8 +164,8 @@ void Store::remove_if_empty(const DirectoryLock&) const {
         return;
     remove_tree(monitors_dir());
     remove_tree(hooks_dir());
-    if (list_directory(root_).empty())
-        remove_tree(root_);
+    if (list_directory(root_).empty() && access(parent_of(root_).c_str(), W_OK) == 0)
+        remove_tree(root_); // else it was made for us, and stays
 }
 
 void Store::require_monitor(const std::string& name) const {

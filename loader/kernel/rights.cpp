@@ -1,0 +1,110 @@
+#include "kernel/rights.hpp"
+
+#include <cerrno>
+#include <cstdint>
+
+#include <unistd.h>
+
+#include <linux/bpf.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include "base/error.hpp"
+
+namespace dynmon {
+
+namespace {
+
+struct Capabilities {
+    std::uint64_t effective = 0;
+    std::uint64_t permitted = 0;
+};
+
+constexpr std::uint64_t bit(Right right) {
+    return std::uint64_t{1} << static_cast<int>(right);
+}
+
+// Not through libcap: two system calls are all of it.
+Capabilities current() {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
+    if (syscall(SYS_capget, &header, data) != 0)
+        throw Error(ErrorKind::failed, "look at own capabilities", errno);
+    return {std::uint64_t{data[1].effective} << 32 | data[0].effective,
+            std::uint64_t{data[1].permitted} << 32 | data[0].permitted};
+}
+
+void set(const Capabilities& wanted) {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
+    for (int half = 0; half < _LINUX_CAPABILITY_U32S_3; ++half) {
+        data[half].effective = static_cast<__u32>(wanted.effective >> (32 * half));
+        data[half].permitted = static_cast<__u32>(wanted.permitted >> (32 * half));
+    }
+    if (syscall(SYS_capset, &header, data) != 0)
+        throw Error(ErrorKind::failed, "drop capabilities", errno);
+}
+
+// A lookup in no map: the kernel says EBADF, unless it does not listen at all.
+bool may_use_bpf() {
+    bpf_attr attributes{};
+    attributes.map_fd = static_cast<__u32>(-1);
+    return syscall(SYS_bpf, BPF_MAP_LOOKUP_ELEM, &attributes, sizeof attributes) == 0 ||
+           errno != EPERM;
+}
+
+const char* name_of(Right right) {
+    switch (right) {
+    case Right::net_admin:
+        return "CAP_NET_ADMIN";
+    case Right::sys_ptrace:
+        return "CAP_SYS_PTRACE";
+    case Right::sys_admin:
+        return "CAP_SYS_ADMIN";
+    case Right::perfmon:
+        return "CAP_PERFMON";
+    case Right::bpf:
+        return "CAP_BPF";
+    }
+    return "CAP_SYS_ADMIN";
+}
+
+} // namespace
+
+bool has_right(Right right) {
+    std::uint64_t enough = bit(right);
+    if (right == Right::bpf || right == Right::perfmon)
+        enough |= bit(Right::sys_admin);
+    return (current().effective & enough) != 0;
+}
+
+std::string rights_hint(const Rights& needed) {
+    std::vector<std::string> lacking;
+    for (const Right right : needed)
+        if (!has_right(right))
+            lacking.emplace_back(name_of(right));
+    if (lacking.empty())
+        return "no capability is missing: a user namespace, a seccomp filter, a security module or "
+               "the kernel's lockdown refuses it, or before Linux 5.11 RLIMIT_MEMLOCK";
+    std::string list = lacking.front();
+    for (std::size_t i = 1; i < lacking.size(); ++i)
+        list += (i + 1 == lacking.size() ? " and " : ", ") + lacking[i];
+    return "needs " + list + ": run as root, or with AmbientCapabilities= of systemd";
+}
+
+void drop_rights(const Rights& keep) {
+    std::uint64_t kept = 0;
+    for (const Right right : keep)
+        kept |= bit(right);
+    const Capabilities before = current();
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0)
+        throw Error(ErrorKind::failed, "drop capabilities", errno);
+    kept &= before.permitted;
+    set({kept, before.permitted}); // still to be had back, should bpf(2) want it
+    if (!may_use_bpf())
+        kept |= bit(Right::bpf) & before.permitted;
+    set({kept, kept});
+}
+
+} // namespace dynmon
