@@ -42,9 +42,10 @@ GUESTS = [
         "kinds", "chain", "replace", "maps", "windows", "packets", "flows", "stream"))]),
     Guest("faults", [e2e(name, folder="fault") for name in ("gone", "slot", "taken", "rejected")] +
           [e2e(name) for name in ("doctor", "status", "netns", "dump")]),
-    Guest("maxcpus", [sessions("PossibleCpus"), e2e("kinds")], cpus="2,maxcpus=8"),
+    Guest("maxcpus", [sessions("PossibleCpus"), e2e("kinds")], cpus="8",
+          append="maxcpus=2"),  # QEMU's own maxcpus= is for CPUs to plug in, which 6.9 on ignores
     Guest("onecpu", [sessions("Fence"), e2e("exact", "FenceTest", folder="exact"),
-                     e2e("windows")], cpus="1"),
+                     sessions("Exact")], cpus="1"),
     Guest("nohz", [sessions("Fence"), e2e("exact", "FenceTest", folder="exact"),
                    sessions("Exact")], append="nohz_full=1 rcu_nocbs=1", kernels=("7.3",)),
     Guest("settings", [sessions(name) for name in ("NoBtf", "Memlock", "Unprivileged")]),
