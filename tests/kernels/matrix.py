@@ -66,8 +66,9 @@ def is_failure(words, missing):
 
 
 def boot_all(words, kernels, root):
-    runs = [Run(guest, *kernel) for kernel in kernels.values()
-            for guest in guests.of(kernel[1]["series"], words.quick, words.guest)]
+    order = sorted(kernels, key=table.order)
+    runs = [Run(guest, *kernels[series]) for series in order
+            for guest in guests.of(series in (order[0], order[-1]), words.quick, words.guest)]
     with concurrent.futures.ThreadPoolExecutor(words.jobs) as pool:
         waiting = [pool.submit(run.boot, root, BUILD / "kernels") for run in runs]
         for done in concurrent.futures.as_completed(waiting):
