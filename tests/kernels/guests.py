@@ -16,6 +16,10 @@ class Guest:
     append: str = ""
     ends: bool = False  # only on the oldest and the newest kernel of a run
 
+    def with_patience(self, factor):
+        steps = [{**step, "seconds": step["seconds"] * factor} for step in self.steps]
+        return dataclasses.replace(self, steps=steps, seconds=self.seconds * factor)
+
 
 def step(name, *command, seconds=600, **more):
     return {"name": name, "command": list(command), "seconds": seconds, **more}
@@ -36,7 +40,7 @@ def sessions(name):
 
 BPF = step("bpf", "/dynmon/build/tests/bpf/dynmon-bpf-tests")
 DOCTOR = step(golden.STEP, "sh", "-c", "/dynmon/build/dynmon-load --json doctor 2>/dev/null")
-QUICK = Guest("quick", [DOCTOR, BPF, e2e("kinds"), e2e("packets"), sessions("Memlock")], seconds=300)
+QUICK = Guest("quick", [DOCTOR, BPF, e2e("kinds"), e2e("packets"), sessions("Memlock")], seconds=340)
 GUESTS = [
     Guest("base", [DOCTOR, BPF, sessions("Exact"), *(e2e(name) for name in (
         "kinds", "chain", "replace", "maps", "windows", "packets", "flows", "stream"))]),
