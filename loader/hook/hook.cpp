@@ -150,7 +150,26 @@ HookHealth hook_health(const Store& store, const HookId& id) {
 }
 
 Fd open_chain(const Store& store, const HookId& id) {
-    return open_pin(store.hook_dir(id) + "/chain");
+    Fd chain = try_open_pin(store.hook_dir(id) + "/chain");
+    if (!chain)
+        throw Error(ErrorKind::failed, "the chain of the hook is not pinned any more")
+            .hint("`dynmon-load recover` pins it again and puts its programs back");
+    return chain;
+}
+
+bool restore_chain(const Store& store, const DirectoryLock&, const HookId& id) {
+    const std::string path = store.hook_dir(id) + "/chain";
+    if (exists(path))
+        return false;
+    for (const std::uint32_t map_id :
+         program_facts(open_pin(store.hook_dir(id) + "/pivot")).map_ids)
+        if (const Fd map = try_open_map(map_id);
+            map && map_facts(map).type == BPF_MAP_TYPE_PROG_ARRAY) {
+            pin(map, path);
+            return true;
+        }
+    throw Error(ErrorKind::failed, "the chain of the hook is not pinned any more")
+        .hint("needs CAP_SYS_ADMIN to find it again: run as root");
 }
 
 std::uint32_t pivot_id(const Store& store, const HookId& id) {

@@ -51,6 +51,9 @@ std::optional<NetNs> find_netns(std::uint64_t inode);
 HookRecord read_hook_record(const Store& store, const HookId& id);
 HookHealth hook_health(const Store& store, const HookId& id);
 Fd open_chain(const Store& store, const HookId& id); // the PROG_ARRAY
+// Pins the chain of a hook again whose pin was taken away: its pivot still uses it, but the kernel
+// has emptied it. False when the pin is there. Throws without CAP_SYS_ADMIN.
+bool restore_chain(const Store& store, const DirectoryLock& lock, const HookId& id);
 std::uint32_t pivot_id(const Store& store, const HookId& id);
 
 // Detaches, checks that the kernel has let go, and removes the pins and a qdisc that we made.

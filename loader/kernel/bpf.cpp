@@ -8,6 +8,7 @@
 #include <bpf/libbpf.h>
 
 #include "base/error.hpp"
+#include "kernel/machine.hpp"
 
 namespace dynmon {
 
@@ -15,8 +16,7 @@ namespace {
 
 [[noreturn]] void fail(const std::string& call, int error_number) {
     Error error(ErrorKind::failed, call, error_number);
-    if (error_number == EPERM)
-        error.hint("needs CAP_BPF and CAP_NET_ADMIN (run as root), or the map is frozen");
+    error.hint(refusal_hint(error_number));
     if (error_number == EACCES)
         error.hint("the pin belongs to another user: run as its owner or as root");
     throw error;

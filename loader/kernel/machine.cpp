@@ -1,5 +1,6 @@
 #include "kernel/machine.hpp"
 
+#include <cerrno>
 #include <charconv>
 #include <fstream>
 #include <limits>
@@ -20,6 +21,8 @@
 namespace dynmon {
 
 namespace {
+
+constexpr int cap_perfmon = 38; // Linux 5.8, and so is cap_bpf
 
 std::optional<std::string> first_line(const std::string& path) {
     std::ifstream file(path);
@@ -58,12 +61,25 @@ std::optional<std::string> field_of_status(const std::string& name) {
 
 const std::vector<Capability>& known_capabilities() {
     static const std::vector<Capability> known = {
-        {39, "CAP_BPF", "programs and maps"}, // Linux 5.8
+        {cap_bpf, "CAP_BPF", "programs and maps"},
         {CAP_NET_ADMIN, "CAP_NET_ADMIN", "programs of network hooks, and attaching them"},
-        {38, "CAP_PERFMON", "pointer arithmetic in probes"}, // Linux 5.8
+        {cap_perfmon, "CAP_PERFMON", "pointer arithmetic in probes"},
         {CAP_SYS_ADMIN, "CAP_SYS_ADMIN", "looking objects up by id, --netns, status --stats"},
     };
     return known;
+}
+
+std::string refusal_hint(int error_number) {
+    if (error_number == ENOMEM)
+        return "the memory limit of this control group, or of the machine, is reached: raise "
+               "memory.max or make the maps smaller";
+    if (error_number != EPERM)
+        return "";
+    const Rights rights = own_rights();
+    if (!rights.has(CAP_SYS_ADMIN) && !(rights.has(cap_bpf) && rights.has(CAP_NET_ADMIN)))
+        return "needs CAP_BPF and CAP_NET_ADMIN: run as root";
+    return "the capabilities are there: a seccomp filter, a security module or, before Linux 5.11, "
+           "RLIMIT_MEMLOCK (ulimit -l) forbids it; `dynmon-load doctor` says more";
 }
 
 KernelFacts kernel_facts() {

@@ -17,6 +17,8 @@ struct KernelFacts {
     std::size_t online_cpus = 0;
 };
 
+inline constexpr int cap_bpf = 39; // which headers of older systems do not name
+
 struct Rights {
     std::uint32_t user = 0;
     std::uint64_t effective = 0;        // CapEff
@@ -39,6 +41,9 @@ struct Restrictions {
     std::optional<int> jit;                       // sysctl bpf_jit_enable: 0 off, 1 on, 2 debugging
     std::optional<std::uint64_t> memlock;         // soft limit in bytes; UINT64_MAX: none
 };
+
+// What to do about a refusal by bpf(2); "" when the errno says it all.
+std::string refusal_hint(int error_number);
 
 KernelFacts kernel_facts();
 Rights own_rights();

@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "base/libbpf_log.hpp"
 #include "kernel/duplicate.hpp"
+#include "kernel/machine.hpp"
 #include "pivot.skel.h"
 
 namespace dynmon {
@@ -31,10 +32,7 @@ Pivot load_pivot(bool xdp) {
     bpf_map__set_autocreate(skeleton->maps.chain_xdp, xdp);
     bpf_map__set_autocreate(skeleton->maps.chain_tc, !xdp);
     if (const int result = pivot_bpf::load(skeleton.get()); result < 0) {
-        Error error(ErrorKind::failed, "load the pivot", -result);
-        if (result == -EPERM)
-            error.hint("needs CAP_BPF and CAP_NET_ADMIN: run as root");
-        throw error;
+        throw Error(ErrorKind::failed, "load the pivot", -result).hint(refusal_hint(-result));
     }
     const bpf_program* program = xdp ? skeleton->progs.pivot_xdp : skeleton->progs.pivot_tc;
     const bpf_map* chain = xdp ? skeleton->maps.chain_xdp : skeleton->maps.chain_tc;

@@ -9,7 +9,6 @@ namespace dynmon {
 
 namespace {
 
-constexpr int cap_bpf = 39; // Linux 5.8
 constexpr std::uint64_t enough_memlock = 64u << 20;
 
 using Ailments = std::vector<Ailment>;

@@ -16,6 +16,10 @@ namespace dynmon {
 bool settle_monitor(const Store& store, const DirectoryLock& lock, const std::string& name,
                     std::vector<std::string>& actions);
 
+// Puts the programs of running monitors back into a chain that has lost all of them, in the order
+// of the monitors' names: that of the chain is not known any more.
+void put_back(const Store& store, const DirectoryLock& lock, const HookId& hook);
+
 // Takes a monitor's programs out of their chains, waits until none of them runs, and removes its
 // pins and every hook that it leaves idle.
 void take_down(const Store& store, const DirectoryLock& lock, const std::string& name);
