@@ -114,10 +114,27 @@ class NoBtfTest(GuestCase):
         self.receive(*[frames.plain(60)] * 5)
         self.assertEqual(self.packets("packets"), 5)
 
-    def test_with_a_file_of_it(self):
-        self.load("packets", "packets", "--btf", self.kept)
-        self.receive(*[frames.plain(60)] * 5)
-        self.assertEqual(self.packets("packets"), 5)
+    def test_a_probe_that_asks_for_types_is_refused_and_told_of_the_option(self):
+        error = self.refused(harness.UNSUPPORTED, "load", "c", "core", "--dev", "blue0", "--netns",
+                             "blue")
+        self.assertIn("BTF", error["message"])
+        self.assertIn("--btf", error["hint"])
+
+    def test_with_a_file_of_it_whole_or_of_what_the_probe_needs_only(self):
+        least = self.folder / "least.btf"
+        wire.command("bpftool", "gen", "min_core_btf", str(self.kept), str(least),
+                     str(harness.probe("core") / "core.bpf.o"))
+        self.assertLess(least.stat().st_size, 4096)
+        seen = []
+        for file in (self.kept, least):
+            self.load("c", "core", "--btf", file)
+            self.receive(frames.plain(60))
+            seen.append(self.value(self.window("c"), "found"))
+            self.dynmon("unload", "c")
+        offset, size, absent = seen[0]
+        self.assertTrue(0 < offset < size < 1024, seen)  # of a field of struct sk_buff; of it
+        self.assertEqual(absent, 0)
+        self.assertEqual(seen[1][0], offset)
 
 
 class MemlockTest(GuestCase):
