@@ -8,6 +8,7 @@
 
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
+#include "kernel/rights.hpp"
 
 namespace dynmon {
 
@@ -55,16 +56,16 @@ ordered_json features_json(const Examination& found) {
 
 ordered_json environment_json(const Examination& found) {
     ordered_json capabilities = ordered_json::object();
-    for (const Capability& capability : known_capabilities())
-        capabilities[capability.name] = found.rights.has(capability.number);
+    for (const KnownRight& known : known_rights())
+        capabilities[known.name] = found.process.has(static_cast<int>(known.right));
     const BpffsFacts& bpffs = found.bpffs;
     ordered_json place{{"path", bpffs.path},
                        {"mounted", bpffs.mounted},
                        {"mode", bpffs.mounted ? ordered_json(octal(bpffs.mode)) : ordered_json()},
                        {"owner", bpffs.mounted ? ordered_json(bpffs.owner) : ordered_json()}};
-    return {{"user", found.rights.user},
+    return {{"user", found.process.user},
             {"capabilities", capabilities},
-            {"seccomp", or_null(found.rights.seccomp)},
+            {"seccomp", or_null(found.process.seccomp)},
             {"unprivileged-bpf-disabled", or_null(found.restrictions.unprivileged_bpf_disabled)},
             {"lockdown", or_null(found.restrictions.lockdown)},
             {"jit", or_null(found.restrictions.jit)},
@@ -133,9 +134,9 @@ void print_features(const Examination& found) {
 void print_environment(const Examination& found) {
     const ordered_json environment = environment_json(found);
     std::printf("environment\n");
-    for (const Capability& capability : known_capabilities())
-        line(capability.name, found.rights.has(capability.number) ? "yes" : "no ",
-             capability.what_for);
+    for (const KnownRight& known : known_rights())
+        line(known.name, found.process.has(static_cast<int>(known.right)) ? "yes" : "no ",
+             known.what_for);
     for (const char* name :
          {"user", "seccomp", "unprivileged-bpf-disabled", "lockdown", "jit", "memlock", "fence"})
         line(name, text_of(environment[name]));

@@ -215,7 +215,10 @@ std::string hook_device(const Store& store, const HookId& id) {
 }
 
 Fd open_chain(const Store& store, const HookId& id) {
-    Fd chain = open_pin(store.hook_dir(id) + "/chain");
+    Fd chain = try_open_pin(store.hook_dir(id) + "/chain");
+    if (!chain)
+        throw Error(ErrorKind::failed, "the chain of the hook is not pinned any more")
+            .hint("`dynmon-load recover` pins it again and puts its programs back");
     const std::uint32_t number = map_facts(chain).id;
     const ProgramFacts pivot = program_facts(open_pin(store.hook_dir(id) + "/pivot"));
     if (std::find(pivot.map_ids.begin(), pivot.map_ids.end(), number) == pivot.map_ids.end())
@@ -225,6 +228,21 @@ Fd open_chain(const Store& store, const HookId& id) {
                                          std::to_string(number) + ")")
             .hint("somebody has replaced one of the two pins: whoever it was has to put it back");
     return chain;
+}
+
+bool restore_chain(const Store& store, const DirectoryLock&, const HookId& id) {
+    const std::string path = store.hook_dir(id) + "/chain";
+    if (exists(path))
+        return false;
+    for (const std::uint32_t map_id :
+         program_facts(open_pin(store.hook_dir(id) + "/pivot")).map_ids)
+        if (const Fd map = try_open_map(map_id);
+            map && map_facts(map).type == BPF_MAP_TYPE_PROG_ARRAY) {
+            pin(map, path);
+            return true;
+        }
+    throw Error(ErrorKind::failed, "the chain of the hook is not pinned any more")
+        .hint("it is found again by its id: " + rights_hint({Right::sys_admin}));
 }
 
 void require_own_link(const Store& store, const HookId& id) {

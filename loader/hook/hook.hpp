@@ -61,6 +61,9 @@ HookState hook_state(const Store& store, const HookId& id);
 std::string hook_device(const Store& store, const HookId& id);
 // The PROG_ARRAY. Throws Error{busy} when it is not the one that our pivot runs through.
 Fd open_chain(const Store& store, const HookId& id);
+// Pins the chain of a hook again whose pin was taken away: its pivot still uses it, but the kernel
+// has emptied it. False when the pin is there. Throws without CAP_SYS_ADMIN.
+bool restore_chain(const Store& store, const DirectoryLock& lock, const HookId& id);
 // Throws Error{busy} when somebody else's program runs through our link.
 void require_own_link(const Store& store, const HookId& id);
 std::uint32_t pivot_id(const Store& store, const HookId& id);

@@ -16,8 +16,7 @@ namespace {
 
 [[noreturn]] void fail(const std::string& call, int error_number, const Rights& needed) {
     Error error(ErrorKind::failed, call, error_number);
-    if (error_number == EPERM)
-        error.hint(rights_hint(needed));
+    error.hint(refusal_hint(error_number, needed));
     if (error_number == EACCES)
         error.hint("it belongs to another user: run as its owner or as root (CAP_DAC_OVERRIDE)");
     throw error;

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <optional>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -10,6 +11,8 @@
 #include "base/libbpf_log.hpp"
 #include "kernel/bpf.hpp"
 #include "kernel/duplicate.hpp"
+#include "kernel/kernel_types.hpp"
+#include "kernel/machine.hpp"
 #include "kernel/rights.hpp"
 #include "kernel/verifier_log.hpp"
 
@@ -163,22 +166,38 @@ bool is_for_want_of_perfmon(std::string_view complaint) {
                        "; without it the verifier allows little arithmetic on pointers");
         throw error;
     }
-    if (error_number == EPERM) // libbpf guesses at the cause, and wrongly
-        throw Error(ErrorKind::failed, "load '" + program + "'", EPERM)
-            .hint(rights_hint({Right::bpf, Right::net_admin}));
-    throw Error(ErrorKind::failed, "load '" + program + "': " + last_complaint(log), error_number);
+    // Asked for the types of the kernel, which libbpf looks for in several places.
+    if (log.find("failed to find valid kernel BTF") != std::string::npos)
+        throw Error(ErrorKind::unsupported,
+                    "load '" + program + "': this kernel does not carry its types (BTF)")
+            .hint("--btf FILE names a file with those of kernel " + kernel_facts().release);
+    // At a refusal libbpf guesses at the cause, and wrongly.
+    const std::string complaint = error_number == EPERM ? "" : ": " + last_complaint(log);
+    throw Error(ErrorKind::failed, "load '" + program + "'" + complaint, error_number)
+        .hint(refusal_hint(error_number, {Right::bpf, Right::net_admin}));
 }
 
-} // namespace
+// A type that the kernel itself does not have is looked for in its modules. One whose types are
+// broken, or of which the caller may not read them, must not keep the rest from loading.
+bool blames_modules(const std::string& log) {
+    for (const char* complaint : {"failed to iterate BTF objects", "failed to get BTF object",
+                                  "failed to load module", "failed to get module BTF"})
+        if (log.find(complaint) != std::string::npos)
+            return true;
+    return false;
+}
 
-Instance load_instance(const InstanceSpec& spec) {
+std::optional<Instance> try_load_instance(const InstanceSpec& spec) {
     const ObjectPtr object = open_object(spec);
     const LibbpfLog log;
     bpf_program* program = choose_program(object.get(), spec);
     set_rodata(object.get(), spec);
     share_maps(object.get(), spec);
-    if (const int result = bpf_object__load(object.get()); result < 0)
+    if (const int result = bpf_object__load(object.get()); result < 0) {
+        if (spec.kernel_btf.empty() && blames_modules(log.text()))
+            return std::nullopt;
         throw_load_error(spec.program, -result, log.text());
+    }
 
     Instance instance;
     instance.program = duplicate(bpf_program__fd(program));
@@ -191,6 +210,18 @@ Instance load_instance(const InstanceSpec& spec) {
         instance.maps.emplace(name, duplicate(bpf_map__fd(map)));
     }
     return instance;
+}
+
+} // namespace
+
+Instance load_instance(const InstanceSpec& spec) {
+    if (!spec.kernel_btf.empty())
+        require_kernel_types(spec.kernel_btf);
+    if (std::optional<Instance> instance = try_load_instance(spec))
+        return std::move(*instance);
+    InstanceSpec without_modules = spec;
+    without_modules.kernel_btf = own_kernel_types;
+    return std::move(try_load_instance(without_modules).value());
 }
 
 } // namespace dynmon

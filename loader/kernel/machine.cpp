@@ -1,5 +1,6 @@
 #include "kernel/machine.hpp"
 
+#include <cerrno>
 #include <charconv>
 #include <fstream>
 #include <limits>
@@ -7,7 +8,6 @@
 
 #include <unistd.h>
 
-#include <linux/capability.h>
 #include <linux/magic.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -56,16 +56,6 @@ std::optional<std::string> field_of_status(const std::string& name) {
 
 } // namespace
 
-const std::vector<Capability>& known_capabilities() {
-    static const std::vector<Capability> known = {
-        {39, "CAP_BPF", "programs and maps"}, // Linux 5.8
-        {CAP_NET_ADMIN, "CAP_NET_ADMIN", "programs of network hooks, and attaching them"},
-        {38, "CAP_PERFMON", "pointer arithmetic in probes"}, // Linux 5.8
-        {CAP_SYS_ADMIN, "CAP_SYS_ADMIN", "looking objects up by id, --netns, status --stats"},
-    };
-    return known;
-}
-
 KernelFacts kernel_facts() {
     KernelFacts facts;
     utsname names{};
@@ -78,12 +68,12 @@ KernelFacts kernel_facts() {
     return facts;
 }
 
-Rights own_rights() {
-    Rights rights{.user = geteuid()};
-    rights.effective = number_of<std::uint64_t>(field_of_status("CapEff"), 16).value_or(0);
+ProcessFacts process_facts() {
+    ProcessFacts process{.user = geteuid()};
+    process.effective = number_of<std::uint64_t>(field_of_status("CapEff"), 16).value_or(0);
     if (const auto mode = number_of<int>(field_of_status("Seccomp")))
-        rights.seccomp = *mode == 0 ? "disabled" : *mode == 1 ? "strict" : "filter";
-    return rights;
+        process.seccomp = *mode == 0 ? "disabled" : *mode == 1 ? "strict" : "filter";
+    return process;
 }
 
 Restrictions restrictions() {

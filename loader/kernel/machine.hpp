@@ -17,21 +17,13 @@ struct KernelFacts {
     std::size_t online_cpus = 0;
 };
 
-struct Rights {
+struct ProcessFacts {
     std::uint32_t user = 0;
     std::uint64_t effective = 0;        // CapEff
     std::optional<std::string> seccomp; // "disabled", "strict", "filter"
 
     bool has(int capability) const { return (effective >> capability & 1) != 0; }
 };
-
-// The capabilities that matter here, by their number: {12, "CAP_NET_ADMIN"}, …
-struct Capability {
-    int number;
-    const char* name;
-    const char* what_for;
-};
-const std::vector<Capability>& known_capabilities();
 
 struct Restrictions {
     std::optional<int> unprivileged_bpf_disabled; // sysctl: 0 anybody may load, 1 for good, 2 no
@@ -41,7 +33,7 @@ struct Restrictions {
 };
 
 KernelFacts kernel_facts();
-Rights own_rights();
+ProcessFacts process_facts();
 Restrictions restrictions();
 
 struct BpffsFacts {

@@ -32,10 +32,8 @@ Pivot load_pivot(bool xdp) {
     bpf_map__set_autocreate(skeleton->maps.chain_xdp, xdp);
     bpf_map__set_autocreate(skeleton->maps.chain_tc, !xdp);
     if (const int result = pivot_bpf::load(skeleton.get()); result < 0) {
-        Error error(ErrorKind::failed, "load the pivot", -result);
-        if (result == -EPERM)
-            error.hint(rights_hint({Right::bpf, Right::net_admin}));
-        throw error;
+        throw Error(ErrorKind::failed, "load the pivot", -result)
+            .hint(refusal_hint(-result, {Right::bpf, Right::net_admin}));
     }
     const bpf_program* program = xdp ? skeleton->progs.pivot_xdp : skeleton->progs.pivot_tc;
     const bpf_map* chain = xdp ? skeleton->maps.chain_xdp : skeleton->maps.chain_tc;

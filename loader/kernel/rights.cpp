@@ -53,23 +53,25 @@ bool may_use_bpf() {
            errno != EPERM;
 }
 
-const char* name_of(Right right) {
-    switch (right) {
-    case Right::net_admin:
-        return "CAP_NET_ADMIN";
-    case Right::sys_ptrace:
-        return "CAP_SYS_PTRACE";
-    case Right::sys_admin:
-        return "CAP_SYS_ADMIN";
-    case Right::perfmon:
-        return "CAP_PERFMON";
-    case Right::bpf:
-        return "CAP_BPF";
-    }
-    return "CAP_SYS_ADMIN";
+std::string name_of(Right right) {
+    for (const KnownRight& known : known_rights())
+        if (known.right == right)
+            return known.name;
+    return "capability " + std::to_string(static_cast<int>(right));
 }
 
 } // namespace
+
+const std::vector<KnownRight>& known_rights() {
+    static const std::vector<KnownRight> known = {
+        {Right::bpf, "CAP_BPF", "programs and maps"},
+        {Right::net_admin, "CAP_NET_ADMIN", "programs of network hooks, and attaching them"},
+        {Right::perfmon, "CAP_PERFMON", "pointer arithmetic in probes"},
+        {Right::sys_admin, "CAP_SYS_ADMIN", "looking objects up by id, --netns, status --stats"},
+        {Right::sys_ptrace, "CAP_SYS_PTRACE", "maps that are kept with other users' tasks"},
+    };
+    return known;
+}
 
 bool has_right(Right right) {
     std::uint64_t enough = bit(right);
@@ -85,11 +87,21 @@ std::string rights_hint(const Rights& needed) {
             lacking.emplace_back(name_of(right));
     if (lacking.empty())
         return "no capability is missing: a user namespace, a seccomp filter, a security module or "
-               "the kernel's lockdown refuses it, or before Linux 5.11 RLIMIT_MEMLOCK";
+               "the kernel's lockdown refuses it, or before Linux 5.11 RLIMIT_MEMLOCK; "
+               "`dynmon-load doctor` says more";
     std::string list = lacking.front();
     for (std::size_t i = 1; i < lacking.size(); ++i)
         list += (i + 1 == lacking.size() ? " and " : ", ") + lacking[i];
     return "needs " + list + ": run as root, or with AmbientCapabilities= of systemd";
+}
+
+std::string refusal_hint(int error_number, const Rights& needed) {
+    if (error_number == EPERM)
+        return rights_hint(needed);
+    if (error_number == ENOMEM)
+        return "the memory limit of this control group, or of the machine, is reached: raise "
+               "memory.max or make the maps smaller";
+    return "";
 }
 
 void drop_rights(const Rights& keep) {

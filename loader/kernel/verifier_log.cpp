@@ -65,6 +65,16 @@ bool is_instruction(std::string_view line) {
     return true;
 }
 
+// libbpf puts in place of the verifier's own words, which mean nothing to people:
+// "failed to resolve CO-RE relocation <byte_off> [8] struct sk_buff.napi (0:1 @ offset 4)"
+std::string lacking_in(std::string_view line) {
+    constexpr std::string_view start = "failed to resolve CO-RE relocation ";
+    const std::size_t from = line.find("] ");
+    if (!line.starts_with(start) || from == std::string_view::npos)
+        return "";
+    return std::string(line.substr(from + 2, line.rfind(" (") - from - 2));
+}
+
 } // namespace
 
 VerifierSummary summarize_verifier_log(std::string_view log) {
@@ -89,6 +99,10 @@ VerifierSummary summarize_verifier_log(std::string_view log) {
         if (lines[i].starts_with("; "))
             summary.source = lines[i].substr(2);
     }
+    summary.lacking = lacking_in(lines[first]);
+    if (!summary.lacking.empty())
+        summary.hint = "the kernel is another one than the probe was written for, or --btf names "
+                       "the types of another kernel; bpf_core_field_exists() asks first";
     for (const Pattern& pattern : patterns) {
         if (summary.decisive.find(pattern.text) != std::string::npos) {
             summary.hint = pattern.hint;
@@ -99,23 +113,46 @@ VerifierSummary summarize_verifier_log(std::string_view log) {
 }
 
 namespace {
+
+// At most that many bytes, of whole characters.
+std::string shortened(std::string text, std::size_t most) {
+    if (text.size() <= most)
+        return text;
+    constexpr std::string_view more = "…";
+    std::size_t end = most - more.size();
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80)
+        --end;
+    return text.substr(0, end).append(more);
+}
+
 std::string rejection_text(const std::string& program, const VerifierSummary& summary) {
+    constexpr std::size_t most = 200; // of one line that people read
+    if (!summary.lacking.empty())
+        return shortened("the kernel's types have no '" + summary.lacking + "', which '" + program +
+                             "' needs",
+                         most);
     std::string text = "verifier rejected '" + program + "': " + summary.decisive;
     if (!summary.source.empty())
         text += "; at: " + summary.source;
     else if (!summary.instruction.empty())
         text += "; at: " + summary.instruction;
+    text = shortened(std::move(text), most);
     if (summary.omitted > 0)
         text += " (" + std::to_string(summary.omitted) + " log lines omitted)";
     return text;
 }
+
 } // namespace
 
 VerifierError::VerifierError(const std::string& program, int error_number, std::string log)
-    : Error(ErrorKind::rejected, rejection_text(program, summarize_verifier_log(log)),
-            error_number),
+    : VerifierError(program, error_number, std::move(log), summarize_verifier_log(log)) {
+} // moved from only after it was read: the other constructor takes a reference
+
+VerifierError::VerifierError(const std::string& program, int error_number, std::string&& log,
+                             const VerifierSummary& summary)
+    : Error(summary.lacking.empty() ? ErrorKind::rejected : ErrorKind::unsupported,
+            rejection_text(program, summary), summary.lacking.empty() ? error_number : 0),
       log_(std::move(log)) {
-    const VerifierSummary summary = summarize_verifier_log(log_);
     hint(summary.hint.empty() ? "--verifier-log FILE writes the whole log" : summary.hint);
 }
 

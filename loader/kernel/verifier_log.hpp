@@ -14,18 +14,22 @@ struct VerifierSummary {
     std::string instruction; // "5: (71) r1 = *(u8 *)(r2 +0)"; may be empty
     std::string source;      // the C line as the log quotes it; may be empty
     std::size_t omitted = 0; // lines of the log that are not shown
+    std::string lacking;     // "struct sk_buff.napi": what CO-RE did not find; may be empty
     std::string hint;        // one sentence for well-known patterns; may be empty
 };
 
 VerifierSummary summarize_verifier_log(std::string_view log);
 
-// Thrown when the kernel refuses a program; log() is everything the verifier said.
+// Thrown when the kernel refuses a program; log() is everything the verifier said. Of the kind
+// `unsupported` when the kernel lacks a type or field that the program names, else `rejected`.
 class VerifierError : public Error {
 public:
     VerifierError(const std::string& program, int error_number, std::string log);
     const std::string& log() const { return log_; }
 
 private:
+    VerifierError(const std::string& program, int error_number, std::string&& log,
+                  const VerifierSummary& summary);
     std::string log_;
 };
 

@@ -9,7 +9,6 @@ namespace dynmon {
 
 namespace {
 
-constexpr int cap_bpf = 39; // Linux 5.8
 constexpr std::uint64_t enough_memlock = 64u << 20;
 
 using Ailments = std::vector<Ailment>;
@@ -39,9 +38,9 @@ void diagnose_features(const Examination& found, Ailments& out) {
 }
 
 void diagnose_rights(const Examination& found, Ailments& out) {
-    const Rights& rights = found.rights;
-    const bool all = rights.has(CAP_SYS_ADMIN);
-    if (!all && (!rights.has(cap_bpf) || !rights.has(CAP_NET_ADMIN))) {
+    const ProcessFacts& process = found.process;
+    const bool all = process.has(CAP_SYS_ADMIN);
+    if (!all && (!process.has(CAP_BPF) || !process.has(CAP_NET_ADMIN))) {
         out.push_back({"this process may not load: it lacks CAP_BPF or CAP_NET_ADMIN",
                        "run as root to load, and to see the features that are unknown here"});
         return;
@@ -49,7 +48,7 @@ void diagnose_rights(const Examination& found, Ailments& out) {
     if (support_of(found, "tcx") != Support::unknown ||
         support_of(found, "batch-hash") != Support::unknown)
         return;
-    const bool filtered = rights.seccomp.value_or("disabled") != "disabled";
+    const bool filtered = process.seccomp.value_or("disabled") != "disabled";
     out.push_back({"bpf(2) is refused although the capabilities are there",
                    filtered ? "a seccomp filter is active: allow bpf in the service or container"
                             : "a security module or RLIMIT_MEMLOCK forbids it: "
@@ -69,7 +68,7 @@ void diagnose_restrictions(const Examination& found, Ailments& out) {
         out.push_back({"programs are interpreted, which costs many times as much",
                        "sysctl net.core.bpf_jit_enable=1"});
     if (support_of(found, "memcg-accounting") == Support::no && limits.memlock < enough_memlock &&
-        !found.rights.has(CAP_SYS_RESOURCE))
+        !found.process.has(CAP_SYS_RESOURCE))
         out.push_back({"RLIMIT_MEMLOCK is " + std::to_string(*limits.memlock) +
                            " bytes and may not be raised: large maps are refused with EPERM",
                        "ulimit -l unlimited, or LimitMEMLOCK=infinity in the unit"});

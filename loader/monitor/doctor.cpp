@@ -66,7 +66,7 @@ Examination examine(const Settings& settings) {
     for (const Feature& feature : all_features())
         found.features.push_back({&feature, feature.probe()});
     found.fence_is_membarrier = fence_is_membarrier();
-    found.rights = own_rights();
+    found.process = process_facts();
     found.restrictions = restrictions();
     look_into_store(settings, found);
     for (Ailment& ailment : diagnose(found))

@@ -34,7 +34,7 @@ struct Examination {
     KernelFacts kernel;
     std::vector<FoundFeature> features;
     bool fence_is_membarrier = false;
-    Rights rights;
+    ProcessFacts process;
     Restrictions restrictions;
     BpffsFacts bpffs;
     StoreFindings store;

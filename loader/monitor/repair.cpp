@@ -116,6 +116,20 @@ bool settle_monitor(const Store& store, const DirectoryLock& lock, const std::st
     return true;
 }
 
+void put_back(const Store& store, const DirectoryLock& lock, const HookId& hook) {
+    if (!open_chain_of(store, hook).order().empty())
+        return;
+    for (const ChainMember& member : members_at(store, hook)) {
+        const MonitorState state = StateMap(store.monitor_dir(member.monitor) + "/state").read();
+        const GenerationDir dir = current_generation(store, member.monitor);
+        if (state.phase != Phase::running || dir.path() != member.dir.path())
+            continue;
+        const GenerationRecord record = dir.read_record();
+        finish_replace(store, lock, member.monitor, record);
+        finish_swap(store, lock, record, state);
+    }
+}
+
 void take_down(const Store& store, const DirectoryLock& lock, const std::string& name) {
     const std::string dir = store.monitor_dir(name);
     std::vector<GenerationRecord> records;

@@ -18,6 +18,9 @@ bool settle_monitor(const Store& store, const DirectoryLock& lock, const std::st
 
 // False: a load or unload of it was interrupted. The store is locked.
 bool is_running(const Store& store, const std::string& name);
+// Puts the programs of running monitors back into a chain that has lost all of them, in the order
+// of the monitors' names: that of the chain is not known any more.
+void put_back(const Store& store, const DirectoryLock& lock, const HookId& hook);
 
 // Takes a monitor's programs out of their chains, waits until none of them runs, and removes its
 // pins and every hook that it leaves idle.

@@ -24,7 +24,7 @@ refuse() { ! "$@"; }
 build() { make -f "$tree/Makefile.bpf" "$@" >"$work/log" 2>&1; }
 built() { test -s "$1/$2.bpf.o" && test -s "$1/$2.skel.h"; }
 says() { grep -q -- "$1" "$work/log"; }
-steps() { grep -cE '^  (CLANG|SKEL|COPY) ' "$work/log"; }
+steps() { grep -cE '^  (CLANG|SKEL|COPY|MINBTF) ' "$work/log"; }
 rebuilds() { test "$(steps)" -eq "$1"; }
 
 # A tree of our own, so that touching a header disturbs nobody.
@@ -111,6 +111,30 @@ check "… that says what is needed" says 'clang 14 or later'
 check "an unknown architecture is an error" refuse build PROBES=mine ARCH=vax
 check "… that lists the known ones" says 'arm64 x86\|x86 arm64'
 check "ARCH=arm64 builds" build PROBES=mine ARCH=arm64 BUILD=arm
+
+# What a kernel without BTF of its own is given.
+cp -r "$source/tests/e2e/probes/core" mine/
+cp /sys/kernel/btf/vmlinux one.btf
+cp one.btf two.btf
+check "min-btf takes what the probes need from the BTF of kernels" build PROBES=mine min-btf \
+    BTF="one.btf two.btf"
+check "… a file a kernel" cmp build/btf/one.btf build/btf/two.btf
+check "… that has the type and the field that a probe needs" sh -c \
+    "bpftool btf dump file build/btf/one.btf | grep -A1 \"STRUCT 'sk_buff'\" | grep -q \"'len'\""
+check "… and not the thousands of others" sh -c "test \$(stat -c %s build/btf/one.btf) -lt 1000"
+build PROBES=mine min-btf BTF="one.btf two.btf"
+check "… and makes nothing anew" rebuilds 0
+check "min-btf without a file is an error" refuse build PROBES=mine min-btf
+check "… that says what it wants" says 'BTF="FILE'
+printf 'no BTF' >broken.btf
+check "a file that is no BTF is an error" refuse build PROBES=mine min-btf BTF=broken.btf
+check "… and leaves nothing" refuse test -e build/btf/broken.btf
+check "a file that is not there is an error" refuse build PROBES=mine min-btf BTF=absent.btf
+check "… that names it" says absent.btf
+mkdir other-place && cp one.btf other-place/
+check "two files of one name are an error" refuse build PROBES=mine min-btf \
+    BTF="one.btf other-place/one.btf"
+rm -r mine/core
 
 # The newest compiler on PATH wins, whatever it is called.
 mkdir "$work/bin"

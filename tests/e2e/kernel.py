@@ -10,8 +10,8 @@ import struct
 SYS_BPF = {"x86_64": 321, "aarch64": 280}[platform.machine()]
 LIBC = ctypes.CDLL(None, use_errno=True)
 
-MAP_LOOKUP, MAP_UPDATE, OBJ_GET, PROG_NEXT_ID, MAP_NEXT_ID, PROG_QUERY = 1, 2, 7, 11, 12, 16
-BTF_NEXT_ID, LINK_CREATE, LINK_UPDATE, LINK_NEXT_ID = 23, 28, 29, 31
+MAP_CREATE, MAP_LOOKUP, MAP_UPDATE, OBJ_GET, PROG_NEXT_ID, MAP_NEXT_ID = 0, 1, 2, 7, 11, 12
+PROG_QUERY, BTF_NEXT_ID, LINK_CREATE, LINK_UPDATE, LINK_NEXT_ID = 16, 23, 28, 29, 31
 TCX_INGRESS, TCX_EGRESS = 46, 47
 CLONE_NEWNS, CLONE_NEWNET = 0x20000, 0x40000000
 MS_BIND, MS_REC, MS_PRIVATE = 1 << 12, 1 << 14, 1 << 18
@@ -109,6 +109,17 @@ def is_alive(kind, number):
     if LIBC.syscall(SYS_BPF, command, union, len(union)) < 0:
         return False  # ENOENT: there is none behind
     return struct.unpack_from("<I", union, 4)[0] == number
+
+
+def has_bloom_filters():
+    """Whether maps of that kind can be made: Linux 5.16."""
+    try:
+        os.close(bpf(MAP_CREATE, struct.pack("<IIIII", 30, 0, 4, 1, 0)))
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        return False
+    return True
 
 
 def has_tcx():

@@ -154,19 +154,27 @@ class FenceTest(ExactCase):
             if value["packets"]:
                 self.assertGreater(value["first"], window["from"] - self.SLACK)
 
-
     def test_a_packet_that_is_looked_at_during_a_replace_is_in_the_window_of_the_old_program(self):
         self.load("s", SLOW)
-        sender = threading.Thread(target=self.receive, args=[frames.plain(60)] * self.SENT)
+        done, sent, documents = threading.Event(), [0], []
+
+        def send():
+            while not done.is_set():
+                self.receive(*[frames.plain(60)] * 10)
+                sent[0] += 10
+
+        sender = threading.Thread(target=send)
         sender.start()
-        documents = []
-        while sender.is_alive():
-            self.replace("s", SLOW)
-            documents += self.read("s", "--raw")
-        sender.join()
+        try:
+            while sent[0] < self.SENT or len(documents) < 6:
+                self.replace("s", SLOW)
+                documents += self.read("s", "--raw")
+        finally:
+            done.set()
+            sender.join()
         documents += self.read("s", "--raw")
         values = [self.value(document, "seen")[0]["packets"] for document in documents]
-        self.assertEqual(sum(values), self.SENT)
+        self.assertEqual(sum(values), sent[0])
         self.assertGreater(documents[-1]["generation"], 5)
 
 

@@ -87,7 +87,7 @@ class Archive:
     def _find(self, series):
         """Package and version, from what apt said last or, when that has gone, says now."""
         for suites in (SMALL_SUITES, SMALL_SUITES + LARGE_SUITES):
-            if not self.known_file.exists() or not set(suites) <= set(self._known()["asked"]):
+            if not self.known_file.exists() or not set(suites) <= set(self._known()["suites"]):
                 self._ask(suites)
             if series in self._known()["kernels"]:
                 return self._known()["kernels"][series]
@@ -96,13 +96,14 @@ class Archive:
     def _why_not(self, series):
         known = self._known()
         suites = ", ".join(known["suites"])
+        for suite, why in known["refused"].items():  # the table is kept: it names no host
+            suites += f"; not {suite}: " + re.sub(r"\w+://[^/\s]+", "", why.splitlines()[0])
         if series in known["incomplete"]:
             return f"the archive ({suites}) has no {known['incomplete'][series][0]} any more"
         return f"the archive ({suites}) has no cloud kernel {series}"
 
     def _ask(self, suites):
-        there = self._write_sources(suites)
-        run(*self._apt("apt-get"), "update")
+        there, refused = self._update(suites)
         kernels, incomplete = {}, {}
         for entry in self._images():
             if entry["lacks"]:
@@ -112,7 +113,7 @@ class Archive:
             if best is None or newer(entry["version"], best["version"]):
                 kernels[entry["series"]] = entry
         self.known_file.write_text(json.dumps(
-            {"asked": suites, "suites": there, "kernels": kernels,
+            {"suites": there, "refused": refused, "kernels": kernels,
              "incomplete": incomplete}, indent=1))
 
     def _images(self):
@@ -134,19 +135,34 @@ class Archive:
                        "lacks": [part for part in parts if part not in there and
                                  not part.startswith("linux-base-")]}
 
+    def _update(self, suites):
+        """Each suite by itself: the archive retires them one by one. Returns those that are there,
+        and why the others are not."""
+        there, refused = [], {}
+        for suite in suites:
+            try:
+                self._write_sources([suite])
+                run(*self._apt("apt-get"), "-o", "APT::Get::List-Cleanup=false", "update")
+                there.append(suite)
+            except NotToBeHad as error:
+                refused[suite] = str(error)
+        if not there:
+            raise NotToBeHad(next(iter(refused.values())))
+        self._write_sources(there)
+        return there, refused
+
     def _write_sources(self, suites):
-        """Sources on the machine's own mirrors; returns the suites, where they are had from."""
+        """Sources on the machine's own mirrors."""
         (self.apt_folder / "sources").mkdir(parents=True, exist_ok=True)
         main, security = mirrors()
-        text, there = "", []
+        text = ""
         for suite in suites:
             mirror = security if suite.endswith("-security") else main
-            if mirror:
-                there.append(suite)
-                text += (f"Types: deb\nURIs: {mirror}\nSuites: {suite}\nComponents: main\n"
-                         f"Architectures: {self.arch}\nSigned-By: {KEYRING}\n\n")
+            if mirror is None:
+                raise NotToBeHad("this machine has no mirror of security updates")
+            text += (f"Types: deb\nURIs: {mirror}\nSuites: {suite}\nComponents: main\n"
+                     f"Architectures: {self.arch}\nSigned-By: {KEYRING}\n\n")
         (self.apt_folder / "sources" / "kernels.sources").write_text(text)
-        return there
 
     def _apt(self, tool):
         folder = self.apt_folder
@@ -184,7 +200,7 @@ class Archive:
             try:
                 self.download(found["packages"], f"{work}/all")
             except NotToBeHad:  # the archive has moved on since it was asked
-                self._ask(self._known()["asked"])
+                self._ask(self._known()["suites"])
                 found = self._known()["kernels"][found["series"]]
                 self.download(found["packages"], f"{work}/all")
             everything, kernel = pathlib.Path(work, "all"), pathlib.Path(work, "kernel")

@@ -50,8 +50,7 @@ def make_ext4(folder, path):
     used = sum(-(-file.lstat().st_size // 4096) + 1 for file in folder.rglob("*")) * 4096
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_suffix(".new")
-    new.unlink(missing_ok=True)
+    new = path.with_suffix(f".{os.getpid()}")
     run("/sbin/mke2fs", "-q", "-t", "ext4", "-b", 4096, "-O", "^has_journal", "-m", 0,
         "-E", "root_owner=0:0", "-d", folder, new, f"{(used * 11 // 10 + (16 << 20)) >> 10}k")
     os.rename(new, path)

@@ -34,6 +34,8 @@ def parse():
     parser.add_argument("--record", action="store_true",
                         help="takes the features as they are for golden, and keeps the table")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="guests at once")
+    parser.add_argument("--patience", type=float, default=1, metavar="FACTOR",
+                        help="makes every deadline longer, on a machine that is busy")
     parser.add_argument("--cache", default=os.environ.get(
         "DYNMON_KERNELS", pathlib.Path.home() / ".cache/dynmon/kernels"))
     words = parser.parse_args()
@@ -66,8 +68,9 @@ def is_failure(words, missing):
 
 
 def boot_all(words, kernels, root):
-    runs = [Run(guest, *kernel) for kernel in kernels.values()
-            for guest in guests.of(kernel[1]["series"], words.quick, words.guest)]
+    order = sorted(kernels, key=table.order)
+    runs = [Run(guest.with_patience(words.patience), *kernels[series]) for series in order
+            for guest in guests.of(series in (order[0], order[-1]), words.quick, words.guest)]
     with concurrent.futures.ThreadPoolExecutor(words.jobs) as pool:
         waiting = [pool.submit(run.boot, root, BUILD / "kernels") for run in runs]
         for done in concurrent.futures.as_completed(waiting):

@@ -45,7 +45,7 @@ class Run:
             self._scan(ended[0]["log"], "kernel's log")
         else:
             begun = [said["begins"] for said in documents if "begins" in said]
-            why = "ended by itself" if in_time else f"did not end within {self.guest.seconds} s"
+            why = "ended by itself" if in_time else f"did not end within {self.guest.seconds:.0f} s"
             self.failures.append(f"the guest {why}, in {begun[-1] if begun else 'its boot'}; its "
                                  f"console:\n{tail(console)}")
         for line in splats.denied_lines(console):  # what a dying guest can still say

@@ -80,7 +80,6 @@ SIZED(ZOO_SOCKETS4, SOCKMAP, 4, 4, 4);
 SIZED(ZOO_STACKS, STACK_TRACE, 4, 80, 4);
 SIZED(ZOO_XSK, XSKMAP, 4, 4, 4);
 SIZED(ZOO_CGROUPS, CGROUP_ARRAY, 4, 4, 4);
-SIZED(ZOO_BLOOM, BLOOM_FILTER, 0, 4, 4);
 SIZED(ZOO_PERF, PERF_EVENT_ARRAY, 4, 4, 0);
 
 struct {
@@ -108,7 +107,6 @@ struct {
         __type(value, struct route);                                                               \
     } name SEC(".maps")
 
-STORAGE(ZOO_TASKS, TASK_STORAGE);
 STORAGE(ZOO_SK, SK_STORAGE);
 STORAGE(ZOO_INODES, INODE_STORAGE);
 
