@@ -56,6 +56,7 @@ public:
                 .hint("read in a loop, into a file each time");
         Sink sink(STDOUT_FILENO);
         if (interval_.empty()) {
+            const StopOnSignal whole; // the first signal waits until the window is out
             read_once(global, sink);
             return 0;
         }

@@ -54,7 +54,7 @@ void Deliverer::walk(const DeliveryItem& item, bool last_user, SeriesTable* seri
 void Deliverer::fold(const Delivery& delivery, const DeliveryItem& item,
                      const SeriesTable& series) {
     const Totals totals = Totals::open(totals_path(*item.source), series);
-    const std::uint64_t lost = totals.fold(delivery.fold_id, series) + series.overflowed();
+    const std::uint64_t lost = totals.fold(delivery.window.sequence, series) + series.overflowed();
     if (lost > 0)
         log::warn("metric '" + item.source->view.name + "': " + std::to_string(lost) +
                   " series beyond max-series are not in its totals");

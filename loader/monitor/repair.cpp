@@ -7,6 +7,7 @@
 #include "hook/hook.hpp"
 #include "kernel/clock.hpp"
 #include "kernel/fence.hpp"
+#include "monitor/meter.hpp"
 #include "monitor/roster.hpp"
 #include "monitor/window.hpp"
 #include "store/bpffs.hpp"
@@ -102,6 +103,8 @@ bool settle_monitor(const Store& store, const DirectoryLock& lock, const std::st
         actions.push_back("finished the interrupted swap of monitor '" + name + "'");
     if (retire_old_generations(store, lock, name))
         actions.push_back("kept unread windows of monitor '" + name + "'");
+    if (stop_forgotten_metering(store, current_generation(store, name), current))
+        actions.push_back("stopped the forgotten metering of monitor '" + name + "'");
     return true;
 }
 
