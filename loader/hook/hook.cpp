@@ -84,14 +84,21 @@ HookRecord plan_hook(const Store& store, const NetNs& netns, const HookRequest& 
 std::optional<NetNs> find_netns(std::uint64_t inode) {
     if (NetNs own = NetNs::current(); own.inode() == inode)
         return own;
-    std::error_code ignored;
-    for (const auto& entry : std::filesystem::directory_iterator("/run/netns", ignored)) {
+    std::error_code fault;
+    const std::filesystem::directory_iterator names("/run/netns", fault);
+    if (fault && fault != std::errc::no_such_file_or_directory)
+        throw Error(ErrorKind::failed, "list /run/netns", fault.value());
+    for (const auto& entry : names) {
         try {
             NetNs candidate = NetNs::open(entry.path().string());
             if (candidate.inode() == inode)
                 return candidate;
-        } catch (const Error&) {
-            // a name that is no longer mounted
+        } catch (const Error& error) {
+            // A name that is no longer mounted, or not ours to open. Whatever else stands in the
+            // way must not make a hook look as if its namespace were gone.
+            if (error.error_number() != 0 && error.error_number() != ENOENT &&
+                error.error_number() != EACCES)
+                throw;
         }
     }
     return std::nullopt;
