@@ -123,6 +123,11 @@ bool ensure_hook(const Store& store, const DirectoryLock& lock, const NetNs& net
     return true;
 }
 
+bool is_whole(const Store& store, const HookId& id) {
+    const std::string dir = store.hook_dir(id);
+    return exists(dir + "/record") && exists(dir + "/pivot") && exists(dir + "/chain");
+}
+
 HookRecord read_hook_record(const Store& store, const HookId& id) {
     const json document = read_pinned_json(store.hook_dir(id) + "/record");
     HookRecord record;
@@ -166,12 +171,14 @@ std::uint32_t pivot_id(const Store& store, const HookId& id) {
 // some milliseconds later, when nobody is looking any more.
 void remove_hook(const Store& store, const DirectoryLock&, const HookId& id) {
     const std::string dir = store.hook_dir(id);
-    const HookRecord record = read_hook_record(store, id);
+    // Without its record it is taken for a link; without its pivot it cannot be asked for.
+    const HookRecord record =
+        exists(dir + "/record") ? read_hook_record(store, id) : HookRecord{};
     const std::optional<NetNs> netns = find_netns(id.netns);
     std::optional<NetNsScope> inside;
     if (netns)
         inside.emplace(*netns);
-    const std::uint32_t pivot = pivot_id(store, id);
+    const std::uint32_t pivot = exists(dir + "/pivot") ? pivot_id(store, id) : 0;
     if (Fd link = try_open_pin(dir + "/link")) {
         detach_link(link);
         remove_pin(dir + "/link");
@@ -179,7 +186,7 @@ void remove_hook(const Store& store, const DirectoryLock&, const HookId& id) {
     }
     if (record.attach == Attach::clsact && netns)
         detach_clsact(id, pivot, record.made_qdisc);
-    if (netns)
+    if (netns && pivot != 0)
         wait_detached(id, pivot);
     store.discard(dir);
 }

@@ -159,6 +159,8 @@ void share_maps(bpf_object* object, const InstanceSpec& spec) {
 } // namespace
 
 Instance load_instance(const InstanceSpec& spec) {
+    constexpr unsigned besides_maps = 8; // BTF, the program, probes of the kernel, our own copies
+    require_descriptors(2 * static_cast<unsigned>(spec.object->maps().size()) + besides_maps);
     const ObjectPtr object = open_object(spec);
     const LibbpfLog log;
     bpf_program* program = choose_program(object.get(), spec);

@@ -18,6 +18,18 @@ Recovered recover(const Settings& settings) {
     const DirectoryLock lock = store.lock(DirectoryLock::Mode::exclusive);
     sweep_stages(store, lock, store.monitors_dir(), result.actions);
     sweep_stages(store, lock, store.hooks_dir(), result.actions);
+    for (const HookId& hook : store.hooks()) {
+        if (is_whole(store, hook))
+            continue;
+        remove_hook(store, lock, hook);
+        result.actions.push_back("removed the damaged hook " + hook_dir_name(hook));
+    }
+    for (const std::string& name : store.monitors()) {
+        if (!is_damaged(store, name))
+            continue;
+        forget_monitor(store, lock, name);
+        result.actions.push_back("removed the damaged monitor '" + name + "'");
+    }
     for (const std::string& name : store.monitors())
         settle_monitor(store, lock, name, result.actions);
     for (const HookId& hook : store.hooks()) {
