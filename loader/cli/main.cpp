@@ -2,6 +2,7 @@
 #include <cerrno>
 #include <csignal>
 #include <iostream>
+#include <sstream>
 
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 #include "base/log.hpp"
 #include "cli/options.hpp"
 #include "cli/verb.hpp"
+#include "export/sink.hpp"
 
 using namespace dynmon;
 
@@ -124,10 +126,22 @@ bool wants_json(int argc, char** argv) {
     return false;
 }
 
-// What was printed has to have arrived.
-int finish(int code) {
-    if (!std::cout.flush())
-        throw Error(ErrorKind::failed, "write the result", errno);
+// Runs the verb and writes what it printed, in one piece and through interruptions, which
+// std::cout takes for errors. What was printed has to have arrived.
+int run_and_write(CommandLine& line) {
+    std::ostringstream result;
+    std::streambuf* const console = std::cout.rdbuf(result.rdbuf());
+    int code = 0;
+    try {
+        code = line.run();
+    } catch (...) {
+        std::cout.rdbuf(console);
+        throw;
+    }
+    std::cout.rdbuf(console);
+    Sink sink(STDOUT_FILENO);
+    sink.buffer() = result.str();
+    during("the result", [&] { sink.flush(); });
     return code;
 }
 
@@ -139,7 +153,7 @@ int main(int argc, char** argv) {
     CommandLine line;
     try {
         line.app.parse(argc, argv);
-        return finish(line.run());
+        return run_and_write(line);
     } catch (const CLI::Success& done) { // --help, --version
         return line.app.exit(done);
     } catch (const CLI::ParseError& error) {

@@ -151,11 +151,18 @@ StopOnSignal::StopOnSignal() {
     action.sa_flags = 0; // no SA_RESTART: a sleep is to end
     sigaction(SIGINT, &action, nullptr);
     sigaction(SIGTERM, &action, nullptr);
+    struct sigaction hangup {};
+    sigaction(SIGHUP, nullptr, &hangup);
+    ends_on_hangup_ = hangup.sa_handler != SIG_IGN; // nohup
+    if (ends_on_hangup_)
+        sigaction(SIGHUP, &action, nullptr);
 }
 
 StopOnSignal::~StopOnSignal() {
     std::signal(SIGINT, SIG_DFL);
     std::signal(SIGTERM, SIG_DFL);
+    if (ends_on_hangup_)
+        std::signal(SIGHUP, SIG_DFL);
 }
 
 bool StopOnSignal::stopped() const {

@@ -44,7 +44,7 @@ extern const char* const condition_help;
 
 std::uint64_t monotonic_ns(); // CLOCK_MONOTONIC
 
-// Sets a flag on SIGINT and SIGTERM instead of dying, so that a window that is being written out
+// Sets a flag on SIGINT, SIGTERM and SIGHUP instead of dying, so that a window that is being written out
 // is finished first; a second signal kills as usual.
 class StopOnSignal {
 public:
@@ -53,6 +53,9 @@ public:
     bool stopped() const;
     // Sleeps until `deadline` (CLOCK_MONOTONIC ns) or a signal.
     void sleep_until(std::uint64_t deadline_ns) const;
+
+private:
+    bool ends_on_hangup_ = true; // false: started by nohup
 };
 
 // Calls `body` again and again, `interval` ("1s") apart and for the first time after one, `count`

@@ -58,6 +58,7 @@ public:
         request_.opened = [] { drop_rights(); };
         Sink sink(STDOUT_FILENO);
         if (interval_.empty()) {
+            const StopOnSignal whole; // the first signal waits until the window is out
             read_once(global, sink);
             return 0;
         }

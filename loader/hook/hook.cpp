@@ -88,14 +88,21 @@ HookRecord plan_hook(const Store& store, const NetNs& netns, const HookRequest& 
 std::optional<NetNs> find_netns(std::uint64_t inode) {
     if (NetNs own = NetNs::current(); own.inode() == inode)
         return own;
-    std::error_code ignored;
-    for (const auto& entry : std::filesystem::directory_iterator("/run/netns", ignored)) {
+    std::error_code fault;
+    const std::filesystem::directory_iterator names("/run/netns", fault);
+    if (fault && fault != std::errc::no_such_file_or_directory)
+        throw Error(ErrorKind::failed, "list /run/netns", fault.value());
+    for (const auto& entry : names) {
         try {
             NetNs candidate = NetNs::open(entry.path().string());
             if (candidate.inode() == inode)
                 return candidate;
-        } catch (const Error&) {
-            // a name that is no longer mounted
+        } catch (const Error& error) {
+            // A name that is no longer mounted, or not ours to open. Whatever else stands in the
+            // way must not make a hook look as if its namespace were gone.
+            if (error.error_number() != 0 && error.error_number() != ENOENT &&
+                error.error_number() != EACCES)
+                throw;
         }
     }
     return std::nullopt;
@@ -123,6 +130,11 @@ bool ensure_hook(const Store& store, const DirectoryLock& lock, const NetNs& net
     attach_hook(store, request, record);
     undo.commit();
     return true;
+}
+
+bool is_whole(const Store& store, const HookId& id) {
+    const std::string dir = store.hook_dir(id);
+    return exists(dir + "/record") && exists(dir + "/pivot"); // the chain can be found again
 }
 
 HookRecord read_hook_record(const Store& store, const HookId& id) {
@@ -276,12 +288,14 @@ void require_right_to_remove(const Store& store, const HookId& id) {
 void remove_hook(const Store& store, const DirectoryLock&, const HookId& id) {
     require_own_link(store, id);
     const std::string dir = store.hook_dir(id);
-    const HookRecord record = read_hook_record(store, id);
+    // Without its record it is taken for a link; without its pivot it cannot be asked for.
+    const HookRecord record =
+        exists(dir + "/record") ? read_hook_record(store, id) : HookRecord{};
     const std::optional<NetNs> netns = find_netns(id.netns);
     std::optional<NetNsScope> inside;
     if (netns)
         inside.emplace(*netns);
-    const std::uint32_t pivot = pivot_id(store, id);
+    const std::uint32_t pivot = exists(dir + "/pivot") ? pivot_id(store, id) : 0;
     if (Fd link = try_open_pin(dir + "/link")) {
         detach_link(link);
         remove_pin(dir + "/link");
@@ -289,7 +303,7 @@ void remove_hook(const Store& store, const DirectoryLock&, const HookId& id) {
     }
     if (record.attach == Attach::clsact && netns)
         detach_clsact(id, pivot, record.made_qdisc);
-    if (netns)
+    if (netns && pivot != 0)
         wait_detached(id, pivot);
     store.discard(dir);
 }

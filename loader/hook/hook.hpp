@@ -55,6 +55,9 @@ bool ensure_hook(const Store& store, const DirectoryLock& lock, const NetNs& net
 // The namespace with this inode, if it is the caller's or a name in /run/netns leads there.
 std::optional<NetNs> find_netns(std::uint64_t inode);
 
+// False when somebody removed pins of the hook, so that its chain cannot be written any more.
+bool is_whole(const Store& store, const HookId& id);
+
 HookRecord read_hook_record(const Store& store, const HookId& id);
 HookState hook_state(const Store& store, const HookId& id);
 // As the device is called now; as it was called when the hook was made, if that cannot be told.

@@ -4,6 +4,8 @@
 
 #include <fcntl.h>
 
+#include <sys/resource.h>
+
 #include "base/error.hpp"
 
 namespace dynmon {
@@ -14,6 +16,18 @@ Fd duplicate(int fd) {
     if (!copy)
         throw Error(ErrorKind::failed, "duplicate descriptor", errno);
     return copy;
+}
+
+void require_descriptors(unsigned count) {
+    rlimit limit{};
+    Fd lowest(::open("/", O_PATH | O_CLOEXEC));
+    if (!lowest)
+        throw Error(ErrorKind::failed, "open /", errno);
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
+        static_cast<rlim_t>(lowest.get()) + count <= limit.rlim_cur)
+        return;
+    throw Error(ErrorKind::failed, "open " + std::to_string(count) + " more descriptors", EMFILE)
+        .hint("raise the limit: ulimit -n");
 }
 
 } // namespace dynmon

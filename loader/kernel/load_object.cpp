@@ -188,6 +188,8 @@ bool blames_modules(const std::string& log) {
 }
 
 std::optional<Instance> try_load_instance(const InstanceSpec& spec) {
+    constexpr unsigned besides_maps = 8; // BTF, the program, probes of the kernel, our own copies
+    require_descriptors(2 * static_cast<unsigned>(spec.object->maps().size()) + besides_maps);
     const ObjectPtr object = open_object(spec);
     const LibbpfLog log;
     bpf_program* program = choose_program(object.get(), spec);

@@ -69,6 +69,8 @@ int interface_index(const std::string& name) {
     const unsigned index = if_nametoindex(name.c_str());
     if (index != 0)
         return static_cast<int>(index);
+    if (errno != ENODEV && errno != ENXIO)
+        throw Error(ErrorKind::failed, "number of interface '" + name + "'", errno);
     std::vector<std::string> names;
     for (auto& [known, entry] : interface_names())
         names.push_back(std::move(entry));
@@ -81,7 +83,10 @@ int interface_index(const std::string& name) {
 
 std::string interface_name(int ifindex) {
     char name[IF_NAMESIZE] = {};
-    return if_indextoname(static_cast<unsigned>(ifindex), name) != nullptr ? name : "";
+    if (if_indextoname(static_cast<unsigned>(ifindex), name) == nullptr && errno != ENXIO &&
+        errno != ENODEV)
+        throw Error(ErrorKind::failed, "name of interface " + std::to_string(ifindex), errno);
+    return name;
 }
 
 std::vector<std::pair<std::int64_t, std::string>> interface_names() {

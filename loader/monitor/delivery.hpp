@@ -28,7 +28,6 @@ struct Delivery {
     Window window;
     bool last = false;         // of this read
     bool of_current = true;    // of the running generation, not of a replaced one
-    std::uint64_t fold_id = 0; // tells this window from all others of the monitor, for the totals
     std::vector<DeliveryItem> items;
 };
 

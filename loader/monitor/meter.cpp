@@ -3,21 +3,41 @@
 #include <cstring>
 #include <vector>
 
+#include "base/error.hpp"
 #include "kernel/bpf.hpp"
-#include "monitor/roster.hpp"
 #include "read/map_reader.hpp"
 
 namespace dynmon {
 
-void set_metering(const Store& store, const std::string& monitor, bool on) {
-    const GenerationDir dir = current_generation(store, monitor);
-    const GenerationRecord record = dir.read_record();
+bool set_metering(const GenerationDir& dir, const GenerationRecord& record, bool on) {
     const MapRecord* map = record.map(meter_switch_name);
     if (map == nullptr)
-        return;
+        return false;
     const std::uint32_t key = 0;
     const std::uint64_t value = on ? 1 : 0;
-    update_element(dir.open_map(*map, Side::a), &key, &value);
+    std::uint64_t before = value;
+    const Fd fd = dir.open_map(*map, Side::a);
+    lookup_element(fd, &key, &before);
+    if (before == value)
+        return false;
+    update_element(fd, &key, &value);
+    return true;
+}
+
+DirectoryLock lock_for_metering(const Store& store) {
+    return DirectoryLock(store.hooks_dir(), DirectoryLock::Mode::shared, store.patience());
+}
+
+bool stop_forgotten_metering(const Store& store, const GenerationDir& dir,
+                             const GenerationRecord& record) {
+    try {
+        const DirectoryLock alone(store.hooks_dir(), DirectoryLock::Mode::exclusive, {});
+        return set_metering(dir, record, false);
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::busy)
+            throw;
+        return false;
+    }
 }
 
 std::optional<Cost> read_cost(const GenerationDir& dir, const GenerationRecord& record,

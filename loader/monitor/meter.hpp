@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <string>
 
 #include "store/generation.hpp"
 #include "store/store.hpp"
@@ -17,8 +16,17 @@ struct Cost {
 };
 
 // Switches the measuring of a monitor on or off; three readings of the clock per packet while it
-// is on. A monitor whose object has no meter is left alone.
-void set_metering(const Store& store, const std::string& monitor, bool on);
+// is on. An object without a meter is left alone. Returns whether it was the other way before.
+bool set_metering(const GenerationDir& dir, const GenerationRecord& record, bool on);
+
+// Several may measure at once. Each holds a shared lock on the hooks' directory meanwhile, which
+// dies with it: so whoever gets it alone knows that a switch that is on was forgotten.
+DirectoryLock lock_for_metering(const Store& store);
+
+// Switches off what a process that was killed left on; returns false when nothing was, or when
+// somebody is measuring.
+bool stop_forgotten_metering(const Store& store, const GenerationDir& dir,
+                             const GenerationRecord& record);
 
 // Since the generation was loaded; nullopt for an object that has no meter.
 std::optional<Cost> read_cost(const GenerationDir& dir, const GenerationRecord& record,

@@ -22,8 +22,6 @@ namespace dynmon {
 
 namespace {
 
-constexpr std::uint64_t retired_fold_bit = std::uint64_t{1} << 63;
-
 struct ChainMembership {
     Chain chain;
     std::size_t member = 0;
@@ -52,8 +50,8 @@ public:
     void run() {
         deliver_retired();
         deliver_pending();
-        if (!request_.peek && any_swapped())
-            close_window();
+        if (!request_.peek)
+            begin_window();
         deliver_current();
         if (request_.output.format == Format::openmetrics)
             deliverer_.finish(selected_, identity());
@@ -98,11 +96,11 @@ private:
                               const std::vector<MetricSource>& sources, Side side) {
         Delivery delivery;
         delivery.of_current = false;
-        delivery.fold_id =
-            retired_fold_bit | std::uint64_t{record.number} << 1 | static_cast<std::uint64_t>(side);
-        delivery.window = {.sequence = state_.sequence + 1,
-                           .from_ns = retirement.to_ns,
-                           .to_ns = retirement.to_ns,
+        const bool was_open = side == retirement.active;
+        const std::uint64_t to_ns = was_open ? retirement.to_ns : retirement.pending_to_ns;
+        delivery.window = {.sequence = was_open ? retirement.sequence : retirement.pending_sequence,
+                           .from_ns = to_ns,
+                           .to_ns = to_ns,
                            .generation = record.number};
         for (const MetricSource& source : sources) {
             if (!wants(request_, source) || (!source.swap && side != retirement.active))
@@ -110,7 +108,9 @@ private:
             Fd map = old.try_open_map(source.map, side);
             if (!map)
                 continue;
-            const std::uint64_t from_ns = retirement.from_ns.at(source.index);
+            const bool follows = was_open && (retirement.pending & source.bit()) != 0;
+            const std::uint64_t from_ns =
+                follows ? retirement.pending_to_ns : retirement.from_ns.at(source.index);
             delivery.window.from_ns = std::min(delivery.window.from_ns, from_ns);
             delivery.items.push_back({&source, std::move(map), true, true, from_ns});
         }
@@ -119,8 +119,6 @@ private:
         deliverer_.deliver(delivery);
         if (request_.peek)
             return;
-        ++state_.sequence;
-        state_map_.write(state_);
         for (const DeliveryItem& item : delivery.items)
             remove_pin(old.map_path(item.source->map, side));
     }
@@ -129,8 +127,7 @@ private:
     // metric of the same monitor.
     void deliver_pending() {
         Delivery delivery;
-        delivery.fold_id = state_.sequence;
-        delivery.window = {.sequence = state_.sequence,
+        delivery.window = {.sequence = state_.pending_sequence,
                            .from_ns = state_.pending_to_ns,
                            .to_ns = state_.pending_to_ns,
                            .generation = record_.number};
@@ -143,11 +140,39 @@ private:
         }
         if (delivered == 0)
             return;
-        if (!request_.peek)
+        if (!request_.peek) {
+            state_.begun |= delivered;
+            state_map_.write(state_);
             fence(); // who closed it may have been killed before his own
+        }
         deliverer_.deliver(delivery);
         if (!request_.peek)
             finish_window(delivered, state_.pending_to_ns);
+    }
+
+    // A window's number is written before anything of it is handed out, and never given again.
+    void begin_window() {
+        require_nothing_begun();
+        ++state_.sequence;
+        if (any_swapped())
+            close_window();
+        else
+            state_map_.write(state_);
+    }
+
+    // The swap gives all metrics new maps to count in: those that hold the last window. Of a metric
+    // that is not read now they may hold it still, and then both are read as one later. Not if
+    // somebody has seen the last one already: he would see it twice.
+    void require_nothing_begun() const {
+        if (!any_swapped())
+            return;
+        for (const MetricSource& source : sources_)
+            if (source.swap && (state_.pending & state_.begun & source.bit()) != 0)
+                throw Error(ErrorKind::busy,
+                            "window " + std::to_string(state_.pending_sequence) + " of metric '" +
+                                source.view.name +
+                                "' was being read by a process that did not end well")
+                    .hint("`dynmon-load read " + request_.name + "` hands it out again");
     }
 
     // The swap: every program of the monitor changes sides, both directions, one slot write each.
@@ -161,7 +186,11 @@ private:
         for (const MetricSource& source : sources_)
             if (source.swap)
                 state_.pending |= source.bit();
-        ++state_.sequence;
+        state_.begun = 0;
+        for (const MetricSource* source : selected_)
+            if (source->swap)
+                state_.begun |= source->bit();
+        state_.pending_sequence = state_.sequence;
         state_.pending_to_ns = epoch_ns();
         state_map_.write(state_);
         for (ChainMembership& membership : ours)
@@ -186,13 +215,10 @@ private:
     // The window that was just closed, and the metrics that are not swapped as they are now.
     void deliver_current() {
         const std::uint64_t now = epoch_ns();
-        if (!request_.peek && !any_swapped())
-            ++state_.sequence;
         const bool closed = !request_.peek && any_swapped();
         const std::uint64_t to = closed ? state_.pending_to_ns : now;
         Delivery delivery;
         delivery.last = true;
-        delivery.fold_id = state_.sequence;
         delivery.window = {.sequence = state_.sequence + (request_.peek ? 1 : 0),
                            .from_ns = to,
                            .to_ns = to,
@@ -218,6 +244,7 @@ private:
 
     void finish_window(std::uint64_t delivered, std::uint64_t to_ns) {
         state_.pending &= ~delivered;
+        state_.begun &= ~delivered;
         for (const MetricSource* source : selected_)
             if ((delivered & source->bit()) != 0 && source->consumed())
                 state_.from_ns[source->index] = to_ns;

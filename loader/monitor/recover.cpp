@@ -22,10 +22,21 @@ Recovered recover(const Settings& settings) {
     const DirectoryLock& lock = *locked;
     sweep_stages(store, lock, store.monitors_dir(), result.actions);
     sweep_stages(store, lock, store.hooks_dir(), result.actions);
-    for (const HookId& hook : store.hooks())
-        if (restore_chain(store, lock, hook))
+    for (const HookId& hook : store.hooks()) {
+        if (!is_whole(store, hook)) {
+            remove_hook(store, lock, hook);
+            result.actions.push_back("removed the damaged hook " + hook_dir_name(hook));
+        } else if (restore_chain(store, lock, hook)) {
             result.actions.push_back("pinned the chain of " + hook_dir_name(hook) +
                                      " again, which had lost its programs");
+        }
+    }
+    for (const std::string& name : store.monitors()) {
+        if (!is_damaged(store, name))
+            continue;
+        forget_monitor(store, lock, name);
+        result.actions.push_back("removed the damaged monitor '" + name + "'");
+    }
     for (const std::string& name : store.monitors())
         settle_monitor(store, lock, name, result.actions);
     for (const HookId& hook : store.hooks()) {

@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <charconv>
-#include <csignal>
 
 #include "base/error.hpp"
 #include "hook/hook.hpp"
+#include "kernel/bpf.hpp"
 #include "kernel/clock.hpp"
 #include "kernel/fence.hpp"
+#include "monitor/meter.hpp"
 #include "monitor/roster.hpp"
 #include "monitor/window.hpp"
 #include "store/bpffs.hpp"
@@ -113,6 +114,8 @@ bool settle_monitor(const Store& store, const DirectoryLock& lock, const std::st
         actions.push_back("finished the interrupted swap of monitor '" + name + "'");
     if (retire_old_generations(store, lock, name))
         actions.push_back("kept unread windows of monitor '" + name + "'");
+    if (stop_forgotten_metering(store, current_generation(store, name), current))
+        actions.push_back("stopped the forgotten metering of monitor '" + name + "'");
     return true;
 }
 
@@ -167,6 +170,44 @@ void take_down(const Store& store, const DirectoryLock& lock, const std::string&
     }
     // The records go last: they say which hooks an unload that is killed here still has to look at.
     remove_idle_hooks(store, lock, hooks);
+    store.discard(dir);
+}
+
+bool is_damaged(const Store& store, const std::string& name) {
+    const std::string dir = store.monitor_dir(name);
+    if (!exists(dir + "/state") || generation_numbers(dir).empty() ||
+        StateMap(dir + "/state").read().phase != Phase::running)
+        return false; // a load or unload that was interrupted
+    const GenerationDir current = current_generation(store, name);
+    if (!exists(current.path() + "/dynmon-record") || !exists(current.path() + "/dynmon-btf"))
+        return true;
+    for (const ProgramRecord& program : current.read_programs())
+        for (std::size_t side = 0; side < program.slots.size(); ++side)
+            if (!exists(current.program_path(program.direction, static_cast<Side>(side))))
+                return true;
+    return false;
+}
+
+void forget_monitor(const Store& store, const DirectoryLock& lock, const std::string& name) {
+    const std::string dir = store.monitor_dir(name);
+    std::set<std::uint32_t> ids;
+    for (const std::uint32_t number : generation_numbers(dir)) {
+        const GenerationDir generation = generation_dir(dir, number);
+        for (const std::string& pin : list_directory(generation.path()))
+            if (pin.starts_with("prog-"))
+                ids.insert(program_facts(open_pin(generation.path() + "/" + pin)).id);
+        if (exists(generation.path() + "/dynmon-record"))
+            for (const ProgramRecord& program : generation.read_programs())
+                ids.insert(program.ids.begin(), program.ids.end());
+    }
+    for (const HookId& hook : store.hooks()) {
+        if (!chain_is_live(store, hook))
+            continue;
+        std::vector<ChainMember> others = members_at(store, hook);
+        std::erase_if(others, [&](const ChainMember& member) { return member.monitor == name; });
+        Chain::purge(lock, open_chain(store, hook), ids, others);
+    }
+    fence();
     store.discard(dir);
 }
 

@@ -189,28 +189,37 @@ namespace {
 
 class Metering {
 public:
-    Metering(const Store& store, std::vector<std::string> monitors)
-        : store_(store), monitors_(std::move(monitors)) {
-        switch_all(true);
+    Metering(const Store& store, const std::vector<std::string>& monitors) : store_(store) {
+        if (monitors.empty())
+            return;
+        const auto held = store.try_lock(DirectoryLock::Mode::shared);
+        if (!held)
+            return; // unloaded in the meantime
+        lock_.emplace(lock_for_metering(store));
+        for (const std::string& monitor : monitors) {
+            if (!exists(store.monitor_dir(monitor)))
+                continue;
+            const GenerationDir dir = current_generation(store, monitor);
+            set_metering(dir, dir.read_record(), true);
+        }
     }
     ~Metering() {
+        if (!lock_)
+            return;
+        lock_->release();
         try {
-            switch_all(false);
+            for (const std::string& monitor : store_.monitors()) {
+                const GenerationDir dir = current_generation(store_, monitor);
+                stop_forgotten_metering(store_, dir, dir.read_record());
+            }
         } catch (const Error&) {
-            // nothing that anybody could do about it
+            // unloaded in the meantime, or left to whoever comes next
         }
     }
 
 private:
-    void switch_all(bool on) {
-        const auto lock = store_.try_lock(DirectoryLock::Mode::shared);
-        for (const std::string& monitor : monitors_)
-            if (exists(store_.monitor_dir(monitor))) // not unloaded in the meantime
-                set_metering(store_, monitor, on);
-    }
-
     const Store& store_;
-    std::vector<std::string> monitors_;
+    std::optional<DirectoryLock> lock_;
 };
 
 Cost operator-(const Cost& after, const Cost& before) {

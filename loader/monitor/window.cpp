@@ -46,6 +46,7 @@ MonitorState carry_state(const MonitorState& old_state, const GenerationRecord& 
     MonitorState state = old_state;
     state.generation = record.number;
     state.pending = 0;
+    state.begun = 0;
     state.active = static_cast<std::uint32_t>(record.initial_side);
     state.from_ns.fill(begin_ns);
     std::size_t index = 0;
@@ -56,6 +57,7 @@ MonitorState carry_state(const MonitorState& old_state, const GenerationRecord& 
                 metric_of(old_record.manifest, path.direction, metric.name, before) != nullptr) {
                 state.from_ns[index] = old_state.from_ns[before];
                 state.pending |= (old_state.pending >> before & 1) << index;
+                state.begun |= (old_state.begun >> before & 1) << index;
             }
             ++index;
         }
@@ -69,6 +71,21 @@ std::set<std::string> metric_maps(const Manifest& manifest) {
         for (const MetricConfig& metric : path.metrics)
             names.insert(metric.map_name);
     return names;
+}
+
+// Was anything counted in the window that was open when the generation ended?
+bool holds_open_window(const GenerationDir& old, const GenerationRecord& record, Side active,
+                       const std::set<std::uint32_t>& live_on) {
+    for (const std::string& name : metric_maps(record.manifest)) {
+        const MapRecord* map = record.map(name);
+        const Fd fd = map != nullptr ? old.try_open_map(*map, active) : Fd();
+        if (!fd)
+            continue;
+        const MapFacts facts = map_facts(fd);
+        if (!live_on.contains(facts.id) && !is_empty(fd, facts))
+            return true;
+    }
+    return false;
 }
 
 // Unpins what nobody has to read: maps that live on, empty ones, and those of no metric.
@@ -148,8 +165,15 @@ bool retire(const GenerationDir& old, const GenerationRecord& old_record,
         else
             old.write_retirement({.to_ns = ended_ns,
                                   .active = before.active_side(),
+                                  .sequence = before.sequence + 1,
+                                  .pending_sequence = before.pending_sequence,
+                                  .pending_to_ns = before.pending_to_ns,
+                                  .pending = before.pending,
                                   .from_ns = {before.from_ns.begin(), before.from_ns.end()}});
-        state.write(carry_state(before, old_record, record, carried, ended_ns));
+        MonitorState next = carry_state(before, old_record, record, carried, ended_ns);
+        if (holds_open_window(old, old_record, before.active_side(), live_on))
+            ++next.sequence; // it has its number from now on
+        state.write(next);
     }
     return drop_what_is_read(old, old_record, live_on);
 }

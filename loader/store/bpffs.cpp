@@ -23,9 +23,24 @@ struct DirClose {
     void operator()(DIR* directory) const { closedir(directory); }
 };
 
+// What could not be looked at is not absent: a monitor whose pins "are not there" would be taken
+// down as the rest of a killed load.
+bool look_at(const std::string& path, struct stat& status) {
+    if (lstat(path.c_str(), &status) == 0)
+        return true;
+    if (errno == ENOENT || errno == ENOTDIR)
+        return false;
+    const int fault = errno;
+    Error error(ErrorKind::failed, "look at " + path, fault);
+    if (fault == EACCES)
+        error.hint("a folder above it is closed: run as root, with CAP_DAC_READ_SEARCH, or with "
+                   "--bpffs DIR of your own");
+    throw error;
+}
+
 bool is_directory(const std::string& path) {
     struct stat status {};
-    return lstat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+    return look_at(path, status) && S_ISDIR(status.st_mode);
 }
 
 } // namespace
@@ -38,24 +53,19 @@ void make_directory(const std::string& path) {
 bool ensure_directory(const std::string& path) {
     if (mkdir(path.c_str(), 0700) == 0)
         return true;
-    if (errno == EACCES)
+    const int fault = errno;
+    if (fault == EACCES)
         throw Error(ErrorKind::failed, "make directory " + path, EACCES)
             .hint("the folder above it belongs to another user: run as root, or with --bpffs DIR, "
                   "a directory in bpffs that is yours");
-    if (errno != EEXIST || !is_directory(path))
-        throw Error(ErrorKind::failed, "make directory " + path, errno);
+    if (fault != EEXIST || !is_directory(path))
+        throw Error(ErrorKind::failed, "make directory " + path, fault);
     return false;
 }
 
 bool exists(const std::string& path) {
     struct stat status {};
-    if (lstat(path.c_str(), &status) == 0)
-        return true;
-    if (errno == EACCES) // what may not be seen is not absent
-        throw Error(ErrorKind::failed, "look at " + path, errno)
-            .hint("a folder above it is closed: run as root, with CAP_DAC_READ_SEARCH, or with "
-                  "--bpffs DIR of your own");
-    return false;
+    return look_at(path, status);
 }
 
 std::vector<std::string> list_directory(const std::string& path) {
@@ -67,7 +77,18 @@ std::vector<std::string> list_directory(const std::string& path) {
         throw Error(ErrorKind::failed, "open directory " + path, errno);
     }
     const std::unique_ptr<DIR, DirClose> directory(fdopendir(fd));
-    while (const dirent* entry = readdir(directory.get())) {
+    if (!directory) {
+        const int fault = errno;
+        ::close(fd);
+        throw Error(ErrorKind::failed, "list directory " + path, fault);
+    }
+    for (;;) {
+        errno = 0;
+        const dirent* entry = readdir(directory.get());
+        if (entry == nullptr && errno != 0) // half a list is none
+            throw Error(ErrorKind::failed, "list directory " + path, errno);
+        if (entry == nullptr)
+            break;
         if (std::strcmp(entry->d_name, ".") != 0 && std::strcmp(entry->d_name, "..") != 0)
             names.emplace_back(entry->d_name);
     }

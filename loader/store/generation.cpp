@@ -171,6 +171,10 @@ BtfPtr GenerationDir::read_btf() const {
 void GenerationDir::write_retirement(const Retirement& retirement) const {
     pin_json(path_ + "/dynmon-retired", {{"to-ns", retirement.to_ns},
                                          {"active", static_cast<int>(retirement.active)},
+                                         {"sequence", retirement.sequence},
+                                         {"pending-sequence", retirement.pending_sequence},
+                                         {"pending-to-ns", retirement.pending_to_ns},
+                                         {"pending", retirement.pending},
                                          {"from-ns", retirement.from_ns}});
 }
 
@@ -181,6 +185,10 @@ std::optional<Retirement> GenerationDir::read_retirement() const {
     const json document = read_pinned_json(path);
     return Retirement{.to_ns = document.at("to-ns"),
                       .active = document.at("active") == 1 ? Side::b : Side::a,
+                      .sequence = document.at("sequence"),
+                      .pending_sequence = document.at("pending-sequence"),
+                      .pending_to_ns = document.at("pending-to-ns"),
+                      .pending = document.at("pending"),
                       .from_ns = document.at("from-ns").get<std::vector<std::uint64_t>>()};
 }
 

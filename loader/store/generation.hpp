@@ -61,9 +61,15 @@ struct GenerationRecord {
 };
 
 // What is left of a generation that was replaced before its last window was read.
+// Its windows have their numbers already, so that they keep them however often they are printed.
 struct Retirement {
     std::uint64_t to_ns = 0;
     Side active = Side::a;
+    std::uint64_t sequence = 0; // of the window that was open on the active side
+    // Of the window that was closed before, on the other side, and of which metrics it was pending.
+    std::uint64_t pending_sequence = 0;
+    std::uint64_t pending_to_ns = 0;
+    std::uint64_t pending = 0;
     std::vector<std::uint64_t> from_ns; // by metric
 };
 

@@ -19,7 +19,11 @@ namespace {
 
 bool on_bpffs(const std::string& path) {
     struct statfs filesystem {};
-    return statfs(path.c_str(), &filesystem) == 0 && filesystem.f_type == BPF_FS_MAGIC;
+    if (statfs(path.c_str(), &filesystem) == 0)
+        return filesystem.f_type == BPF_FS_MAGIC;
+    if (errno != ENOENT && errno != ENOTDIR && errno != EACCES)
+        throw Error(ErrorKind::failed, "look at the file system of " + path, errno);
+    return false;
 }
 
 std::string parent_of(const std::string& path) {

@@ -23,6 +23,7 @@ public:
 
     const std::string& root() const { return root_; }
     bool present() const { return present_; } // false: nothing was ever loaded here
+    std::chrono::milliseconds patience() const { return patience_; } // with locks
 
     std::string hook_dir(const HookId& id) const;
     std::string hooks_dir() const { return root_ + "/hooks"; }
