@@ -49,7 +49,7 @@ class DevicesTest(harness.Case):
 
     def test_on_a_port_of_a_bridge_and_on_the_bridge(self):
         self.blue.ip("link", "add", "br0", "type", "bridge")
-        self.blue.ip("link", "set", "br0", "up")
+        self.blue.ip("link", "set", "br0", "promisc", "on", "up")
         self.blue.ip("link", "set", "blue0", "master", "br0")
         out = self.wire.packet_socket(self.red, "red0", 0)
         for options in (*TC, ("--hook", "xdp"), GENERIC):
