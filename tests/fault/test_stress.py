@@ -27,6 +27,7 @@ WRITERS, READERS = 8, 4
 
 FRAME = frames.ipv4(frames.udp(1, 2), frames.UDP)
 PLACE = ("--dev", "blue0", "--netns", "blue")
+HOOKS = ((), (), ("--hook", "xdp"))
 # What the monitor that comes and goes may be, and the metrics that its documents then have.
 PROBES = {"mixed": {"one", "two", "kept"}, "flows": {"flows", "flows_missed"}, "events": {"lost"}}
 MAPS = ("MIXED_ONE", "MIXED_KEPT", "FLOWS_INGRESS", "PKT_COUNTER")
@@ -35,7 +36,8 @@ MAPS = ("MIXED_ONE", "MIXED_KEPT", "FLOWS_INGRESS", "PKT_COUNTER")
 KINDS = {harness.FAILED: "failed", harness.USAGE: "usage", harness.BUSY: "busy",
          harness.UNSUPPORTED: "unsupported", harness.REJECTED: "rejected"}
 ANSWERS = {"no monitor 'm'": "usage", "has no map '": "usage", "is loaded already": "busy",
-           "is locked by ": "busy", "still hold windows that nobody has read": "busy"}
+           "is on another interface or hook": "busy", "is locked by ": "busy",
+           "still hold windows that nobody has read": "busy"}
 
 
 class Outcome:
@@ -98,8 +100,9 @@ def write(rng):
     """A change of m, which comes and goes, or of k, which is always there."""
     probe = rng.choice(tuple(PROBES))
     keep = rng.choice(((), ("--keep-matching-maps",)))
-    return rng.choices((("load", "m", probe, *PLACE, *rng.choice(((), ("--first",)))),
-                        ("apply", "m", probe, *PLACE, *keep),
+    place = (*PLACE, *rng.choice(HOOKS))
+    return rng.choices((("load", "m", probe, *place, *rng.choice(((), ("--first",)))),
+                        ("apply", "m", probe, *place, *keep),
                         ("replace", "m", probe, *keep),
                         ("unload", "m"),
                         ("recover",),
