@@ -121,7 +121,7 @@ def look(rng):
                         ("status",),
                         ("dump", f"m/{rng.choice(MAPS)}", "--format", "json"),
                         ("dump", "k/FLOWS_INGRESS", "--format", "json"),
-                        ("stream", "m/ARRIVALS", "--timeout", "50ms")),
+                        ("stream", f"{rng.choice('me')}/ARRIVALS", "--timeout", "50ms")),
                        (4, 2, 1, 4, 1, 2, 1, 1, 1))[0]
 
 
@@ -133,6 +133,7 @@ class StressTest(harness.Case):
     def test_writers_and_readers_at_random(self):
         self.load("w", "packets")  # the witness: nobody touches it
         self.load("k", "flows")
+        self.load("e", "events")
         with self.traffic(FRAME, pause=0.0005) as sent:
             outcomes = Crew(self.folder, [write] * WRITERS + [look] * READERS).work()
         self.check_answers(outcomes)
@@ -188,7 +189,7 @@ class StressTest(harness.Case):
         for item in document["monitors"] + document["hooks"]:
             self.assertNotIn("problem", item)
             self.assertEqual(item["health"], "attached", item)
-        self.assertLessEqual({"w", "k"}, {item["name"] for item in document["monitors"]})
+        self.assertLessEqual({"w", "k", "e"}, {item["name"] for item in document["monitors"]})
 
     def check_generation(self, document):
         """All its metrics are those of one probe."""
