@@ -1,6 +1,7 @@
 #include "monitor/read.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/error.hpp"
 #include "base/identifier.hpp"
@@ -256,7 +257,14 @@ void read_monitor(const Settings& settings, const ReadRequest& request, Sink& si
         const GenerationDir current = current_generation(store, request.name);
         keep_clock_right(current, current.read_record());
     }
-    Reading(store, request, sink).run();
+    std::optional<DirectoryLock> opening;
+    if (request.peek) { // a load that has published the monitor is about to start it
+        opening.emplace(store.lock(DirectoryLock::Mode::shared));
+        store.require_monitor(request.name);
+    }
+    Reading read(store, request, sink);
+    opening.reset();
+    read.run();
 }
 
 } // namespace dynmon

@@ -118,11 +118,11 @@ def look(rng):
                         ("read", "m", "--format", "openmetrics"),
                         ("read", "k", "--format", "json"),
                         ("read", "k", "--peek", "--format", "json"),
-                        ("status",),
+                        ("status",), ("status", "--stats", "20ms"),
                         ("dump", f"m/{rng.choice(MAPS)}", "--format", "json"),
                         ("dump", "k/FLOWS_INGRESS", "--format", "json"),
                         ("stream", f"{rng.choice('me')}/ARRIVALS", "--timeout", "50ms")),
-                       (4, 2, 1, 4, 1, 2, 1, 1, 1))[0]
+                       (4, 2, 1, 4, 1, 2, 1, 1, 1, 1))[0]
 
 
 class StressTest(harness.Case):
