@@ -53,8 +53,7 @@ void Deliverer::walk(const DeliveryItem& item, bool last_user, SeriesTable* seri
             series->add(batch);
     }
     if (reader.approximate() && !item.quiet)
-        log::warn("map '" + item.source->map.name +
-                  "': it is read key by key; entries that change meanwhile may be missed");
+        warn_approximate(item.source->map.name);
 }
 
 void Deliverer::fold(const Delivery& delivery, const DeliveryItem& item,

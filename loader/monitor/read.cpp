@@ -1,6 +1,7 @@
 #include "monitor/read.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/error.hpp"
 #include "base/identifier.hpp"
@@ -286,7 +287,13 @@ void read_monitor(const Settings& settings, const ReadRequest& request, Sink& si
         const GenerationDir current = current_generation(store, request.name);
         keep_clock_right(current, current.read_record());
     }
+    std::optional<DirectoryLock> opening;
+    if (request.peek) { // a load that has published the monitor is about to start it
+        opening.emplace(store.lock(DirectoryLock::Mode::shared));
+        store.require_monitor(request.name);
+    }
     Reading running(store, request, sink);
+    opening.reset();
     if (!request.peek) {
         running.make_totals();
         prepare_fence();

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.hpp"
+#include "base/log.hpp"
 #include "kernel/map_batch.hpp"
 #include "read/map_kind.hpp"
 #include "read/walk.hpp"
@@ -80,6 +81,11 @@ bool MapReader::next(Batch& batch) {
 
 bool MapReader::approximate() const {
     return walk_->approximate();
+}
+
+void warn_approximate(const std::string& map) {
+    log::warn("map '" + map +
+              "': it is read key by key; entries that change meanwhile may be missed");
 }
 
 void empty_map(const Fd& map, const MapFacts& facts) {

@@ -45,6 +45,9 @@ private:
     std::unique_ptr<Walk> walk_;
 };
 
+// Tells the user that a reader was approximate().
+void warn_approximate(const std::string& map);
+
 // Deletes or zeroes everything. For maps that no program writes any more.
 void empty_map(const Fd& map, const MapFacts& facts);
 // No entries, or for arrays: nothing but zeroes. A queue is looked into, not popped.

@@ -98,11 +98,16 @@ void TypedMap::print(const ExportOptions& options, Take take, Sink& sink) const 
     const auto exporter = make_exporter(dated, sink);
     exporter->begin_document("", {.sequence = 0, .from_ns = now, .to_ns = now, .generation = 0});
     exporter->begin_metric(view_);
-    for_each_batch(take, [&](const Batch& batch) { exporter->entries(batch); });
+    const auto walk = listing_->walk(map_, take, jobs_);
+    Batch batch;
+    while (walk->next(batch))
+        exporter->entries(batch);
     exporter->end_metric(epoch_ns() / 1000);
     exporter->end_document();
     exporter->finish();
     sink.flush();
+    if (walk->approximate() && is_hash_like(facts_.type))
+        warn_approximate(view_.name);
 }
 
 } // namespace dynmon

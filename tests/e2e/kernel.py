@@ -12,7 +12,7 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 
 MAP_CREATE, MAP_LOOKUP, MAP_UPDATE, OBJ_GET, PROG_NEXT_ID, MAP_NEXT_ID = 0, 1, 2, 7, 11, 12
 PROG_QUERY, BTF_NEXT_ID, LINK_CREATE, LINK_UPDATE, LINK_NEXT_ID = 16, 23, 28, 29, 31
-TCX_INGRESS, TCX_EGRESS = 46, 47
+XDP, TCX_INGRESS, TCX_EGRESS = 37, 46, 47
 CLONE_NEWNS, CLONE_NEWNET = 0x20000, 0x40000000
 MS_BIND, MS_REC, MS_PRIVATE = 1 << 12, 1 << 14, 1 << 18
 
@@ -143,7 +143,7 @@ def _query_tcx(ifindex, attach_type):
     return list(ids[:struct.unpack_from("<I", query, 24)[0]])
 
 
-def attach_tcx(pin, ifindex, attach_type):
+def attach_link(pin, ifindex, attach_type):
     """Attaches a pinned program as somebody else would; closing the link takes it off."""
     with closing(open_pin(pin)) as fd:
         return bpf(LINK_CREATE, struct.pack("<IIII", fd, ifindex, attach_type, 0))

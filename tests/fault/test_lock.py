@@ -153,11 +153,11 @@ class StoppedVerbTest(harness.Case):
             return None
         return fields["voluntary_ctxt_switches"], fields["nonvoluntary_ctxt_switches"]
 
-    def check(self, call, number, words, counted):
+    def check(self, call, number, words, counted, others=()):
         """All others time out and name its pid, packets flow; it goes on, and so do they."""
         tracer, pid = self.stop_at(call, number, *words)
         try:
-            for other in self.OTHERS:
+            for other in (*self.OTHERS, *others):
                 error = self.refused(harness.BUSY, "--lock-timeout", "50ms", *other)
                 self.assertRegex(error["message"], rf" is locked by pid {pid}$", other)
             before = self.packets_of_witness
@@ -174,7 +174,9 @@ class StoppedVerbTest(harness.Case):
 
     def test_whoever_meets_a_stopped_verb_times_out_and_names_it(self):
         later = lambda _: None
-        self.check("renameat2", 1, ("load", "p", "packets", *self.PLACE), later)
+        # It has published the monitor and not started it yet.
+        self.check("renameat2", 1, ("load", "p", "packets", *self.PLACE), later,
+                   (("read", "p", "--peek"), ("dump", "p/PKT_COUNTER")))
         self.check("renameat2", 1, ("unload", "p"), later)
         self.check("renameat2", 1, ("replace", "f", "flows"), later)
         self.check("renameat2", 1, ("apply", "f", "flows", *self.PLACE, "--set", "sample=1",
@@ -188,6 +190,35 @@ class StoppedVerbTest(harness.Case):
         self.assertEqual(sum(entry["value"]["packets"] for document in windows
                              for entry in self.value(document, "flows")), self.packets_of_witness)
         self.assertEqual({monitor["health"] for monitor in self.status()["monitors"]}, {"attached"})
+
+    def resume_before(self, words, others):
+        """`words` are stopped in the middle and go on when `others` wait for it; what those did."""
+        tracer, pid = self.stop_at("membarrier", 2, *words)
+        waiting = [self.start("--json", *other) for other in others]
+        time.sleep(0.3)  # long enough to meet the lock; if not, they come later, to the same end
+        os.kill(pid, signal.SIGCONT)
+        self.assertEqual((tracer.communicate(timeout=20)[1], tracer.returncode), ("", 0))
+        return [(process.communicate(timeout=20), process.returncode) for process in waiting]
+
+    def test_who_waited_for_a_monitor_that_was_unloaded_finds_none(self):
+        late = (("read", "f"), ("read", "f", "--peek"), ("replace", "f", "flows"), ("unload", "f"),
+                ("dump", "f/FLOWS_INGRESS"), ("status", "f"))
+        for (out, error), code in self.resume_before(("unload", "f"), late):
+            self.assertEqual((out, code), ("", harness.USAGE), error)
+            self.assertIn("no monitor 'f'", json.loads(error)["error"]["message"])
+
+    def test_who_waited_for_a_store_that_was_removed_finds_nothing(self):
+        self.dynmon("unload", "w")
+        late = (("status",), ("recover",), ("unload", "--all"))
+        for (out, error), code in self.resume_before(("unload", "f"), late):
+            self.assertEqual((error, code), ("", harness.OK))
+            self.assertFalse(any(json.loads(out).values()), out)
+        self.assertFalse(STORE.exists())
+
+    def test_an_apply_that_waited_for_an_unload_loads(self):
+        apply = ("apply", "f", "flows", *self.PLACE)
+        ((out, error), code), = self.resume_before(("unload", "f"), (apply,))
+        self.assertEqual((error, code, json.loads(out)["outcome"]), ("", harness.OK, "loaded"))
 
 
 if __name__ == "__main__":

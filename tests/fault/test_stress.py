@@ -27,6 +27,7 @@ WRITERS, READERS = 8, 4
 
 FRAME = frames.ipv4(frames.udp(1, 2), frames.UDP)
 PLACE = ("--dev", "blue0", "--netns", "blue")
+HOOKS = ((), (), ("--hook", "xdp"))
 # What the monitor that comes and goes may be, and the metrics that its documents then have.
 PROBES = {"mixed": {"one", "two", "kept"}, "flows": {"flows", "flows_missed"}, "events": {"lost"}}
 MAPS = ("MIXED_ONE", "MIXED_KEPT", "FLOWS_INGRESS", "PKT_COUNTER")
@@ -35,7 +36,8 @@ MAPS = ("MIXED_ONE", "MIXED_KEPT", "FLOWS_INGRESS", "PKT_COUNTER")
 KINDS = {harness.FAILED: "failed", harness.USAGE: "usage", harness.BUSY: "busy",
          harness.UNSUPPORTED: "unsupported", harness.REJECTED: "rejected"}
 ANSWERS = {"no monitor 'm'": "usage", "has no map '": "usage", "is loaded already": "busy",
-           "is locked by ": "busy", "still hold windows that nobody has read": "busy"}
+           "is on another interface or hook": "busy", "is locked by ": "busy",
+           "still hold windows that nobody has read": "busy"}
 
 
 class Outcome:
@@ -98,8 +100,9 @@ def write(rng):
     """A change of m, which comes and goes, or of k, which is always there."""
     probe = rng.choice(tuple(PROBES))
     keep = rng.choice(((), ("--keep-matching-maps",)))
-    return rng.choices((("load", "m", probe, *PLACE, *rng.choice(((), ("--first",)))),
-                        ("apply", "m", probe, *PLACE, *keep),
+    place = (*PLACE, *rng.choice(HOOKS))
+    return rng.choices((("load", "m", probe, *place, *rng.choice(((), ("--first",)))),
+                        ("apply", "m", probe, *place, *keep),
                         ("replace", "m", probe, *keep),
                         ("unload", "m"),
                         ("recover",),
@@ -115,11 +118,11 @@ def look(rng):
                         ("read", "m", "--format", "openmetrics"),
                         ("read", "k", "--format", "json"),
                         ("read", "k", "--peek", "--format", "json"),
-                        ("status",),
+                        ("status",), ("status", "--stats", "20ms"),
                         ("dump", f"m/{rng.choice(MAPS)}", "--format", "json"),
                         ("dump", "k/FLOWS_INGRESS", "--format", "json"),
-                        ("stream", "m/ARRIVALS", "--timeout", "50ms")),
-                       (4, 2, 1, 4, 1, 2, 1, 1, 1))[0]
+                        ("stream", f"{rng.choice('me')}/ARRIVALS", "--timeout", "50ms")),
+                       (4, 2, 1, 4, 1, 2, 1, 1, 1, 1))[0]
 
 
 class StressTest(harness.Case):
@@ -130,6 +133,7 @@ class StressTest(harness.Case):
     def test_writers_and_readers_at_random(self):
         self.load("w", "packets")  # the witness: nobody touches it
         self.load("k", "flows")
+        self.load("e", "events")
         with self.traffic(FRAME, pause=0.0005) as sent:
             outcomes = Crew(self.folder, [write] * WRITERS + [look] * READERS).work()
         self.check_answers(outcomes)
@@ -185,7 +189,7 @@ class StressTest(harness.Case):
         for item in document["monitors"] + document["hooks"]:
             self.assertNotIn("problem", item)
             self.assertEqual(item["health"], "attached", item)
-        self.assertLessEqual({"w", "k"}, {item["name"] for item in document["monitors"]})
+        self.assertLessEqual({"w", "k", "e"}, {item["name"] for item in document["monitors"]})
 
     def check_generation(self, document):
         """All its metrics are those of one probe."""

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """What is taken already: named, untouched, and still running beside us and after us."""
+import contextlib
 import json
 import os
 import pathlib
@@ -70,6 +71,24 @@ class XdpTakenTest(ForeignCase):
     def test_by_a_generic_program(self):
         self.check("xdpgeneric", "generic")
 
+    def test_by_a_link(self):
+        with self.blue.inside():
+            link = kernel.attach_link(self.THEIRS / "plain_xdp", self.blue.ifindex("blue0"),
+                                      kernel.XDP)
+        try:
+            self.send(2)
+            error = self.refuse_load(harness.BUSY, "--hook", "xdp")
+            self.assertIn("XDP is taken: program plain_xdp (id "
+                          f"{self.program_id('plain_xdp')}) runs there", error["message"])
+            self.send(3)
+            self.assertEqual(self.foreign_count(), 5)
+            self.assertFalse(harness.STORE.exists())
+        finally:
+            os.close(link)
+        self.load("p", "packets", "--hook", "xdp")
+        self.send(1)
+        self.assertEqual((self.packets("p"), self.foreign_count()), (1, 5))
+
     def test_ours_is_not_taken_by_a_second_store(self):
         self.load("p", "packets", "--hook", "xdp")
         other = BPFFS / "other"
@@ -86,7 +105,7 @@ class TcSharedTest(ForeignCase):
     def test_programs_of_others_on_tcx_stay_and_run_before_and_after_ours(self):
         index = self.blue.ifindex("blue0")
         with self.blue.inside():
-            link = kernel.attach_tcx(self.THEIRS / "plain_tc", index, kernel.TCX_INGRESS)
+            link = kernel.attach_link(self.THEIRS / "plain_tc", index, kernel.TCX_INGRESS)
             try:
                 self.load("p", "packets")
                 theirs, ours = kernel.tcx_programs(index, kernel.TCX_INGRESS)
@@ -100,6 +119,30 @@ class TcSharedTest(ForeignCase):
                 self.assertEqual(self.foreign_count(), 7)
             finally:
                 os.close(link)
+
+    def test_the_order_on_tcx_is_kept_whatever_we_do(self):
+        index = self.blue.ifindex("blue0")
+        second = BPFFS / "second"
+        wire.command("bpftool", "prog", "load", str(harness.probe("tally") / "tally.bpf.o"),
+                     str(second), "type", "tc")
+        self.at_end.append(second.unlink)
+        ids = [self.program_id("plain_tc"), None, kernel.object_id(second)[1]]
+        with self.blue.inside(), contextlib.ExitStack() as links:
+            def attach(pin):
+                links.callback(os.close, kernel.attach_link(pin, index, kernel.TCX_INGRESS))
+            attach(self.THEIRS / "plain_tc")
+            self.load("f", "flows")
+            ids[1] = self.hook("tc-ingress")["pivot-id"]
+            attach(second)
+            for words in (("read", "f"), ("replace", "f", "flows"), ("recover",),
+                          ("load", "q", "packets", "--dev", "blue0", "--netns", "blue", "--first"),
+                          ("unload", "f")):
+                self.dynmon(*words)
+                self.assertEqual(kernel.tcx_programs(index, kernel.TCX_INGRESS), ids, words)
+            self.send(3)
+            self.assertEqual((self.packets("q"), self.foreign_count()), (3, 3))
+            self.dynmon("unload", "q")
+            self.assertEqual(kernel.tcx_programs(index, kernel.TCX_INGRESS), [ids[0], ids[2]])
 
     def filter(self, *words):
         self.blue.run("tc", "filter", "add", "dev", "blue0", "ingress", *words, "bpf",
