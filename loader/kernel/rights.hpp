@@ -20,8 +20,8 @@ using Rights = std::vector<Right>;
 // In force now. CAP_SYS_ADMIN stands for CAP_BPF and CAP_PERFMON, as it does for the kernel.
 bool has_right(Right right);
 
-// For an error with EPERM: which of `needed` this process lacks and what to do; where it lacks none,
-// what else refuses.
+// For an error with EPERM: which of `needed` this process lacks and what to do; where it lacks
+// none, what else refuses.
 std::string rights_hint(const Rights& needed);
 
 // Gives up every capability but `keep`, for good: effective, permitted, inheritable and ambient

@@ -61,8 +61,8 @@ void Deliverer::fold(const Delivery& delivery, const DeliveryItem& item,
                      const SeriesTable& series) {
     const std::string path = totals_path(totals_dir_, *item.source);
     // A metric that was redefined since has totals of another shape: what it was has ended.
-    const Totals totals = delivery.of_current ? Totals::open(path, series)
-                                              : Totals::open_existing(path, series);
+    const Totals totals =
+        delivery.of_current ? Totals::open(path, series) : Totals::open_existing(path, series);
     const std::uint64_t lost = totals.fold(delivery.fold_id, series) + series.overflowed();
     if (lost > 0)
         log::warn("metric '" + item.source->view.name + "': " + std::to_string(lost) +

@@ -105,8 +105,8 @@ void publish_monitor(const Store& store, const LoadedGeneration& generation, Und
     MonitorState state;
     state.active = static_cast<std::uint32_t>(generation.record.initial_side);
     StateMap::create(stage + "/state", state);
-    make_totals(stage, metric_sources(generation_dir(stage, generation.record.number),
-                                      generation.record));
+    make_totals(stage,
+                metric_sources(generation_dir(stage, generation.record.number), generation.record));
     const std::string dir = store.monitor_dir(generation.record.monitor);
     publish(stage, dir);
     stage_undo.commit();
