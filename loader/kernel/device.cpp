@@ -16,7 +16,7 @@ namespace dynmon {
 
 DeviceFacts device_facts(const std::string& name) {
     DeviceFacts facts{.ifindex = interface_index(name)};
-    const Fd socket_fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const Fd socket_fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     ifreq request{};
     std::strncpy(request.ifr_name, name.c_str(), sizeof request.ifr_name - 1);
     if (!socket_fd || ioctl(socket_fd.get(), SIOCGIFHWADDR, &request) != 0)

@@ -45,11 +45,11 @@ void set(const Capabilities& wanted) {
         throw Error(ErrorKind::failed, "drop capabilities", errno);
 }
 
-// A lookup in no map: the kernel says EBADF, unless it does not listen at all.
+// Asks about no object: the kernel says EBADF or the like, unless it does not listen at all.
 bool may_use_bpf() {
     bpf_attr attributes{};
-    attributes.map_fd = static_cast<__u32>(-1);
-    return syscall(SYS_bpf, BPF_MAP_LOOKUP_ELEM, &attributes, sizeof attributes) == 0 ||
+    attributes.info.bpf_fd = static_cast<__u32>(-1);
+    return syscall(SYS_bpf, BPF_OBJ_GET_INFO_BY_FD, &attributes, sizeof attributes) == 0 ||
            errno != EPERM;
 }
 

@@ -263,7 +263,7 @@ Manifest require_manifest(std::string_view text, std::string_view file) {
                           std::to_string(first.at.column) + ": " + first.message;
     if (parsed.diagnostics.size() > 1)
         message += " (and " + std::to_string(parsed.diagnostics.size() - 1) + " more)";
-    throw Error(ErrorKind::usage, std::move(message)).hint(first.hint);
+    throw Error(ErrorKind::usage, message).hint(first.hint);
 }
 
 } // namespace dynmon

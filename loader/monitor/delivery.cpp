@@ -29,7 +29,7 @@ std::string totals_path(const std::string& monitor_dir, const MetricSource& sour
 
 void make_totals(const std::string& monitor_dir, const std::vector<MetricSource>& sources) {
     for (const MetricSource& source : sources)
-        if (has_series(source) && source.consumed())
+        if (has_series(source)) // also what is not emptied: a replaced generation is added up
             Totals::open(totals_path(monitor_dir, source), SeriesTable(source.view));
 }
 

@@ -34,7 +34,7 @@ import wire
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = pathlib.Path(os.environ.get("DYNMON_BUILD", SOURCE / "build"))
-DYNMON = BUILD / "dynmon-load"
+DYNMON = pathlib.Path(os.environ.get("DYNMON_LOAD", BUILD / "dynmon-load"))  # or a sanitized one
 PROBES = [BUILD / "probes", BUILD / "e2e" / "probes"]
 BPFFS = pathlib.Path("/sys/fs/bpf")
 STORE = BPFFS / "dynmon"
@@ -73,8 +73,16 @@ def probe(name):
 
 
 def environment(**changes):
+    sanitizers = {name: os.environ[name] for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS")
+                  if name in os.environ}
     return {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8",
-            "DYNMON_PROBE_PATH": ":".join(map(str, PROBES)), **changes}
+            "DYNMON_PROBE_PATH": ":".join(map(str, PROBES)), **sanitizers, **changes}
+
+
+def untraceable():
+    """environment() of a process that is traced or may not trace: LeakSanitizer traces itself."""
+    options = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
+    return environment(ASAN_OPTIONS=options)
 
 
 def tc_mode():
@@ -137,7 +145,8 @@ class Case(unittest.TestCase):
     def start(self, *words, before=(), **options):
         """dynmon-load in the background; `before`: the words of a tool that runs it."""
         options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE,
-                   "stderr": subprocess.PIPE, "cwd": self.folder, "env": environment(), **options}
+                   "stderr": subprocess.PIPE, "cwd": self.folder,
+                   "env": untraceable() if "strace" in before else environment(), **options}
         process = subprocess.Popen([*before, str(DYNMON), *map(str, words)], text=True, **options)
         self.processes.append(process)
         return process

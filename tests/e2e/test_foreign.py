@@ -3,7 +3,6 @@
 not attached, and types of the tools of libbpf-tools, whose programs are for tracing and are never
 loaded: their objects lie in the binaries, their maps are made by the test."""
 import json
-import os
 import pathlib
 import shutil
 import socket

@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 """`dump` on maps of every kind: rows where the kernel gives entries or what they stand for, one
 sentence where it does not."""
-import contextlib
 import json
 import os
 import pathlib

@@ -223,9 +223,12 @@ class DropTest(RightsCase):
     NOTHING = {(0, 0, 0, 0, 1)}
 
     def reader(self, *words, before=()):
+        options = self.options()
+        if before:
+            options["env"] = harness.untraceable()
         process = subprocess.Popen(
             [*before, str(self.copy), *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True, **self.options())
+            text=True, **options)
         self.processes.append(process)
         return process
 

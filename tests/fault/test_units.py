@@ -1,0 +1,218 @@
+#!/usr/bin/python3
+"""The units of systemd: sound, closed up to a degree, and dynmon-load does its work under exactly
+what they say (user, capabilities, system calls, address families, what is writable)."""
+import functools
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
+
+import frames
+import harness
+import wire
+from harness import BPFFS, STORE
+
+UNITS = harness.BUILD / "systemd"
+USER = 65534  # stands for the user `dynmon`, whom a test does not make
+MOST_EXPOSURE = 2.0  # of 10, as `systemd-analyze security` counts
+INSTALLED = r"/[\w./-]*bin/dynmon-load"
+
+# Runs in the place of systemd's executor: installs the filter that it would, then becomes argv.
+EXECUTOR = r"""
+import ctypes, os, sys
+program = bytes.fromhex(sys.argv[1])
+class Filter(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("code", ctypes.c_char_p)]
+libc = ctypes.CDLL(None, use_errno=True)
+filter = Filter(len(program) // 8, program)
+if libc.prctl(22, 2, ctypes.byref(filter), 0, 0) != 0:
+    sys.exit(f"seccomp: {os.strerror(ctypes.get_errno())}")
+os.execve(sys.argv[2], sys.argv[2:], dict(os.environ))
+"""
+
+ALLOW, REFUSE = 0x7fff0000, 0x00050000 | 1  # SECCOMP_RET_ERRNO with EPERM
+LOAD, EQUAL, RETURN = 0x20, 0x15, 0x06
+
+
+class Unit:
+    def __init__(self, name):
+        self.path = UNITS / name
+        self.settings = {}
+        for line in self.path.read_text().splitlines():
+            if found := re.match(r"(\w+)=(.*)", line):
+                self.settings.setdefault(found[1], []).append(found[2])
+
+    def words(self, name):
+        return " ".join(self.settings[name]).split()
+
+    def system_calls(self):
+        """Names that SystemCallFilter= lets through, by systemd's own lists."""
+        allowed = set()
+        for line in self.settings["SystemCallFilter"]:
+            names = set().union(*(members(word) for word in line.removeprefix("~").split()))
+            allowed = allowed - names if line.startswith("~") else allowed | names
+        return allowed
+
+
+@functools.cache
+def members(word):
+    if not word.startswith("@"):
+        return {word}
+    names = [line.strip() for line in wire.command("systemd-analyze", "syscall-filter", word)
+             .splitlines()[1:]]
+    return set().union(*(members(name) for name in names if name and not name.startswith("#")))
+
+
+@functools.cache
+def numbers():
+    """{name: number} of this machine's system calls."""
+    macros = subprocess.run(["cc", "-E", "-dM", "-include", "asm/unistd.h", "-xc", "/dev/null"],
+                            capture_output=True, text=True, check=True).stdout
+    return {name: int(number) for name, number in re.findall(r"__NR_(\w+) (\d+)\n", macros)}
+
+
+def seccomp(names, families):
+    """The classic BPF program for it, as bytes: pairs of `is it this call?` and `then allow`."""
+    def step(code, yes, no, value):
+        return code.to_bytes(2, sys.byteorder) + bytes([yes, no]) + value.to_bytes(4, sys.byteorder)
+
+    program = step(LOAD, 0, 0, 0)  # seccomp_data.nr
+    for number in sorted(numbers()[name] for name in names if name in numbers()):
+        if number != numbers()["socket"]:
+            program += step(EQUAL, 0, 1, number) + step(RETURN, 0, 0, ALLOW)
+    program += step(EQUAL, 1, 0, numbers()["socket"]) + step(RETURN, 0, 0, REFUSE)
+    program += step(LOAD, 0, 0, 16)  # its first argument
+    for family in families:
+        program += step(EQUAL, 0, 1, family) + step(RETURN, 0, 0, ALLOW)
+    return program + step(RETURN, 0, 0, REFUSE)
+
+
+class SoundTest(harness.Case):
+    def copies(self):
+        """The units in a folder, with the binary of this build in place of the installed one."""
+        for path in (*UNITS.glob("*.service"), harness.SOURCE / "loader/systemd/dynmon-export@.timer"):
+            text = re.sub(INSTALLED, str(harness.DYNMON), path.read_text())
+            (self.folder / path.name).write_text(text)
+        return sorted(self.folder.glob("dynmon*"))
+
+    def test_systemd_finds_no_fault(self):
+        paths = self.copies()
+        self.assertEqual([path.name for path in paths],
+                         ["dynmon-export@.service", "dynmon-export@.timer", "dynmon@.service"])
+        for path in paths:
+            done = subprocess.run(["systemd-analyze", "verify", "--man=no", "--recursive-errors=no",
+                                   str(path)], capture_output=True, text=True, timeout=60)
+            self.assertEqual((done.returncode, done.stderr), (0, ""), path)
+
+    def test_a_fault_would_be_found(self):
+        path = self.copies()[-1]
+        path.write_text(path.read_text().replace("Type=oneshot", "Type=daft"))
+        done = subprocess.run(["systemd-analyze", "verify", "--man=no", "--recursive-errors=no",
+                               str(path)], capture_output=True, text=True, timeout=60)
+        self.assertIn("Failed to parse service type", done.stderr)
+
+    def test_they_are_closed(self):
+        for path in self.copies():
+            if path.suffix == ".service":
+                out = wire.command("systemd-analyze", "security", "--offline=yes", "--no-pager",
+                                   str(path), check=False)
+                exposure = float(re.search(r"Overall exposure level .*: ([0-9.]+)", out)[1])
+                self.assertLessEqual(exposure, MOST_EXPOSURE, f"{path.name}\n{out}")
+
+
+class WorkTest(harness.Case):
+    def setUp(self):
+        super().setUp()
+        self.folder.chmod(0o755)
+        self.binary = self.folder / "dynmon-load"
+        self.binary.write_bytes(harness.DYNMON.read_bytes())
+        self.binary.chmod(0o755)
+        self.probes = self.folder / "probes"
+        shutil.copytree(harness.probe("flows"), self.probes / "flows")
+        for path in (self.probes, *self.probes.rglob("*")):
+            path.chmod(0o755)
+        # What loader/systemd/dynmon.tmpfiles does.
+        BPFFS.chmod(0o711)
+        self.addCleanup(BPFFS.chmod, 0o1777)
+        STORE.mkdir(0o700)
+        os.chown(STORE, USER, USER)
+
+    def tearDown(self):
+        if list(STORE.iterdir()):
+            self.run_unit("dynmon@.service", "ExecStop")
+        STORE.rmdir()
+        super().tearDown()
+
+    def command_of(self, unit, what):
+        words = {"%i": "web", "${PROBE}": "flows", "${DEVICE}": "blue0", "$OPTIONS": "",
+                 "${RUNTIME_DIRECTORY}": str(self.folder / "run")}
+        text = unit.settings[what][0]
+        for word, value in words.items():
+            text = text.replace(word, value)
+        return re.sub(INSTALLED, str(self.binary), text)
+
+    def run_unit(self, name, what, code=0):
+        unit = Unit(name)
+        caps = ",".join(["-all", *("+" + cap.removeprefix("CAP_").lower()
+                                   for cap in unit.words("AmbientCapabilities"))])
+        self.assertEqual(unit.words("AmbientCapabilities"), unit.words("CapabilityBoundingSet"))
+        self.assertEqual(unit.words("NoNewPrivileges"), ["yes"])
+        self.assertEqual(unit.words("RestrictNamespaces"), ["yes"])
+        self.assertEqual(unit.words("ProtectSystem"), ["strict"])
+        families = [int(getattr(harness.wire.socket, family))
+                    for family in unit.words("RestrictAddressFamilies")]
+        names = unit.system_calls() - {"setns", "unshare"}
+        # ProtectSystem=strict: all is read-only but what is named, and what is no file system on a
+        # disk. The run-time directory is of the test.
+        writable = [*unit.words("ReadWritePaths"), str(self.folder)]
+        mounts = "".join(f"mount --bind {path} {path}; " for path in writable)
+        script = (f"{mounts} mount -o remount,bind,ro {BPFFS}; mount -o remount,bind,ro /; "
+                  'exec "$@"')
+        command = ["nsenter", f"--net={self.blue.path}", "unshare", "--mount", "sh", "-ec", script,
+                   "sh", "setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups",
+                   "--no-new-privs", f"--inh-caps={caps}", f"--ambient-caps={caps}",
+                   f"--bounding-set={caps}", "/usr/bin/python3", "-c", EXECUTOR,
+                   seccomp(names, families).hex(), "/bin/sh", "-c",
+                   f"umask {unit.words('UMask')[0]}; exec {self.command_of(unit, what)}"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=self.folder,
+                              env=harness.untraceable() | {"DYNMON_PROBE_PATH": str(self.probes)})
+        self.note_pins()
+        self.assertEqual(done.returncode, code, f"{what} of {name}: {done.stderr}")
+        return done
+
+    def test_a_monitor_is_loaded_replaced_exported_and_unloaded(self):
+        self.run_unit("dynmon@.service", "ExecStart")
+        self.receive(*[frames.ipv4(frames.udp(1234, 53, b"x"), frames.UDP)] * 9)
+        (self.folder / "run").mkdir()
+        os.chown(self.folder / "run", USER, USER)
+        self.run_unit("dynmon-export@.service", "ExecStart")
+        exported = self.folder / "run" / "web.prom"
+        self.assertRegex(exported.read_text(), r"(?m)^dynmon_flows_packets_total\{.*\} 9$")
+        self.assertEqual(os.listdir(exported.parent), ["web.prom"])
+        self.assertEqual(exported.stat().st_mode & 0o777, 0o644)
+        self.run_unit("dynmon@.service", "ExecReload")
+        self.run_unit("dynmon@.service", "ExecStop")
+        self.assertEqual(list(STORE.iterdir()), [])
+        self.run_unit("dynmon@.service", "ExecStart")
+
+    def test_the_fence_around_it_holds(self):
+        """A call that the unit does not list is refused here too: else this would prove nothing."""
+        allowed = Unit("dynmon@.service").system_calls()
+        self.assertIn("bpf", allowed)
+        for refused in ("mount", "ptrace", "setuid", "kexec_load", "perf_event_open", "chown"):
+            self.assertNotIn(refused, allowed)
+        self.command_of = lambda *_: "/usr/bin/python3 -c 'import os; os.chown(\"/dev/null\", 0, 0)'"
+        self.assertIn("Operation not permitted", self.run_unit("dynmon@.service", "ExecStart", 1).stderr)
+        self.command_of = lambda *_: "/usr/bin/python3 -c 'import socket; socket.socket()'"
+        self.assertIn("Operation not permitted", self.run_unit("dynmon@.service", "ExecStart", 1).stderr)
+        self.command_of = lambda *_: f"/usr/bin/python3 -c 'open(\"{harness.BUILD}/x\", \"w\")'"
+        self.assertRegex(self.run_unit("dynmon@.service", "ExecStart", 1).stderr,
+                         "Read-only file system|Permission denied")
+
+
+if __name__ == "__main__":
+    harness.main()
