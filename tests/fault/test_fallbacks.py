@@ -1,0 +1,237 @@
+#!/usr/bin/python3
+"""What dynmon does where the kernel lacks something, or refuses: it takes the other way, counts are
+as exact as that way allows, and what fails is said."""
+import errno
+import json
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
+
+import frames
+import harness
+import kernel
+import old_kernel
+import wire
+from harness import STORE
+
+ONLINE = "/sys/devices/system/cpu/online"
+
+
+def udp(port):
+    return frames.ipv4(frames.udp(port, 2), frames.UDP)
+
+
+class FenceTest(harness.Case):
+    """A swap without membarrier."""
+
+    def flow_packets(self, **keywords):
+        """Of all windows that were not read yet."""
+        out = self.dynmon("read", "f", "--format", "json", **keywords).out
+        return sum(entry["value"]["packets"] for line in out.splitlines()
+                   for entry in self.value(json.loads(line), "flows"))
+
+    def exact(self, **keywords):
+        self.load("f", "flows")
+        packets = 0
+        with self.traffic(udp(1)) as sent:
+            for _ in range(10):
+                packets += self.flow_packets(**keywords)
+        packets += self.flow_packets(**keywords)
+        self.assertEqual(packets, sent[0])
+
+    def test_counts_are_exact_where_membarrier_is_refused(self):
+        self.exact(preexec_fn=old_kernel.refusing(
+            membarrier={old_kernel.GLOBAL: errno.EINVAL}))
+
+    def test_counts_are_exact_where_there_is_no_membarrier(self):
+        self.exact(preexec_fn=old_kernel.refusing(
+            membarrier={old_kernel.QUERY: errno.ENOSYS, old_kernel.GLOBAL: errno.ENOSYS}))
+
+    def test_with_one_cpu_online_the_fence_is_a_map_of_maps(self):
+        possible = self.dynmon("--json", "doctor").json()["kernel"]["possible-cpus"]
+        one = self.folder / "online"
+        one.write_text("0\n")
+        wire.command("mount", "--bind", str(one), ONLINE)
+        try:
+            document = self.dynmon("--json", "doctor").json()
+            self.assertEqual(document["kernel"]["online-cpus"], 1)
+            self.assertEqual(document["environment"]["fence"], "map-of-maps")
+            self.assertEqual(document["kernel"]["possible-cpus"], possible)
+            self.exact()
+            # The other way alone would not do: it is the map of maps that is needed now.
+            error = self.refused(harness.FAILED, "read", "f", preexec_fn=old_kernel.refusing(
+                bpf={old_kernel.MAP_CREATE: errno.ENOMEM}))
+            self.assertIn("create map 'fence_inner'", error["message"])
+        finally:
+            wire.command("umount", ONLINE)
+
+    def test_when_both_ways_fail_it_is_said_and_nothing_is_lost(self):
+        self.load("f", "flows")
+        self.receive(*[udp(1)] * 5)
+        error = self.refused(harness.FAILED, "read", "f", preexec_fn=old_kernel.refusing(
+            bpf={old_kernel.MAP_CREATE: errno.ENOMEM},
+            membarrier={old_kernel.GLOBAL: errno.EINVAL}))
+        self.assertIn("wait until no packet is in a program that was taken out "
+                      "(membarrier: EINVAL): create map 'fence_inner': ENOMEM", error["message"])
+        self.assertIn("memory", error["hint"])
+        self.receive(*[udp(1)] * 2)
+        self.assertEqual(self.flow_packets(), 7)
+
+
+class NoBatchTest(harness.Case):
+    """Kernels that answer a batch with 524, EINVAL or EOPNOTSUPP."""
+
+    REFUSALS = (old_kernel.ENOTSUPP, errno.EINVAL, errno.EOPNOTSUPP)
+
+    def refusing(self, error):
+        return old_kernel.refusing(bpf=dict.fromkeys(old_kernel.BATCHES, error))
+
+    def entries(self, *options, **keywords):
+        """The flows by their key as text, and what was said on the way."""
+        done = self.dynmon("--json", "read", "f", "--format", "json", *options, **keywords)
+        document = json.loads(done.out)
+        entries = [(str(entry["key"]), entry["value"]["packets"])
+                   for entry in self.value(document, "flows")]
+        return entries, done.err
+
+    def fill(self):
+        self.load("f", "flows", "--set", "track_ports=1")
+        self.receive(*[udp(port) for port in range(100, 300)], *[udp(150)] * 9)
+
+    def test_every_entry_is_read_once_key_by_key_and_called_approximate(self):
+        self.fill()
+        wanted, said = self.entries("--peek")
+        self.assertEqual(said, "")
+        self.assertEqual((len(wanted), sum(packets for _, packets in wanted)), (200, 209))
+        for error in self.REFUSALS:
+            found, said = self.entries("--peek", preexec_fn=self.refusing(error))
+            self.assertEqual(len(found), len(dict(found)), error)
+            self.assertEqual(sorted(found), sorted(wanted), error)
+            self.assertIn("it is read key by key", said, error)
+            self.assertNotIn("Unknown error", said)
+
+    def test_a_window_is_taken_whole_and_only_once(self):
+        self.fill()
+        found, _ = self.entries(preexec_fn=self.refusing(old_kernel.ENOTSUPP))
+        self.assertEqual((len(found), sum(packets for _, packets in found)), (200, 209))
+        self.receive(*[udp(7)] * 3)
+        found, _ = self.entries(preexec_fn=self.refusing(old_kernel.ENOTSUPP))
+        self.assertEqual([packets for _, packets in found], [3])
+
+    def test_arrays_are_read_and_emptied_element_by_element(self):
+        self.load("p", "packets")
+        self.receive(*[frames.plain(60)] * 7)
+        out = self.dynmon("read", "p", "--format", "json",
+                          preexec_fn=self.refusing(old_kernel.ENOTSUPP)).out
+        self.assertEqual(self.value(json.loads(out), "packets_total"), [7])
+
+    def test_doctor_finds_it_out(self):
+        features = self.dynmon("--json", "doctor", preexec_fn=old_kernel.refusing(
+            bpf={**dict.fromkeys(old_kernel.BATCHES, old_kernel.ENOTSUPP),
+                 old_kernel.LOOKUP_AND_DELETE: old_kernel.ENOTSUPP})).json()["features"]
+        names = [name for name in features if name.startswith(("batch-", "drain-", "take-"))]
+        self.assertGreater(len(names), 10)
+        self.assertEqual({name: features[name] for name in names}, dict.fromkeys(names, False))
+        self.assertTrue(features["ringbuf"])
+
+    def test_an_errno_of_the_kernels_inside_is_called_by_its_name(self):
+        self.fill()
+        error = self.refused(harness.FAILED, "read", "f", preexec_fn=old_kernel.refusing(
+            bpf={1: old_kernel.ENOTSUPP}))  # look up an element
+        self.assertEqual(error["errno"], "ENOTSUPP")
+        self.assertNotIn("524", error["message"])
+
+
+class NoTcxTest(harness.Case):
+    def test_a_kernel_without_tcx_gets_a_filter_and_counts_the_same(self):
+        old = old_kernel.refusing(bpf={old_kernel.PROG_QUERY: errno.EINVAL})
+        self.assertFalse(self.dynmon("--json", "doctor", preexec_fn=old).json()["features"]["tcx"])
+        self.load("p", "packets", preexec_fn=old)
+        self.assertEqual(self.hook("tc-ingress")["mode"], "clsact")
+        self.receive(*[frames.plain(60)] * 5)
+        self.assertEqual(self.packets("p"), 5)
+        error = self.refused(harness.UNSUPPORTED, "load", "q", "packets", "--dev", "red0",
+                             "--netns", "red", "--tc", "tcx", preexec_fn=old)
+        self.assertIn("this kernel has no TCX", error["message"])
+        self.dynmon("unload", "p", preexec_fn=old)
+
+
+class RefusedCallTest(harness.Case):
+    """bpf(2) is forbidden by a filter, or memory for maps is short."""
+
+    EVERYTHING = dict.fromkeys(range(40), errno.EPERM)
+
+    def test_a_seccomp_filter_is_told_from_missing_rights(self):
+        forbidden = old_kernel.refusing(bpf=self.EVERYTHING)
+        document = self.dynmon("--json", "doctor", preexec_fn=forbidden).json()
+        self.assertEqual(document["environment"]["seccomp"], "filter")
+        self.assertTrue(document["environment"]["capabilities"]["CAP_BPF"])
+        self.assertIsNone(document["features"]["tcx"])
+        remedies = {entry["problem"]: entry["remedy"] for entry in document["problems"]}
+        self.assertIn("seccomp",
+                      remedies["bpf(2) is refused although the capabilities are there"])
+        error = self.refused(harness.FAILED, "load", "p", "packets", "--dev", "blue0", "--netns",
+                             "blue", preexec_fn=forbidden)
+        self.assertEqual(error["errno"], "EPERM")
+        self.assertIn("seccomp", error["hint"])
+        self.assertFalse(STORE.exists())
+
+    def test_memory_that_is_short_is_named_with_what_limits_it(self):
+        error = self.refused(harness.FAILED, "load", "p", "packets", "--dev", "blue0", "--netns",
+                             "blue", preexec_fn=old_kernel.refusing(
+                                 bpf={old_kernel.MAP_CREATE: errno.ENOMEM}))
+        self.assertEqual(error["errno"], "ENOMEM")
+        self.assertIn("memory", error["hint"])
+        self.assert_nothing_left()
+
+
+class LostChainTest(harness.Case):
+    """Somebody unpins the PROG_ARRAY of a hook: the kernel empties it."""
+
+    def lose(self):
+        self.load("a", "packets")
+        self.load("b", "packets")
+        self.receive(*[frames.plain(60)] * 3)
+        chain, = (path for path in STORE.glob("hooks/*_tc-ingress/chain"))
+        chain.unlink()
+        self.eventually(self.uncounted, "the kernel has emptied the chain")
+
+    def uncounted(self):
+        """Two more packets come in, and the probe does not see them."""
+        pin = STORE / "monitors" / "a" / "g1" / "PKT_COUNTER"
+        before = kernel.lookup(pin, bytes(4), 8)
+        self.receive(*[frames.plain(60)] * 2)
+        return kernel.lookup(pin, bytes(4), 8) == before
+
+    def counts_again(self, name):
+        before = self.packets(name, "ingress", "--peek")
+        self.receive(*[frames.plain(60)] * 4)
+        return self.packets(name, "ingress", "--peek") - before
+
+    def problem(self):
+        found = [entry for entry in self.dynmon("--json", "doctor").json()["problems"]
+                 if "not pinned any more" in entry["problem"]]
+        return found and found[0]
+
+    def test_doctor_says_so_and_recover_puts_the_programs_back(self):
+        self.lose()
+        self.assertEqual(self.problem()["remedy"], "dynmon-load recover")
+        actions = self.dynmon("--json", "recover").json()["actions"]
+        self.assertTrue(any("again" in action for action in actions), actions)
+        self.assertFalse(self.problem())
+        self.assertEqual(self.hook("tc-ingress")["chain"],
+                         ["a/packets_ingress", "b/packets_ingress"])
+        self.assertEqual((self.counts_again("a"), self.counts_again("b")), (4, 4))
+
+    def test_a_load_puts_the_programs_back_and_its_own_behind_them(self):
+        self.lose()
+        self.load("c", "packets")
+        self.assertEqual(self.hook("tc-ingress")["chain"],
+                         ["a/packets_ingress", "b/packets_ingress", "c/packets_ingress"])
+        for name in "abc":
+            self.assertEqual(self.counts_again(name), 4)
+
+
+if __name__ == "__main__":
+    harness.main()

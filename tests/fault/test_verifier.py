@@ -1,0 +1,127 @@
+#!/usr/bin/python3
+"""Every compiler's objects of our probes pass the verifier; what does not pass is told in a line,
+however much the verifier had to say."""
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
+
+import frames
+import harness
+
+MIB = 1 << 20
+
+
+def compilers():
+    """The oldest and the newest clang on PATH, by version."""
+    found = {}
+    for name in ["clang", *(f"clang-{number}" for number in range(14, 40))]:
+        if path := shutil.which(name):
+            version = subprocess.check_output([path, "-dumpversion"], text=True)
+            found.setdefault(int(version.split(".")[0]), path)
+    good = sorted(version for version in found if version >= 14)
+    return {version: found[version] for version in {good[0], good[-1]}}
+
+
+class Built(harness.Case):
+    def build(self, probes, **variables):
+        out = self.folder / "out"
+        shutil.rmtree(out, ignore_errors=True)
+        subprocess.run(["make", "-f", str(harness.SOURCE / "Makefile.bpf"), f"PROBES={probes}",
+                        f"BUILD={out}", *(f"{name}={value}" for name, value in variables.items())],
+                       check=True, capture_output=True, text=True)
+        return out / "probes"
+
+
+class CompilersTest(Built):
+    def test_our_probes_load_whatever_compiled_them(self):
+        sizes = set()
+        for version, clang in compilers().items():
+            for flags in ("-O1 -mcpu=v2", "-O1 -mcpu=v3", "-O2 -mcpu=v2", "-O2 -mcpu=v3"):
+                with self.subTest(clang=version, flags=flags):
+                    probes = self.build(harness.SOURCE / "probes", CLANG=clang, BPF_CFLAGS=flags)
+                    names = sorted(path.name for path in probes.iterdir())
+                    self.assertEqual(names, sorted(path.name for path in
+                                                   (harness.SOURCE / "probes").iterdir()))
+                    for name in names:
+                        for hook in ("tc", "xdp"):
+                            self.dynmon("check", "--kernel", "--hook", hook, probes / name)
+                    sizes.add((probes / "flows" / "flows.bpf.o").stat().st_size)
+        self.assertGreater(len(sizes), 2, "the flags made no difference")
+
+
+class RejectionTest(Built):
+    """Programs that the verifier walks a long way through before it refuses them."""
+
+    SOURCE = """// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#include "dynmon.h"
+DYNMON_INGRESS(%s) {
+%s
+    return DYNMON_PASS;
+}
+"""
+    LONG = """    const __u8* first_byte = pkt->data;
+    __u64 sum = 0;
+    asm volatile(".rept 60000\\n %%0 += 1\\n .endr" : "+r"(sum));
+    if (sum && *first_byte == 7) /* with a comment that is %s */
+        return DYNMON_DROP;""" % ("very " * 60 + "long")
+    ENDLESS = """    __u64 sum = 0;
+    for (int i = 0; i < 10000000; ++i)
+        asm volatile("%0 += 1" : "+r"(sum));
+    if (sum == 7)
+        return DYNMON_DROP;"""
+
+    def rejected(self, name, body):
+        """(error, log, peak memory in bytes) of `check --kernel` of a probe with this body."""
+        folder = self.folder / "mine" / name
+        folder.mkdir(parents=True)
+        (folder / f"{name}.bpf.c").write_text(self.SOURCE % (name, body.replace("%%", "%")))
+        (folder / "probe.yaml").write_text(
+            f"name: {name}\ndescription: Is refused.\ningress-path:\n  name: in\n"
+            f"  program: {name}\n  metric-configs: []\nmay-drop: true\n")
+        probe = self.build(self.folder / "mine") / name
+        log = self.folder / f"{name}.log"
+        process = self.start("--json", "check", "--kernel", "--verifier-log", log, probe)
+        said = process.stderr.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        self.assertEqual(process.returncode, harness.REJECTED, said)
+        return (json.loads(said.splitlines()[-1])["error"], log.read_text(errors="replace"),
+                usage.ru_maxrss * 1024)
+
+    def one_line(self, message):
+        """The line without the count of what it leaves out, which it must have."""
+        found = re.fullmatch(r"(.*) \(([0-9]+) log lines omitted\): E\w+", message)
+        self.assertTrue(found, message)
+        self.assertNotIn("\n", message)
+        self.assertLessEqual(len(found[1].encode()), 200)
+        return found[1], int(found[2])
+
+    def test_a_log_of_megabytes_is_told_in_a_line_and_written_whole(self):
+        error, log, memory = self.rejected("long_way", self.LONG)
+        line, omitted = self.one_line(error["message"])
+        self.assertIn("invalid access to packet", line)
+        self.assertGreater(len(log), MIB)
+        self.assertAlmostEqual(omitted, log.count("\n"), delta=20)
+        self.assertRegex(log, r"(?m)^0: ")
+        self.assertRegex(log, r"processed \d+ insns")
+        self.assertIn("invalid access to packet", log)
+        self.assertLess(memory, 10 * len(log) + 32 * MIB)
+
+    def test_too_many_paths_are_called_that(self):
+        error, log, memory = self.rejected("endless", self.ENDLESS)
+        line, _ = self.one_line(error["message"])
+        self.assertIn("BPF program is too large", line)
+        self.assertEqual(error["errno"], "E2BIG")
+        self.assertIn("simplify the branches", error["hint"])
+        self.assertIn("BPF program is too large", log)
+        self.assertLess(memory, 128 * MIB)
+
+
+if __name__ == "__main__":
+    harness.main()
