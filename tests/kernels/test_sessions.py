@@ -27,8 +27,8 @@ class GuestCase(harness.Case):
 class ExactTest(test_exact.ExactCase):
     """Every packet and byte is in exactly one window, through swaps and replaces."""
     SWAPS = 30
-    PACKETS = 6_000
-    RATE = 2_000
+    PACKETS = 3_000
+    RATE = 600
 
     def storm(self, count=PACKETS, rate=RATE):
         super().storm(count, rate)
