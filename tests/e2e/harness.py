@@ -38,6 +38,8 @@ DYNMON = BUILD / "dynmon-load"
 PROBES = [BUILD / "probes", BUILD / "e2e" / "probes"]
 BPFFS = pathlib.Path("/sys/fs/bpf")
 STORE = BPFFS / "dynmon"
+# Seconds between two frames of traffic(): an emulated CPU that only sends does nothing else.
+PAUSE = float(os.environ.get("DYNMON_TRAFFIC_PAUSE", 0))
 INSIDE = "DYNMON_TEST_SANDBOX"
 
 # Exit codes of dynmon-load.
@@ -209,6 +211,8 @@ class Case(unittest.TestCase):
                 while not stopped.is_set():
                     out.send(frame)
                     sent[0] += 1
+                    if PAUSE:
+                        time.sleep(PAUSE)
 
         self.wire.forget_listeners()
         sender = threading.Thread(target=send)
