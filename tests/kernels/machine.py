@@ -1,8 +1,6 @@
 """One guest: QEMU without KVM, with a deadline, its console and its report in files."""
 import json
-import os
 import pathlib
-import signal
 import subprocess
 import time
 
@@ -27,6 +25,7 @@ class Machine:
             file.unlink(missing_ok=True)
         kind = self.ARCHES[arch]
         self.words = [
+            "setpriv", "--pdeathsig", "KILL",  # never outlives who waits for it
             kind["program"], "-accel", ACCELERATOR, *kind["options"], "-smp", cpus,
             "-m", str(memory), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             "-kernel", kernel / "vmlinuz", "-initrd", self.folder / "initrd",
