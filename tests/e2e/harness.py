@@ -38,6 +38,8 @@ DYNMON = pathlib.Path(os.environ.get("DYNMON_LOAD", BUILD / "dynmon-load"))  # o
 PROBES = [BUILD / "probes", BUILD / "e2e" / "probes"]
 BPFFS = pathlib.Path("/sys/fs/bpf")
 STORE = BPFFS / "dynmon"
+# Seconds between two frames of traffic(): an emulated CPU that only sends does nothing else.
+PAUSE = float(os.environ.get("DYNMON_TRAFFIC_PAUSE", 0))
 INSIDE = "DYNMON_TEST_SANDBOX"
 
 # Exit codes of dynmon-load.
@@ -205,7 +207,7 @@ class Case(unittest.TestCase):
     # Traffic
 
     @contextlib.contextmanager
-    def traffic(self, frame, pause=0):
+    def traffic(self, frame, pause=PAUSE):
         """Frames come in at blue0, with so many seconds between two; yields [how many], which is
         final afterwards, when every one of them has been seen."""
         sent = [0]

@@ -33,6 +33,6 @@ def compare(run, record=False, folder=FOLDER):
     elif not file.exists():
         run.failures.append(f"there is no {file}: ci/kernels {run.series} --record makes it")
     elif (expected := file.read_text()) != text:
-        diff = difflib.unified_diff(expected.splitlines(), text.splitlines(), str(file), run.release,
-                                    lineterm="", n=1)
+        diff = difflib.unified_diff(expected.splitlines(), text.splitlines(), str(file),
+                                    run.release, lineterm="", n=1)
         run.failures.append("other features than expected:\n" + "\n".join(diff))

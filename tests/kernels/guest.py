@@ -15,6 +15,7 @@ REPORT = "/dev/ttyS1"
 LINUX_REBOOT_CMD_RESTART = 0x01234567
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin", "LC_ALL": "C.UTF-8", "HOME": "/tmp",
                "DYNMON_BUILD": "/dynmon/build", "PYTHONDONTWRITEBYTECODE": "1",
+               "DYNMON_TRAFFIC_PAUSE": "0.001",
                "DYNMON_PROBE_PATH": "/dynmon/build/probes:/dynmon/build/e2e/probes"}
 
 

@@ -40,7 +40,8 @@ def sessions(name):
 
 BPF = step("bpf", "/dynmon/build/tests/bpf/dynmon-bpf-tests")
 DOCTOR = step(golden.STEP, "sh", "-c", "/dynmon/build/dynmon-load --json doctor 2>/dev/null")
-QUICK = Guest("quick", [DOCTOR, BPF, e2e("kinds"), e2e("packets"), sessions("Memlock")], seconds=340)
+QUICK = Guest("quick", [DOCTOR, BPF, e2e("kinds"), e2e("packets"), sessions("Memlock")],
+              seconds=340)
 GUESTS = [
     Guest("base", [DOCTOR, BPF, sessions("Exact"), *(e2e(name) for name in (
         "kinds", "chain", "replace", "maps", "windows", "packets", "flows", "stream"))]),

@@ -60,8 +60,8 @@ class Root:
     def __init__(self, folder):
         self.folder = folder
         self.seen = set()
-        for name in ("dev", "proc", "sys", "tmp", "run", "mnt", "root", "etc", "usr/bin", "usr/sbin",
-                     "usr/lib/modules", "var", PLACE):
+        for name in ("dev", "proc", "sys", "tmp", "run", "mnt", "root", "etc", "usr/bin",
+                     "usr/sbin", "usr/lib/modules", "var", PLACE):
             (folder / name).mkdir(parents=True)
         for name in ("bin", "sbin", "lib", "lib64"):
             os.symlink(f"usr/{name}", folder / name)
@@ -102,8 +102,8 @@ class Root:
 
     def add_python(self):
         library = f"/usr/lib/{pathlib.Path(os.path.realpath('/usr/bin/python3')).name}"
-        left_out = {"test", "idlelib", "tkinter", "ensurepip", "lib2to3", "pydoc_data", "turtledemo",
-                    "dist-packages"}
+        left_out = {"test", "idlelib", "tkinter", "ensurepip", "lib2to3", "pydoc_data",
+                    "turtledemo", "dist-packages"}
         for name in os.listdir(library):
             if name not in left_out and not name.startswith("config-"):
                 self.add(f"{library}/{name}")
@@ -128,9 +128,9 @@ class Root:
         """busybox for every command that is not there."""
         for path in run("/usr/bin/busybox", "--list-full").split():
             name = os.path.basename(path)
-            if not any((self.folder / f"usr/{folder}" / name).is_symlink() or
-                       (self.folder / f"usr/{folder}" / name).exists() for folder in ("bin", "sbin")):
-                os.symlink("busybox", self.folder / "usr/bin" / name)
+            places = [self.folder / "usr" / folder / name for folder in ("bin", "sbin")]
+            if not any(os.path.lexists(place) for place in places):
+                os.symlink("busybox", places[0])
         for file in self.folder.rglob("*"):
             mode = file.lstat().st_mode
             if not stat.S_ISLNK(mode):

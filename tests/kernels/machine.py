@@ -1,14 +1,14 @@
 """One guest: QEMU without KVM, with a deadline, its console and its report in files."""
 import json
-import os
 import pathlib
-import signal
 import subprocess
 import time
 
 # One thread for all CPUs: with several, QEMU patches the direct jumps of tail calls while another
 # CPU runs them, and the guest dies of an int3 that a real CPU does not see.
 ACCELERATOR = "tcg,thread=single"
+# Emulated CPUs are slow, and slower while this machine does other things: only a real stall is one.
+STALLS = "rcupdate.rcu_cpu_stall_timeout=180 watchdog_thresh=60"
 
 
 class Machine:
@@ -25,11 +25,12 @@ class Machine:
             file.unlink(missing_ok=True)
         kind = self.ARCHES[arch]
         self.words = [
+            "setpriv", "--pdeathsig", "KILL",  # never outlives who waits for it
             kind["program"], "-accel", ACCELERATOR, *kind["options"], "-smp", cpus,
             "-m", str(memory), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             "-kernel", kernel / "vmlinuz", "-initrd", self.folder / "initrd",
             "-append", f"console={kind['console']} quiet loglevel=5 panic=-1 oops=panic "
-                       f"log_buf_len=4M random.trust_cpu=1 {append}",
+                       f"log_buf_len=4M random.trust_cpu=1 {STALLS} {append}",
             "-serial", f"file:{self.console}", "-serial", f"file:{self.report}",
             *self._disk("root", root, kind), *self._disk("modules", kernel / "modules.img", kind)]
 

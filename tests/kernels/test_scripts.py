@@ -1,6 +1,5 @@
 #!/usr/bin/python3
 """The scripts of the matrix themselves: what must fail a run does."""
-import json
 import pathlib
 import subprocess
 import sys
