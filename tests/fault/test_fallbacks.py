@@ -4,6 +4,7 @@ as exact as that way allows, and what fails is said."""
 import errno
 import json
 import pathlib
+import struct
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
@@ -184,6 +185,39 @@ class RefusedCallTest(harness.Case):
         self.assertEqual(error["errno"], "ENOMEM")
         self.assertIn("memory", error["hint"])
         self.assert_nothing_left()
+
+
+class StrangeMapTest(harness.Case):
+    """Maps of somebody else's with flags and sizes that a reader may not count on."""
+
+    def make(self, *words):
+        pin = harness.BPFFS / "strange"
+        wire.command("bpftool", "map", "create", str(pin), "value", "8", "name", "strange", *words)
+        self.at_end.append(lambda: pin.unlink(missing_ok=True))
+        return pin
+
+    def lines(self, pin):
+        return [json.loads(line) for line in
+                self.dynmon("dump", pin, "--format", "jsonl").out.splitlines()]
+
+    def test_maps_whose_maker_could_only_read_or_only_write_are_read_and_so_are_frozen_ones(self):
+        for flag in (1 << 3, 1 << 4):  # BPF_F_RDONLY, BPF_F_WRONLY: of the maker's descriptor
+            pin = self.make("type", "hash", "key", "4", "entries", "2", "flags", str(flag))
+            kernel.fill(pin, [(bytes(4), struct.pack("<Q", 7))])
+            for _ in range(2):
+                line, = self.lines(pin)
+                self.assertEqual(line["value"], 7)
+                if flag == 1 << 3:
+                    wire.command("bpftool", "map", "freeze", "pinned", str(pin))
+            pin.unlink()
+
+    def test_a_trie_of_keys_of_64_bytes_is_read_whole_in_several_batches(self):
+        pin = self.make("type", "lpm_trie", "key", "68", "entries", "4000", "flags", "1")
+        kernel.fill(pin, [(struct.pack("<I", 512) + number.to_bytes(64, "big"),
+                           struct.pack("<Q", number)) for number in range(3000)])
+        lines = self.lines(pin)
+        self.assertEqual(len(lines), 3000)
+        self.assertEqual(len({json.dumps(line["key"]) for line in lines}), 3000)
 
 
 class LostChainTest(harness.Case):
