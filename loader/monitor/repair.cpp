@@ -120,8 +120,6 @@ bool settle_monitor(const Store& store, const DirectoryLock& lock, const std::st
 }
 
 void put_back(const Store& store, const DirectoryLock& lock, const HookId& hook) {
-    if (!open_chain_of(store, hook).order().empty())
-        return;
     for (const ChainMember& member : members_at(store, hook)) {
         const MonitorState state = StateMap(store.monitor_dir(member.monitor) + "/state").read();
         const GenerationDir dir = current_generation(store, member.monitor);

@@ -10,7 +10,9 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
 
+import frames
 import harness
+from harness import STORE
 
 MIB = 1 << 20
 
@@ -111,6 +113,36 @@ DYNMON_INGRESS(%s) {
         self.assertIn("simplify the branches", error["hint"])
         self.assertIn("BPF program is too large", log)
         self.assertLess(len(log), 9 * MIB)  # whatever it had to say
+
+    def test_maps_without_types_of_keys_load_and_a_pointer_as_key_is_told(self):
+        source = """// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+#include "dynmon.h"
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 8);
+    %s
+    __type(value, __u64);
+} KEYED SEC(".maps");
+DYNMON_INGRESS(%s) {
+    __u64 key = pkt->len, one = 1;
+    bpf_map_update_elem(&KEYED, &key, &one, 0);
+    return DYNMON_PASS;
+}
+"""
+        for name, key in (("sized", "__uint(key_size, 8);"), ("pointed", "__type(key, void*);")):
+            folder = self.folder / "mine" / name
+            folder.mkdir(parents=True)
+            (folder / f"{name}.bpf.c").write_text(source % (key, name))
+        probes = self.build(self.folder / "mine")
+        for name in ("sized", "pointed"):
+            self.load(name, probes / name / f"{name}.bpf.o")
+        self.receive(*[frames.plain(60), frames.plain(90)])
+        for name in ("sized", "pointed"):
+            pin = STORE / "monitors" / name / "g1" / "KEYED"
+            lines = [json.loads(line) for line in
+                     self.dynmon("dump", pin, "--format", "jsonl").out.splitlines()]
+            self.assertEqual([line["value"] for line in lines], [1, 1], lines)
+            self.assertEqual(len({str(line["key"]) for line in lines}), 2, lines)
 
 
 if __name__ == "__main__":
