@@ -46,6 +46,8 @@ public:
     }
 
     void run() {
+        if (!request_.peek && any_swapped())
+            require_nothing_begun();
         deliver_retired();
         deliver_pending();
         if (!request_.peek)
@@ -146,7 +148,6 @@ private:
 
     // A window's number is written before anything of it is handed out, and never given again.
     void begin_window() {
-        require_nothing_begun();
         ++state_.sequence;
         if (any_swapped())
             close_window();
@@ -158,10 +159,9 @@ private:
     // that is not read now they may hold it still, and then both are read as one later. Not if
     // somebody has seen the last one already: he would see it twice.
     void require_nothing_begun() const {
-        if (!any_swapped())
-            return;
         for (const MetricSource& source : sources_)
-            if (source.swap && (state_.pending & state_.begun & source.bit()) != 0)
+            if (source.swap && !wants(request_, source) &&
+                (state_.pending & state_.begun & source.bit()) != 0)
                 throw Error(ErrorKind::busy,
                             "window " + std::to_string(state_.pending_sequence) + " of metric '" +
                                 source.view.name +

@@ -55,6 +55,8 @@ class KilledCase(crash.CrashCase):
 
 
 class LoadCase(KilledCase):
+    """PROMISES: S-1, S-2, S-3, S-6, S-7, H-1, H-2, H-3"""
+
     def check(self, _, number):
         self.send(1, 1)
         if number % 2:
@@ -139,6 +141,8 @@ class RunningCase(KilledCase):
 
 
 class ReplaceTest(RunningCase):
+    """PROMISES: S-4, S-10, S-12, H-4, H-6"""
+
     def test_a_killed_replace_loses_and_doubles_nothing(self):
         self.check_windows("replace", "m", self.PROBE)
 
@@ -147,6 +151,8 @@ class ReplaceTest(RunningCase):
 
 
 class ApplyTest(RunningCase):
+    """PROMISES: S-7, S-10"""
+
     def test_a_killed_apply_loses_and_doubles_nothing(self):
         """With another clock than that of the running generation it replaces, every time."""
         self.check_windows("apply", *self.load_words()[1:], "--clock", "ktime",
@@ -155,6 +161,8 @@ class ApplyTest(RunningCase):
 
 
 class ReadTest(RunningCase):
+    """PROMISES: S-11, S-12, S-13, H-5"""
+
     def test_a_killed_read_leaves_its_window_to_the_next(self):
         self.check_windows("read", "m", "--format", "json")
 
@@ -177,6 +185,14 @@ class ReadTest(RunningCase):
 
     def test_a_read_that_was_killed_and_then_replaced_keeps_the_number_of_its_window(self):
         self.check_windows("replace", "m", self.PROBE, kill=("read", "m", "--format", "json"))
+
+    def test_a_killed_read_of_one_metric_as_json_is_not_printed_under_two_numbers(self):
+        self.check_windows("read", "m", "--format", "json",
+                           kill=("read", "m", "--path", "ingress", "--format", "json"))
+
+
+class TotalsTest(RunningCase):
+    """PROMISES: S-14"""
 
     def check_totals(self, *words, after):
         def prepare():
@@ -216,12 +232,10 @@ class ReadTest(RunningCase):
                 self.dynmon("replace", "m", self.PROBE)
         self.check_totals(*self.part("ingress"), after=after)
 
-    def test_a_killed_read_of_one_metric_as_json_is_not_printed_under_two_numbers(self):
-        self.check_windows("read", "m", "--format", "json",
-                           kill=("read", "m", "--path", "ingress", "--format", "json"))
-
 
 class UnloadTest(RunningCase):
+    """PROMISES: S-5, S-9, H-8"""
+
     def test_a_killed_unload_is_finished_by_the_next_verb(self):
         def check(_, number):
             self.send(1, 1)
@@ -240,6 +254,8 @@ class UnloadTest(RunningCase):
 
 
 class RecoverTest(RunningCase):
+    """PROMISES: S-8"""
+
     def half_replaced(self):
         """A replace that was killed when the new generation was published."""
         self.sent = (0, 0)
@@ -265,4 +281,5 @@ class RecoverTest(RunningCase):
 
 
 if __name__ == "__main__":
-    harness.main()
+    crash.main("TcxLoadTest", "ClsactLoadTest", "XdpLoadTest", "ReplaceTest", "ApplyTest", "ReadTest",
+               "TotalsTest", "UnloadTest", "RecoverTest")
