@@ -172,8 +172,7 @@ std::uint32_t pivot_id(const Store& store, const HookId& id) {
 void remove_hook(const Store& store, const DirectoryLock&, const HookId& id) {
     const std::string dir = store.hook_dir(id);
     // Without its record it is taken for a link; without its pivot it cannot be asked for.
-    const HookRecord record =
-        exists(dir + "/record") ? read_hook_record(store, id) : HookRecord{};
+    const HookRecord record = exists(dir + "/record") ? read_hook_record(store, id) : HookRecord{};
     const std::optional<NetNs> netns = find_netns(id.netns);
     std::optional<NetNsScope> inside;
     if (netns)

@@ -93,8 +93,7 @@ private:
         Delivery delivery;
         const bool was_open = side == retirement.active;
         const std::uint64_t to_ns = was_open ? retirement.to_ns : retirement.pending_to_ns;
-        delivery.window = {.sequence =
-                               was_open ? retirement.sequence : retirement.pending_sequence,
+        delivery.window = {.sequence = was_open ? retirement.sequence : retirement.pending_sequence,
                            .from_ns = to_ns,
                            .to_ns = to_ns,
                            .generation = record.number};

@@ -18,7 +18,7 @@ FRAME = frames.plain(60)
 # is with a kill on entry of the next one that can change it, which is always in the list. (bpf(2)
 # is told apart by its command; every call that is in neither list counts as one that changes.)
 EVERY = os.environ.get("DYNMON_EVERY_SYSCALL") == "1"
-STRIDE = 29  # of those, one in so many all the same: that the rule is right is tested too
+STRIDE = 61  # of those, one in so many all the same: that the rule is right is tested too
 PRIVATE_CALLS = {
     "access", "brk", "clock_gettime", "clock_nanosleep", "close", "dup", "dup3", "exit_group",
     "faccessat", "faccessat2", "fcntl", "fstat", "fstatfs", "futex", "getdents64", "geteuid",

@@ -4,6 +4,7 @@ same verb and every other one go on from there, counts are exact, and nothing is
 
 Each system call: with DYNMON_EVERY_SYSCALL=1. Without, as the rule in crash.py says."""
 import pathlib
+import re
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
@@ -233,6 +234,41 @@ class TotalsTest(RunningCase):
         self.check_totals(*self.part("ingress"), after=after)
 
 
+class EmptiedTest(crash.CrashCase):
+    """What is only emptied may be lost with the read that took it, but never takes with it what
+    comes later.
+
+    PROMISES: S-14, N-1"""
+
+    PROBE = "emptied"
+    READ = ("read", "m", "--format", "openmetrics")
+
+    def total(self, *options):
+        text = self.dynmon(*self.READ, *options).out
+        found = re.search(r"^packets_total\{.*\} (\d+)$", text, re.M)
+        return int(found.group(1)) if found else 0
+
+    def test_what_comes_after_a_killed_read_is_counted(self):
+        self.dynmon(*self.load_words())
+        self.receive(*[crash.FRAME] * 3)
+        calls = self.trace(*self.READ)
+        points = [call for call in calls if call[2].startswith("BPF_MAP_UPDATE")]
+        self.assertGreater(len(points), 2)
+        everything, lost = 3, 0
+        for point in points:
+            with self.subTest(point=point):
+                self.receive(*[crash.FRAME] * 3)
+                done = self.run_at(point, KILL, *self.READ)
+                self.assertEqual(done.returncode, -9, done.stderr)
+                after_kill = self.total("--peek")
+                self.receive(*[crash.FRAME] * 2)
+                everything += 5
+                self.assertEqual(self.total(), after_kill + 2)
+                self.assertIn(everything - self.total(), (lost, lost + 3))
+                lost = everything - self.total()
+        self.assertEqual(self.total("--peek"), everything - lost)
+
+
 class UnloadTest(RunningCase):
     """PROMISES: S-5, S-9, H-8"""
 
@@ -282,4 +318,4 @@ class RecoverTest(RunningCase):
 
 if __name__ == "__main__":
     crash.main("TcxLoadTest", "ClsactLoadTest", "XdpLoadTest", "ReplaceTest", "ApplyTest", "ReadTest",
-               "TotalsTest", "UnloadTest", "RecoverTest")
+               "TotalsTest", "EmptiedTest", "UnloadTest", "RecoverTest")
