@@ -44,8 +44,8 @@ extern const char* const condition_help;
 
 std::uint64_t monotonic_ns(); // CLOCK_MONOTONIC
 
-// Sets a flag on SIGINT, SIGTERM and SIGHUP instead of dying, so that a window that is being written out
-// is finished first; a second signal kills as usual.
+// Sets a flag on SIGINT, SIGTERM and SIGHUP instead of dying, so that a window that is being
+// written out is finished first; a second signal kills as usual.
 class StopOnSignal {
 public:
     StopOnSignal();

@@ -289,8 +289,7 @@ void remove_hook(const Store& store, const DirectoryLock&, const HookId& id) {
     require_own_link(store, id);
     const std::string dir = store.hook_dir(id);
     // Without its record it is taken for a link; without its pivot it cannot be asked for.
-    const HookRecord record =
-        exists(dir + "/record") ? read_hook_record(store, id) : HookRecord{};
+    const HookRecord record = exists(dir + "/record") ? read_hook_record(store, id) : HookRecord{};
     const std::optional<NetNs> netns = find_netns(id.netns);
     std::optional<NetNsScope> inside;
     if (netns)

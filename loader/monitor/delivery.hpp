@@ -26,8 +26,8 @@ struct DeliveryItem {
 
 struct Delivery {
     Window window;
-    bool last = false;         // of this read
-    bool of_current = true;    // of the running generation, not of a replaced one
+    bool last = false;      // of this read
+    bool of_current = true; // of the running generation, not of a replaced one
     std::vector<DeliveryItem> items;
 };
 

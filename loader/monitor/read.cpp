@@ -49,6 +49,8 @@ public:
     void make_totals() const { dynmon::make_totals(dir_, sources_); }
 
     void run() {
+        if (!request_.peek && any_swapped())
+            require_nothing_begun();
         deliver_retired();
         deliver_pending();
         if (!request_.peek)
@@ -153,7 +155,6 @@ private:
 
     // A window's number is written before anything of it is handed out, and never given again.
     void begin_window() {
-        require_nothing_begun();
         ++state_.sequence;
         if (any_swapped())
             close_window();
@@ -165,10 +166,9 @@ private:
     // that is not read now they may hold it still, and then both are read as one later. Not if
     // somebody has seen the last one already: he would see it twice.
     void require_nothing_begun() const {
-        if (!any_swapped())
-            return;
         for (const MetricSource& source : sources_)
-            if (source.swap && (state_.pending & state_.begun & source.bit()) != 0)
+            if (source.swap && !wants(request_, source) &&
+                (state_.pending & state_.begun & source.bit()) != 0)
                 throw Error(ErrorKind::busy,
                             "window " + std::to_string(state_.pending_sequence) + " of metric '" +
                                 source.view.name +

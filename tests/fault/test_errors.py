@@ -21,6 +21,8 @@ RETRIED = {("flock", "EINTR"), ("flock", "EAGAIN"), ("write", "EINTR"), ("write"
 
 
 class ErrorCase(crash.CrashCase):
+    """PROMISES: S-1, S-7, S-19, S-20"""
+
     def faults(self, *words):
         """(call, error): all of them, or each call with one error, in turn, and the private calls
         thinned as in crash.py."""
@@ -29,7 +31,7 @@ class ErrorCase(crash.CrashCase):
             return [(call, error) for call in calls for error in ERRORS
                     if call[0] not in MEMORY or error == "ENOMEM"]
         chosen = [call for index, call in enumerate(calls)
-                  if not crash.is_private(call[0], call[2]) or index % 7 == 0]
+                  if not crash.is_private(call[0], call[2]) or index % crash.STRIDE == 0]
         return [(call, "ENOMEM" if call[0] in MEMORY else ERRORS[index % len(ERRORS)])
                 for index, call in enumerate(chosen)]
 
@@ -42,6 +44,10 @@ class ErrorCase(crash.CrashCase):
                                         harness.UNSUPPORTED, harness.REJECTED), done.stderr)
         lines = [line for line in done.stderr.splitlines() if line.startswith("dynmon-load: ")]
         self.assertTrue(lines, done.stderr)
+        # libbpf takes a probe of the kernel that fails for whatever reason for a lack of the kernel,
+        # and goes on without the map.
+        if "is referenced but wasn't created" in lines[-1] and call[0] == "bpf":
+            return
         if error not in lines[-1]:
             self.unnamed.append((call, error, done.returncode, lines[-1][:150]))
 
@@ -143,4 +149,6 @@ class RunningErrorTest(ErrorCase):
 
 
 if __name__ == "__main__":
-    harness.main()
+    crash.main("LoadErrorTest", "ClsactErrorTest", "RunningErrorTest.test_replace",
+               "RunningErrorTest.test_replace_that_keeps_maps", "RunningErrorTest.test_read",
+               "RunningErrorTest.test_unload")

@@ -4,6 +4,7 @@ same verb and every other one go on from there, counts are exact, and nothing is
 
 Each system call: with DYNMON_EVERY_SYSCALL=1. Without, as the rule in crash.py says."""
 import pathlib
+import re
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
@@ -55,6 +56,8 @@ class KilledCase(crash.CrashCase):
 
 
 class LoadCase(KilledCase):
+    """PROMISES: S-1, S-2, S-3, S-6, S-7, H-1, H-2, H-3"""
+
     def check(self, _, number):
         self.send(1, 1)
         if number % 2:
@@ -140,6 +143,8 @@ class RunningCase(KilledCase):
 
 
 class ReplaceTest(RunningCase):
+    """PROMISES: S-4, S-10, S-12, H-4, H-6"""
+
     def test_a_killed_replace_loses_and_doubles_nothing(self):
         self.check_windows("replace", "m", self.PROBE)
 
@@ -148,6 +153,8 @@ class ReplaceTest(RunningCase):
 
 
 class ApplyTest(RunningCase):
+    """PROMISES: S-7, S-10"""
+
     def test_a_killed_apply_loses_and_doubles_nothing(self):
         """With another clock than that of the running generation it replaces, every time."""
         self.check_windows("apply", *self.load_words()[1:], "--clock", "ktime",
@@ -156,6 +163,8 @@ class ApplyTest(RunningCase):
 
 
 class ReadTest(RunningCase):
+    """PROMISES: S-11, S-12, S-13, H-5"""
+
     def test_a_killed_read_leaves_its_window_to_the_next(self):
         self.check_windows("read", "m", "--format", "json")
 
@@ -178,6 +187,14 @@ class ReadTest(RunningCase):
 
     def test_a_read_that_was_killed_and_then_replaced_keeps_the_number_of_its_window(self):
         self.check_windows("replace", "m", self.PROBE, kill=("read", "m", "--format", "json"))
+
+    def test_a_killed_read_of_one_metric_as_json_is_not_printed_under_two_numbers(self):
+        self.check_windows("read", "m", "--format", "json",
+                           kill=("read", "m", "--path", "ingress", "--format", "json"))
+
+
+class TotalsTest(RunningCase):
+    """PROMISES: S-14"""
 
     def check_totals(self, *words, after):
         def prepare():
@@ -217,12 +234,45 @@ class ReadTest(RunningCase):
                 self.dynmon("replace", "m", self.PROBE)
         self.check_totals(*self.part("ingress"), after=after)
 
-    def test_a_killed_read_of_one_metric_as_json_is_not_printed_under_two_numbers(self):
-        self.check_windows("read", "m", "--format", "json",
-                           kill=("read", "m", "--path", "ingress", "--format", "json"))
+
+class EmptiedTest(crash.CrashCase):
+    """What is only emptied may be lost with the read that took it, but never takes with it what
+    comes later.
+
+    PROMISES: S-14, N-1"""
+
+    PROBE = "emptied"
+    READ = ("read", "m", "--format", "openmetrics")
+
+    def total(self, *options):
+        text = self.dynmon(*self.READ, *options).out
+        found = re.search(r"^packets_total\{.*\} (\d+)$", text, re.M)
+        return int(found.group(1)) if found else 0
+
+    def test_what_comes_after_a_killed_read_is_counted(self):
+        self.dynmon(*self.load_words())
+        self.receive(*[crash.FRAME] * 3)
+        calls = self.trace(*self.READ)
+        points = [call for call in calls if call[2].startswith("BPF_MAP_UPDATE")]
+        self.assertGreater(len(points), 2)
+        everything, lost = 3, 0
+        for point in points:
+            with self.subTest(point=point):
+                self.receive(*[crash.FRAME] * 3)
+                done = self.run_at(point, KILL, *self.READ)
+                self.assertEqual(done.returncode, -9, done.stderr)
+                after_kill = self.total("--peek")
+                self.receive(*[crash.FRAME] * 2)
+                everything += 5
+                self.assertEqual(self.total(), after_kill + 2)
+                self.assertIn(everything - self.total(), (lost, lost + 3))
+                lost = everything - self.total()
+        self.assertEqual(self.total("--peek"), everything - lost)
 
 
 class UnloadTest(RunningCase):
+    """PROMISES: S-5, S-9, H-8"""
+
     def test_a_killed_unload_is_finished_by_the_next_verb(self):
         def check(_, number):
             self.send(1, 1)
@@ -241,6 +291,8 @@ class UnloadTest(RunningCase):
 
 
 class RecoverTest(RunningCase):
+    """PROMISES: S-8"""
+
     def half_replaced(self):
         """A replace that was killed when the new generation was published."""
         self.sent = (0, 0)
@@ -266,4 +318,5 @@ class RecoverTest(RunningCase):
 
 
 if __name__ == "__main__":
-    harness.main()
+    crash.main("TcxLoadTest", "ClsactLoadTest", "XdpLoadTest", "ReplaceTest", "ApplyTest", "ReadTest",
+               "TotalsTest", "EmptiedTest", "UnloadTest", "RecoverTest")

@@ -26,6 +26,8 @@ SHARED, EXCLUSIVE = 1, 2
 
 
 class LockTest(harness.Case):
+    """PROMISES: S-21"""
+
     def setUp(self):
         super().setUp()
         self.load("f", "flows")

@@ -38,7 +38,7 @@ class SignalTest(crash.CrashCase):
             self.dynmon("load", "f", "flows", "--dev", "blue0", "--netns", "blue")
             self.receive(*[udp(port) for port in range(3000)])
             reader = self.start("read", "f", "--format", "json")
-            first = reader.stdout.read(1)  # more than the pipe holds is on its way
+            first = os.read(reader.stdout.fileno(), 1).decode()  # more than the pipe holds is on its way
             reader.send_signal(number)
             rest, error = reader.communicate(timeout=20)
             self.assertEqual((reader.returncode, error), (0, ""), number)
@@ -115,7 +115,7 @@ class MeterTest(crash.CrashCase):
     """PROMISES: S-22"""
 
     def meter_is_on(self):
-        pin, = MONITOR.glob("g*/*dynmon_meter")
+        pin, = MONITOR.glob("g*/_data_dynmon_meter")
         return kernel.lookup(pin, struct.pack("<I", 0), 8) == METER_ON
 
     def measure_and_kill(self):

@@ -19,6 +19,8 @@ def udp(port):
 
 
 class LostOutputTest(harness.Case):
+    """PROMISES: S-16, S-18"""
+
     def setUp(self):
         super().setUp()
         self.load("f", "flows")

@@ -19,6 +19,8 @@ UDP = frames.ipv4(frames.udp(1, 2), frames.UDP)
 
 
 class SlotTest(harness.Case):
+    """PROMISES: S-23, H-9"""
+
     THEIRS = BPFFS / "theirs"
 
     def setUp(self):
