@@ -10,6 +10,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
 import frames
 import harness
 import kernel
+import published
 import wire
 
 UDP = frames.ipv4(frames.udp(1, 2), frames.UDP)
@@ -191,6 +192,7 @@ class MovedTest(harness.Case):
                 status = self.status()
                 self.assertEqual({item["health"] for item in status["hooks"] + status["monitors"]},
                                  {"moved"})
+                published.require(self, "status", self.dynmon("--json", "status").out)
                 index = green.ifindex("blue0")
                 for hook in status["hooks"]:
                     self.assertIn("the interface was moved to another network namespace, where it "

@@ -12,6 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
 import frames
 import harness
 import kernel
+import published
 import wire
 from harness import BPFFS, STORE
 
@@ -141,6 +142,7 @@ class PlaceTest(harness.Case):
                  f"of the pivot of dynmon (id {hook['pivot-id']})")
         self.assertEqual((hook["health"], hook["problem"]), ("taken", named))
         self.assertEqual(self.status("p")["monitors"][0]["health"], "taken")
+        published.require(self, "status", self.dynmon("--json", "status").out)
         return named
 
     def link_program(self, point, theirs):
