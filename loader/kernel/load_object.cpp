@@ -30,7 +30,7 @@ constexpr std::uint32_t xdp_has_frags = 1u << 5; // BPF_F_XDP_HAS_FRAGS
 
 // libbpf calls global data "<object>.rodata", cut to the kernel's 15 characters; we say ".rodata".
 std::string map_name(const bpf_map* map) {
-    const std::string name = bpf_map__name(map);
+    std::string name = bpf_map__name(map);
     if (!bpf_map__is_internal(map))
         return name;
     const std::size_t dot = name.find('.');

@@ -14,7 +14,6 @@ public:
     static constexpr std::size_t capacity = 1024;
     static constexpr std::size_t slack = 64; // may be written beyond what was reserved
 
-    // cppcheck-suppress uninitMemberVar ; written before it is read
     explicit Cursor(std::string& out) : out_(out) {}
     Cursor(const Cursor&) = delete;
     Cursor& operator=(const Cursor&) = delete;

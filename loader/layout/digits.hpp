@@ -9,9 +9,6 @@
 
 namespace dynmon {
 
-// Subscripts of small tables need no wider multiplication.
-// NOLINTBEGIN(bugprone-implicit-widening-of-multiplication-result)
-
 namespace digits {
 
 inline constexpr std::array<char, 200> pairs = [] {
@@ -160,7 +157,5 @@ inline char* put_signed(char* at, std::int64_t value) {
     *at = '-';
     return put_unsigned(at + 1, 0 - static_cast<std::uint64_t>(value));
 }
-
-// NOLINTEND(bugprone-implicit-widening-of-multiplication-result)
 
 } // namespace dynmon

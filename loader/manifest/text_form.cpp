@@ -21,7 +21,7 @@ bool is_control(unsigned char c) {
 // there.
 bool is_flow(std::string_view text) {
     const std::size_t first = text.find_first_not_of(" \t\r\n");
-    return first != text.npos && (text[first] == '{' || text[first] == '[');
+    return first != std::string_view::npos && (text[first] == '{' || text[first] == '[');
 }
 
 std::optional<std::size_t> find_tab_indentation(std::string_view text) {
@@ -30,7 +30,7 @@ std::optional<std::size_t> find_tab_indentation(std::string_view text) {
         const std::string_view content = text.substr(line, end - line);
         const std::size_t first = content.find_first_not_of(" \t\r");
         const std::size_t tab = content.find('\t');
-        if (first != content.npos && tab < first)
+        if (first != std::string_view::npos && tab < first)
             return line + tab;
         line = end + 1;
     }
@@ -49,7 +49,8 @@ std::string control_name(unsigned char c) {
 Position position_of(std::string_view text, std::size_t offset) {
     const std::string_view before = text.substr(0, offset);
     const std::size_t newline = before.rfind('\n');
-    const std::string_view line = newline == before.npos ? before : before.substr(newline + 1);
+    const std::string_view line =
+        newline == std::string_view::npos ? before : before.substr(newline + 1);
     const auto lines = std::count(before.begin(), before.end(), '\n');
     const auto inner = std::count_if(line.begin(), line.end(), is_continuation);
     return {static_cast<int>(lines) + 1, static_cast<int>(line.size() - inner) + 1};

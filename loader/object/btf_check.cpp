@@ -231,6 +231,7 @@ private:
         case BTF_KIND_STRUCT:
         case BTF_KIND_UNION: {
             std::vector<std::uint32_t> members;
+            members.reserve(btf_vlen(t));
             for (int i = 0; i < btf_vlen(t); ++i)
                 members.push_back(btf_members(t)[i].type);
             return members;

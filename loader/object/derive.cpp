@@ -10,7 +10,9 @@ namespace dynmon {
 namespace {
 
 bool says_egress(const ProgramInfo& program) {
-    const auto holds = [](const std::string& text) { return text.find("egress") != text.npos; };
+    const auto holds = [](const std::string& text) {
+        return text.find("egress") != std::string::npos;
+    };
     return holds(program.name) || holds(program.section);
 }
 

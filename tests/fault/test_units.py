@@ -94,7 +94,7 @@ def seccomp(names, families):
 class SoundTest(harness.Case):
     def copies(self):
         """The units in a folder, with the binary of this build in place of the installed one."""
-        for path in (*UNITS.glob("*.service"), harness.SOURCE / "loader/systemd/dynmon-export@.timer"):
+        for path in (*UNITS.glob("*.service"), harness.SOURCE / "systemd/dynmon-export@.timer"):
             text = re.sub(INSTALLED, str(harness.DYNMON), path.read_text())
             (self.folder / path.name).write_text(text)
         return sorted(self.folder.glob("dynmon*"))
@@ -135,7 +135,7 @@ class WorkTest(harness.Case):
         shutil.copytree(harness.probe("flows"), self.probes / "flows")
         for path in (self.probes, *self.probes.rglob("*")):
             path.chmod(0o755)
-        # What loader/systemd/dynmon.tmpfiles does.
+        # What systemd/dynmon.tmpfiles does.
         BPFFS.chmod(0o711)
         self.addCleanup(BPFFS.chmod, 0o1777)
         STORE.mkdir(0o700)
