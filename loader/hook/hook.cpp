@@ -6,10 +6,12 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
+#include "base/log.hpp"
 #include "base/undo.hpp"
 #include "hook/attach.hpp"
 #include "kernel/bpf.hpp"
 #include "kernel/device.hpp"
+#include "kernel/own_pin.hpp"
 #include "kernel/pivot.hpp"
 #include "kernel/tc.hpp"
 #include "store/bpffs.hpp"
@@ -66,6 +68,19 @@ bool sibling_made_qdisc(const Store& store, HookId id) {
     return exists(store.hook_dir(id)) && read_hook_record(store, id).made_qdisc;
 }
 
+HookRecord hook_record_from(const json& document) {
+    HookRecord record;
+    record.netns = document.at("netns");
+    record.device = document.at("device");
+    record.attach = document.at("attach") == "link" ? Attach::link : Attach::clsact;
+    for (const XdpMode mode : {XdpMode::native, XdpMode::generic, XdpMode::offload})
+        if (document.at("mode") == to_string(mode))
+            record.mode = mode;
+    record.made_qdisc = document.at("made-qdisc");
+    record.raw_ip = document.at("raw-ip");
+    return record;
+}
+
 HookRecord plan_hook(const Store& store, const NetNs& netns, const HookRequest& request) {
     HookRecord record{.netns = netns.name(), .device = request.device, .mode = request.mode};
     record.raw_ip = device_facts(request.device).raw_ip;
@@ -117,23 +132,14 @@ bool ensure_hook(const Store& store, const DirectoryLock& lock, const NetNs& net
 }
 
 HookRecord read_hook_record(const Store& store, const HookId& id) {
-    const json document = read_pinned_json(store.hook_dir(id) + "/record");
-    HookRecord record;
-    record.netns = document.at("netns");
-    record.device = document.at("device");
-    record.attach = document.at("attach") == "link" ? Attach::link : Attach::clsact;
-    for (const XdpMode mode : {XdpMode::native, XdpMode::generic, XdpMode::offload})
-        if (document.at("mode") == to_string(mode))
-            record.mode = mode;
-    record.made_qdisc = document.at("made-qdisc");
-    record.raw_ip = document.at("raw-ip");
-    return record;
+    require_directory(store.hook_dir(id));
+    return from_pinned_json(store.hook_dir(id) + "/record", hook_record_from);
 }
 
 HookHealth hook_health(const Store& store, const HookId& id) {
     const HookRecord record = read_hook_record(store, id);
     if (record.attach == Attach::link) {
-        const Fd link = try_open_pin(store.hook_dir(id) + "/link");
+        const Fd link = try_open_own(store.hook_dir(id) + "/link", "bpf_link");
         if (!link)
             return HookHealth::detached;
         return link_facts(link).ifindex == 0 ? HookHealth::defunct : HookHealth::attached;
@@ -148,32 +154,74 @@ HookHealth hook_health(const Store& store, const HookId& id) {
 }
 
 Fd open_chain(const Store& store, const HookId& id) {
-    return open_pin(store.hook_dir(id) + "/chain");
+    require_directory(store.hook_dir(id));
+    return open_own_map(store.hook_dir(id) + "/chain",
+                        {.type = BPF_MAP_TYPE_PROG_ARRAY, .value_size = sizeof(std::uint32_t)});
 }
 
 std::uint32_t pivot_id(const Store& store, const HookId& id) {
-    return program_facts(open_pin(store.hook_dir(id) + "/pivot")).id;
+    require_directory(store.hook_dir(id));
+    return program_facts(open_own(store.hook_dir(id) + "/pivot", "bpf-prog")).id;
 }
+
+namespace {
+
+// What of a hook can be taken down, whoever wrote into its directory.
+struct Remains {
+    Attach attach = Attach::link;
+    bool made_qdisc = false;
+    Fd link;
+    std::uint32_t pivot = 0; // 0: unknown
+};
+
+template <typename Read>
+bool if_whole(Read&& read) {
+    try {
+        read();
+        return true;
+    } catch (const Error& error) {
+        if (dynamic_cast<const Damaged*>(&error) == nullptr && error.error_number() != ENOENT)
+            throw;
+        log::warn(error.what());
+        return false;
+    }
+}
+
+Remains remains_of(const Store& store, const HookId& id) {
+    Remains remains;
+    const std::string dir = store.hook_dir(id);
+    if (!if_whole([&] { require_directory(dir); }))
+        return remains;
+    if_whole([&] { remains.link = try_open_own(dir + "/link", "bpf_link"); });
+    if_whole([&] { remains.pivot = pivot_id(store, id); });
+    remains.attach = remains.link || id.point == HookPoint::xdp ? Attach::link : Attach::clsact;
+    if_whole([&] {
+        const HookRecord record = read_hook_record(store, id);
+        remains.attach = record.attach;
+        remains.made_qdisc = record.made_qdisc;
+    });
+    return remains;
+}
+
+} // namespace
 
 // Hold the descriptor, detach, unlink, close last: unlinking the last reference alone would detach
 // some milliseconds later, when nobody is looking any more.
 void remove_hook(const Store& store, const DirectoryLock&, const HookId& id) {
     const std::string dir = store.hook_dir(id);
-    const HookRecord record = read_hook_record(store, id);
+    const Remains remains = remains_of(store, id);
     const std::optional<NetNs> netns = find_netns(id.netns);
     std::optional<NetNsScope> inside;
     if (netns)
         inside.emplace(*netns);
-    const std::uint32_t pivot = pivot_id(store, id);
-    if (Fd link = try_open_pin(dir + "/link")) {
-        detach_link(link);
+    if (remains.link) {
+        detach_link(remains.link);
         remove_pin(dir + "/link");
-        link.reset();
     }
-    if (record.attach == Attach::clsact && netns)
-        detach_clsact(id, pivot, record.made_qdisc);
-    if (netns)
-        wait_detached(id, pivot);
+    if (remains.attach == Attach::clsact && netns && remains.pivot != 0)
+        detach_clsact(id, remains.pivot, remains.made_qdisc);
+    if (netns && remains.pivot != 0)
+        wait_detached(id, remains.pivot);
     store.discard(dir);
 }
 

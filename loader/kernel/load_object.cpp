@@ -8,6 +8,7 @@
 #include <bpf/libbpf.h>
 
 #include "base/libbpf_log.hpp"
+#include "base/trial.hpp"
 #include "kernel/bpf.hpp"
 #include "kernel/duplicate.hpp"
 #include "kernel/verifier_log.hpp"
@@ -157,6 +158,23 @@ void share_maps(bpf_object* object, const InstanceSpec& spec) {
 }
 
 } // namespace
+
+void rehearse_load(const Object& object, const std::vector<std::string>& programs,
+                   const KernelBtf& kernel_btf) {
+    TrialOptions options{.pretended_kernel = true};
+    if (kernel_btf.descriptor() >= 0)
+        options.keep.push_back(kernel_btf.descriptor());
+    in_trial("libbpf, preparing the programs of " + object.path() + ",", options, [&] {
+        for (const std::string& program : programs) {
+            const InstanceSpec spec{
+                .object = &object, .program = program, .kernel_btf = kernel_btf.path()};
+            const ObjectPtr opened = open_object(spec);
+            choose_program(opened.get(), spec);
+            share_maps(opened.get(), spec);
+            bpf_object__load(opened.get()); // what is wrong with it, the load itself says
+        }
+    });
+}
 
 Instance load_instance(const InstanceSpec& spec) {
     const ObjectPtr object = open_object(spec);

@@ -1,5 +1,7 @@
 #include "base/error.hpp"
 #include "hook/hook.hpp"
+#include "kernel/own_pin.hpp"
+#include "monitor/evict.hpp"
 #include "monitor/load.hpp"
 #include "monitor/repair.hpp"
 #include "monitor/roster.hpp"
@@ -13,11 +15,24 @@ Recovered recover(const Settings& settings) {
     if (!store.present())
         return result;
     std::vector<DirectoryLock> reading;
-    for (const std::string& name : store.monitors())
-        reading.push_back(store.lock_monitor(name, DirectoryLock::Mode::exclusive));
+    for (const std::string& name : store.monitors()) {
+        try {
+            reading.push_back(store.lock_monitor(name, DirectoryLock::Mode::exclusive));
+        } catch (const Damaged&) {
+            // no directory: there is nothing to lock, and below it is removed
+        }
+    }
     const DirectoryLock lock = store.lock(DirectoryLock::Mode::exclusive);
     sweep_stages(store, lock, store.monitors_dir(), result.actions);
     sweep_stages(store, lock, store.hooks_dir(), result.actions);
+    for (const std::string& name : store.monitors()) {
+        try {
+            require_whole(store, name);
+        } catch (const Damaged& error) {
+            evict(store, lock, name);
+            result.actions.push_back("removed monitor '" + name + "': " + error.what());
+        }
+    }
     for (const std::string& name : store.monitors())
         settle_monitor(store, lock, name, result.actions);
     for (const HookId& hook : store.hooks()) {

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "base/error.hpp"
+#include "kernel/own_pin.hpp"
 #include "kernel/xdp.hpp"
 #include "monitor/roster.hpp"
 #include "read/map_kind.hpp"
@@ -36,7 +37,8 @@ HookStatus hook_status(const Store& store, const HookId& id) {
         status.netns = record.netns;
         status.attach = record.attach == Attach::link ? "link" : "clsact";
         status.health = hook_health(store, id);
-        const ProgramFacts pivot = program_facts(open_pin(store.hook_dir(id) + "/pivot"));
+        const ProgramFacts pivot =
+            program_facts(open_own(store.hook_dir(id) + "/pivot", "bpf-prog"));
         status.pivot_id = pivot.id;
         status.cost = {pivot.run_count, pivot.run_time_ns};
         status.mode = live_mode(id, record);

@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "base/identifier.hpp"
+#include "object/sha256.hpp"
 
 namespace dynmon {
 
@@ -109,8 +110,11 @@ fs::path find_object(const fs::path& manifest_path, const Manifest& manifest) {
         .hint("compile the probe: make -f Makefile.bpf");
 }
 
-Object read_object(const fs::path& path) {
-    return Object::parse(read_file(path.string(), limits::object_bytes), path.string());
+Object read_object(const fs::path& path, const AllowLists& allowed) {
+    std::vector<std::byte> bytes = read_file(path.string(), limits::object_bytes);
+    if (!allowed.empty())
+        require_allowed(allowed, sha256_hex(bytes), path.string());
+    return Object::parse(std::move(bytes), path.string());
 }
 
 // "dir/flows-2.bpf.o" → "flows-2"
@@ -152,22 +156,23 @@ std::string read_manifest_text(const std::string& path) {
     return text_of(read_file(path, limits::manifest_bytes));
 }
 
-Object open_object_of(const std::string& manifest_path, const Manifest& manifest) {
-    return read_object(find_object(manifest_path, manifest));
+Object open_object_of(const std::string& manifest_path, const Manifest& manifest,
+                      const AllowLists& allowed) {
+    return read_object(find_object(manifest_path, manifest), allowed);
 }
 
-Probe open_bare_object(const std::string& path) {
-    Object object = read_object(path);
+Probe open_bare_object(const std::string& path, const AllowLists& allowed) {
+    Object object = read_object(path, allowed);
     Manifest manifest = derive_manifest(object, name_of_object(path));
     return {std::move(manifest), std::move(object), ""};
 }
 
-Probe open_probe(const std::string& probe) {
+Probe open_probe(const std::string& probe, const AllowLists& allowed) {
     const std::string path = find_probe(probe);
     if (path.ends_with(".o"))
-        return open_bare_object(path);
+        return open_bare_object(path, allowed);
     Manifest manifest = require_manifest(read_manifest_text(path), path);
-    Object object = open_object_of(path, manifest);
+    Object object = open_object_of(path, manifest, allowed);
     return {std::move(manifest), std::move(object), path};
 }
 

@@ -140,8 +140,10 @@ void Store::remove_if_empty(const DirectoryLock&) const {
 }
 
 void Store::require_monitor(const std::string& name) const {
-    if (is_identifier(name) && exists(monitor_dir(name)))
+    if (is_identifier(name) && exists(monitor_dir(name))) {
+        require_directory(monitor_dir(name));
         return;
+    }
     const std::vector<std::string> names = monitors();
     Error error(ErrorKind::usage, "no monitor '" + name + "'");
     const std::string nearest = nearest_name(name, names);
