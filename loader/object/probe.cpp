@@ -6,8 +6,13 @@
 #include <filesystem>
 #include <sstream>
 
+#include <unistd.h>
+
+#include <sys/stat.h>
+
 #include "base/error.hpp"
 #include "base/identifier.hpp"
+#include "base/log.hpp"
 #include "object/sha256.hpp"
 
 namespace dynmon {
@@ -54,12 +59,35 @@ std::string join(const std::vector<std::string>& list) {
     return text;
 }
 
+bool is_trusted_owner(uid_t owner) {
+    const char* behind_sudo = std::getenv("SUDO_UID");
+    return owner == 0 || owner == ::geteuid() ||
+           (behind_sudo != nullptr && std::to_string(owner) == behind_sudo);
+}
+
+// A name is to lead to what was installed, not to what somebody dropped where it is looked for.
+void require_closed(const fs::path& path) {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0)
+        return; // whoever opens it says so
+    if ((status.st_mode & S_IWOTH) != 0)
+        throw Error(ErrorKind::rejected, path.string() + " can be written to by everybody")
+            .hint("chmod o-w " + path.string() + ", or name the probe by its path");
+    if (::geteuid() == 0 && !is_trusted_owner(status.st_uid))
+        log::warn(path.string() + " belongs to user " + std::to_string(status.st_uid) +
+                  ", who decides what is loaded");
+}
+
 fs::path find_by_name(const std::string& name) {
     const std::vector<std::string> folders = search_path();
     for (const std::string& folder : folders) {
         const fs::path manifest = manifest_in(fs::path(folder) / name);
-        if (!manifest.empty())
-            return manifest;
+        if (manifest.empty())
+            continue;
+        require_closed(folder);
+        require_closed(manifest.parent_path());
+        require_closed(manifest);
+        return manifest;
     }
     const std::vector<std::string> known = probes_in(folders);
     const std::string near = nearest_name(name, known);
