@@ -13,6 +13,7 @@
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -136,6 +137,15 @@ void drop_rights(const std::vector<int>& keep) {
     close_range_of(next, INT_MAX);
 }
 
+void stand_in_at(int place) {
+    constexpr off_t larger_than_any_map = off_t{1} << 40; // sparse: of it exists what is written
+    const int memory = memfd_create("dynmon-nothing", 0);
+    if (memory < 0 || ftruncate(memory, larger_than_any_map) != 0 || dup2(memory, place) < 0)
+        return; // then what is prepared there ends early
+    if (memory != place)
+        ::close(memory);
+}
+
 void allow_only_memory(bool pretended_kernel) {
     if (architecture == 0 || (sanitized && !pretended_kernel))
         return;
@@ -143,7 +153,8 @@ void allow_only_memory(bool pretended_kernel) {
     if (pretended_kernel) {
         filter.answer(SYS_bpf, succeed);
         filter.answer(SYS_close, succeed);
-        filter.allow({SYS_read, SYS_pread64, SYS_lseek, SYS_fstat, SYS_newfstatat, SYS_fcntl});
+        filter.allow({SYS_read, SYS_pread64, SYS_lseek, SYS_fstat, SYS_newfstatat, SYS_fcntl,
+                      SYS_faccessat, SYS_faccessat2, SYS_readlinkat});
         filter.allow_reading();
     }
     filter.allow({SYS_write, SYS_exit_group, SYS_exit, SYS_brk, SYS_mmap, SYS_munmap, SYS_mremap,

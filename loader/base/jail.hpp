@@ -27,6 +27,9 @@ void limit_cpu(std::chrono::seconds most);
 // Closes all descriptors but `keep` and drops all capabilities, for good.
 void drop_rights(const std::vector<int>& keep);
 
+// Puts a descriptor of memory at `place`: 0 for what a pretended bpf(2) "returns".
+void stand_in_at(int place);
+
 // From here on every system call fails with EPERM but those for memory, for writing to descriptors
 // that are open, and for ending. `pretended_kernel`: files can be read, and bpf(2) succeeds without
 // doing anything; so does close(2), since what bpf(2) "returns" is no descriptor of its own.

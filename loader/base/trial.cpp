@@ -83,6 +83,10 @@ Report report_of(const Error& error) {
     limit_cpu(options.cpu);
     std::vector<int> keep(options.keep);
     keep.push_back(pipe);
+    if (options.pretended_kernel) {
+        stand_in_at(0);
+        keep.push_back(0);
+    }
     Report report;
     try {
         drop_rights(keep);

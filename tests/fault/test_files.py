@@ -15,21 +15,12 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
 
-import frames
 import harness
-import kernel
 import published
-import wire
-from harness import BPFFS, STORE
+from harness import STORE
 
 NOBODY = 65534
 PLACE = ("--dev", "blue0", "--netns", "blue")
-MANIFEST = """name: swapped
-object: x.bpf.o
-ingress-path:
-  program: tally
-  xdp-program: tally_xdp
-"""
 
 
 def sha256(path):
@@ -74,17 +65,13 @@ class SwappedFileTest(FilesCase):
 
     def test_what_runs_is_what_the_record_names(self):
         """The two objects differ in what they count: the name of a map tells which of them runs."""
-        folder = self.folder / "swapped"
-        folder.mkdir()
-        (folder / "probe.yaml").write_text("name: x\nobject: x.bpf.o\ningress-path: {}\n")
-        target = folder / "x.bpf.o"
+        target = self.folder / "x.bpf.o"
         objects = {}
+        contents = []
         for name in ("tally", "packets"):
-            content = (harness.probe(name) / f"{name}.bpf.o").read_bytes()
-            objects[hashlib.sha256(content).hexdigest()] = name
-            target.write_bytes(content)
-        contents = [(harness.probe(name) / f"{name}.bpf.o").read_bytes()
-                    for name in ("tally", "packets")]
+            contents.append((harness.probe(name) / f"{name}.bpf.o").read_bytes())
+            objects[hashlib.sha256(contents[-1]).hexdigest()] = name
+        target.write_bytes(contents[0])
         self.swapping(target, contents)
         seen = set()
         for turn in range(200):
@@ -93,9 +80,7 @@ class SwappedFileTest(FilesCase):
             status, = self.status()["monitors"]
             self.assertEqual(status["sha256"], document["sha256"])
             maps = {entry["name"] for entry in status["maps"]}
-            self.assertEqual(("TALLY" in maps, "PACKETS" in maps or "packets" in maps
-                              or any("packets" in m.lower() for m in maps)),
-                             (name == "tally", name == "packets"), (name, maps))
+            self.assertEqual("TALLY" in maps, name == "tally", (name, maps))
             self.dynmon("unload", "s")
             seen.add(name)
             if turn >= self.ROUNDS and len(seen) == 2:
@@ -296,7 +281,9 @@ class AllowTest(FilesCase):
                            (f"alow:\n  - sha256: {good}\n", "did you mean 'allow'?"),
                            (f"allow:\n  - name: tally\n", "sha256"),
                            (f"allow: &a\n  - sha256: {good}\n", "anchors"),
-                           ("", "empty"), ("allow: [", "allow.yaml:1:"), ("\xff", "allow.yaml")):
+                           ("", "empty"), ("allow: [", "allow.yaml:1:"), ("\xff", "allow.yaml"),
+                           ("allow: 5\n", "allow.yaml:1:"), ("allow:\n", "allow.yaml:1:"),
+                           ("- allow\n", "allow.yaml:1:")):
             self.list.write_bytes(text.encode("latin-1"))
             with self.subTest(text=text):
                 self.assertIn(said, self.refuse(harness.REJECTED, "--allow", self.list, "load", "t",
