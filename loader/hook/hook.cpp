@@ -139,7 +139,7 @@ HookRecord read_hook_record(const Store& store, const HookId& id) {
 HookHealth hook_health(const Store& store, const HookId& id) {
     const HookRecord record = read_hook_record(store, id);
     if (record.attach == Attach::link) {
-        const Fd link = try_open_own(store.hook_dir(id) + "/link", "bpf_link");
+        const Fd link = try_open_own(store.hook_dir(id) + "/link", "bpf-link");
         if (!link)
             return HookHealth::detached;
         return link_facts(link).ifindex == 0 ? HookHealth::defunct : HookHealth::attached;
@@ -192,7 +192,7 @@ Remains remains_of(const Store& store, const HookId& id) {
     const std::string dir = store.hook_dir(id);
     if (!if_whole([&] { require_directory(dir); }))
         return remains;
-    if_whole([&] { remains.link = try_open_own(dir + "/link", "bpf_link"); });
+    if_whole([&] { remains.link = try_open_own(dir + "/link", "bpf-link"); });
     if_whole([&] { remains.pivot = pivot_id(store, id); });
     remains.attach = remains.link || id.point == HookPoint::xdp ? Attach::link : Attach::clsact;
     if_whole([&] {

@@ -1,5 +1,6 @@
 #include "kernel/own_pin.hpp"
 
+#include <algorithm>
 #include <cerrno>
 
 #include <sys/stat.h>
@@ -15,7 +16,14 @@ std::string words_of(const std::string& kind) {
         return "a map";
     if (kind == "bpf-prog")
         return "a program";
-    return kind == "bpf_link" ? "a link" : kind;
+    return kind == "bpf-link" ? "a link" : kind;
+}
+
+// The kernel writes "bpf_link" of one that was just made, and "bpf-link" of one from a pin.
+std::string kind_of(const Fd& object) {
+    std::string kind = object_kind(object);
+    std::replace(kind.begin(), kind.end(), '_', '-');
+    return kind;
 }
 
 // bpf(2) follows symbolic links.
@@ -40,7 +48,7 @@ Fd try_open_own(const std::string& path, const char* kind) {
     Fd pinned = try_open_pin(path);
     if (!pinned)
         return pinned;
-    if (const std::string found = object_kind(pinned); found != kind)
+    if (const std::string found = kind_of(pinned); found != kind)
         throw Damaged(path + " is " + words_of(found) + ", not " + words_of(kind));
     return pinned;
 }
