@@ -79,7 +79,10 @@ Store Store::open(const std::string& wanted, bool create, std::chrono::milliseco
     }
     require_bpffs(root);
     require_private(root);
-    return Store(root, true, patience);
+    const Store store(root, true, patience);
+    require_directory(store.hooks_dir());
+    require_directory(store.monitors_dir());
+    return store;
 }
 
 std::string Store::hook_dir(const HookId& id) const {
