@@ -91,8 +91,8 @@ class SwappedFileTest(FilesCase):
         folder = self.copy()
         text = (folder / "probe.yaml").read_text()
         padding = "# " + "x" * 70 + "\n"
-        short = text.replace("name: tally\n", "name: short\nobject: tally.bpf.o\n")
-        long = text.replace("name: tally\n", "name: long\nobject: tally.bpf.o\n") + padding * 5000
+        short = text.replace("name: tally\n", "name: short\nobject: tally.bpf.o\n", 1)
+        long = text.replace("name: tally\n", "name: long\nobject: tally.bpf.o\n", 1) + padding * 5000
         (folder / "probe.yaml").write_text(short)
         self.swapping(folder / "probe.yaml", [short.encode(), long.encode()])
         seen = set()
