@@ -8,10 +8,11 @@ import sys
 # The data's way. What stands before kernel needs no kernel and no root.
 ORDER = ["base", "manifest", "object", "layout", "query", "export", "kernel", "store", "hook", "read",
          "monitor", "cli"]
-# libbpf's system call half, and the calls that change where we are.
+# libbpf's system call half, and the calls that change where we are. What a seccomp filter answers to a
+# call is none.
 SYSCALLS = re.compile(r"\b(bpf_(map_(lookup|update|delete|create|get|freeze)|obj_|prog_(load|attach|"
                       r"query|get_fd)|link_(create|update|detach|get)|tc_|xdp_|btf_get_fd)\w*|"
-                      r"bpf_object__load|setns|SYS_bpf|SYS_membarrier)\s*\(?")
+                      r"bpf_object__load|setns|SYS_membarrier|(?<!answer\()SYS_bpf)\s*\(?")
 
 
 def faults(root):

@@ -27,7 +27,7 @@ public:
     }
 
     int run(const Global& global) override {
-        const Probe probe = open_checked_probe(options_.probe);
+        const Probe probe = open_checked_probe(options_.probe, global.settings.allowed());
         const ApplyReport report = with_verifier_log(options_.verifier_log, [&] {
             return during("apply '" + name_ + "'", [&] {
                 return apply_monitor(global.settings, probe, place_.request(name_, options_),

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <iostream>
 
 #include "base/error.hpp"
@@ -38,8 +39,15 @@ public:
         const CheckedProbe checked = check_files(options_.probe);
         ordered_json document{
             {"probe", options_.probe}, {"file", checked.path}, {"problems", ordered_json::array()}};
-        if (checked.probe)
-            document["object"] = checked.probe->object.path();
+        const AllowLists lists = global.settings.allowed();
+        if (checked.probe) {
+            const Object& object = checked.probe->object;
+            document["object"] = object.path();
+            document["sha256"] = object.sha256();
+            document["allowed"] = std::all_of(lists.begin(), lists.end(), [&](const AllowList& l) {
+                return l.allows(object.sha256());
+            });
+        }
         for (const Diagnostic& problem : checked.diagnostics)
             document["problems"].push_back({{"line", problem.at.line},
                                             {"column", problem.at.column},
@@ -51,8 +59,10 @@ public:
             return static_cast<int>(ErrorKind::usage);
         }
         resolve_parameters(checked.probe->manifest, checked.probe->object, options_.assignments);
-        if (kernel_)
+        if (kernel_) {
+            require_allowed(lists, document["sha256"], document["object"]);
             with_verifier_log(options_.verifier_log, [&] { verify(*checked.probe); });
+        }
         print_result(global, document,
                      options_.probe + ": good" + (kernel_ ? ", and this kernel accepts it" : ""));
         return 0;

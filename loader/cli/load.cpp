@@ -26,7 +26,7 @@ public:
     }
 
     int run(const Global& global) override {
-        const Probe probe = open_checked_probe(options_.probe);
+        const Probe probe = open_checked_probe(options_.probe, global.settings.allowed());
         const GenerationRecord record = with_verifier_log(options_.verifier_log, [&] {
             return during("load '" + name_ + "'", [&] {
                 return load_monitor(global.settings, probe, place_.request(name_, options_));

@@ -92,6 +92,11 @@ struct CommandLine {
         app.add_option("--bpffs", global.settings.bpffs,
                        "directory of the store; default: " + std::string(default_store))
             ->type_name("DIR");
+        app.add_option(
+               "--allow", global.settings.allow,
+               "load only objects whose SHA-256 this list has (as well as the machine's, if "
+               "there is one)")
+            ->type_name("FILE");
         app.add_option("--lock-timeout", lock_timeout,
                        "how long to wait for another dynmon-load; default: 5s")
             ->type_name("TIME");

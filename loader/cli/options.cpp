@@ -1,8 +1,14 @@
 #include "cli/options.hpp"
 
-#include <fstream>
+#include <cerrno>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <sys/stat.h>
 
 #include "base/error.hpp"
+#include "base/fd.hpp"
 #include "base/log.hpp"
 #include "query/literal_number.hpp"
 
@@ -98,14 +104,24 @@ std::chrono::nanoseconds parse_duration(const std::string& text, const std::stri
     return std::chrono::nanoseconds(static_cast<std::int64_t>(length->size));
 }
 
+// Not through a symbolic link, and not into a FIFO that nobody reads: who runs this is mostly root,
+// and the folder may be anybody's.
 void write_verifier_log(const std::string& file, const VerifierError& error) {
     if (file.empty())
         return;
-    std::ofstream out(file);
-    out << error.log();
-    out.flush();
-    if (!out)
-        log::warn("cannot write the verifier log to " + file);
+    const Fd out(::open(file.c_str(),
+                        O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, 0644));
+    struct stat status {};
+    bool good = out && ::fstat(out.get(), &status) == 0 && S_ISREG(status.st_mode) &&
+                ::ftruncate(out.get(), 0) == 0;
+    const std::string& text = error.log();
+    for (std::size_t done = 0; good && done < text.size();) {
+        const ssize_t count = ::write(out.get(), text.data() + done, text.size() - done);
+        good = count > 0 || (count < 0 && errno == EINTR);
+        done += count > 0 ? static_cast<std::size_t>(count) : 0;
+    }
+    if (!good)
+        log::warn("cannot write the verifier log to " + file + ": it has to be a regular file");
     else
         log::info("the whole verifier log is in " + file);
 }

@@ -25,7 +25,7 @@ public:
     }
 
     int run(const Global& global) override {
-        const Probe probe = open_checked_probe(options_.probe);
+        const Probe probe = open_checked_probe(options_.probe, global.settings.allowed());
         const ReplaceReport report = with_verifier_log(options_.verifier_log, [&] {
             return during("replace '" + name_ + "'", [&] {
                 return replace_monitor(global.settings, probe,

@@ -200,22 +200,6 @@ void Chain::clear_slots(const DirectoryLock&, std::size_t member) {
         write_slot(slot, Fd());
 }
 
-void Chain::purge(const DirectoryLock&, const Fd& map, const std::set<std::uint32_t>& ids,
-                  const std::vector<ChainMember>& others) {
-    std::set<std::uint32_t> owned{head_slot};
-    std::set<std::uint32_t> known = ids;
-    for (const ChainMember& member : others) {
-        owned.insert(member.program.slots.begin(), member.program.slots.end());
-        known.insert(member.program.ids.begin(), member.program.ids.end());
-    }
-    for (std::uint32_t slot = 0; slot < limits::chain_slots; ++slot) {
-        std::uint32_t id = 0;
-        if (lookup_element(map, &slot, &id) &&
-            (ids.contains(id) || (known.contains(id) && !owned.contains(slot))))
-            delete_element(map, &slot);
-    }
-}
-
 void Chain::repair(const DirectoryLock&) {
     for (std::size_t i = 0; i < order_.size(); ++i) {
         const auto& slots = members_[order_[i].member].program.slots;

@@ -69,12 +69,6 @@ public:
 
     std::optional<std::size_t> find(const std::string& monitor, std::uint32_t generation) const;
 
-    // Takes programs out of a chain whose order cannot be read, since what said their slots is
-    // lost: those with `ids`, and what stands in slots that none of `others` owns. May cut the
-    // chain behind them; who is cut off is put back by the repair of his monitor.
-    static void purge(const DirectoryLock& lock, const Fd& map, const std::set<std::uint32_t>& ids,
-                      const std::vector<ChainMember>& others);
-
 private:
     std::string unreached() const; // what read_order() has not met so far, for an error
     void read_order();

@@ -10,9 +10,9 @@
 #include <bpf/libbpf.h>
 
 #include "base/libbpf_log.hpp"
+#include "base/trial.hpp"
 #include "kernel/bpf.hpp"
 #include "kernel/duplicate.hpp"
-#include "kernel/kernel_types.hpp"
 #include "kernel/machine.hpp"
 #include "kernel/rights.hpp"
 #include "kernel/verifier_log.hpp"
@@ -249,15 +249,30 @@ void complete_log(const InstanceSpec& spec, Outcome& outcome) {
 
 } // namespace
 
+void rehearse_load(const Object& object, const std::vector<std::string>& programs,
+                   const KernelBtf& kernel_btf) {
+    TrialOptions options{.pretended_kernel = true};
+    if (kernel_btf.descriptor() >= 0)
+        options.keep.push_back(kernel_btf.descriptor());
+    in_trial("libbpf, preparing the programs of " + object.path() + ",", options, [&] {
+        for (const std::string& program : programs) {
+            const InstanceSpec spec{
+                .object = &object, .program = program, .kernel_btf = kernel_btf.path()};
+            const ObjectPtr opened = open_object(spec);
+            choose_program(opened.get(), spec);
+            share_maps(opened.get(), spec);
+            bpf_object__load(opened.get()); // what is wrong with it, the load itself says
+        }
+    });
+}
+
 Instance load_instance(const InstanceSpec& wanted) {
     constexpr unsigned besides_maps = 8; // BTF, the program, probes of the kernel, our own copies
     require_descriptors(2 * static_cast<unsigned>(wanted.object->maps().size()) + besides_maps);
     InstanceSpec spec = wanted;
-    if (!spec.kernel_btf.empty())
-        require_kernel_types(spec.kernel_btf);
     Outcome outcome = try_load_instance(spec);
     if (!outcome.instance && spec.kernel_btf.empty() && blames_modules(outcome.complaints)) {
-        spec.kernel_btf = own_kernel_types;
+        spec.kernel_btf = "/sys/kernel/btf/vmlinux"; // and of no module
         outcome = try_load_instance(spec);
     }
     if (outcome.instance)

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/fd.hpp"
+#include "object/kernel_btf.hpp"
 #include "object/object.hpp"
 
 namespace dynmon {
@@ -32,6 +33,11 @@ struct Instance {
     std::uint32_t program_id = 0;
     std::map<std::string, Fd> maps;
 };
+
+// Everything that libbpf does with the object before the kernel gets to see the programs: maps,
+// relocations, CO-RE. Throws Error{rejected} when it crashes over that or finds no end.
+void rehearse_load(const Object& object, const std::vector<std::string>& programs,
+                   const KernelBtf& kernel_btf);
 
 // Throws VerifierError when the verifier refuses, Error otherwise; then nothing is left in the
 // kernel.

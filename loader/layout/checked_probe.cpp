@@ -1,6 +1,7 @@
 #include "layout/checked_probe.hpp"
 
 #include "base/error.hpp"
+#include "object/policy.hpp"
 #include "object/verdict.hpp"
 
 namespace dynmon {
@@ -28,26 +29,27 @@ void check_verdicts(const Probe& probe, std::vector<Diagnostic>& diagnostics) {
 
 } // namespace
 
-CheckedProbe check_files(const std::string& probe) {
+CheckedProbe check_files(const std::string& probe, const AllowLists& allowed) {
     CheckedProbe checked{.path = find_probe(probe)};
     if (checked.path.ends_with(".o")) {
-        checked.probe = open_bare_object(checked.path);
+        checked.probe = open_bare_object(checked.path, allowed);
     } else {
         ParsedManifest parsed = parse_manifest(read_manifest_text(checked.path));
         checked.diagnostics = std::move(parsed.diagnostics);
         if (!checked.diagnostics.empty())
             return checked; // what a half-understood manifest says of the object is noise
-        Object object = open_object_of(checked.path, parsed.manifest);
+        Object object = open_object_of(checked.path, parsed.manifest, allowed);
         checked.probe = Probe{std::move(parsed.manifest), std::move(object), checked.path};
     }
+    require_permitted(checked.probe->object);
     checked.diagnostics = check_probe(checked.probe->manifest, checked.probe->object);
     if (checked.diagnostics.empty())
         check_verdicts(*checked.probe, checked.diagnostics);
     return checked;
 }
 
-Probe open_checked_probe(const std::string& probe) {
-    CheckedProbe checked = check_files(probe);
+Probe open_checked_probe(const std::string& probe, const AllowLists& allowed) {
+    CheckedProbe checked = check_files(probe, allowed);
     if (checked.diagnostics.empty())
         return std::move(*checked.probe);
     const Diagnostic& first = checked.diagnostics.front();

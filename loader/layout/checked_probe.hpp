@@ -16,11 +16,13 @@ struct CheckedProbe {
     std::optional<Probe> probe;
 };
 
-// Every fault of manifest and object, with its place. Throws Error for files that cannot be read.
-CheckedProbe check_files(const std::string& probe);
+// Every fault of manifest and object, with its place. Throws Error for files that cannot be read,
+// Error{rejected} for an object that asks for more than a monitor may.
+CheckedProbe check_files(const std::string& probe, const AllowLists& allowed = {});
 
-// Throws Error{usage} "FILE:LINE:COL: …" with the first fault and the number of the others.
-Probe open_checked_probe(const std::string& probe);
+// For what is to be loaded. Throws Error{rejected} when it is not on `allowed`, and
+// Error{usage} "FILE:LINE:COL: …" with the first fault and the number of the others.
+Probe open_checked_probe(const std::string& probe, const AllowLists& allowed);
 
 // "probe.yaml:3:5", or just the file when the place is not known.
 std::string place_text(const std::string& file, const Position& at);

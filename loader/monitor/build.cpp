@@ -4,6 +4,7 @@
 
 #include "base/error.hpp"
 #include "kernel/duplicate.hpp"
+#include "object/policy.hpp"
 #include "object/verdict.hpp"
 #include "store/bpffs.hpp"
 
@@ -72,6 +73,11 @@ std::map<std::string, const Fd*> given_maps(const GenerationPlan& plan,
 
 void load_instances(const GenerationPlan& plan, const std::vector<GlobalValue>& parameters,
                     LoadedGeneration& generation) {
+    const KernelBtf kernel_btf = KernelBtf::read(plan.kernel_btf);
+    std::vector<std::string> names;
+    for (const ProgramPlan& program : plan.programs)
+        names.push_back(program.program->name);
+    rehearse_load(plan.probe->object, names, kernel_btf);
     for (std::size_t side = 0; side < side_count(plan.probe->manifest); ++side) {
         for (std::size_t i = 0; i < plan.programs.size(); ++i) {
             const ProgramPlan& program = plan.programs[i];
@@ -80,7 +86,7 @@ void load_instances(const GenerationPlan& plan, const std::vector<GlobalValue>& 
                                .program = program.program->name,
                                .rodata = rodata_of(plan, parameters, program, side),
                                .given_maps = given_maps(plan, generation, program, side),
-                               .kernel_btf = plan.kernel_btf});
+                               .kernel_btf = kernel_btf.path()});
             generation.record.programs[i].ids.push_back(instance.program_id);
             generation.programs[i].push_back(std::move(instance.program));
             for (auto& [name, map] : instance.maps)
@@ -110,6 +116,7 @@ std::size_t side_count(const Manifest& manifest) {
 
 LoadedGeneration load_generation(const GenerationPlan& plan) {
     const Probe& probe = *plan.probe;
+    require_permitted(probe.object);
     for (const ProgramPlan& program : plan.programs)
         if (const std::string problem = verdict_problem(probe.manifest, *program.program);
             !problem.empty())

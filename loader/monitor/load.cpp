@@ -6,8 +6,10 @@
 #include "base/identifier.hpp"
 #include "base/undo.hpp"
 #include "kernel/fence.hpp"
+#include "kernel/own_pin.hpp"
 #include "monitor/build.hpp"
 #include "monitor/delivery.hpp"
+#include "monitor/evict.hpp"
 #include "monitor/repair.hpp"
 #include "monitor/roster.hpp"
 #include "store/bpffs.hpp"
@@ -144,6 +146,7 @@ void start_monitor(const Store& store, const DirectoryLock& lock, const Generati
 GenerationRecord load_monitor(const Settings& settings, const Probe& probe,
                               const LoadRequest& request) {
     require_identifier(request.name, "monitor name");
+    require_allowed(settings.allowed(), probe.object.sha256(), probe.object.path());
     const HookKind kind = request.hook.value_or(probe.manifest.hook);
     const NetNs netns = request.netns.empty() ? NetNs::current() : NetNs::open(request.netns);
     resolve_parameters(probe.manifest, probe.object, request.assignments); // before any change
@@ -177,7 +180,13 @@ void unload_monitor(const Settings& settings, const std::string& name) {
     const Store store = settings.open_store(false);
     const DirectoryLock reading = store.lock_monitor(name, DirectoryLock::Mode::exclusive);
     const DirectoryLock lock = store.lock(DirectoryLock::Mode::exclusive);
-    take_down(store, lock, name);
+    try {
+        require_whole(store, name);
+        take_down(store, lock, name);
+    } catch (const Damaged& error) {
+        log::warn(error.what());
+        evict(store, lock, name);
+    }
     store.remove_if_empty(lock);
 }
 

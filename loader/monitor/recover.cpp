@@ -1,5 +1,7 @@
 #include "base/error.hpp"
 #include "hook/hook.hpp"
+#include "kernel/own_pin.hpp"
+#include "monitor/evict.hpp"
 #include "monitor/load.hpp"
 #include "monitor/repair.hpp"
 #include "monitor/roster.hpp"
@@ -13,9 +15,14 @@ Recovered recover(const Settings& settings) {
     if (!store.present())
         return result;
     std::vector<DirectoryLock> reading;
-    for (const std::string& name : store.monitors())
-        if (auto held = store.try_lock_monitor(name, DirectoryLock::Mode::exclusive))
-            reading.push_back(std::move(*held));
+    for (const std::string& name : store.monitors()) {
+        try {
+            if (auto held = store.try_lock_monitor(name, DirectoryLock::Mode::exclusive))
+                reading.push_back(std::move(*held));
+        } catch (const Damaged&) {
+            // no directory: there is nothing to lock, and below it is removed
+        }
+    }
     const auto locked = store.try_lock(DirectoryLock::Mode::exclusive);
     if (!locked)
         return result;
@@ -32,10 +39,12 @@ Recovered recover(const Settings& settings) {
         }
     }
     for (const std::string& name : store.monitors()) {
-        if (!is_damaged(store, name))
-            continue;
-        forget_monitor(store, lock, name);
-        result.actions.push_back("removed the damaged monitor '" + name + "'");
+        try {
+            require_whole(store, name);
+        } catch (const Damaged& error) {
+            evict(store, lock, name);
+            result.actions.push_back("removed monitor '" + name + "': " + error.what());
+        }
     }
     for (const std::string& name : store.monitors())
         settle_monitor(store, lock, name, result.actions);

@@ -171,44 +171,6 @@ void take_down(const Store& store, const DirectoryLock& lock, const std::string&
     store.discard(dir);
 }
 
-bool is_damaged(const Store& store, const std::string& name) {
-    const std::string dir = store.monitor_dir(name);
-    if (!exists(dir + "/state") || generation_numbers(dir).empty() ||
-        StateMap(dir + "/state").read().phase != Phase::running)
-        return false; // a load or unload that was interrupted
-    const GenerationDir current = current_generation(store, name);
-    if (!exists(current.path() + "/dynmon-record") || !exists(current.path() + "/dynmon-btf"))
-        return true;
-    for (const ProgramRecord& program : current.read_programs())
-        for (std::size_t side = 0; side < program.slots.size(); ++side)
-            if (!exists(current.program_path(program.direction, static_cast<Side>(side))))
-                return true;
-    return false;
-}
-
-void forget_monitor(const Store& store, const DirectoryLock& lock, const std::string& name) {
-    const std::string dir = store.monitor_dir(name);
-    std::set<std::uint32_t> ids;
-    for (const std::uint32_t number : generation_numbers(dir)) {
-        const GenerationDir generation = generation_dir(dir, number);
-        for (const std::string& pin : list_directory(generation.path()))
-            if (pin.starts_with("prog-"))
-                ids.insert(program_facts(open_pin(generation.path() + "/" + pin)).id);
-        if (exists(generation.path() + "/dynmon-record"))
-            for (const ProgramRecord& program : generation.read_programs())
-                ids.insert(program.ids.begin(), program.ids.end());
-    }
-    for (const HookId& hook : store.hooks()) {
-        if (!chain_is_live(store, hook))
-            continue;
-        std::vector<ChainMember> others = members_at(store, hook);
-        std::erase_if(others, [&](const ChainMember& member) { return member.monitor == name; });
-        Chain::purge(lock, open_chain(store, hook), ids, others);
-    }
-    fence();
-    store.discard(dir);
-}
-
 bool retire_old_generations(const Store& store, const DirectoryLock& lock,
                             const std::string& name) {
     bool kept = false;

@@ -26,12 +26,6 @@ void put_back(const Store& store, const DirectoryLock& lock, const HookId& hook)
 // pins and every hook that it leaves idle.
 void take_down(const Store& store, const DirectoryLock& lock, const std::string& name);
 
-// Somebody removed pins of a running monitor, without which it can be neither read nor followed.
-bool is_damaged(const Store& store, const std::string& name);
-
-// Takes a damaged monitor's programs out of all chains and removes what is left of it.
-void forget_monitor(const Store& store, const DirectoryLock& lock, const std::string& name);
-
 // Takes what is left of the generations before the current one out of use: their programs are
 // unpinned, and their maps kept only when they hold something that was not read yet.
 // Returns true when something is kept.

@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "hook/hook.hpp"
+#include "kernel/own_pin.hpp"
 #include "store/bpffs.hpp"
 
 namespace dynmon {
@@ -18,6 +19,18 @@ bool has_program(const GenerationDir& dir, const ProgramRecord& program) {
     return false;
 }
 
+void add_members(const Store& store, const HookId& hook, const std::string& monitor,
+                 std::vector<ChainMember>& members) {
+    for (const std::uint32_t number : generation_numbers(store.monitor_dir(monitor))) {
+        const GenerationDir dir = generation_dir(store.monitor_dir(monitor), number);
+        if (!exists(dir.path() + "/dynmon-record"))
+            continue; // being removed by an interrupted unload
+        for (const ProgramRecord& program : dir.read_programs())
+            if (program.hook == hook && has_program(dir, program))
+                members.push_back({monitor, number, dir, program});
+    }
+}
+
 } // namespace
 
 bool has_programs(const GenerationDir& dir, const GenerationRecord& record) {
@@ -28,13 +41,11 @@ bool has_programs(const GenerationDir& dir, const GenerationRecord& record) {
 std::vector<ChainMember> members_at(const Store& store, const HookId& hook) {
     std::vector<ChainMember> members;
     for (const std::string& monitor : store.monitors()) {
-        for (const std::uint32_t number : generation_numbers(store.monitor_dir(monitor))) {
-            const GenerationDir dir = generation_dir(store.monitor_dir(monitor), number);
-            if (!exists(dir.path() + "/dynmon-record"))
-                continue; // being removed by an interrupted unload
-            for (const ProgramRecord& program : dir.read_programs())
-                if (program.hook == hook && has_program(dir, program))
-                    members.push_back({monitor, number, dir, program});
+        try {
+            add_members(store, hook, monitor, members);
+        } catch (const Damaged& error) {
+            // The others go on. If its programs are in this chain, the chain itself says so.
+            log::debug("monitor '" + monitor + "': " + error.what());
         }
     }
     return members;

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <string>
 
+#include "object/allow_list.hpp"
 #include "store/store.hpp"
 
 namespace dynmon {
@@ -12,6 +13,9 @@ struct Settings {
     std::string bpffs = default_store;
     std::chrono::milliseconds lock_timeout{5000};
 
+    std::string allow; // a list of objects beside the machine's; "": none
+
+    AllowLists allowed() const { return allow_lists(allow); }
     Store open_store(bool create) const { return Store::open(bpffs, create, lock_timeout); }
 };
 

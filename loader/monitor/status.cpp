@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "base/error.hpp"
+#include "kernel/own_pin.hpp"
 #include "kernel/xdp.hpp"
 #include "monitor/roster.hpp"
 #include "read/map_kind.hpp"
@@ -38,7 +39,8 @@ HookStatus hook_status(const Store& store, const HookId& id) {
         const HookState state = hook_state(store, id);
         status.health = state.health;
         status.problem = state.problem;
-        const ProgramFacts pivot = program_facts(open_pin(store.hook_dir(id) + "/pivot"));
+        const ProgramFacts pivot =
+            program_facts(open_own(store.hook_dir(id) + "/pivot", "bpf-prog"));
         status.pivot_id = pivot.id;
         status.cost = {pivot.run_count, pivot.run_time_ns};
         status.mode = live_mode(id, record);

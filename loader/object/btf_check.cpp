@@ -14,18 +14,19 @@ namespace dynmon {
 
 namespace {
 
-constexpr std::uint32_t most_variables =
-    4096; // of one section; libbpf compares each with all symbols
+// Of one section; libbpf compares each with all symbols. A kernel has no symbols to compare with.
+constexpr std::uint32_t most_variables = 4096;
+constexpr std::uint32_t most_kernel_variables = 1u << 20;
 
 [[noreturn]] void refuse(const std::string& what) {
-    throw Error(ErrorKind::usage, "damaged BTF: " + what)
-        .hint("build the object anew: clang -target bpf -g -O2");
+    throw Error(ErrorKind::usage, "damaged BTF: " + what);
 }
 
 class BtfCheck {
 public:
     // A copy, because a section may begin at any byte and records are read in place.
-    explicit BtfCheck(std::span<const std::byte> bytes) : bytes_(bytes.begin(), bytes.end()) {}
+    BtfCheck(std::span<const std::byte> bytes, std::uint32_t variables)
+        : bytes_(bytes.begin(), bytes.end()), most_variables_(variables) {}
 
     void run() {
         read_header();
@@ -206,7 +207,7 @@ private:
         }
         if (btf_kind(t) == BTF_KIND_FUNC_PROTO)
             check_reference(id, t->type);
-        if (btf_kind(t) == BTF_KIND_DATASEC && static_cast<std::uint32_t>(count) > most_variables)
+        if (btf_kind(t) == BTF_KIND_DATASEC && static_cast<std::uint32_t>(count) > most_variables_)
             refuse_type(id, "is a section of " + std::to_string(count) + " variables");
     }
 
@@ -274,19 +275,32 @@ private:
     }
 
     std::vector<std::byte> bytes_;
+    std::uint32_t most_variables_;
     std::span<const std::byte> types_;
     std::span<const std::byte> strings_;
     std::vector<std::size_t> offsets_; // of each type in types_
 };
 
+void check_size(std::size_t size, std::size_t most) {
+    if (size > most)
+        throw Error(ErrorKind::usage, "its BTF has " + std::to_string(size) + " bytes; at most " +
+                                          std::to_string(most) + " are read");
+}
+
 } // namespace
 
 void check_btf(std::span<const std::byte> bytes) {
-    if (bytes.size() > limits::btf_bytes)
-        throw Error(ErrorKind::usage, "its BTF has " + std::to_string(bytes.size()) +
-                                          " bytes; at most " + std::to_string(limits::btf_bytes) +
-                                          " are read");
-    BtfCheck(bytes).run();
+    check_size(bytes.size(), limits::btf_bytes);
+    try {
+        BtfCheck(bytes, most_variables).run();
+    } catch (Error& error) {
+        throw error.hint("build the object anew: clang -target bpf -g -O2");
+    }
+}
+
+void check_kernel_btf(std::span<const std::byte> bytes) {
+    check_size(bytes.size(), limits::kernel_btf_bytes);
+    BtfCheck(bytes, most_kernel_variables).run();
 }
 
 } // namespace dynmon

@@ -12,4 +12,7 @@ namespace dynmon {
 // or crashes on the rest.
 void check_btf(std::span<const std::byte> bytes);
 
+// The same of the BTF of a whole kernel, which is larger.
+void check_kernel_btf(std::span<const std::byte> bytes);
+
 } // namespace dynmon

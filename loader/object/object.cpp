@@ -11,6 +11,7 @@
 #include "base/error.hpp"
 #include "base/libbpf_log.hpp"
 #include "base/limits.hpp"
+#include "base/trial.hpp"
 #include "object/btf_check.hpp"
 #include "object/elf.hpp"
 #include "object/hand_over.hpp"
@@ -256,16 +257,23 @@ Object Object::parse(std::vector<std::byte> bytes, std::string path) {
         const ElfFile elf = ElfFile::read(object.bytes_);
         check_bounds(elf);
         check_types(elf);
-        const ObjectPtr opened = open_with_libbpf(object.bytes_);
-        object.btf_ = copy_types(opened.get());
-        object.programs_ = list_programs(opened.get(), elf);
-        object.maps_ = list_maps(opened.get(), object.btf_.get());
-        check_names(object.programs_, object.maps_);
-        object.globals_ = list_globals(object.btf_.get());
+        // libbpf is not made for ELF files of others: what it does with these bytes, it does first
+        // where it can do no harm.
+        in_trial("libbpf, reading this object,", {}, [&] { object.describe(elf); });
+        object.describe(elf);
         object.license_ = read_license(elf);
         object.sha256_ = sha256_hex(object.bytes_);
         return object;
     });
+}
+
+void Object::describe(const ElfFile& elf) {
+    const ObjectPtr opened = open_with_libbpf(bytes_);
+    btf_ = copy_types(opened.get());
+    programs_ = list_programs(opened.get(), elf);
+    maps_ = list_maps(opened.get(), btf_.get());
+    check_names(programs_, maps_);
+    globals_ = list_globals(btf_.get());
 }
 
 std::vector<std::byte> Object::btf_bytes() const {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -14,6 +15,8 @@
 #include <linux/bpf.h>
 
 #include "base/map_type.hpp"
+
+struct stat;
 
 namespace dynmon {
 
@@ -81,12 +84,16 @@ struct BtfDelete {
 };
 using BtfPtr = std::unique_ptr<btf, BtfDelete>;
 
+class ElfFile;
+
 // Owns the bytes of the ELF and everything read from them. Immutable, movable.
 class Object {
 public:
     // Takes over `bytes`; `path` is for messages only. Throws Error{usage} when the ELF is
     // truncated or damaged, has no BTF, no programs, a name that is none in C or stands twice, or
-    // breaks a bound of base/limits.hpp. Nothing reaches libbpf that was not checked before.
+    // breaks a bound of base/limits.hpp; Error{rejected} when libbpf crashes on it or hangs.
+    // Nothing reaches libbpf that was not checked before, and nothing that it did not survive in a
+    // trial.
     static Object parse(std::vector<std::byte> bytes, std::string path);
 
     const std::string& path() const { return path_; }
@@ -105,6 +112,8 @@ public:
 
 private:
     Object() = default;
+    void describe(const ElfFile& elf); // programs, maps, globals and BTF, by libbpf
+
     std::string path_;
     std::vector<std::byte> bytes_;
     std::string sha256_;
@@ -117,6 +126,8 @@ private:
 
 // Reads a regular file once, without following a symlink in the last component, up to `limit`
 // bytes. Throws Error{usage} (missing, directory, FIFO, too large) or Error{failed}.
-std::vector<std::byte> read_file(const std::string& path, std::size_t limit);
+// `inspect` looks at the open file before it is read, and may throw.
+std::vector<std::byte> read_file(const std::string& path, std::size_t limit,
+                                 const std::function<void(const struct stat&)>& inspect = {});
 
 } // namespace dynmon

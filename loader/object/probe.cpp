@@ -6,8 +6,14 @@
 #include <filesystem>
 #include <sstream>
 
+#include <unistd.h>
+
+#include <sys/stat.h>
+
 #include "base/error.hpp"
 #include "base/identifier.hpp"
+#include "base/log.hpp"
+#include "object/sha256.hpp"
 
 namespace dynmon {
 
@@ -53,12 +59,35 @@ std::string join(const std::vector<std::string>& list) {
     return text;
 }
 
+bool is_trusted_owner(uid_t owner) {
+    const char* behind_sudo = std::getenv("SUDO_UID");
+    return owner == 0 || owner == ::geteuid() ||
+           (behind_sudo != nullptr && std::to_string(owner) == behind_sudo);
+}
+
+// A name is to lead to what was installed, not to what somebody dropped where it is looked for.
+void require_closed(const fs::path& path) {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0)
+        return; // whoever opens it says so
+    if ((status.st_mode & S_IWOTH) != 0)
+        throw Error(ErrorKind::rejected, path.string() + " can be written to by everybody")
+            .hint("chmod o-w " + path.string() + ", or name the probe by its path");
+    if (::geteuid() == 0 && !is_trusted_owner(status.st_uid))
+        log::warn(path.string() + " belongs to user " + std::to_string(status.st_uid) +
+                  ", who decides what is loaded");
+}
+
 fs::path find_by_name(const std::string& name) {
     const std::vector<std::string> folders = search_path();
     for (const std::string& folder : folders) {
         const fs::path manifest = manifest_in(fs::path(folder) / name);
-        if (!manifest.empty())
-            return manifest;
+        if (manifest.empty())
+            continue;
+        require_closed(folder);
+        require_closed(manifest.parent_path());
+        require_closed(manifest);
+        return manifest;
     }
     const std::vector<std::string> known = probes_in(folders);
     const std::string near = nearest_name(name, known);
@@ -109,8 +138,11 @@ fs::path find_object(const fs::path& manifest_path, const Manifest& manifest) {
         .hint("compile the probe: make -f Makefile.bpf");
 }
 
-Object read_object(const fs::path& path) {
-    return Object::parse(read_file(path.string(), limits::object_bytes), path.string());
+Object read_object(const fs::path& path, const AllowLists& allowed) {
+    std::vector<std::byte> bytes = read_file(path.string(), limits::object_bytes);
+    if (!allowed.empty())
+        require_allowed(allowed, sha256_hex(bytes), path.string());
+    return Object::parse(std::move(bytes), path.string());
 }
 
 // "dir/flows-2.bpf.o" → "flows-2"
@@ -152,22 +184,23 @@ std::string read_manifest_text(const std::string& path) {
     return text_of(read_file(path, limits::manifest_bytes));
 }
 
-Object open_object_of(const std::string& manifest_path, const Manifest& manifest) {
-    return read_object(find_object(manifest_path, manifest));
+Object open_object_of(const std::string& manifest_path, const Manifest& manifest,
+                      const AllowLists& allowed) {
+    return read_object(find_object(manifest_path, manifest), allowed);
 }
 
-Probe open_bare_object(const std::string& path) {
-    Object object = read_object(path);
+Probe open_bare_object(const std::string& path, const AllowLists& allowed) {
+    Object object = read_object(path, allowed);
     Manifest manifest = derive_manifest(object, name_of_object(path));
     return {std::move(manifest), std::move(object), ""};
 }
 
-Probe open_probe(const std::string& probe) {
+Probe open_probe(const std::string& probe, const AllowLists& allowed) {
     const std::string path = find_probe(probe);
     if (path.ends_with(".o"))
-        return open_bare_object(path);
+        return open_bare_object(path, allowed);
     Manifest manifest = require_manifest(read_manifest_text(path), path);
-    Object object = open_object_of(path, manifest);
+    Object object = open_object_of(path, manifest, allowed);
     return {std::move(manifest), std::move(object), path};
 }
 

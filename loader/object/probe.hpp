@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "manifest/manifest.hpp"
+#include "object/allow_list.hpp"
 #include "object/object.hpp"
 
 namespace dynmon {
@@ -19,14 +20,16 @@ struct Probe {
 // PROBE is a path (folder, probe.yaml/.json, .bpf.o) or a name looked for in `search_path()`.
 // A name has no '/' and no '.'; a folder holds probe.yaml. The object is taken beside the
 // manifest, or, for a source tree, from build/probes/<name>/ beside the probes folder.
-// Throws Error{usage} that lists the places looked at, or the first fault of the manifest.
-Probe open_probe(const std::string& probe);
+// Throws Error{usage} that lists the places looked at, or the first fault of the manifest, and
+// Error{rejected} for an object that is not on `allowed`; only its hash was looked at then.
+Probe open_probe(const std::string& probe, const AllowLists& allowed = {});
 
 // The steps of open_probe(), for those who want every fault and not just the first.
 std::string find_probe(const std::string& probe); // path of the manifest or of the bare object
 std::string read_manifest_text(const std::string& path);
-Object open_object_of(const std::string& manifest_path, const Manifest& manifest);
-Probe open_bare_object(const std::string& path);
+Object open_object_of(const std::string& manifest_path, const Manifest& manifest,
+                      const AllowLists& allowed);
+Probe open_bare_object(const std::string& path, const AllowLists& allowed);
 
 // DYNMON_PROBE_PATH (colon-separated), ./build/probes, ./probes, then
 // <prefix>/lib/dynmon/probes of the installation.

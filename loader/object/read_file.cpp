@@ -46,7 +46,8 @@ Fd open_for_reading(const std::string& path) {
 
 } // namespace
 
-std::vector<std::byte> read_file(const std::string& path, std::size_t limit) {
+std::vector<std::byte> read_file(const std::string& path, std::size_t limit,
+                                 const std::function<void(const struct stat&)>& inspect) {
     const Fd fd = open_for_reading(path);
     struct stat status {};
     if (::fstat(fd.get(), &status) != 0)
@@ -54,6 +55,8 @@ std::vector<std::byte> read_file(const std::string& path, std::size_t limit) {
     if (!S_ISREG(status.st_mode))
         throw Error(ErrorKind::usage,
                     path + " is " + kind_of_file(status.st_mode) + ", not a file");
+    if (inspect)
+        inspect(status);
     const auto too_large = [&](const std::string& size) {
         return Error(ErrorKind::usage, path + " has " + size + " bytes; at most " +
                                            std::to_string(limit) + " are read");

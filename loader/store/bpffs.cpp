@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 
 #include "base/error.hpp"
+#include "kernel/own_pin.hpp"
 
 namespace dynmon {
 
@@ -58,8 +59,9 @@ bool ensure_directory(const std::string& path) {
         throw Error(ErrorKind::failed, "make directory " + path, EACCES)
             .hint("the folder above it belongs to another user: run as root, or with --bpffs DIR, "
                   "a directory in bpffs that is yours");
-    if (fault != EEXIST || !is_directory(path))
+    if (fault != EEXIST)
         throw Error(ErrorKind::failed, "make directory " + path, fault);
+    require_directory(path);
     return false;
 }
 
@@ -74,6 +76,8 @@ std::vector<std::string> list_directory(const std::string& path) {
     if (fd < 0) {
         if (errno == ENOENT)
             return names;
+        if (errno == ENOTDIR || errno == ELOOP)
+            require_directory(path);
         throw Error(ErrorKind::failed, "open directory " + path, errno);
     }
     const std::unique_ptr<DIR, DirClose> directory(fdopendir(fd));
@@ -108,7 +112,18 @@ void remove_pin(const std::string& path) {
         throw Error(ErrorKind::failed, "remove pin " + path, errno);
 }
 
+void require_directory(const std::string& path) {
+    struct stat status {};
+    if (lstat(path.c_str(), &status) == 0 && !S_ISDIR(status.st_mode))
+        throw Damaged(path + " is " + (S_ISLNK(status.st_mode) ? "a symbolic link" : "a pin") +
+                      ", not a directory");
+}
+
 void remove_tree(const std::string& path) {
+    if (exists(path) && !is_directory(path)) {
+        remove_pin(path);
+        return;
+    }
     for (const std::string& name : list_directory(path)) {
         const std::string entry = path + "/" + name;
         if (is_directory(entry))

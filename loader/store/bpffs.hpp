@@ -14,8 +14,10 @@ std::vector<std::string> list_directory(const std::string& path); // sorted; emp
 // Fails with Error{busy} when `to` exists: what is published is never overwritten.
 void publish(const std::string& from, const std::string& to);
 
-void remove_pin(const std::string& path); // absent is fine
-// Removes a directory and the pins in it, to the depth that dynmon makes (two). Absent is fine.
+void remove_pin(const std::string& path);        // absent is fine
+void require_directory(const std::string& path); // throws Damaged: a pin or a symlink is there
+// Removes a directory and what is in it, or the pin or symlink that stands there instead; what a
+// symlink leads to is not touched. Absent is fine.
 void remove_tree(const std::string& path);
 
 } // namespace dynmon

@@ -1,13 +1,20 @@
 #include "store/generation.hpp"
 
 #include <algorithm>
+#include <cctype>
+#include <cerrno>
 #include <charconv>
+#include <filesystem>
+#include <set>
 
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
+#include "base/limits.hpp"
+#include "object/btf_check.hpp"
 #include "store/bpffs.hpp"
 #include "store/json_pin.hpp"
+#include "store/state.hpp"
 
 namespace dynmon {
 
@@ -30,14 +37,56 @@ json to_json(const ProgramRecord& program) {
             {"ids", program.ids}};
 }
 
-ProgramRecord program_from(const json& document) {
+// What a record says is only believed within what dynmon writes: its slots are written to, and its
+// names lead to pins.
+void check_program(const ProgramRecord& program, const std::string& path) {
+    const auto is_slot = [](std::uint32_t slot) { return slot > 0 && slot < limits::chain_slots; };
+    if (program.slots.empty() || program.slots.size() > 2 ||
+        program.ids.size() != program.slots.size() ||
+        !std::all_of(program.slots.begin(), program.slots.end(), is_slot))
+        throw Damaged(path + " is damaged: program '" + program.name + "' has impossible slots");
+}
+
+bool is_map_name(std::string_view name) {
+    return !name.empty() && name.size() <= 127 &&
+           std::all_of(name.begin(), name.end(), [](unsigned char c) {
+               return std::isalnum(c) != 0 || c == '_' || c == '.';
+           });
+}
+
+void check_record(const GenerationRecord& record, const std::string& path) {
+    std::set<std::string> names;
+    for (const MapRecord& map : record.maps)
+        if (!is_map_name(map.name) || !names.insert(map.name).second)
+            throw Damaged(path + " is damaged: a map cannot be called '" + map.name + "'");
+    std::set<Direction> directions;
+    for (const ProgramRecord& program : record.programs)
+        if (!directions.insert(program.direction).second)
+            throw Damaged(path + " is damaged: two programs of one direction");
+    if (record.programs.empty())
+        throw Damaged(path + " is damaged: it has no programs");
+    // .../monitors/NAME/gN/dynmon-record; while it is staged, NAME is another one
+    const std::filesystem::path folder =
+        std::filesystem::absolute(path).lexically_normal().parent_path();
+    if (folder.filename() != "g" + std::to_string(record.number))
+        throw Damaged(path + " is damaged: it is the record of generation " +
+                      std::to_string(record.number));
+    if (folder.parent_path().filename() != record.monitor)
+        throw Damaged(path + " is damaged: it is the record of monitor '" + record.monitor + "'");
+}
+
+ProgramRecord program_from(const json& document, const std::string& path) {
     ProgramRecord program;
     program.direction = direction_from(document.at("direction"));
     program.name = document.at("name");
-    program.hook = parse_hook_dir_name(document.at("hook").get<std::string>()).value();
+    const auto hook = parse_hook_dir_name(document.at("hook").get<std::string>());
+    if (!hook)
+        throw Damaged(path + " is damaged: it names no valid hook");
+    program.hook = *hook;
     program.hand_over = document.at("hand-over");
     program.slots = document.at("slots").get<std::vector<std::uint32_t>>();
     program.ids = document.at("ids").get<std::vector<std::uint32_t>>();
+    check_program(program, path);
     return program;
 }
 
@@ -78,11 +127,19 @@ json to_json(const GenerationRecord& record) {
             {"maps", maps}};
 }
 
-std::vector<ProgramRecord> programs_from(const json& document) {
+std::vector<ProgramRecord> programs_from(const json& document, const std::string& path) {
     std::vector<ProgramRecord> programs;
     for (const json& program : document.at("programs"))
-        programs.push_back(program_from(program));
+        programs.push_back(program_from(program, path));
     return programs;
+}
+
+Manifest manifest_from(const json& document, const std::string& path) {
+    try {
+        return require_manifest(document.dump(), path);
+    } catch (const Error& error) {
+        throw Damaged(path + " is damaged: " + error.what());
+    }
 }
 
 GenerationRecord record_from(const json& document, const std::string& path) {
@@ -92,31 +149,26 @@ GenerationRecord record_from(const json& document, const std::string& path) {
     record.monitor = document.at("monitor");
     record.object_path = document.at("object");
     record.sha256 = document.at("sha256");
-    record.manifest = require_manifest(document.at("manifest").dump(), path);
+    record.manifest = manifest_from(document.at("manifest"), path);
     record.parameters = document.at("parameters").get<std::map<std::string, std::string>>();
     record.clock = clock_source_from(document.at("clock"));
     record.initial_side = document.at("initial-side") == 1 ? Side::b : Side::a;
-    record.programs = programs_from(document);
+    record.programs = programs_from(document, path);
     for (const json& map : document.at("maps"))
         record.maps.push_back(map_from(map));
+    check_record(record, path);
     return record;
 }
 
 // `read` makes something of the record at `path`; whatever is wrong with it is said the same way.
 template <typename Read>
-auto from_document(const std::string& path, Read&& read) {
-    const json document = read_pinned_json(path);
-    try {
+auto from_record(const std::string& path, Read&& read) {
+    return from_pinned_json(path, [&](const json& document) {
         if (document.at("version") != record_version)
             throw Error(ErrorKind::unsupported, path + " was written by another version of dynmon")
                 .hint("read or unload the monitor with the version that loaded it");
         return read(document, path);
-    } catch (const json::exception& error) {
-        throw Error(ErrorKind::failed, path + " is damaged: " + error.what())
-            .hint("`dynmon-load recover` removes what cannot be used");
-    } catch (const std::bad_optional_access&) {
-        throw Error(ErrorKind::failed, path + " is damaged: it names no valid hook");
-    }
+    });
 }
 
 const char* side_suffix(Side side) {
@@ -147,13 +199,11 @@ void GenerationDir::write_record(const GenerationRecord& record) const {
 }
 
 GenerationRecord GenerationDir::read_record() const {
-    return from_document(path_ + "/dynmon-record", record_from);
+    return from_record(path_ + "/dynmon-record", record_from);
 }
 
 std::vector<ProgramRecord> GenerationDir::read_programs() const {
-    return from_document(path_ + "/dynmon-record", [](const json& document, const std::string&) {
-        return programs_from(document);
-    });
+    return from_record(path_ + "/dynmon-record", programs_from);
 }
 
 void GenerationDir::write_btf(const std::vector<std::byte>& bytes) const {
@@ -161,10 +211,16 @@ void GenerationDir::write_btf(const std::vector<std::byte>& bytes) const {
 }
 
 BtfPtr GenerationDir::read_btf() const {
-    const std::vector<std::byte> bytes = read_pinned_bytes(path_ + "/dynmon-btf");
+    const std::string path = path_ + "/dynmon-btf";
+    const std::vector<std::byte> bytes = read_pinned_bytes(path);
+    try {
+        check_btf(bytes);
+    } catch (const Error& error) {
+        throw Damaged(path + " is damaged: " + error.what());
+    }
     BtfPtr types(btf__new(bytes.data(), static_cast<__u32>(bytes.size())));
     if (!types)
-        throw Error(ErrorKind::failed, path_ + "/dynmon-btf is damaged", errno);
+        throw Damaged(path + " is damaged: " + errno_name(errno));
     return types;
 }
 
@@ -182,14 +238,18 @@ std::optional<Retirement> GenerationDir::read_retirement() const {
     const std::string path = path_ + "/dynmon-retired";
     if (!exists(path))
         return std::nullopt;
-    const json document = read_pinned_json(path);
-    return Retirement{.to_ns = document.at("to-ns"),
-                      .active = document.at("active") == 1 ? Side::b : Side::a,
-                      .sequence = document.at("sequence"),
-                      .pending_sequence = document.at("pending-sequence"),
-                      .pending_to_ns = document.at("pending-to-ns"),
-                      .pending = document.at("pending"),
-                      .from_ns = document.at("from-ns").get<std::vector<std::uint64_t>>()};
+    const auto retirement = from_pinned_json(path, [](const json& document) {
+        return Retirement{.to_ns = document.at("to-ns"),
+                          .active = document.at("active") == 1 ? Side::b : Side::a,
+                          .sequence = document.at("sequence"),
+                          .pending_sequence = document.at("pending-sequence"),
+                          .pending_to_ns = document.at("pending-to-ns"),
+                          .pending = document.at("pending"),
+                          .from_ns = document.at("from-ns").get<std::vector<std::uint64_t>>()};
+    });
+    if (retirement.from_ns.size() != most_metrics)
+        throw Damaged(path + " is damaged: it has no begin for each metric");
+    return retirement;
 }
 
 std::string GenerationDir::map_path(const MapRecord& map, Side side) const {
@@ -203,16 +263,26 @@ std::string GenerationDir::program_path(Direction direction, Side side) const {
 }
 
 Fd GenerationDir::open_map(const MapRecord& map, Side side) const {
-    return open_pin(map_path(map, side));
+    Fd fd = try_open_map(map, side);
+    if (!fd)
+        throw Error(ErrorKind::failed, "open pin " + map_path(map, side), ENOENT);
+    return fd;
 }
 
 Fd GenerationDir::try_open_map(const MapRecord& map, Side side) const {
-    return try_open_pin(map_path(map, side));
+    const std::string path = map_path(map, side);
+    Fd fd = try_open_own(path, "bpf-map");
+    if (!fd)
+        return fd;
+    if (const MapType type = map_facts(fd).type; type != map.type)
+        throw Damaged(path + " is a map of type " + std::to_string(type) + ", not " +
+                      std::to_string(map.type) + " as the record says");
+    return fd;
 }
 
 Fd GenerationDir::open_program(const ProgramRecord& program, Side side) const {
     const std::string path = program_path(program.direction, side);
-    Fd fd = open_pin(path);
+    Fd fd = open_own(path, "bpf-prog");
     const std::uint32_t loaded = program.ids.at(static_cast<std::size_t>(side));
     if (const ProgramFacts facts = program_facts(fd); facts.id != loaded)
         throw Error(ErrorKind::busy, path + " is program " + facts.name + " (id " +
@@ -237,6 +307,8 @@ std::vector<std::uint32_t> generation_numbers(const std::string& monitor_dir) {
             std::from_chars(name.data() + 1, end, number).ptr == end)
             numbers.push_back(number);
     }
+    for (const std::uint32_t one : numbers)
+        require_directory(monitor_dir + "/g" + std::to_string(one));
     std::sort(numbers.begin(), numbers.end());
     return numbers;
 }

@@ -9,6 +9,11 @@
 
 namespace dynmon {
 
+namespace {
+constexpr std::uint32_t most_bytes = 16u << 20; // the largest record is the BTF of an object
+constexpr int deepest = 64;
+} // namespace
+
 // Element 0: the bytes, after their number as a u64.
 void pin_bytes(const std::string& path, const std::vector<std::byte>& bytes) {
     const std::uint64_t length = bytes.size();
@@ -27,15 +32,18 @@ void pin_bytes(const std::string& path, const std::vector<std::byte>& bytes) {
 }
 
 std::vector<std::byte> read_pinned_bytes(const std::string& path) {
-    const Fd map = open_pin(path);
-    std::vector<std::byte> value(map_facts(map).value_size);
+    const Fd map = open_own_map(path, {.type = BPF_MAP_TYPE_ARRAY});
+    const std::uint32_t size = map_facts(map).value_size;
     const std::uint32_t key = 0;
     std::uint64_t length = 0;
-    if (value.size() < sizeof length || !lookup_element(map, &key, value.data()))
-        throw Error(ErrorKind::failed, path + " is not a record of dynmon");
+    if (size < sizeof length || size > most_bytes)
+        throw Damaged(path + " is not a record of dynmon");
+    std::vector<std::byte> value(size);
+    if (!lookup_element(map, &key, value.data()))
+        throw Damaged(path + " is not a record of dynmon");
     std::memcpy(&length, value.data(), sizeof length);
     if (length > value.size() - sizeof length)
-        throw Error(ErrorKind::failed, path + " is not a record of dynmon");
+        throw Damaged(path + " is not a record of dynmon");
     value.erase(value.begin(), value.begin() + sizeof length);
     value.resize(length);
     return value;
@@ -50,9 +58,15 @@ void pin_json(const std::string& path, const nlohmann::json& document) {
 nlohmann::json read_pinned_json(const std::string& path) {
     const std::vector<std::byte> bytes = read_pinned_bytes(path);
     const auto* text = reinterpret_cast<const char*>(bytes.data());
-    nlohmann::json document = nlohmann::json::parse(text, text + bytes.size(), nullptr, false);
-    if (document.is_discarded())
-        throw Error(ErrorKind::failed, path + " does not hold JSON");
+    bool deep = false;
+    // What is nested without end would be printed and copied without end, too.
+    const auto bounded = [&](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
+        deep = deep || depth > deepest;
+        return !deep;
+    };
+    nlohmann::json document = nlohmann::json::parse(text, text + bytes.size(), bounded, false);
+    if (document.is_discarded() || deep)
+        throw Damaged(path + " does not hold JSON");
     return document;
 }
 

@@ -6,7 +6,9 @@
 #include <string>
 #include <vector>
 
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
+
+#include "kernel/own_pin.hpp"
 
 namespace dynmon {
 
@@ -14,7 +16,17 @@ void pin_bytes(const std::string& path, const std::vector<std::byte>& bytes);
 std::vector<std::byte> read_pinned_bytes(const std::string& path);
 
 void pin_json(const std::string& path, const nlohmann::json& document);
-nlohmann::json
-read_pinned_json(const std::string& path); // throws Error{failed} when it is not ours
+nlohmann::json read_pinned_json(const std::string& path); // throws Damaged when it is not ours
+
+// What `read` makes of the document at `path`; Damaged when that does not fit.
+template <typename Read>
+auto from_pinned_json(const std::string& path, Read&& read) {
+    const nlohmann::json document = read_pinned_json(path);
+    try {
+        return read(document);
+    } catch (const nlohmann::json::exception& error) {
+        throw Damaged(path + " is damaged: " + error.what());
+    }
+}
 
 } // namespace dynmon

@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "kernel/bpf.hpp"
+#include "kernel/own_pin.hpp"
 
 namespace dynmon {
 
@@ -16,7 +17,8 @@ void StateMap::create(const std::string& path, const MonitorState& state) {
     pin(map, path);
 }
 
-StateMap::StateMap(const std::string& path) : map_(open_pin(path)) {
+StateMap::StateMap(const std::string& path)
+    : map_(open_own_map(path, {.type = BPF_MAP_TYPE_ARRAY})) {
     if (map_facts(map_).value_size != sizeof(MonitorState) ||
         read().version != MonitorState{}.version)
         throw Error(ErrorKind::unsupported, path + " was written by another version of dynmon");
@@ -26,6 +28,8 @@ MonitorState StateMap::read() const {
     MonitorState state;
     if (!lookup_element(map_, &only_key, &state))
         throw Error(ErrorKind::failed, "the state of the monitor cannot be read");
+    if (state.active > 1 || state.phase > Phase::unloading)
+        throw Damaged("the state of the monitor is none that dynmon writes");
     return state;
 }
 

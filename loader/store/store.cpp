@@ -85,7 +85,10 @@ Store Store::open(const std::string& wanted, bool create, std::chrono::milliseco
     }
     require_bpffs(root);
     require_private(root);
-    return Store(root, true, patience);
+    const Store store(root, true, patience);
+    require_directory(store.hooks_dir());
+    require_directory(store.monitors_dir());
+    return store;
 }
 
 std::string Store::hook_dir(const HookId& id) const {
@@ -173,8 +176,10 @@ void Store::remove_if_empty(const DirectoryLock&) const {
 }
 
 void Store::require_monitor(const std::string& name) const {
-    if (is_identifier(name) && exists(monitor_dir(name)))
+    if (is_identifier(name) && exists(monitor_dir(name))) {
+        require_directory(monitor_dir(name));
         return;
+    }
     const std::vector<std::string> names = monitors();
     Error error(ErrorKind::usage, "no monitor '" + name + "'");
     const std::string nearest = nearest_name(name, names);

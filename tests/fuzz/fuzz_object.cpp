@@ -9,6 +9,7 @@
 
 #include <bpf/libbpf.h>
 
+#include "base/trial.hpp"
 #include "fuzz/layouts.hpp"
 #include "object/object.hpp"
 
@@ -51,6 +52,7 @@ void check(const Object& object) {
 
 extern "C" int LLVMFuzzerInitialize(int*, char***) {
     libbpf_set_print([](libbpf_print_level, const char*, va_list) { return 0; });
+    set_trials(false); // the crash itself is wanted
     return 0;
 }
 

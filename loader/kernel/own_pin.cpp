@@ -1,0 +1,72 @@
+#include "kernel/own_pin.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+#include <sys/stat.h>
+
+#include "kernel/bpf.hpp"
+
+namespace dynmon {
+
+namespace {
+
+std::string words_of(const std::string& kind) {
+    if (kind == "bpf-map")
+        return "a map";
+    if (kind == "bpf-prog")
+        return "a program";
+    return kind == "bpf-link" ? "a link" : kind;
+}
+
+// The kernel writes "bpf_link" of one that was just made, and "bpf-link" of one from a pin.
+std::string kind_of(const Fd& object) {
+    std::string kind = object_kind(object);
+    std::replace(kind.begin(), kind.end(), '_', '-');
+    return kind;
+}
+
+// bpf(2) follows symbolic links.
+void require_no_link(const std::string& path) {
+    struct stat status {};
+    if (::lstat(path.c_str(), &status) != 0)
+        return;
+    if (S_ISLNK(status.st_mode))
+        throw Damaged(path + " is a symbolic link, which dynmon did not put there");
+    if (S_ISDIR(status.st_mode))
+        throw Damaged(path + " is a directory, which dynmon did not put there");
+}
+
+} // namespace
+
+Damaged::Damaged(std::string message) : Error(ErrorKind::rejected, std::move(message)) {
+    hint("somebody else wrote into the store: `dynmon-load recover` removes what cannot be used");
+}
+
+Fd try_open_own(const std::string& path, const char* kind) {
+    require_no_link(path);
+    Fd pinned = try_open_pin(path);
+    if (!pinned)
+        return pinned;
+    if (const std::string found = kind_of(pinned); found != kind)
+        throw Damaged(path + " is " + words_of(found) + ", not " + words_of(kind));
+    return pinned;
+}
+
+Fd open_own(const std::string& path, const char* kind) {
+    Fd pinned = try_open_own(path, kind);
+    if (!pinned)
+        throw Error(ErrorKind::failed, "open pin " + path, ENOENT);
+    return pinned;
+}
+
+Fd open_own_map(const std::string& path, const OwnMap& wanted) {
+    Fd map = open_own(path, "bpf-map");
+    const MapFacts facts = map_facts(map);
+    if (facts.type != wanted.type || facts.key_size != wanted.key_size ||
+        (wanted.value_size != 0 && facts.value_size != wanted.value_size))
+        throw Damaged(path + " is a map of another type or size than dynmon puts there");
+    return map;
+}
+
+} // namespace dynmon

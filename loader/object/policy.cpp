@@ -1,0 +1,83 @@
+#include "object/policy.hpp"
+
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include "base/error.hpp"
+#include "object/elf.hpp"
+
+namespace dynmon {
+
+namespace {
+
+[[noreturn]] void refuse(const std::string& what, const std::string& hint) {
+    throw Error(ErrorKind::rejected, what).hint(hint);
+}
+
+// By number, because the names are newer than the headers of older systems.
+constexpr std::array<std::pair<std::int32_t, const char*>, 6> forbidden_helpers = {{
+    {36, "bpf_probe_write_user"},
+    {58, "bpf_override_return"},
+    {109, "bpf_send_signal"},
+    {117, "bpf_send_signal_thread"},
+    {166, "bpf_sys_bpf"},
+    {168, "bpf_sys_close"},
+}};
+constexpr std::uint8_t call_code = BPF_JMP | BPF_CALL;
+constexpr unsigned struct_ops_type = 26; // BPF_MAP_TYPE_STRUCT_OPS
+
+void check_programs(const Object& object) {
+    for (const ProgramInfo& program : object.programs())
+        if (program.type == BPF_PROG_TYPE_UNSPEC)
+            refuse("program '" + program.name + "' (section '" + program.section +
+                       "') is for no hook of a network device",
+                   "dynmon loads XDP and TC programs: sections tc, tcx/…, classifier and xdp");
+    for (const MapInfo& map : object.maps())
+        if (static_cast<unsigned>(map.type) == struct_ops_type)
+            refuse("map '" + map.name + "' puts functions into the kernel (struct_ops)",
+                   "dynmon loads XDP and TC programs only");
+}
+
+void check_helpers(const ElfSection& section) {
+    for (std::size_t at = 0; at + sizeof(bpf_insn) <= section.data.size(); at += sizeof(bpf_insn)) {
+        bpf_insn insn;
+        std::memcpy(&insn, section.data.data() + at, sizeof insn);
+        if (insn.code != call_code || insn.src_reg != 0)
+            continue;
+        for (const auto& [number, name] : forbidden_helpers)
+            if (insn.imm == number)
+                refuse("section '" + std::string(section.name) + "' calls " + name +
+                           ", which acts on other processes",
+                       "a monitor only looks: leave the call out");
+    }
+}
+
+void check_externs(const btf* types) {
+    const int section = btf__find_by_name_kind(types, ".kconfig", BTF_KIND_DATASEC);
+    if (section < 0)
+        return;
+    const btf_type* type = btf__type_by_id(types, static_cast<__u32>(section));
+    std::string name;
+    if (btf_vlen(type) > 0) {
+        const btf_type* variable = btf__type_by_id(types, btf_var_secinfos(type)->type);
+        name = " ('" + std::string(btf__name_by_offset(types, variable->name_off)) + "')";
+    }
+    refuse("it asks for the kernel's configuration" + name,
+           "make what it depends on a parameter: `const volatile`, set with --set");
+}
+
+} // namespace
+
+void require_permitted(const Object& object) {
+    during(object.path(), [&] {
+        check_programs(object);
+        check_externs(object.types());
+        const ElfFile elf = ElfFile::read(object.bytes());
+        for (const ElfSection& section : elf.sections())
+            if (section.executable())
+                check_helpers(section);
+    });
+}
+
+} // namespace dynmon

@@ -1,0 +1,367 @@
+#!/usr/bin/python3
+"""Files from an enemy: what is loaded is what was hashed, whatever happens to the file meanwhile;
+what is no good file is refused by name and at once; an allow list lets in what it lists."""
+import hashlib
+import json
+import os
+import pathlib
+import random
+import resource
+import shutil
+import subprocess
+import sys
+import threading
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
+
+import harness
+import published
+from harness import STORE
+
+NOBODY = 65534
+PLACE = ("--dev", "blue0", "--netns", "blue")
+
+
+def sha256(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+class FilesCase(harness.Case):
+    def refuse(self, code, *words):
+        """The error as one text; it came at once, and nothing is left of the attempt."""
+        begun = time.monotonic()
+        error = self.refused(code, *words)
+        self.assertLess(time.monotonic() - begun, 20)
+        self.assertEqual((harness.pins(), STORE.exists()), ([], False))
+        return error["message"] + " | " + error.get("hint", "")
+
+    def copy(self, name="tally"):
+        folder = self.folder / name
+        shutil.copytree(harness.probe(name), folder, dirs_exist_ok=True)
+        return folder
+
+
+class SwappedFileTest(FilesCase):
+    """A process exchanges the file by rename as fast as it can while it is loaded again and again."""
+    ROUNDS = 25
+
+    def swapping(self, target, contents):
+        stop = threading.Event()
+
+        def swap():
+            turn = 0
+            while not stop.is_set():
+                fresh = target.with_name("fresh")
+                fresh.write_bytes(contents[turn % len(contents)])
+                fresh.rename(target)
+                turn += 1
+            self.turns = turn
+
+        thread = threading.Thread(target=swap)
+        thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(stop.set)
+
+    def test_what_runs_is_what_the_record_names(self):
+        """The two objects differ in what they count: the name of a map tells which of them runs."""
+        target = self.folder / "x.bpf.o"
+        objects = {}
+        contents = []
+        for name in ("tally", "packets"):
+            contents.append((harness.probe(name) / f"{name}.bpf.o").read_bytes())
+            objects[hashlib.sha256(contents[-1]).hexdigest()] = name
+        target.write_bytes(contents[0])
+        self.swapping(target, contents)
+        seen = set()
+        for turn in range(200):
+            document = self.dynmon("--json", "load", "s", target, *PLACE).json()
+            name = objects[document["sha256"]]
+            status, = self.status()["monitors"]
+            self.assertEqual(status["sha256"], document["sha256"])
+            maps = {entry["name"] for entry in status["maps"]}
+            self.assertEqual("TALLY" in maps, name == "tally", (name, maps))
+            self.dynmon("unload", "s")
+            seen.add(name)
+            if turn >= self.ROUNDS and len(seen) == 2:
+                break
+        self.assertEqual(seen, {"tally", "packets"}, "one of them was never met")
+
+    def test_a_manifest_is_one_of_the_two_and_never_a_mixture(self):
+        folder = self.copy()
+        text = (folder / "probe.yaml").read_text()
+        padding = "# " + "x" * 70 + "\n"
+        short = text.replace("name: tally\n", "name: short\nobject: tally.bpf.o\n", 1)
+        long = text.replace("name: tally\n", "name: long\nobject: tally.bpf.o\n", 1) + padding * 5000
+        (folder / "probe.yaml").write_text(short)
+        self.swapping(folder / "probe.yaml", [short.encode(), long.encode()])
+        seen = set()
+        for turn in range(200):
+            document = self.dynmon("--json", "load", "s", folder, *PLACE).json()
+            seen.add(document["probe"])
+            self.dynmon("unload", "s")
+            if turn >= self.ROUNDS and len(seen) == 2:
+                break
+        self.assertEqual(seen, {"short", "long"})
+
+
+class NoFileTest(FilesCase):
+    """Everything that is read is a regular file of bounded size."""
+
+    def odd_files(self):
+        """(path, what is said of it)"""
+        fifo, sparse = self.folder / "fifo.o", self.folder / "sparse.o"
+        os.mkfifo(fifo)
+        with open(sparse, "wb") as file:
+            file.truncate(8 << 30)
+        link = self.folder / "link.o"
+        link.symlink_to(harness.probe("tally") / "tally.bpf.o")
+        folder = self.folder / "folder.o"
+        folder.mkdir()
+        yield fifo, "is a FIFO, not a file"
+        yield sparse, "has 8589934592 bytes; at most"
+        yield link, "is a symbolic link"
+        yield folder, "is a directory, not a file"
+        yield pathlib.Path("/dev/zero"), "is a device, not a file"
+        yield self.folder / "none.o", "ENOENT"
+
+    def test_as_object_manifest_and_kernel_btf(self):
+        for path, said in self.odd_files():
+            with self.subTest(path=path):
+                if path.name.endswith(".o") and not path.is_dir():
+                    self.assertIn(said, self.refuse(harness.USAGE, "check", path))
+                    self.assertIn(said, self.refuse(harness.USAGE, "load", "x", path, *PLACE))
+                probe = self.folder / "probe"
+                shutil.rmtree(probe, ignore_errors=True)
+                shutil.copytree(harness.probe("tally"), probe)
+                if path.exists():
+                    (probe / "tally.bpf.o").unlink()
+                    (probe / "tally.bpf.o").symlink_to(path)
+                    self.assertIn("is a symbolic link",
+                                  self.refuse(harness.USAGE, "load", "x", probe, *PLACE))
+                self.assertIn(said, self.refuse(harness.USAGE, "load", "x", "tally", *PLACE,
+                                                "--btf", path))
+                self.assertIn(said, self.refuse(harness.REJECTED, "--allow", path, "load", "x",
+                                                "tally", *PLACE))
+
+    def test_in_the_place_of_a_manifest(self):
+        probe = self.copy()
+        manifest = probe / "probe.yaml"
+        for make, said in ((lambda: os.mkfifo(manifest), "is a FIFO"), (manifest.mkdir, "directory"),
+                           (lambda: manifest.symlink_to("/dev/zero"), "is a symbolic link"),
+                           (lambda: os.truncate(manifest, 0), "is empty")):
+            if make is not None and said != "is empty":
+                manifest.unlink() if not manifest.is_dir() else manifest.rmdir()
+                make()
+            else:
+                manifest.unlink()
+                manifest.write_text("")
+            with self.subTest(said=said):
+                self.assertIn(said, self.refuse(harness.USAGE, "load", "x", probe, *PLACE))
+
+    def test_a_kernel_btf_that_is_damaged(self):
+        whole = pathlib.Path("/sys/kernel/btf/vmlinux").read_bytes()
+        file = self.folder / "kernel.btf"
+        for content, said in ((b"", "ends within its header"), (whole[:24], "types or strings lie"),
+                              (whole[:-1], "types or strings lie"), (bytes(24), "no BTF magic"),
+                              (b"\x7fELF" + bytes(60), "llvm-objcopy"),
+                              (whole[:24] + bytes(len(whole) - 24), "damaged BTF")):
+            file.write_bytes(content)
+            text = self.refuse(harness.USAGE, "load", "x", "tally", *PLACE, "--btf", file)
+            self.assertIn(said, text)
+        file.write_bytes(whole)
+        self.load("x", "tally", "--btf", file)
+
+    def test_a_verifier_log_does_not_go_through_a_link_or_into_a_fifo(self):
+        target, link, fifo = (self.folder / name for name in ("target", "link", "fifo"))
+        target.write_text("precious")
+        link.symlink_to(target)
+        os.mkfifo(fifo)
+        for path in (link, fifo, self.folder):
+            result = self.dynmon("check", "--kernel", "rejected", "--verifier-log", path,
+                                 code=harness.REJECTED)
+            self.assertIn(f"cannot write the verifier log to {path}", result.err)
+        self.assertEqual(target.read_text(), "precious")
+
+
+class OpenFolderTest(FilesCase):
+    def load_by_name(self, code):
+        env = harness.environment(DYNMON_PROBE_PATH=str(self.folder / "probes"))
+        return self.dynmon("load", "x", "tally", *PLACE, code=code, env=env)
+
+    def test_a_name_does_not_lead_to_what_everybody_can_write(self):
+        probes = self.folder / "probes"
+        shutil.copytree(harness.probe("tally"), probes / "tally")
+        for path in (probes, probes / "tally", probes / "tally" / "probe.yaml"):
+            before = path.stat().st_mode
+            path.chmod(before | 0o002)
+            result = self.load_by_name(harness.REJECTED)
+            self.assertIn(f"{path} can be written to by everybody", result.err)
+            self.assertIn(f"chmod o-w {path}", result.err)
+            path.chmod(before)
+        os.chown(probes / "tally", NOBODY, NOBODY)
+        result = self.load_by_name(harness.OK)
+        self.assertIn(f"{probes / 'tally'} belongs to user {NOBODY}", result.err)
+
+
+class AllowTest(FilesCase):
+    def setUp(self):
+        super().setUp()
+        self.list = self.folder / "allow.yaml"
+        self.object = harness.probe("tally") / "tally.bpf.o"
+
+    def write(self, *hashes):
+        self.list.write_text("allow:\n" + "".join(
+            f"  - sha256: {value}\n    name: tally\n    comment: seen\n" for value in hashes)
+            if hashes else "allow: []\n")
+
+    def load_with(self, *options, code=harness.OK):
+        return self.dynmon("--json", "--allow", self.list, *options, "load", "t", "tally", *PLACE,
+                           code=code)
+
+    def test_only_what_is_listed_is_loaded_replaced_applied(self):
+        self.write(sha256(self.object))
+        loaded = self.load_with().json()
+        self.assertEqual(loaded["sha256"], sha256(self.object))
+        other = sha256(harness.probe("packets") / "packets.bpf.o")
+        before = self.status()
+        for words in (("load", "p", "packets", *PLACE), ("replace", "t", "packets"),
+                      ("apply", "t", "packets", *PLACE), ("check", "--kernel", "packets")):
+            error = self.refused(harness.REJECTED, "--allow", self.list, *words)
+            self.assertIn(f"SHA-256 {other} is not in {self.list}", error["message"])
+            self.assertIn(f"- sha256: {other}", error["hint"])
+        self.assertEqual(self.status(), before)
+        # What reads and removes asks no list.
+        self.list.unlink()
+        self.dynmon("--allow", self.list, "read", "t")
+        self.dynmon("--allow", self.list, "unload", "t")
+
+    def test_an_object_that_is_not_listed_is_not_even_parsed(self):
+        self.write()
+        broken = self.folder / "broken.bpf.o"
+        broken.write_bytes(b"no ELF at all")
+        text = self.refuse(harness.REJECTED, "--allow", self.list, "load", "x", broken, *PLACE)
+        self.assertIn(f"SHA-256 {sha256(broken)} is not in", text)
+
+    def test_capitals_are_the_same_hash(self):
+        self.write(sha256(self.object).upper())
+        self.load_with()
+
+    def test_check_says_the_hash_and_whether_it_is_allowed(self):
+        for listed in (True, False):
+            self.write(*([sha256(self.object)] if listed else []))
+            result = self.dynmon("--json", "--allow", self.list, "check", "tally")
+            published.require(self, "check", result.out)
+            self.assertEqual((result.json()["sha256"], result.json()["allowed"]),
+                             (sha256(self.object), listed))
+
+    def test_a_list_that_others_can_change_allows_nothing(self):
+        self.write(sha256(self.object))
+        for change, undo, said in (
+                (lambda: self.list.chmod(0o664), lambda: self.list.chmod(0o644), "chmod go-w"),
+                (lambda: self.list.chmod(0o646), lambda: self.list.chmod(0o644), "chmod go-w"),
+                (lambda: os.chown(self.list, NOBODY, 0), lambda: os.chown(self.list, 0, 0),
+                 f"belongs to user {NOBODY}"),
+                (lambda: self.folder.chmod(0o777), lambda: self.folder.chmod(0o700),
+                 f"{self.folder} can be written to by others"),
+                (lambda: os.chown(self.folder, NOBODY, 0), lambda: os.chown(self.folder, 0, 0),
+                 f"{self.folder} belongs to user {NOBODY}")):
+            change()
+            try:
+                self.assertIn(said, self.refuse(harness.REJECTED, "--allow", self.list, "load", "t",
+                                                "tally", *PLACE))
+            finally:
+                undo()
+        self.load_with()
+
+    def test_a_list_that_cannot_be_read_allows_nothing(self):
+        good = sha256(self.object)
+        for text, said in ((f"allow:\n  - sha256: {good}x\n", "allow.yaml:2:"),
+                           (f"allow:\n  - sha256: {good}\n    colour: red\n", "'colour'"),
+                           (f"alow:\n  - sha256: {good}\n", "did you mean 'allow'?"),
+                           (f"allow:\n  - name: tally\n", "sha256"),
+                           (f"allow: &a\n  - sha256: {good}\n", "anchors"),
+                           ("", "empty"), ("allow: [", "allow.yaml:1:"), ("\xff", "allow.yaml"),
+                           ("allow: 5\n", "allow.yaml:1:"), ("allow:\n", "allow.yaml:1:"),
+                           ("- allow\n", "allow.yaml:1:")):
+            self.list.write_bytes(text.encode("latin-1"))
+            with self.subTest(text=text):
+                self.assertIn(said, self.refuse(harness.REJECTED, "--allow", self.list, "load", "t",
+                                                "tally", *PLACE))
+
+    def in_own_etc(self, script, *words):
+        """Runs a command with an /etc of its own, which `script` fills."""
+        done = subprocess.run(
+            ["unshare", "--mount", "sh", "-euc",
+             f"mount -t tmpfs -o mode=0755 tmpfs /etc; mkdir -m 0755 /etc/dynmon; {script}; "
+             "exec \"$@\"", "sh", str(harness.DYNMON), "--json", *map(str, words)],
+            capture_output=True, text=True, timeout=60, env=harness.environment(), cwd=self.folder)
+        self.note_pins()
+        return done
+
+    def test_the_list_of_the_machine_holds_without_being_named(self):
+        words = ("load", "t", "tally", *PLACE)
+        listed = f"echo 'allow: [{{sha256: {sha256(self.object)}}}]' > /etc/dynmon/allow.yaml"
+        nothing = "echo 'allow: []' > /etc/dynmon/allow.yaml"
+        for script in (nothing, f"{listed}; chmod 666 /etc/dynmon/allow.yaml",
+                       f"{listed}; mv /etc/dynmon/allow.yaml /etc/x; "
+                       "ln -s /etc/x /etc/dynmon/allow.yaml",
+                       "mkfifo /etc/dynmon/allow.yaml"):
+            done = self.in_own_etc(script, *words)
+            self.assertEqual(done.returncode, harness.REJECTED, done.stderr)
+            self.assertIn("/etc/dynmon/allow.yaml", done.stderr)
+        # A second list does not make the first one wider.
+        self.write(sha256(self.object))
+        done = self.in_own_etc(nothing, "--allow", self.list, *words)
+        self.assertEqual(done.returncode, harness.REJECTED, done.stderr)
+        self.assertEqual((harness.pins(), STORE.exists()), ([], False))
+        done = self.in_own_etc(listed, *words)
+        self.assertEqual((done.returncode, json.loads(done.stdout)["sha256"]),
+                         (harness.OK, sha256(self.object)), done.stderr)
+        self.dynmon("unload", "t")
+        self.assertEqual(self.in_own_etc(":", *words).returncode, harness.OK)
+
+
+class DamagedObjectTest(FilesCase):
+    """The loader itself, with little memory and time, on objects that somebody has damaged."""
+    SAMPLE = 24
+
+    def run_limited(self, path):
+        def limit():
+            resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+            resource.setrlimit(resource.RLIMIT_CPU, (20, 20))
+
+        return subprocess.run([str(harness.DYNMON), "--json", "check", "--kernel", str(path)],
+                              capture_output=True, text=True, timeout=60, preexec_fn=limit,
+                              env=harness.environment(), cwd=self.folder)
+
+    def test_cut_off_or_changed_it_is_taken_or_refused_with_a_reason(self):
+        whole = (harness.probe("tally") / "tally.bpf.o").read_bytes()
+        rng = random.Random(1)
+        path = self.folder / "x.bpf.o"
+        refused = 0
+        for turn in range(self.SAMPLE):
+            damaged = bytearray(whole)
+            if turn % 2:
+                damaged = damaged[:64 * rng.randrange(len(whole) // 64)]
+            else:
+                for _ in range(4):
+                    damaged[rng.randrange(len(damaged))] ^= 1 << rng.randrange(8)
+            path.write_bytes(damaged)
+            done = self.run_limited(path)
+            self.assertIn(done.returncode, range(6), (turn, done.stderr))
+            if done.returncode != 0 and not done.stdout:
+                self.assertTrue(json.loads(done.stderr.splitlines()[-1])["error"]["message"])
+                refused += 1
+        self.assertGreater(refused, self.SAMPLE // 3)
+        self.assertEqual((harness.pins(), STORE.exists()), ([], False))
+
+    def test_names_that_are_none_are_refused_on_the_command_line(self):
+        for name in ("../x", ".", "..", "__stage_x", "x" * 64, "-rf", "a/b", "a.b", "fl\u043ews", "",
+                     "a\nb"):
+            for words in (("load", "--dev", "blue0", "--netns", "blue", "--", name, "tally"),):
+                self.assertTrue(self.refuse(harness.USAGE, *words))
+
+
+if __name__ == "__main__":
+    harness.main()

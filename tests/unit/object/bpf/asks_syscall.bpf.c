@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// A program that can load others.
+#include "common.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+SEC("tc") int on_tc(struct __sk_buff* skb) {
+    return -1;
+}
+SEC("syscall") int on_syscall(void* ctx) {
+    return 0;
+}
