@@ -26,7 +26,7 @@ struct TrialOptions {
 void in_trial(const std::string& what, const TrialOptions& options,
               const std::function<void()>& body);
 
-// Off for the whole process (fuzzers, which want the crash itself).
+// Off for the whole process: for fuzzers and tests, which want the crash itself.
 void set_trials(bool enabled);
 
 } // namespace dynmon

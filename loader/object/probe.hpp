@@ -18,10 +18,11 @@ struct Probe {
 };
 
 // PROBE is a path (folder, probe.yaml/.json, .bpf.o) or a name looked for in `search_path()`.
-// A name has no '/' and no '.'; a folder holds probe.yaml. The object is taken beside the
-// manifest, or, for a source tree, from build/probes/<name>/ beside the probes folder.
-// Throws Error{usage} that lists the places looked at, or the first fault of the manifest, and
-// Error{rejected} for an object that is not on `allowed`; only its hash was looked at then.
+// A name has no '/' and no '.', and leads nowhere that everybody can write to; a folder holds
+// probe.yaml. The object is taken beside the manifest, or, for a source tree, from
+// build/probes/<name>/ beside the probes folder. Throws Error{usage} that lists the places looked
+// at, or the first fault of the manifest, and Error{rejected} for an object that is not on
+// `allowed`; only its hash was looked at then.
 Probe open_probe(const std::string& probe, const AllowLists& allowed = {});
 
 // The steps of open_probe(), for those who want every fault and not just the first.

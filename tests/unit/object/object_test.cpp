@@ -8,7 +8,7 @@
 #include <doctest/doctest.h>
 
 #include "base/error.hpp"
-#include "base/jail.hpp"
+#include "base/trial.hpp"
 #include "object/object.hpp"
 #include "object/sha256.hpp"
 #include "object/test_objects.hpp"
@@ -22,11 +22,16 @@ std::string fault(std::vector<std::byte> bytes) {
         Object::parse(std::move(bytes), "x.bpf.o");
         return "";
     } catch (const Error& error) {
-        // In ELF and BTF that were checked before, this libbpf is not known to crash.
-        CHECK_MESSAGE(error.kind() == ErrorKind::usage, error.what());
+        CHECK(error.kind() == ErrorKind::usage);
         return error.what();
     }
 }
+
+// Without trials: what our own checks let through is not to crash libbpf in the first place.
+struct InProcess {
+    InProcess() { set_trials(false); }
+    ~InProcess() { set_trials(true); }
+};
 
 // `change` gets the ELF header of the sample.
 template <typename Change>
@@ -207,6 +212,7 @@ TEST_CASE("what is no BPF object of this machine is refused with the reason") {
 }
 
 TEST_CASE("an object cut off at any length is refused") {
+    const InProcess here;
     for (const char* name : {"sample", "sample_linked"}) {
         const std::vector<std::byte> whole = test::object_bytes(name);
         for (std::size_t size = 0; size < whole.size(); size += 64) {
@@ -218,6 +224,7 @@ TEST_CASE("an object cut off at any length is refused") {
 }
 
 TEST_CASE("flipped bits are refused or harmless, never fatal") {
+    const InProcess here;
     std::mt19937 random(42);
     std::size_t refused = 0;
     for (const char* name : {"sample", "sample_linked", "calls"}) {
@@ -233,8 +240,8 @@ TEST_CASE("flipped bits are refused or harmless, never fatal") {
 }
 
 TEST_CASE("no byte of a table, a header or another small section can be wrong with harm") {
+    const InProcess here;
     constexpr std::size_t small = 1024;
-    constexpr std::size_t stride = sanitized ? 37 : 1; // of which each trial costs much
     const std::vector<std::byte> whole = test::object_bytes("sample");
     Elf64_Ehdr header;
     std::memcpy(&header, whole.data(), sizeof header);
@@ -249,13 +256,13 @@ TEST_CASE("no byte of a table, a header or another small section can be wrong wi
     std::size_t refused = 0;
     std::size_t tried = 0;
     for (const auto& [begin, size] : places) {
-        for (std::size_t at = begin; at < begin + size; at += stride) {
+        for (std::size_t at = begin; at < begin + size; ++at) {
             std::vector<std::byte> bytes = whole;
             bytes[at] ^= at % 2 == 0 ? std::byte{0xff} : std::byte(1u << at % 8);
             ++tried;
             refused += fault(std::move(bytes)).empty() ? 0 : 1;
         }
     }
-    CHECK(tried > 4000 / stride);
+    CHECK(tried > 3000);
     CHECK(refused > tried / 4);
 }
