@@ -251,7 +251,8 @@ class StressTest(StressCase):
             self.assertLessEqual(earlier[1], later[0], "two windows overlap")
 
     def check_final_state(self):
-        self.assertEqual(self.dynmon("--json", "recover").json()["actions"], [])
+        actions = self.dynmon("--json", "recover").json()["actions"]
+        self.assertLessEqual(set(actions), {"kept unread windows of monitor 'm'"})
         status = self.status()
         self.check_status(status)
         for hook in status["hooks"]:
