@@ -39,6 +39,8 @@ Fd attach_xdp(const Fd& pivot, int ifindex, XdpMode& mode, bool allow_generic) {
     } catch (Error& error) {
         if (error.error_number() == EBUSY || error.error_number() == EEXIST)
             throw_taken(query_xdp(ifindex));
+        if (interface_name(ifindex).empty()) // of which the kernel says EINVAL
+            throw Error(ErrorKind::failed, "attach XDP: the interface is gone", ENODEV);
         if (mode != XdpMode::native || !means_no_such_mode(error.error_number()))
             throw;
         if (!allow_generic)

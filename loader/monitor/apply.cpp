@@ -15,9 +15,9 @@ std::optional<GenerationRecord> running_record(const Settings& settings, const s
     const auto reading = store.try_lock_monitor(name, DirectoryLock::Mode::exclusive);
     if (!reading)
         return std::nullopt;
-    const DirectoryLock lock = store.lock(DirectoryLock::Mode::exclusive);
+    const auto lock = store.try_lock(DirectoryLock::Mode::exclusive);
     std::vector<std::string> actions;
-    if (!settle_monitor(store, lock, name, actions))
+    if (!lock || !exists(store.monitor_dir(name)) || !settle_monitor(store, *lock, name, actions))
         return std::nullopt;
     return current_generation(store, name).read_record();
 }

@@ -179,7 +179,7 @@ GenerationRecord load_monitor(const Settings& settings, const Probe& probe,
 void unload_monitor(const Settings& settings, const std::string& name) {
     const Store store = settings.open_store(false);
     const DirectoryLock reading = store.lock_monitor(name, DirectoryLock::Mode::exclusive);
-    const DirectoryLock lock = store.lock(DirectoryLock::Mode::exclusive);
+    const DirectoryLock lock = store.lock_for(name, DirectoryLock::Mode::exclusive);
     try {
         require_whole(store, name);
         take_down(store, lock, name);

@@ -279,7 +279,7 @@ void read_monitor(const Settings& settings, const ReadRequest& request, Sink& si
         request.name, request.peek ? DirectoryLock::Mode::shared : DirectoryLock::Mode::exclusive);
     if (!request.peek) {
         std::vector<std::string> actions;
-        const DirectoryLock lock = store.lock(DirectoryLock::Mode::exclusive);
+        const DirectoryLock lock = store.lock_for(request.name, DirectoryLock::Mode::exclusive);
         if (!settle_monitor(store, lock, request.name, actions))
             throw Error(ErrorKind::usage, "monitor '" + request.name +
                                               "' is gone: its load or "
@@ -288,10 +288,8 @@ void read_monitor(const Settings& settings, const ReadRequest& request, Sink& si
         keep_clock_right(current, current.read_record());
     }
     std::optional<DirectoryLock> opening;
-    if (request.peek) { // a load that has published the monitor is about to start it
-        opening.emplace(store.lock(DirectoryLock::Mode::shared));
-        store.require_monitor(request.name);
-    }
+    if (request.peek) // a load that has published the monitor is about to start it
+        opening.emplace(store.lock_for(request.name, DirectoryLock::Mode::shared));
     Reading running(store, request, sink);
     opening.reset();
     if (!request.peek) {

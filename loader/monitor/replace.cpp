@@ -182,7 +182,7 @@ ReplaceReport replace_monitor(const Settings& settings, const Probe& probe,
     require_allowed(settings.allowed(), probe.object.sha256(), probe.object.path());
     const Store store = settings.open_store(false);
     const DirectoryLock reading = store.lock_monitor(request.name, DirectoryLock::Mode::exclusive);
-    const DirectoryLock lock = store.lock(DirectoryLock::Mode::exclusive);
+    const DirectoryLock lock = store.lock_for(request.name, DirectoryLock::Mode::exclusive);
     std::vector<std::string> actions;
     if (!settle_monitor(store, lock, request.name, actions))
         throw Error(ErrorKind::usage, "no monitor '" + request.name + "'");

@@ -44,9 +44,11 @@ std::string without_trailing_slashes(std::string path) {
 }
 
 void require_bpffs(const std::string& directory) {
-    if (on_bpffs(directory))
+    struct statfs filesystem {};
+    const int reason = statfs(directory.c_str(), &filesystem) == 0 ? 0 : errno;
+    if (reason == 0 && filesystem.f_type == BPF_FS_MAGIC)
         return;
-    Error error(ErrorKind::usage, directory + " is not on a BPF file system");
+    Error error(ErrorKind::usage, directory + " is not on a BPF file system", reason);
     error.hint("mount one with `mount -t bpf bpf /sys/fs/bpf` (in `ip netns exec` and in most "
                "containers /sys has none: use --netns NS from outside instead)");
     throw error;
@@ -77,18 +79,25 @@ Store Store::open(const std::string& wanted, bool create, std::chrono::milliseco
     std::string root = without_trailing_slashes(wanted);
     if (on_bpffs(root) && is_mount_root(root))
         root += "/dynmon";
-    if (!exists(root)) {
-        require_bpffs(parent_of(root));
-        if (!create)
-            return Store(root, false, patience);
-        ensure_directory(root);
+    for (;;) {
+        if (!exists(root)) {
+            require_bpffs(parent_of(root));
+            if (!create)
+                return Store(root, false, patience);
+            ensure_directory(root);
+        }
+        try {
+            require_bpffs(root);
+            require_private(root);
+            const Store store(root, true, patience);
+            require_directory(store.hooks_dir());
+            require_directory(store.monitors_dir());
+            return store;
+        } catch (const Error& error) {
+            if (error.error_number() != ENOENT) // removed a moment ago, by the last unload
+                throw;
+        }
     }
-    require_bpffs(root);
-    require_private(root);
-    const Store store(root, true, patience);
-    require_directory(store.hooks_dir());
-    require_directory(store.monitors_dir());
-    return store;
 }
 
 std::string Store::hook_dir(const HookId& id) const {
@@ -130,6 +139,15 @@ DirectoryLock Store::lock_monitor(const std::string& name, DirectoryLock::Mode m
             if (error.error_number() != ENOENT) // unloaded since, and maybe loaded again
                 throw;
         }
+    }
+}
+
+DirectoryLock Store::lock_for(const std::string& name, DirectoryLock::Mode mode) const {
+    for (;;) {
+        auto held = try_lock(mode);
+        require_monitor(name);
+        if (held)
+            return std::move(*held);
     }
 }
 

@@ -47,6 +47,9 @@ public:
     void require_monitor(const std::string& name) const; // throws Error{usage}, nearest name
     // One monitor; throws as require_monitor().
     DirectoryLock lock_monitor(const std::string& name, DirectoryLock::Mode mode) const;
+    // The whole store, for work on that monitor, whose own lock is held. A load that failed may
+    // have taken it back meanwhile: throws as require_monitor().
+    DirectoryLock lock_for(const std::string& name, DirectoryLock::Mode mode) const;
     // Nothing: there is no such monitor.
     std::optional<DirectoryLock> try_lock_monitor(const std::string& name,
                                                   DirectoryLock::Mode mode) const;

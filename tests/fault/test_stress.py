@@ -39,18 +39,21 @@ ANSWERS = {"no monitor 'm'": "usage", "has no map '": "usage", "is loaded alread
            "is on another interface or hook": "busy", "is locked by ": "busy",
            "still hold windows that nobody has read": "busy"}
 
+WITHOUT_DEVICE = {**ANSWERS, "no monitor 'n'": "usage", "no interface 'blue0'": "usage",
+                  "is not attached any more": "failed", ": ENODEV": "failed"}
+
 
 class Outcome:
-    def __init__(self, words, done, begun):
-        self.words, self.code = words, done.returncode
+    def __init__(self, words, done, begun, answers):
+        self.words, self.code, self.answers = words, done.returncode, answers
         self.out, self.err = done.stdout.decode(), done.stderr.decode()
         self.begun, self.ended = begun, time.time()
 
     def answer(self):
-        """Which of the ANSWERS an error is; None: it is none of them."""
+        """Which of the answers an error is; None: it is none of them."""
         lines = self.err.splitlines()
         error = json.loads(lines[-1])["error"] if lines else {"message": "", "kind": ""}
-        for text, kind in ANSWERS.items():
+        for text, kind in self.answers.items():
             if text in error["message"] and error["kind"] == kind == KINDS.get(self.code):
                 return text
         return None
@@ -75,17 +78,17 @@ class Worker(threading.Thread):
             done = subprocess.run([str(harness.DYNMON), "--json", *words], capture_output=True,
                                   stdin=subprocess.DEVNULL, timeout=60, cwd=self.crew.folder,
                                   env=harness.environment())
-            outcome = Outcome(words, done, begun)
+            outcome = Outcome(words, done, begun, self.crew.answers)
             self.outcomes.append(outcome)
             if outcome.code != 0 and outcome.answer() is None:
                 self.crew.stopped.set()
 
 
 class Crew:
-    def __init__(self, folder, plans):
-        self.folder = folder
+    def __init__(self, folder, plans, seconds=SECONDS, answers=ANSWERS):
+        self.folder, self.answers = folder, answers
         self.stopped = threading.Event()
-        self.deadline = time.monotonic() + SECONDS
+        self.deadline = time.monotonic() + seconds
         self.workers = [Worker(self, *numbered) for numbered in enumerate(plans)]
 
     def work(self):
@@ -125,18 +128,46 @@ def look(rng):
                        (4, 2, 1, 4, 1, 2, 1, 1, 1, 1))[0]
 
 
-class StressTest(harness.Case):
+def anything(rng):
+    """On a device that comes and goes."""
+    place = (*PLACE, *rng.choice(((), ("--tc", "clsact"), ("--hook", "xdp"))))
+    return rng.choices((("load", "m", "packets", *place), ("load", "n", "flows", *place),
+                        ("apply", "m", "flows", *place), ("replace", "m", "packets"),
+                        ("unload", "m"), ("unload", "n"), ("recover",), ("status",),
+                        ("read", "m", "--format", "json"), ("read", "n", "--peek")),
+                       (4, 3, 2, 4, 2, 2, 1, 2, 3, 2))[0]
+
+
+class StressCase(harness.Case):
     def setUp(self):
         super().setUp()
         print(f"DYNMON_SEED={SEED} DYNMON_STRESS_SECONDS={SECONDS:g}", flush=True)
 
+    def check_answers(self, outcomes, verbs, unlucky=()):
+        """`unlucky`: verbs of which none has to come through."""
+        wrong = [str(outcome) for outcome in outcomes
+                 if outcome.code != 0 and outcome.answer() is None]
+        self.assertEqual(wrong, [], f"DYNMON_SEED={SEED}")
+        table = collections.defaultdict(collections.Counter)
+        for outcome in outcomes:
+            table[outcome.words[0]][outcome.answer() if outcome.code else "done"] += 1
+        for verb, answers in sorted(table.items()):
+            print(f"  {verb:8}", ", ".join(f"{count} {answer.strip()}"
+                                           for answer, count in sorted(answers.items())))
+        self.assertEqual(set(table), {*verbs, *unlucky})
+        for verb in verbs:
+            self.assertGreater(table[verb]["done"], 0, f"no {verb} has come through")
+
+
+class StressTest(StressCase):
     def test_writers_and_readers_at_random(self):
         self.load("w", "packets")  # the witness: nobody touches it
         self.load("k", "flows")
         self.load("e", "events")
         with self.traffic(FRAME, pause=0.0005) as sent:
             outcomes = Crew(self.folder, [write] * WRITERS + [look] * READERS).work()
-        self.check_answers(outcomes)
+        self.check_answers(outcomes, ("load", "apply", "replace", "unload", "recover", "read",
+                                      "status", "dump", "stream"))
         self.check_documents(outcomes)
         reads = self.documents(outcomes, "read", "k")
         reads += [(0, document) for document in self.read("k")]
@@ -147,21 +178,6 @@ class StressTest(harness.Case):
         self.check_final_state()
 
     # What came out
-
-    def check_answers(self, outcomes):
-        wrong = [str(outcome) for outcome in outcomes
-                 if outcome.code != 0 and outcome.answer() is None]
-        self.assertEqual(wrong, [], f"DYNMON_SEED={SEED}")
-        table = collections.defaultdict(collections.Counter)
-        for outcome in outcomes:
-            table[outcome.words[0]][outcome.answer() if outcome.code else "done"] += 1
-        for verb, answers in sorted(table.items()):
-            print(f"  {verb:8}", ", ".join(f"{count} {answer.strip()}"
-                                           for answer, count in sorted(answers.items())))
-        self.assertEqual(set(table), {"load", "apply", "replace", "unload", "recover", "read",
-                                      "status", "dump", "stream"})
-        for verb, answers in table.items():
-            self.assertGreater(answers["done"], 0, f"no {verb} has come through")
 
     def check_documents(self, outcomes):
         for verb, kind in (("load", "load"), ("apply", "apply"), ("replace", "replace"),
@@ -236,7 +252,8 @@ class StressTest(harness.Case):
             self.assertLessEqual(earlier[1], later[0], "two windows overlap")
 
     def check_final_state(self):
-        self.assertEqual(self.dynmon("--json", "recover").json()["actions"], [])
+        actions = self.dynmon("--json", "recover").json()["actions"]
+        self.assertLessEqual(set(actions), {"kept unread windows of monitor 'm'"})
         status = self.status()
         self.check_status(status)
         for hook in status["hooks"]:
@@ -244,6 +261,48 @@ class StressTest(harness.Case):
             self.assertEqual(len(places), len(set(places)), hook)
         self.dynmon("unload", "--all")
         self.assert_nothing_left()
+
+
+class DeviceTest(StressCase):
+    """The device is deleted and made anew while six go on at random."""
+
+    def come_and_go(self, ended):
+        self.wire.close_sockets()
+        while not ended.is_set():
+            self.blue.ip("link", "del", "blue0")
+            self.rounds += 1
+            time.sleep(0.05)
+            self.blue.ip("link", "add", "blue0", "type", "veth", "peer", "name", "red0", "netns",
+                         "red")
+            self.blue.ip("link", "set", "blue0", "up")
+            self.red.ip("link", "set", "red0", "up")
+            ended.wait(0.15)
+
+    def test_a_device_that_comes_and_goes(self):
+        self.rounds = 0
+        ended = threading.Event()
+        thread = threading.Thread(target=self.come_and_go, args=(ended,))
+        thread.start()
+        try:
+            outcomes = Crew(self.folder, [anything] * 6, SECONDS / 2, WITHOUT_DEVICE).work()
+        finally:
+            ended.set()
+            thread.join()
+        print(f"  the device went {self.rounds} times")
+        self.assertGreater(self.rounds, 3)
+        self.check_answers(outcomes, ("load", "unload", "recover", "read", "status"),
+                           unlucky=("apply", "replace"))
+        for outcome in outcomes:
+            if outcome.words[0] == "status":
+                document = json.loads(outcome.out)
+                for item in document["hooks"] + document["monitors"]:
+                    self.assertIn(item["health"], ("attached", "defunct", "detached"), item)
+        self.dynmon("unload", "--all")
+        self.assert_nothing_left()
+        # And what is loaded now is on the device of now.
+        self.load("m", "packets")
+        self.receive(*[FRAME] * 3)
+        self.assertEqual(self.packets("m"), 3)
 
 
 if __name__ == "__main__":
