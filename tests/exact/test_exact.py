@@ -145,6 +145,7 @@ class FenceTest(ExactCase):
     def test_a_packet_that_is_looked_at_during_the_swap_is_in_the_window_that_ends(self):
         self.load("s", SLOW)
         reader = Reader(self, "s", "10ms", "--raw")
+        reader.has_read(1)
         for _ in range(self.SENT):
             self.receive(frames.plain(60))
         documents = reader.stop() + self.read("s", "--raw")
