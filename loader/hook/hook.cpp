@@ -1,11 +1,14 @@
 #include "hook/hook.hpp"
 
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
+#include "base/limits.hpp"
 #include "base/undo.hpp"
 #include "hook/attach.hpp"
 #include "kernel/bpf.hpp"
@@ -157,15 +160,35 @@ Fd open_chain(const Store& store, const HookId& id) {
     return chain;
 }
 
+namespace {
+
+// The kernel empties a chain slot by slot, some time after its last pin has gone, and would take
+// out what is put in meanwhile: something in the last slot shows when it has come by. When nothing
+// happens, it had finished before.
+void wait_until_emptied(const Fd& chain, const Fd& pivot) {
+    using namespace std::chrono_literals;
+    const std::uint32_t last = limits::chain_slots - 1;
+    const int marker = pivot.get();
+    update_element(chain, &last, &marker);
+    const auto deadline = std::chrono::steady_clock::now() + 200ms;
+    std::uint32_t id = 0;
+    while (lookup_element(chain, &last, &id) && std::chrono::steady_clock::now() < deadline)
+        std::this_thread::sleep_for(1ms);
+    delete_element(chain, &last);
+}
+
+} // namespace
+
 bool restore_chain(const Store& store, const DirectoryLock&, const HookId& id) {
     const std::string path = store.hook_dir(id) + "/chain";
     if (exists(path))
         return false;
-    for (const std::uint32_t map_id :
-         program_facts(open_pin(store.hook_dir(id) + "/pivot")).map_ids)
+    const Fd pivot = open_pin(store.hook_dir(id) + "/pivot");
+    for (const std::uint32_t map_id : program_facts(pivot).map_ids)
         if (const Fd map = try_open_map(map_id);
             map && map_facts(map).type == BPF_MAP_TYPE_PROG_ARRAY) {
             pin(map, path);
+            wait_until_emptied(map, pivot);
             return true;
         }
     throw Error(ErrorKind::failed, "the chain of the hook is not pinned any more")

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -146,13 +147,6 @@ void share_maps(bpf_object* object, const InstanceSpec& spec) {
 
 [[noreturn]] void throw_load_error(const std::string& program, int error_number,
                                    const std::string& log) {
-    constexpr std::string_view begin = "-- BEGIN PROG LOAD LOG --\n";
-    const std::size_t start = log.find(begin);
-    if (start != std::string::npos) {
-        const std::size_t end = log.find("-- END PROG LOAD LOG --", start);
-        throw VerifierError(program, error_number,
-                            log.substr(start + begin.size(), end - start - begin.size()));
-    }
     // Asked for the types of the kernel, which libbpf looks for in several places.
     if (log.find("failed to find valid kernel BTF") != std::string::npos)
         throw Error(ErrorKind::unsupported,
@@ -172,23 +166,34 @@ bool blames_modules(const std::string& log) {
     return false;
 }
 
-std::optional<Instance> try_load_instance(const InstanceSpec& spec) {
-    const ObjectPtr object = open_object(spec);
-    const LibbpfLog log;
-    bpf_program* program = choose_program(object.get(), spec);
-    set_rodata(object.get(), spec);
-    share_maps(object.get(), spec);
-    if (const int result = bpf_object__load(object.get()); result < 0) {
-        if (spec.kernel_btf.empty() && blames_modules(log.text()))
-            return std::nullopt;
-        throw_load_error(spec.program, -result, log.text());
-    }
+// Room for what the verifier says, of which only as much takes memory as it does say.
+class VerifierLogBuffer {
+public:
+    VerifierLogBuffer() : text_(new char[size]) { text_[0] = '\0'; }
+    void give_to(bpf_program* program) { bpf_program__set_log_buf(program, text_.get(), size); }
+    std::string take() { return std::string(std::exchange(text_, nullptr).get()); }
 
+private:
+    static constexpr std::size_t size = 8u << 20;
+    std::unique_ptr<char[]> text_;
+};
+
+// In `log_level`: nothing at first, and all of it when that fails; or the final complaint alone.
+enum LogLevel : std::uint32_t { all_on_failure = 0, final_complaint = 4 };
+
+struct Outcome {
+    std::optional<Instance> instance; // or else:
+    int error_number = 0;
+    std::string complaints; // of libbpf
+    std::string log;        // of the verifier
+};
+
+Instance take_instance(bpf_object* object, const bpf_program* program, const InstanceSpec& spec) {
     Instance instance;
     instance.program = duplicate(bpf_program__fd(program));
     instance.program_id = program_facts(instance.program).id;
     bpf_map* map = nullptr;
-    bpf_object__for_each_map(map, object.get()) {
+    bpf_object__for_each_map(map, object) {
         const std::string name = map_name(map);
         if (spec.given_maps.contains(name) || name.starts_with(".rodata") || bpf_map__fd(map) < 0)
             continue;
@@ -197,16 +202,49 @@ std::optional<Instance> try_load_instance(const InstanceSpec& spec) {
     return instance;
 }
 
+Outcome try_load_instance(const InstanceSpec& spec, LogLevel level = all_on_failure) {
+    const ObjectPtr object = open_object(spec);
+    const LibbpfLog complaints;
+    VerifierLogBuffer log;
+    bpf_program* program = choose_program(object.get(), spec);
+    log.give_to(program);
+    bpf_program__set_log_level(program, level);
+    set_rodata(object.get(), spec);
+    share_maps(object.get(), spec);
+    const int result = bpf_object__load(object.get());
+    if (result == 0)
+        return {.instance = take_instance(object.get(), program, spec)};
+    return {.error_number = -result, .complaints = complaints.text(), .log = log.take()};
+}
+
+// A log that does not fit hides the errno, and on kernels before 6.4 also its own end, which is
+// what matters.
+void complete_log(const InstanceSpec& spec, Outcome& outcome) {
+    const Outcome end = try_load_instance(spec, final_complaint);
+    if (end.instance)
+        return;
+    outcome.error_number = end.error_number;
+    outcome.log.append("\n").append(end.log);
+}
+
 } // namespace
 
-Instance load_instance(const InstanceSpec& spec) {
+Instance load_instance(const InstanceSpec& wanted) {
+    InstanceSpec spec = wanted;
     if (!spec.kernel_btf.empty())
         require_kernel_types(spec.kernel_btf);
-    if (std::optional<Instance> instance = try_load_instance(spec))
-        return std::move(*instance);
-    InstanceSpec without_modules = spec;
-    without_modules.kernel_btf = own_kernel_types;
-    return std::move(try_load_instance(without_modules).value());
+    Outcome outcome = try_load_instance(spec);
+    if (!outcome.instance && spec.kernel_btf.empty() && blames_modules(outcome.complaints)) {
+        spec.kernel_btf = own_kernel_types;
+        outcome = try_load_instance(spec);
+    }
+    if (outcome.instance)
+        return std::move(*outcome.instance);
+    if (outcome.error_number == ENOSPC && !outcome.log.empty())
+        complete_log(spec, outcome);
+    if (!outcome.log.empty())
+        throw VerifierError(spec.program, outcome.error_number, std::move(outcome.log));
+    throw_load_error(spec.program, outcome.error_number, outcome.complaints);
 }
 
 } // namespace dynmon

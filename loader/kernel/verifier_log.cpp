@@ -144,9 +144,9 @@ std::string rejection_text(const std::string& program, const VerifierSummary& su
 
 } // namespace
 
+// The other constructor takes a reference: the log is moved from after it was read.
 VerifierError::VerifierError(const std::string& program, int error_number, std::string log)
-    : VerifierError(program, error_number, std::move(log), summarize_verifier_log(log)) {
-} // moved from only after it was read: the other constructor takes a reference
+    : VerifierError(program, error_number, std::move(log), summarize_verifier_log(log)) {}
 
 VerifierError::VerifierError(const std::string& program, int error_number, std::string&& log,
                              const VerifierSummary& summary)

@@ -47,8 +47,8 @@ public:
             undo_.add([&store = store_, &lock = lock_, id = hook.id] {
                 remove_idle_hooks(store, lock, {id});
             });
-        restore_chain(store_, lock_, hook.id);
-        put_back(store_, lock_, hook.id);
+        if (restore_chain(store_, lock_, hook.id))
+            put_back(store_, lock_, hook.id);
         const ProgramInfo& program = select_program(probe.manifest, probe.object, direction, kind);
         const Chain chain = open_chain_of(store_, hook.id);
         chain.require_room(request.name, request.placement, program.hand_over);

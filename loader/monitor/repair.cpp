@@ -42,7 +42,7 @@ bool finish_replace(const Store& store, const DirectoryLock& lock, const std::st
                     const GenerationRecord& current) {
     bool changed = false;
     for (const ProgramRecord& program : current.programs) {
-        if (!chain_is_live(store, program.hook))
+        if (!chain_is_live(store, program.hook) || !is_made_for_hook(store, program))
             continue;
         Chain chain = open_chain_of(store, program.hook);
         const std::size_t member = chain.find(name, current.number).value();
@@ -106,8 +106,6 @@ bool settle_monitor(const Store& store, const DirectoryLock& lock, const std::st
 }
 
 void put_back(const Store& store, const DirectoryLock& lock, const HookId& hook) {
-    if (!open_chain_of(store, hook).order().empty())
-        return;
     for (const ChainMember& member : members_at(store, hook)) {
         const MonitorState state = StateMap(store.monitor_dir(member.monitor) + "/state").read();
         const GenerationDir dir = current_generation(store, member.monitor);

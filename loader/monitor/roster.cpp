@@ -44,6 +44,11 @@ Chain open_chain_of(const Store& store, const HookId& hook) {
     return Chain(open_chain(store, hook), members_at(store, hook));
 }
 
+// The kernel counts ids upwards, and a hook is made before the first program that goes there.
+bool is_made_for_hook(const Store& store, const ProgramRecord& program) {
+    return program.ids.front() > pivot_id(store, program.hook);
+}
+
 std::set<HookId> hooks_of(const GenerationRecord& record) {
     std::set<HookId> hooks;
     for (const ProgramRecord& program : record.programs)

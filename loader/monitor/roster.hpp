@@ -16,6 +16,11 @@ std::vector<ChainMember> members_at(const Store& store, const HookId& hook);
 // Any of the generation's programs is still pinned: it is, or just was, in a chain.
 bool has_programs(const GenerationDir& dir, const GenerationRecord& record);
 
+// The hook that stands there now is the one that the program was loaded for. A device that was
+// deleted and made anew may have the same number, and a hook of its own: programs of the old one
+// call the slots of a chain that is gone. The hook must exist.
+bool is_made_for_hook(const Store& store, const ProgramRecord& program);
+
 // The chain at `hook`, read now.
 Chain open_chain_of(const Store& store, const HookId& hook);
 

@@ -81,9 +81,11 @@ ProgramStatus program_status(const Store& store, const GenerationDir& dir,
     return status;
 }
 
-std::string health_of(const Store& store, const MonitorStatus& monitor) {
-    for (const ProgramStatus& program : monitor.programs) {
-        if (!exists(store.hook_dir(program.hook)))
+std::string health_of(const Store& store, const MonitorStatus& monitor,
+                      const GenerationRecord& record) {
+    for (std::size_t i = 0; i < monitor.programs.size(); ++i) {
+        const ProgramStatus& program = monitor.programs[i];
+        if (!exists(store.hook_dir(program.hook)) || !is_made_for_hook(store, record.programs[i]))
             return "defunct";
         const HookHealth health = hook_health(store, program.hook);
         if (health != HookHealth::attached)
@@ -119,7 +121,8 @@ void fill_monitor(const Store& store, MonitorStatus& status) {
     }
     for (const ProgramRecord& program : record.programs)
         status.programs.push_back(program_status(store, dir, record, program));
-    status.health = state.phase == Phase::running ? health_of(store, status) : "interrupted";
+    status.health =
+        state.phase == Phase::running ? health_of(store, status, record) : "interrupted";
 }
 
 } // namespace

@@ -115,6 +115,19 @@ class ChainTest(harness.Case):
         self.send(1)
         self.assertEqual(self.packets("z"), 11)
 
+    def test_a_chain_is_as_long_as_the_kernels_tail_calls_allow(self):
+        names = [f"m{number:02}" for number in range(33)]
+        for name in names:
+            self.load(name, "packets")
+        self.assertEqual(self.hook("tc-ingress")["chain"],
+                         [f"{name}/packets_ingress" for name in names])
+        error = self.refused(harness.BUSY, "load", "n", "packets", "--dev", "blue0", "--netns",
+                             "blue")
+        self.assertIn("33 programs, as many as the kernel's tail calls allow", error["message"])
+        self.receive(*[frames.plain(60)] * 5)
+        for name in names:
+            self.assertEqual(self.packets(name), 5, name)
+
     def test_a_probe_without_hand_over_is_last(self):
         bare = os.fspath(harness.probe("plain") / "plain.bpf.o")
         self.put("a")

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """What `doctor` says of the kernel, of this machine and of the store; that it is so, and that
 nothing is changed by it."""
+import json
 import os
 import pathlib
 import platform
@@ -51,16 +52,23 @@ class DoctorTest(harness.Case):
         best = "tai" if features["clock-tai"] else "boot" if features["clock-boot"] else "ktime"
         self.assertEqual(self.status("p")["monitors"][0]["clock"], best)
 
+    def devices(self):
+        """What is attached to the devices of this namespace and of blue."""
+        found = []
+        for words in (["ip", "-j", "-d", "link"], ["ip", "-n", "blue", "-j", "-d", "link"]):
+            found += [(device["ifname"], device["ifindex"], device.get("xdp"))
+                      for device in json.loads(subprocess.check_output(words))]
+        return found, subprocess.check_output(["tc", "-n", "blue", "qdisc"])
+
     def test_nothing_is_changed(self):
         self.load("p", "packets")
         before = (harness.pins(), self.status(), [kernel.object_id(pin) for pin in harness.pins()])
-        devices = self.blue.ip("-d", "link"), subprocess.check_output(["ip", "-d", "link"])
+        devices = self.devices()
         mounts = pathlib.Path("/proc/self/mountinfo").read_text()
         self.doctor()
         self.assertEqual((harness.pins(), self.status(),
                           [kernel.object_id(pin) for pin in harness.pins()]), before)
-        self.assertEqual((self.blue.ip("-d", "link"), subprocess.check_output(["ip", "-d", "link"])),
-                         devices)
+        self.assertEqual(self.devices(), devices)
         self.assertEqual(pathlib.Path("/proc/self/mountinfo").read_text(), mounts)
 
     def test_an_empty_machine_has_no_store_and_none_is_made(self):

@@ -1,9 +1,12 @@
 #!/usr/bin/python3
 """What dynmon does where the kernel lacks something, or refuses: it takes the other way, counts are
 as exact as that way allows, and what fails is said."""
+import contextlib
 import errno
 import json
 import pathlib
+import struct
+import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
@@ -184,6 +187,85 @@ class RefusedCallTest(harness.Case):
         self.assertEqual(error["errno"], "ENOMEM")
         self.assertIn("memory", error["hint"])
         self.assert_nothing_left()
+
+
+class LittleMemoryTest(harness.Case):
+    def group(self, limit):
+        """A control group with so many bytes of memory, of either version."""
+        for parent, name in ((pathlib.Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes"),
+                             (pathlib.Path("/sys/fs/cgroup"), "memory.max")):
+            folder = parent / self.folder.name
+            with contextlib.suppress(OSError):
+                folder.mkdir()
+                if (folder / name).exists():
+                    self.at_end.append(folder.rmdir)
+                    (folder / name).write_text(str(limit))
+                    return folder
+                folder.rmdir()
+        return self.skipTest("no control group for memory can be made here")
+
+    def test_the_limit_of_the_control_group_is_named_and_nothing_is_left(self):
+        large = self.make_large_probe()
+        if not self.dynmon("--json", "doctor").json()["features"]["memcg-accounting"]:
+            self.skipTest("maps do not count against control groups on this kernel")
+        processes = self.group(32 << 20) / "cgroup.procs"
+        error = self.refused(harness.FAILED, "check", "--kernel", large,
+                             preexec_fn=lambda: processes.write_text("0"))
+        self.assertEqual(error["errno"], "ENOMEM")
+        self.assertIn("memory.max", error["hint"])
+
+    def make_large_probe(self):
+        (self.folder / "mine" / "large").mkdir(parents=True)
+        (self.folder / "mine" / "large" / "large.bpf.c").write_text("""#include "dynmon.h"
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1 << 24);
+    __type(key, __u32);
+    __type(value, __u64);
+} LARGE SEC(".maps");
+DYNMON_INGRESS(large) {
+    __u32 zero = 0;
+    __u64* place = bpf_map_lookup_elem(&LARGE, &zero);
+
+    if (place)
+        *place = 1;
+    return DYNMON_PASS;
+}
+""")
+        subprocess.run(["make", "-f", str(harness.SOURCE / "Makefile.bpf"), "PROBES=mine"],
+                       check=True, capture_output=True, cwd=self.folder)
+        return self.folder / "build" / "probes" / "large" / "large.bpf.o"
+
+
+class StrangeMapTest(harness.Case):
+    """Maps of somebody else's with flags and sizes that a reader may not count on."""
+
+    def make(self, *words):
+        pin = harness.BPFFS / "strange"
+        wire.command("bpftool", "map", "create", str(pin), "value", "8", "name", "strange", *words)
+        self.at_end.append(lambda: pin.unlink(missing_ok=True))
+        return pin
+
+    def lines(self, pin):
+        return [json.loads(line) for line in
+                self.dynmon("dump", pin, "--format", "jsonl").out.splitlines()]
+
+    def test_maps_whose_maker_could_only_read_or_only_write_are_read_and_so_are_frozen_ones(self):
+        for flag in (1 << 3, 1 << 4):  # BPF_F_RDONLY, BPF_F_WRONLY: of the maker's descriptor
+            pin = self.make("type", "hash", "key", "4", "entries", "2", "flags", str(flag))
+            kernel.fill(pin, [(bytes(4), struct.pack("<Q", 7))])
+            self.assertEqual([line["value"] for line in self.lines(pin)], [7])
+            wire.command("bpftool", "map", "freeze", "pinned", str(pin))
+            self.assertEqual([line["value"] for line in self.lines(pin)], [7])
+            pin.unlink()
+
+    def test_a_trie_of_keys_of_64_bytes_is_read_whole_in_several_batches(self):
+        pin = self.make("type", "lpm_trie", "key", "68", "entries", "4000", "flags", "1")
+        kernel.fill(pin, [(struct.pack("<I", 512) + number.to_bytes(64, "big"),
+                           struct.pack("<Q", number)) for number in range(3000)])
+        lines = self.lines(pin)
+        self.assertEqual(len(lines), 3000)
+        self.assertEqual(len({json.dumps(line["key"]) for line in lines}), 3000)
 
 
 class LostChainTest(harness.Case):

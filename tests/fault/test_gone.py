@@ -78,6 +78,19 @@ class GoneTest(harness.Case):
         self.receive(*[UDP] * 2)
         self.assertEqual(self.packets("new"), 5)
 
+    def test_recover_does_not_bring_the_old_one_onto_the_new_device(self):
+        self.load("old", "packets")
+        self.wire.close_sockets()
+        self.make_anew()
+        self.load("new", "packets")
+        self.dynmon("recover")
+        self.assertEqual(self.hook("tc-ingress")["chain"], ["new/packets_ingress"])
+        health = {monitor["name"]: monitor["health"] for monitor in self.status()["monitors"]}
+        self.assertEqual(health, {"old": "defunct", "new": "attached"})
+        self.load("third", "packets")
+        self.receive(*[UDP] * 3)
+        self.assertEqual([self.packets(name) for name in ("old", "new", "third")], [0, 3, 3])
+
 
 class DetachedTest(harness.Case):
     def detach(self, point):

@@ -49,3 +49,32 @@ TEST_CASE("a refusal is an Error of kind rejected that keeps the whole log") {
           "R1(id=0,off=0,r=0); R1 offset is outside of the packet; at: return *(__u8 *)data; "
           "@ bad.bpf.c:8 (7 log lines omitted): EACCES");
 }
+
+TEST_CASE("a line for people has at most 200 bytes of whole characters") {
+    std::string line = "invalid access to packet ";
+    while (line.size() < 400)
+        line += "ä";
+    for (std::size_t shift = 0; shift < 3; ++shift) {
+        const VerifierError error("p", 13,
+                                  std::string(shift, 'x') + line + "\nprocessed 3 insns\n");
+        const std::string text = error.what();
+        const std::size_t end = text.find(" (1 log lines omitted): EACCES");
+        REQUIRE(end != std::string::npos);
+        CHECK(end <= 200);
+        CHECK(end > 190);
+        CHECK(text.substr(end - 3, 3) == "…");
+        CHECK(static_cast<unsigned char>(text[end - 4]) == 0xa4); // the second byte of an ä
+    }
+}
+
+TEST_CASE("a type or field that CO-RE did not find is the kernel's lack, by its name") {
+    const VerifierError error("p", 22,
+                              "25: <invalid CO-RE relocation>\n"
+                              "failed to resolve CO-RE relocation <byte_off> [8] struct "
+                              "sk_buff___x.napi (0:1 @ offset 4)\nprocessed 26 insns\n");
+    CHECK(error.kind() == ErrorKind::unsupported);
+    CHECK(std::string(error.what()) ==
+          "the kernel's types have no 'struct sk_buff___x.napi', which 'p' needs");
+    CHECK(error.hint().find("--btf") != std::string::npos);
+    CHECK(error.log().find("offset 4") != std::string::npos);
+}

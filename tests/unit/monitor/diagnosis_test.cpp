@@ -1,0 +1,123 @@
+#include <algorithm>
+#include <limits>
+
+#include <doctest/doctest.h>
+#include <linux/capability.h>
+
+#include "monitor/diagnosis.hpp"
+
+using namespace dynmon;
+
+namespace {
+
+// A machine on which all is well.
+Examination healthy() {
+    Examination found;
+    for (const Feature& feature : all_features())
+        found.features.push_back({&feature, Support::yes});
+    found.rights.effective = ~std::uint64_t{0};
+    found.restrictions = {.unprivileged_bpf_disabled = 2,
+                          .lockdown = "none",
+                          .jit = 1,
+                          .memlock = std::numeric_limits<std::uint64_t>::max()};
+    found.bpffs = {.path = "/sys/fs/bpf", .mounted = true, .mode = 01777, .owner = 0};
+    return found;
+}
+
+void set(Examination& found, const std::string& name, Support support) {
+    for (FoundFeature& entry : found.features)
+        if (entry.feature->name == name)
+            entry.support = support;
+}
+
+// The remedy of the only problem, whose text has `part` in it.
+std::string remedy(const Examination& found, const std::string& part) {
+    const std::vector<Ailment> ailments = diagnose(found);
+    REQUIRE(ailments.size() == 1);
+    CAPTURE(ailments[0].problem);
+    CHECK(ailments[0].problem.find(part) != std::string::npos);
+    return ailments[0].remedy;
+}
+
+} // namespace
+
+TEST_CASE("a healthy machine has no problem") {
+    CHECK(diagnose(healthy()).empty());
+}
+
+TEST_CASE("names of features are unique and fit for JSON") {
+    std::vector<std::string> names;
+    for (const Feature& feature : all_features())
+        names.emplace_back(feature.name);
+    std::sort(names.begin(), names.end());
+    CHECK(std::adjacent_find(names.begin(), names.end()) == names.end());
+    for (const std::string& name : names)
+        CHECK(name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string::npos);
+}
+
+TEST_CASE("a kernel without its types is told of --btf, one without a needed feature is too old") {
+    Examination found = healthy();
+    set(found, "btf", Support::no);
+    CHECK(remedy(found, "/sys/kernel/btf").find("--btf FILE") != std::string::npos);
+    found = healthy();
+    set(found, "map-freeze", Support::no);
+    CHECK(remedy(found, "'map-freeze'") == "use Linux 5.10 or later");
+    found = healthy();
+    set(found, "tcx", Support::no); // there is another way
+    CHECK(diagnose(found).empty());
+}
+
+TEST_CASE("what forbids bpf although the capabilities are there") {
+    Examination found = healthy();
+    for (FoundFeature& entry : found.features)
+        entry.support = Support::unknown;
+    found.rights.seccomp = "filter";
+    CHECK(remedy(found, "refused although").find("seccomp") != std::string::npos);
+    found.rights.seccomp = "disabled";
+    CHECK(remedy(found, "refused although").find("security module") != std::string::npos);
+    found.rights.effective = 0;
+    CHECK(remedy(found, "lacks CAP_BPF or CAP_NET_ADMIN").find("root") != std::string::npos);
+}
+
+TEST_CASE("sysctls and lockdown") {
+    Examination found = healthy();
+    found.restrictions.unprivileged_bpf_disabled = 0;
+    CHECK(remedy(found, "every user") == "sysctl kernel.unprivileged_bpf_disabled=2");
+    found = healthy();
+    found.restrictions.jit = 0;
+    CHECK(remedy(found, "interpreted") == "sysctl net.core.bpf_jit_enable=1");
+    found = healthy();
+    found.restrictions.lockdown = "confidentiality";
+    CHECK(remedy(found, "locked down").find("lockdown=integrity") != std::string::npos);
+    found.restrictions.lockdown = "integrity";
+    CHECK(diagnose(found).empty());
+}
+
+TEST_CASE("RLIMIT_MEMLOCK matters where it counts and cannot be raised") {
+    Examination found = healthy();
+    found.restrictions.memlock = 65536;
+    CHECK(diagnose(found).empty());
+    set(found, "memcg-accounting", Support::no);
+    CHECK(diagnose(found).empty()); // CAP_SYS_RESOURCE raises it
+    found.rights.effective &= ~(std::uint64_t{1} << CAP_SYS_RESOURCE);
+    CHECK(remedy(found, "65536 bytes").find("LimitMEMLOCK=infinity") != std::string::npos);
+}
+
+TEST_CASE("a hook without use, without device, taken off, or with an empty chain") {
+    Examination found = healthy();
+    HookStatus hook{.id = {1, 2, HookPoint::xdp}, .device = "eth7"};
+    found.store.contents.hooks = {hook};
+    CHECK(remedy(found, "xdp of eth7 is used by no monitor") == "dynmon-load recover");
+    MonitorStatus monitor;
+    monitor.name = "m";
+    monitor.health = "attached";
+    monitor.programs.push_back({.hook = hook.id});
+    found.store.contents.monitors = {monitor};
+    CHECK(remedy(found, "its chain is empty").find("recover") != std::string::npos);
+    found.store.contents.hooks[0].chain = {"m/p"};
+    CHECK(diagnose(found).empty());
+    found.store.contents.hooks[0].health = HookHealth::defunct;
+    CHECK(remedy(found, "the device is gone").find("unload") != std::string::npos);
+    found.store.contents.hooks[0].health = HookHealth::detached;
+    CHECK(remedy(found, "is not attached").find("load them again") != std::string::npos);
+}
