@@ -19,6 +19,7 @@ DENIED = re.compile(
 ALLOWED = [
     (re.compile(r"workqueue: \S+ hogged CPU"),
      "emulated CPUs are slow, and share one thread with each other"),
+    (re.compile(r"RCU CPU stall warnings timeout set to"), "the setting that machine.py gives it"),
 ]
 # A log that lacks its first line has lost others too.
 FIRST_LINE = re.compile(r"\bLinux version \d")

@@ -47,6 +47,8 @@ class SplatsTest(unittest.TestCase):
         hogged = "[    9.0] workqueue: bpf_prog_free_deferred hogged CPU for >10000us 4 times\n"
         oops = "[    9.1] Oops: 0000 [#1] SMP\n"
         self.assertEqual(splats.splats(QUIET + hogged), [])
+        timeout = "[    0.0] \tRCU CPU stall warnings timeout set to 180 (rcu_cpu_stall_timeout).\n"
+        self.assertEqual(splats.splats(QUIET + timeout), [])
         self.assertEqual(splats.splats(QUIET + hogged + oops), [oops.rstrip()])
 
     def test_no_log_or_half_a_log_cannot_be_judged(self):

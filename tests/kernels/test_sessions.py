@@ -26,20 +26,21 @@ class GuestCase(harness.Case):
 
 class ExactTest(test_exact.ExactCase):
     """Every packet and byte is in exactly one window, through swaps and replaces."""
-    SWAPS = 30
+    SWAPS = 60
     PACKETS = 3_000
-    RATE = 600
+    RATE = 1_000
+    FULL = 0.5  # share of the windows that a slow sender has to have a packet in
 
     def storm(self, count=PACKETS, rate=RATE):
         super().storm(count, rate)
 
     def test_swaps_under_traffic_on_tc(self):
         self.load("f", "flows")
-        self.swap_under_storm(self.SWAPS, self.PACKETS)
+        self.swap_under_storm(self.SWAPS, self.PACKETS, self.FULL)
 
     def test_swaps_under_traffic_on_xdp(self):
         self.load("f", "flows", "--hook", "xdp")
-        self.swap_under_storm(self.SWAPS, self.PACKETS)
+        self.swap_under_storm(self.SWAPS, self.PACKETS, self.FULL)
 
     def test_replaces_under_traffic(self):
         self.load("f", "flows")
