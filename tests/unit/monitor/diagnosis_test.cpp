@@ -15,7 +15,7 @@ Examination healthy() {
     Examination found;
     for (const Feature& feature : all_features())
         found.features.push_back({&feature, Support::yes});
-    found.rights.effective = ~std::uint64_t{0};
+    found.process.effective = ~std::uint64_t{0};
     found.restrictions = {.unprivileged_bpf_disabled = 2,
                           .lockdown = "none",
                           .jit = 1,
@@ -71,11 +71,11 @@ TEST_CASE("what forbids bpf although the capabilities are there") {
     Examination found = healthy();
     for (FoundFeature& entry : found.features)
         entry.support = Support::unknown;
-    found.rights.seccomp = "filter";
+    found.process.seccomp = "filter";
     CHECK(remedy(found, "refused although").find("seccomp") != std::string::npos);
-    found.rights.seccomp = "disabled";
+    found.process.seccomp = "disabled";
     CHECK(remedy(found, "refused although").find("security module") != std::string::npos);
-    found.rights.effective = 0;
+    found.process.effective = 0;
     CHECK(remedy(found, "lacks CAP_BPF or CAP_NET_ADMIN").find("root") != std::string::npos);
 }
 
@@ -99,7 +99,7 @@ TEST_CASE("RLIMIT_MEMLOCK matters where it counts and cannot be raised") {
     CHECK(diagnose(found).empty());
     set(found, "memcg-accounting", Support::no);
     CHECK(diagnose(found).empty()); // CAP_SYS_RESOURCE raises it
-    found.rights.effective &= ~(std::uint64_t{1} << CAP_SYS_RESOURCE);
+    found.process.effective &= ~(std::uint64_t{1} << CAP_SYS_RESOURCE);
     CHECK(remedy(found, "65536 bytes").find("LimitMEMLOCK=infinity") != std::string::npos);
 }
 
