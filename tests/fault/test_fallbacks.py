@@ -26,7 +26,10 @@ def udp(port):
 
 
 class FenceTest(harness.Case):
-    """A swap without membarrier."""
+    """A swap without membarrier.
+
+    PROMISES:
+    H-6 After a slot write a fence waits until nobody runs what stood there"""
 
     def flow_packets(self, **keywords):
         """Of all windows that were not read yet."""
@@ -269,7 +272,10 @@ class StrangeMapTest(harness.Case):
 
 
 class LostChainTest(harness.Case):
-    """Somebody unpins the PROG_ARRAY of a hook: the kernel empties it."""
+    """Somebody unpins the PROG_ARRAY of a hook: the kernel empties it.
+
+    PROMISES:
+    H-12 A chain whose pin was removed has been emptied by the kernel"""
 
     def lose(self):
         self.load("a", "packets")
@@ -305,6 +311,17 @@ class LostChainTest(harness.Case):
         self.assertEqual(self.hook("tc-ingress")["chain"],
                          ["a/packets_ingress", "b/packets_ingress"])
         self.assertEqual((self.counts_again("a"), self.counts_again("b")), (4, 4))
+
+    def test_who_is_alone_there_can_be_unloaded_and_others_need_it_back(self):
+        self.lose()
+        error = self.refused(harness.FAILED, "unload", "a")
+        self.assertIn("not pinned any more", error["message"])
+        self.assertIn("recover", error["hint"])
+        self.dynmon("recover")
+        self.dynmon("unload", "a")
+        next(STORE.glob("hooks/*_tc-ingress/chain")).unlink()
+        self.dynmon("unload", "b")
+        self.assert_nothing_left()
 
     def test_a_load_puts_the_programs_back_and_its_own_behind_them(self):
         self.lose()

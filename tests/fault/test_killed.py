@@ -56,7 +56,15 @@ class KilledCase(crash.CrashCase):
 
 
 class LoadCase(KilledCase):
-    """PROMISES: S-1, S-2, S-3, S-6, S-7, H-1, H-2, H-3"""
+    """PROMISES:
+    S-1 Traffic is never stopped
+    S-2 A directory is pinned under a staging name
+    S-3 `load`: hooks, then the generation, then the
+    S-6 A published directory is removed by renaming it to a staging name first
+    S-7 Any verb, killed anywhere, succeeds when it is run again, or says that it is done
+    H-1 Pivot and chain are pinned before anything is attached
+    H-2 A link that was not pinned when its maker died detaches by itself
+    H-3 A clsact filter is found again by its handle and its program"""
 
     def check(self, _, number):
         self.send(1, 1)
@@ -143,7 +151,11 @@ class RunningCase(KilledCase):
 
 
 class ReplaceTest(RunningCase):
-    """PROMISES: S-4, S-10, S-12, H-4, H-6"""
+    """PROMISES:
+    S-4 `replace`: the new generation is published, which
+    S-10 After the next verb exactly one generation counts
+    S-12 A window of a swapped metric is not lost, and a reader that keeps the first whole
+    H-4 One slot write is one step for packets"""
 
     def test_a_killed_replace_loses_and_doubles_nothing(self):
         self.check_windows("replace", "m", self.PROBE)
@@ -153,7 +165,9 @@ class ReplaceTest(RunningCase):
 
 
 class ApplyTest(RunningCase):
-    """PROMISES: S-7, S-10"""
+    """PROMISES:
+    S-7 Any verb, killed anywhere, succeeds when it is run again, or says that it is done
+    S-10 After the next verb exactly one generation counts"""
 
     def test_a_killed_apply_loses_and_doubles_nothing(self):
         """With another clock than that of the running generation it replaces, every time."""
@@ -163,7 +177,11 @@ class ApplyTest(RunningCase):
 
 
 class ReadTest(RunningCase):
-    """PROMISES: S-11, S-12, S-13, H-5"""
+    """PROMISES:
+    S-11 `read` of a swapped metric writes the state first
+    S-12 A window of a swapped metric is not lost, and a reader that keeps the first whole
+    S-13 A window keeps its sequence number however often it is printed, also when its
+    H-5 Of a swapped program the slot of the idle instance is written first, so that a swap"""
 
     def test_a_killed_read_leaves_its_window_to_the_next(self):
         self.check_windows("read", "m", "--format", "json")
@@ -194,7 +212,8 @@ class ReadTest(RunningCase):
 
 
 class TotalsTest(RunningCase):
-    """PROMISES: S-14"""
+    """PROMISES:
+    S-14 A window is in the totals of OpenMetrics once, however often the read was killed and"""
 
     def check_totals(self, *words, after):
         def prepare():
@@ -239,7 +258,9 @@ class EmptiedTest(crash.CrashCase):
     """What is only emptied may be lost with the read that took it, but never takes with it what
     comes later.
 
-    PROMISES: S-14, N-1"""
+    PROMISES:
+    S-14 A window is in the totals of OpenMetrics once, however often the read was killed and
+    N-1 Metrics with `empty-on-read` alone and queues are taken out of a map that programs"""
 
     PROBE = "emptied"
     READ = ("read", "m", "--format", "openmetrics")
@@ -274,7 +295,10 @@ class EmptiedTest(crash.CrashCase):
 
 
 class UnloadTest(RunningCase):
-    """PROMISES: S-5, S-9, H-8"""
+    """PROMISES:
+    S-5 `unload`: the state says `unloading`, then slots
+    S-9 When the monitor is unloaded no program, map, link or qdisc of it is left in the
+    H-8 The last monitor that leaves a hook takes it away, with the qdisc if dynmon made it"""
 
     def test_a_killed_unload_is_finished_by_the_next_verb(self):
         def check(_, number):
@@ -294,7 +318,8 @@ class UnloadTest(RunningCase):
 
 
 class RecoverTest(RunningCase):
-    """PROMISES: S-8"""
+    """PROMISES:
+    S-8 `recover` leaves no staging directory, no idle hook and no half monitor"""
 
     def half_replaced(self):
         """A replace that was killed when the new generation was published."""

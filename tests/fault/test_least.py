@@ -126,6 +126,9 @@ class RightsCase(harness.Case):
 
 
 class TableTest(RightsCase):
+    """PROMISES:
+    S-31 What a verb lacks a capability for is refused by the capability's name before"""
+
     def test_every_line_is_tried(self):
         self.assertEqual(sorted(documented()), sorted(LINES))
 
@@ -218,7 +221,10 @@ def capabilities(pid):
 
 
 class DropTest(RightsCase):
-    """Readers started with all rights there are."""
+    """Readers started with all rights there are.
+
+    PROMISES:
+    S-30 Readers (`read`, `dump`, `stream`, `status`) give up"""
 
     NOTHING = {(0, 0, 0, 0, 1)}
 

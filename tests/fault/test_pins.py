@@ -5,6 +5,7 @@ import ctypes
 import json
 import os
 import pathlib
+import shutil
 import struct
 import sys
 
@@ -49,7 +50,10 @@ def read_record(path):
 
 
 class PinsCase(harness.Case):
-    """Monitor `t` is attacked, `p` after it on the same hooks must not suffer."""
+    """Monitor `t` is attacked, `p` after it on the same hooks must not suffer.
+
+    PROMISES:
+    S-26 A record, state, map, program or folder that is not what dynmon writes is refused"""
 
     def setUp(self):
         super().setUp()
@@ -112,6 +116,9 @@ class PinsCase(harness.Case):
 
 
 class RecordTest(PinsCase):
+    """PROMISES:
+    S-27 `unload` and `recover` remove a damaged monitor, by what its chains and its pins"""
+
     def change(self, edit):
         document = json.loads(read_record(self.record))
         edit(document)
@@ -205,10 +212,8 @@ class RecordTest(PinsCase):
     def test_type_ids_that_the_btf_does_not_have(self):
         self.change(lambda d: [m.update({"key-type-id": 4_000_000_000,
                                          "value-type-id": 4_000_000_000}) for m in d["maps"]])
-        result = self.dynmon("read", "t", "--format", "json", code=harness.USAGE)
-        self.assertIn("type 4000000000 does not exist", result.err)
-        self.dynmon("unload", "t")
-        self.check_p()
+        self.check_refused(f"{self.record} is damaged: map", "has a type that", shown=False)
+        self.check_recovered()
 
     def test_a_btf_that_lies(self):
         pin = self.generation / "dynmon-btf"
@@ -270,6 +275,30 @@ class DirectoryTest(PinsCase):
         self.check_p()
         self.assertEqual(self.status("t")["monitors"][0]["health"], "attached")
 
+    def test_a_monitor_without_any_generation_is_removed_with_its_hooks(self):
+        self.dynmon("unload", "p")
+        shutil.rmtree(self.generation)
+        self.check_refused(f"{self.dir} has lost its generation", verbs=())
+        actions = self.dynmon("--json", "recover").json()["actions"]
+        self.assertIn(f"removed monitor 't': {self.dir} has lost its generation", actions)
+        self.assertFalse(STORE.exists())
+        self.load("p", "packets")
+        self.check_p()
+
+    def test_what_such_a_one_left_before_another_is_named_and_taken_out_by_hand(self):
+        """PROMISES:
+        N-7 Where a whole generation was removed"""
+        left = kernel.object_id(self.generation / "prog-ingress-a")[1]
+        shutil.rmtree(self.generation)
+        error = self.refused(harness.BUSY, "recover")
+        self.assertIn("slot 0 of the chain holds program", error["message"])
+        self.assertIn(f"(id {left})", error["message"])
+        self.assertFalse(self.dir.exists())
+        chain, = (STORE / "hooks").glob("*_tc-ingress/chain")
+        wire.command("bpftool", "map", "delete", "pinned", str(chain), "key", "0", "0", "0", "0")
+        self.dynmon("recover")
+        self.check_p()
+
     def test_a_generation_that_is_a_map(self):
         make_map(self.dir / "g2", ARRAY, 4, 8)
         self.check_refused(f"{self.dir / 'g2'} is a pin, not a directory")
@@ -312,6 +341,18 @@ class DirectoryTest(PinsCase):
 
 
 class MapPinTest(PinsCase):
+    """PROMISES:
+    S-28 A map whose pin was removed is named by `read`"""
+
+    def test_a_map_that_was_unpinned_is_named_and_its_monitor_can_be_unloaded(self):
+        pin = self.generation / "TALLY"
+        pin.unlink()
+        error = self.refused(harness.FAILED, "read", "t")
+        self.assertIn(str(pin), error["message"])
+        self.assertIn("unload the monitor", error["hint"])
+        self.dynmon("unload", "t")
+        self.check_p()
+
     def test_the_pin_of_a_map_is_of_another_kind(self):
         pin = self.generation / "TALLY"
         for attack, message in (
@@ -326,7 +367,10 @@ class MapPinTest(PinsCase):
 
 
 class HookPinTest(PinsCase):
-    """What stands in the directory of a hook."""
+    """What stands in the directory of a hook.
+
+    PROMISES:
+    H-13 A chain pin that is something else is refused by every verb but `recover`, which"""
 
     def setUp(self):
         super().setUp()
@@ -353,6 +397,11 @@ class HookPinTest(PinsCase):
         make_map(pin, HASH, 4, 4096, b"x")
         self.check_hook(pin, "is a map of another type or size",
                         (("load", "x", "packets", *PLACE), ("replace", "t", "tally")))
+        actions = self.dynmon("--json", "recover").json()["actions"]
+        self.assertIn(f"pinned the chain of {self.hook_dir.name} again, which had lost its programs",
+                      actions)
+        self.assertEqual(self.hook("tc-ingress")["chain"], ["p/packets_ingress", "t/tally_ingress"])
+        self.check_p()
 
     def test_a_record_that_is_no_json(self):
         write_record(self.hook_dir / "record", b"\xff{")
@@ -383,7 +432,10 @@ class HookPinTest(PinsCase):
 
 
 class StoreTest(harness.Case):
-    """A bpffs that everybody can write to, as `mount -t bpf` makes it."""
+    """A bpffs that everybody can write to, as `mount -t bpf` makes it.
+
+    PROMISES:
+    S-29 The store is used only if it is a directory of the caller in a bpffs and closed to"""
     NOBODY = 65534
 
     def test_what_others_made_there_first_is_refused(self):
