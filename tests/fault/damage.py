@@ -10,21 +10,19 @@ import kernel
 import wire
 from harness import BPFFS, STORE
 
-MAP_CREATE, OBJ_PIN = 0, 6
 HASH, ARRAY, PROG_ARRAY, PERCPU_ARRAY = 1, 2, 3, 6
 PLACE = ("--dev", "blue0", "--netns", "blue")
 
 
 def make_map(path, kind, key, value, first=b""):
     """Pins a map of one element, whose first bytes are `first`, at `path`."""
-    with kernel.closing(kernel.bpf(MAP_CREATE, struct.pack("<IIIII", kind, key, value, 1, 0))) as fd:
+    with kernel.closing(kernel.make_map(kind, key, value, 1)) as fd:
         if first:
             zero = ctypes.create_string_buffer(key)
             data = ctypes.create_string_buffer(first, value)
             kernel.bpf(kernel.MAP_UPDATE, struct.pack("<I4xQQQ", fd, ctypes.addressof(zero),
                                                       ctypes.addressof(data), 0))
-        name = ctypes.create_string_buffer(str(path).encode())
-        kernel.bpf(OBJ_PIN, struct.pack("<QI", ctypes.addressof(name), fd))
+        kernel.pin(fd, path)
 
 
 def write_record(path, text):
