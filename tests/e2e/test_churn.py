@@ -17,7 +17,6 @@ import numpy
 
 import harness
 import kernel
-import wire
 from harness import BPFFS
 
 MAP_CREATE, MAP_DELETE, OBJ_PIN = 0, 3, 6

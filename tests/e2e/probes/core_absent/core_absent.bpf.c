@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 // Test probe: needs a field that no kernel has.
+// clang-format off: the second needs the types of the first
 #include "dynmon.h"
 
 #include <bpf/bpf_core_read.h>
+// clang-format on
 
 struct sk_buff___absent {
     int dynmon_absent;
