@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 // Test probe: needs a field that no kernel has.
-// clang-format off: the second needs the types of the first
+// The second needs the types of the first.
+// clang-format off
 #include "dynmon.h"
 
 #include <bpf/bpf_core_read.h>
