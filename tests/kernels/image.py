@@ -144,8 +144,9 @@ class Root:
 
 class ForeignRoot(Root):
     """Of a folder that holds whole packages, with their libraries."""
-    LEFT_OUT = shutil.ignore_patterns("doc", "man", "locale", "include", "perl*", "__pycache__",
-                                      "*.a", "bash-completion", "lintian", "zoneinfo")
+    LEFT_OUT = staticmethod(shutil.ignore_patterns(
+        "doc", "man", "locale", "include", "perl*", "__pycache__", "*.a", "bash-completion",
+        "lintian", "zoneinfo"))
 
     def __init__(self, folder, userland):
         super().__init__(folder)

@@ -67,7 +67,7 @@ def had(archive, wanted):
     return kernels, missing
 
 
-def wanted(words, arch):
+def wanted_of(words, arch):
     if arch == "arm64":
         return words.versions or OF_ARM64
     return WANTED if words.all else (words.versions or QUICK)
@@ -101,7 +101,7 @@ def main():
     runs, missing, roots = [], {}, {}
     for arch in words.arch:
         machine = target.make(arch, BUILD, words.cache)
-        kernels, lacking = had(Archive(words.cache, arch), wanted(words, arch))
+        kernels, lacking = had(Archive(words.cache, arch), wanted_of(words, arch))
         missing.update({(arch, series): why for series, why in lacking.items()})
         roots[arch] = BUILD / "kernels" / f"root-{arch}.img"
         image.root_image(machine.build, roots[arch], machine.userland)

@@ -4,7 +4,7 @@ import json
 import golden
 import image
 import splats
-import target
+from target import Target
 from machine import Machine
 
 TAIL = 60  # lines of a console or of a test that are shown
@@ -15,7 +15,7 @@ def tail(text):
 
 
 class Run:
-    def __init__(self, guest, kernel, about, target=target.Target("amd64", None)):
+    def __init__(self, guest, kernel, about, target=Target("amd64", None)):
         self.guest, self.kernel, self.about, self.target = guest, kernel, about, target
         self.series, self.release = target.named(about["series"]), about["release"]
         self.steps, self.failures, self.seconds = {}, [], 0.0
