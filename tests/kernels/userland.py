@@ -15,7 +15,7 @@ SYSROOT = ["libbpf-dev", "libcli11-dev", "libelf-dev", "libspdlog-dev", "libstdc
            "libyaml-cpp-dev", "nlohmann-json3-dev", "doctest-dev", "zlib1g-dev"]
 GUEST = ["bash", "bpftool", "busybox-static", "dash", "iproute2", "kmod", "libbpf1", "libcap2-bin",
          "libelf1", "libspdlog1.10", "libyaml-cpp0.7", "mount", "netbase", "python3",
-         "python3-prometheus-client", "python3-yaml", "strace", "util-linux", "xdp-tools", "zlib1g"]
+         "python3-jsonschema", "strace", "util-linux", "xdp-tools", "zlib1g"]
 MERGED = ["bin", "sbin", "lib", "lib64"]
 
 
