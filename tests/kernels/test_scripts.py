@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """The scripts of the matrix themselves: what must fail a run does."""
+import ast
 import pathlib
 import subprocess
 import sys
@@ -175,6 +176,34 @@ class TableTest(unittest.TestCase):
         self.assertEqual(text.count("**did not run**"), 3)
         self.assertIn("* 5.15: the archive has no such kernel", text)
         self.assertIn("`test_tcx` on 5.10, 6.1, 6.12: no TCX", text)
+
+
+class ImageTest(unittest.TestCase):
+    def imported(self, path, seen):
+        """Names of the modules behind a test that are neither Python's nor files of the tests."""
+        seen.add(path)
+        others = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [name.name for name in node.names] if isinstance(node, ast.Import) else \
+                [node.module] if isinstance(node, ast.ImportFrom) else []
+            for name in {name.split(".")[0] for name in names} - sys.stdlib_module_names:
+                files = list((image.SOURCE / "tests").glob(f"*/{name}.py"))
+                if not files:
+                    others.add(name)
+                for file in set(files) - seen:
+                    others |= self.imported(file, seen)
+        return others
+
+    def test_what_the_tests_of_the_guests_import_is_in_the_image(self):
+        scripts = {word for guest in guests.GUESTS + [guests.QUICK] for each in guest.steps
+                   for word in each["command"] if word.endswith(".py")}
+        self.assertGreater(len(scripts), 10)
+        needed = set()
+        for script in scripts:
+            needed |= self.imported(image.SOURCE / script.removeprefix("/dynmon/"), set())
+        self.assertEqual(needed, set(image.PYTHON_PACKAGES))
+        there = {pathlib.Path(path).name for path in image.third_parties(image.PYTHON_PACKAGES)}
+        self.assertLessEqual(needed, there)
 
 
 class ArchiveTest(unittest.TestCase):
