@@ -104,7 +104,7 @@ Report report_of(const Error& error) {
     _exit(0);
 }
 
-// Until the child closes its end, or takes too long.
+// Until the child closes its end; false when it takes too long.
 bool read_report(int pipe, std::chrono::steady_clock::time_point deadline, std::string& text) {
     while (text.size() < longest_report) {
         const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -114,7 +114,7 @@ bool read_report(int pipe, std::chrono::steady_clock::time_point deadline, std::
         pollfd waiting{pipe, POLLIN, 0};
         const int ready = ::poll(&waiting, 1, static_cast<int>(left.count()));
         if (ready < 0 && errno != EINTR)
-            return false;
+            throw Error(ErrorKind::failed, "wait for the child that tries libbpf", errno);
         if (ready <= 0)
             continue;
         char buffer[4096];
@@ -124,7 +124,7 @@ bool read_report(int pipe, std::chrono::steady_clock::time_point deadline, std::
         if (count > 0)
             text.append(buffer, static_cast<std::size_t>(count));
         else if (errno != EINTR)
-            return false;
+            throw Error(ErrorKind::failed, "read from the child that tries libbpf", errno);
     }
     return false;
 }

@@ -126,15 +126,26 @@ bool ensure_hook(const Store& store, const DirectoryLock& lock, const NetNs& net
     return true;
 }
 
+namespace {
+
+bool has_pivot(const Store& store, const HookId& id) {
+    try {
+        return exists(store.hook_dir(id) + "/pivot") && pivot_id(store, id) != 0;
+    } catch (const Damaged&) {
+        return false;
+    }
+}
+
+} // namespace
+
 bool is_whole(const Store& store, const HookId& id) {
     const std::string dir = store.hook_dir(id);
     try {
         require_directory(dir);
-        if (!exists(dir + "/record") || !exists(dir + "/pivot")) // the chain can be found again
+        if (!exists(dir + "/record"))
             return false;
         read_hook_record(store, id);
-        pivot_id(store, id);
-        return true;
+        return has_pivot(store, id); // the chain can be found again
     } catch (const Damaged&) {
         return false;
     }
@@ -162,6 +173,8 @@ Fd open_chain(const Store& store, const HookId& id) {
             .hint("`dynmon-load recover` pins it again and puts its programs back");
     Fd chain =
         open_own_map(path, {.type = BPF_MAP_TYPE_PROG_ARRAY, .value_size = sizeof(std::uint32_t)});
+    if (!has_pivot(store, id))
+        return chain; // nothing to hold it against but its programs, which Chain looks at
     const std::uint32_t number = map_facts(chain).id;
     const ProgramFacts pivot = own_pivot(store, id);
     if (std::find(pivot.map_ids.begin(), pivot.map_ids.end(), number) == pivot.map_ids.end())

@@ -60,7 +60,8 @@ bool is_whole(const Store& store, const HookId& id);
 
 HookRecord read_hook_record(const Store& store, const HookId& id);
 HookState hook_state(const Store& store, const HookId& id);
-// As the device is called now; as it was called when the hook was made, if that cannot be told.
+// As the device is called now; as this process saw it last, or as it was called when the hook was
+// made, if that cannot be told.
 std::string hook_device(const Store& store, const HookId& id);
 // The PROG_ARRAY. Throws Error{busy} when it is not the one that our pivot runs through.
 Fd open_chain(const Store& store, const HookId& id);

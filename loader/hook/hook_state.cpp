@@ -1,6 +1,7 @@
 // Where a hook is now: whether the kernel runs our pivot, and whose program it runs if not.
 #include <cerrno>
 #include <filesystem>
+#include <map>
 
 #include "base/error.hpp"
 #include "hook/attach.hpp"
@@ -96,17 +97,20 @@ HookState hook_state(const Store& store, const HookId& id) {
 }
 
 std::string hook_device(const Store& store, const HookId& id) {
-    const std::string recorded = read_hook_record(store, id).device;
+    // A reader that has given up its rights cannot look into another namespace any more.
+    static std::map<HookId, std::string> seen;
+    std::string& name = seen.try_emplace(id, read_hook_record(store, id).device).first->second;
     try {
         const std::optional<NetNs> netns = find_netns(id.netns);
         if (!netns || hook_state(store, id).health != HookHealth::attached)
-            return recorded;
+            return name;
         const NetNsScope inside(*netns);
-        const std::string name = interface_name(id.ifindex);
-        return name.empty() ? recorded : name;
+        if (std::string now = interface_name(id.ifindex); !now.empty())
+            name = std::move(now);
     } catch (const Error&) {
-        return recorded;
+        // as it was last seen
     }
+    return name;
 }
 
 void require_own_link(const Store& store, const HookId& id) {

@@ -66,7 +66,12 @@ void fence() {
 }
 
 void prepare_fence() {
-    fence_maps(); // also where there is membarrier: another CPU may go offline until then
+    try {
+        fence_maps(); // also where there is membarrier: another CPU may go offline until then
+    } catch (const Error&) {
+        if (!fence_is_membarrier())
+            throw;
+    }
 }
 
 } // namespace dynmon

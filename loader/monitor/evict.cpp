@@ -136,7 +136,6 @@ void require_pins(const GenerationDir& running) {
             throw Damaged(path + " is not there any more");
     };
     require(running.path() + "/dynmon-record");
-    require(running.path() + "/dynmon-btf");
     for (const ProgramRecord& program : running.read_programs())
         for (std::size_t side = 0; side < program.slots.size(); ++side)
             require(running.program_path(program.direction, static_cast<Side>(side)));
@@ -152,6 +151,8 @@ void require_whole(const Store& store, const std::string& name) {
         if (!exists(generation.path() + "/dynmon-record"))
             continue; // an interrupted unload has begun to remove it
         const GenerationRecord record = generation.read_record();
+        if (!exists(generation.path() + "/dynmon-btf"))
+            throw Damaged(generation.path() + "/dynmon-btf is not there any more");
         generation.read_btf();
         generation.read_retirement();
         for (const MapRecord& map : record.maps)

@@ -44,6 +44,7 @@ public:
         deliverer_.prepare(selected_);
         if (request_.output.format == Format::npy)
             require_one_window(store_, request_, state_, selected_);
+        identity_ = identity(); // while there is the right to look into the device's namespace
     }
 
     void make_totals() const { dynmon::make_totals(dir_, sources_); }
@@ -57,7 +58,7 @@ public:
             begin_window();
         deliver_current();
         if (request_.output.format == Format::openmetrics)
-            deliverer_.finish(selected_, identity());
+            deliverer_.finish(selected_, identity_);
     }
 
 private:
@@ -262,6 +263,7 @@ private:
     MonitorState state_;
     std::vector<const MetricSource*> selected_;
     Deliverer deliverer_;
+    std::vector<std::pair<std::string, std::string>> identity_; // labels of every series
 };
 
 void keep_clock_right(const GenerationDir& dir, const GenerationRecord& record) {

@@ -49,11 +49,11 @@ bool finish_replace(const Store& store, const DirectoryLock& lock, const std::st
                     const GenerationRecord& current) {
     bool changed = false;
     for (const ProgramRecord& program : current.programs) {
-        if (!chain_is_live(store, program.hook) || !is_made_for_hook(store, program))
+        if (!chain_is_live(store, program.hook))
             continue;
         Chain chain = open_chain_of(store, program.hook);
         const std::size_t member = chain.find(name, current.number).value();
-        if (chain.active_side(name, current.number))
+        if (chain.active_side(name, current.number) || !is_made_for_hook(store, program))
             continue;
         changed = true;
         bool replaced = false;

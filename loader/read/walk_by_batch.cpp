@@ -1,6 +1,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <string>
+#include <unordered_set>
+#include <vector>
 
 #include "base/error.hpp"
 #include "kernel/map_batch.hpp"
@@ -45,12 +48,14 @@ public:
             ended_ = result == -ENOENT;
             started_ = true;
             std::swap(in_, out_);
+            left_ -= std::min<std::uint64_t>(left_, count);
+            if (by_key_)
+                count = drop_seen(lane, count);
             if (count == 0)
                 continue;
             lane_ = (lane_ + 1) % lanes_.size();
             batch =
                 Batch{count, lane.keys.data(), lane.values.data(), facts_.key_size, value_bytes_};
-            left_ -= std::min<std::uint64_t>(left_, count);
             if (zero_after_)
                 zero(lane, count);
             return true;
@@ -81,6 +86,23 @@ private:
         capacity_ = std::min(capacity_ * 2, facts_.max_entries);
     }
 
+    // Moves entries whose key has not come before to the front; returns how many there are.
+    std::uint32_t drop_seen(Lane& lane, std::uint32_t count) {
+        std::uint32_t kept = 0;
+        for (std::uint32_t i = 0; i < count; ++i) {
+            std::byte* key = lane.keys.data() + std::size_t{i} * facts_.key_size;
+            std::byte* value = lane.values.data() + std::size_t{i} * value_bytes_;
+            if (!seen_.emplace(reinterpret_cast<const char*>(key), facts_.key_size).second)
+                continue;
+            std::memmove(lane.keys.data() + std::size_t{kept} * facts_.key_size, key,
+                         facts_.key_size);
+            std::memmove(lane.values.data() + std::size_t{kept} * value_bytes_, value,
+                         value_bytes_);
+            ++kept;
+        }
+        return kept;
+    }
+
     void zero(const Lane& lane, std::uint32_t count) {
         std::uint32_t first = 0;
         std::memcpy(&first, lane.keys.data(), sizeof first);
@@ -98,9 +120,10 @@ private:
     std::vector<Lane> lanes_;
     std::size_t lane_ = 0;
     // Of a trie the kernel fills the batch key by key: when the last key is deleted meanwhile it
-    // starts over, which the number of entries has to bound.
+    // starts over: keys seen are remembered, and the number of entries is bounded.
     bool by_key_;
     std::uint64_t left_;
+    std::unordered_set<std::string> seen_;
     bool started_ = false;
     bool ended_ = false;
     bool refused_ = false;

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "base/error.hpp"
+#include "store/bpffs.hpp"
 
 namespace dynmon {
 
@@ -21,9 +22,11 @@ using namespace std::chrono_literals;
 
 Fd open_directory(const std::string& directory) {
     Fd fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (!fd)
-        throw Error(ErrorKind::failed, "open " + directory, errno);
-    return fd;
+    if (fd)
+        return fd;
+    const int fault = errno;
+    require_directory(directory);
+    throw Error(ErrorKind::failed, "open " + directory, fault);
 }
 
 // A directory may be removed and made anew between open and flock: then the lock is on a ghost.

@@ -68,7 +68,9 @@ void require_private(const std::string& root) {
         throw Error(ErrorKind::rejected,
                     root + " belongs to user " + std::to_string(status.st_uid) + ", not to root")
             .hint("if it is meant to be that user's, run as that user: setpriv --reuid=" +
-                  std::to_string(status.st_uid) + " …; else look at it, and remove it");
+                  std::to_string(status.st_uid) +
+                  " …; else look at it, and remove it or chown -R "
+                  "root it");
     if ((status.st_mode & 0027) != 0)
         throw Error(ErrorKind::rejected, root + " is open to others").hint("chmod 0700 " + root);
 }
