@@ -127,6 +127,16 @@ class JudgeTest(unittest.TestCase):
             self.assertEqual(len(run.failures), 1, run.failures)
 
 
+class GuestsTest(unittest.TestCase):
+    def test_steps_of_a_guest_have_names_of_their_own(self):
+        for guest in guests.GUESTS + [guests.QUICK]:
+            names = [step["name"] for step in guest.steps]
+            self.assertEqual(len(names), len(set(names)), guest.name)
+            for step in guest.steps:
+                test = any(word.endswith((".py", "-tests")) for word in step["command"])
+                self.assertEqual(test, step["name"] != golden.STEP, step)
+
+
 class GoldenTest(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -154,6 +164,12 @@ class GoldenTest(unittest.TestCase):
         failure = self.compared(other)[0]
         self.assertIn('- "tcx": false', failure)
         self.assertIn('+ "tcx": true', failure)
+
+    def test_a_guest_without_that_step_is_not_asked(self):
+        run = Run(guests.Guest("faults", [guests.fault("gone")]), None, {"series": "6.1",
+                                                                       "release": "6.1.0"})
+        golden.compare(run, False, self.folder)
+        self.assertEqual(run.failures, [])
 
     def test_no_answer_is_a_failure(self):
         for out in (None, "", "{}", "no JSON"):
