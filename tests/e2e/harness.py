@@ -142,7 +142,8 @@ class Case(unittest.TestCase):
         words = [str(word) for word in words]
         options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "cwd": self.folder,
                    "env": environment(), **options}
-        done = subprocess.run([str(DYNMON), *words], stderr=subprocess.PIPE, timeout=60, **options)
+        done = subprocess.run([str(DYNMON), *words], stderr=subprocess.PIPE,
+                              timeout=60 * wire.PATIENCE, **options)
         self.note_pins()
         result = Result(done.returncode, done.stdout, done.stderr)
         self.assertEqual(result.code, code,
@@ -245,10 +246,10 @@ class Case(unittest.TestCase):
 
     def eventually(self, condition, what, seconds=5):
         """Asks until `condition` gives something true; returns it."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + seconds * wire.PATIENCE
         while not (found := condition()):
             if time.monotonic() > deadline:
-                self.fail(f"not within {seconds} s: {what}")
+                self.fail(f"not within {seconds * wire.PATIENCE:g} s: {what}")
             time.sleep(0.005)
         return found
 

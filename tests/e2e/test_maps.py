@@ -303,7 +303,7 @@ class MapsTest(harness.Case):
         btf = struct.pack("<HBBIIIII", 0xEB9F, 1, 0, 24, 0, 16, 16, len(text)) + integer + text
         buffer = kernel.ctypes.create_string_buffer(btf, len(btf))
         self.at_end.append((BPFFS / "congestion").unlink)
-        with kernel.closing(kernel.bpf(BTF_LOAD, struct.pack(
+        with kernel.unlimited_memory(), kernel.closing(kernel.bpf(BTF_LOAD, struct.pack(
                 "<QQII", kernel.ctypes.addressof(buffer), 0, len(btf), 0))) as types_fd:
             made = kernel.bpf(kernel.MAP_CREATE, struct.pack("<7I16s5I", 26, 4, size, 1, 0, 0, 0, b"cc", 0,
                                                       types_fd, 0, 0, number))

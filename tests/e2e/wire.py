@@ -12,12 +12,14 @@ import kernel
 
 SO_RCVBUFFORCE = 33
 MARKER_MAC = bytes.fromhex("020000000098")  # as unknown to everybody as frames.NOBODY_MAC
+# Every deadline is so many times as long: emulated CPUs are slow.
+PATIENCE = float(os.environ.get("DYNMON_TEST_PATIENCE", 1))
 CHUNK = 200  # frames on their way at once: well below the kernel's backlog of 1000
 
 
 def command(*words, check=True):
     """Runs a tool; an error of it is an error of the test."""
-    done = subprocess.run(words, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=30 * PATIENCE)
     if check and done.returncode != 0:
         raise AssertionError(f"{' '.join(words)}: {done.stderr.strip()}")
     return done.stdout
@@ -95,7 +97,7 @@ class Wire:
             made.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
             with namespace.inside():  # binds by name, which means something in its namespace only
                 made.bind((device, protocol))
-            made.settimeout(10)
+            made.settimeout(10 * PATIENCE)
             self.sockets[key] = made
         return self.sockets[key]
 

@@ -206,6 +206,7 @@ class MovedTest(harness.Case):
         return sum(self.value(document, "packets_total")[0]
                    for document in self.read("p", "--peek", *options))
 
+    @harness.NEEDS_TCX
     def test_a_link_goes_along_which_is_said_and_it_counts_there_until_it_is_unloaded(self):
         for options in self.LINKS:
             self.load("p", "packets", *options)
@@ -231,6 +232,7 @@ class MovedTest(harness.Case):
                 self.assertNotIn("xdp", self.wire.link(green, "blue0"))
             self.assert_nothing_left()
 
+    @harness.NEEDS_TCX
     def test_another_device_that_takes_its_number_is_not_taken_for_it(self):
         for options in self.LINKS:
             self.load("p", "packets", *options)
@@ -249,6 +251,7 @@ class MovedTest(harness.Case):
                 self.dynmon("unload", "q")
                 self.assert_nothing_left()
 
+    @harness.NEEDS_TCX
     def test_it_may_come_back(self):
         self.load("p", "packets")
         with self.moved() as green:
@@ -293,6 +296,7 @@ class UnmountedTest(harness.Case):
         self.dynmon("unload", "p")
         self.assert_nothing_left()
 
+    @harness.NEEDS_TCX
     def test_links_are_gone_and_the_next_load_begins_anew(self):
         for options in MovedTest.LINKS:
             self.load_and_unmount(*options)

@@ -177,12 +177,14 @@ class PlaceTest(harness.Case):
         self.dynmon("unload", "p")
         self.assertFalse(STORE.exists())
 
+    @harness.NEEDS_TCX
     def test_another_program_in_our_tcx_link_is_named_and_runs_on(self):
         self.check_link("tc-ingress", "plain_tc")
 
     def test_another_program_in_our_xdp_link_is_named_and_runs_on(self):
         self.check_link("xdp", "plain_xdp", "--hook", "xdp")
 
+    @harness.NEEDS_TCX
     def test_our_program_back_in_the_link_is_well(self):
         self.load("p", "packets")
         self.link_program("tc-ingress", "plain_tc")

@@ -127,6 +127,7 @@ class TcSharedTest(ForeignCase):
             finally:
                 os.close(link)
 
+    @harness.NEEDS_TCX
     def test_the_order_on_tcx_is_kept_whatever_we_do(self):
         index = self.blue.ifindex("blue0")
         second = BPFFS / "second"

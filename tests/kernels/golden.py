@@ -4,17 +4,14 @@ import json
 import pathlib
 
 FOLDER = pathlib.Path(__file__).resolve().parent / "golden"
-STEP = "doctor"
+STEP = "features"  # not "doctor": that is the test of that verb
 
 
 def features(run):
-    """What the guest's doctor said; None when it does not run one."""
-    if STEP not in run.steps:
-        return None
+    """What the guest's doctor said; None when it did not say any."""
     try:
         return json.loads(run.steps[STEP]["out"])["features"]
-    except (ValueError, KeyError) as error:
-        run.failures.append(f"{STEP} gave no features: {error}")
+    except (ValueError, KeyError):
         return None
 
 
@@ -23,7 +20,7 @@ def compare(run, record=False, folder=FOLDER):
     found = features(run)
     if found is None:
         if STEP in [step["name"] for step in run.guest.steps]:
-            run.failures.append(f"{STEP} was to run, and has not said anything")
+            run.failures.append(f"{STEP}: doctor was to run, and has not said any")
         return
     text = json.dumps(found, indent=1, sort_keys=True) + "\n"
     file = folder / f"{run.series}.json"

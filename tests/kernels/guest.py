@@ -14,7 +14,7 @@ LONGEST = 100_000  # characters of what one step says
 LINUX_REBOOT_CMD_RESTART = 0x01234567
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin", "LC_ALL": "C.UTF-8", "HOME": "/tmp",
                "DYNMON_BUILD": "/dynmon/build", "PYTHONDONTWRITEBYTECODE": "1",
-               "DYNMON_TRAFFIC_PAUSE": "0.001",
+               "DYNMON_TRAFFIC_PAUSE": "0.001", "DYNMON_TEST_PATIENCE": "4",
                "DYNMON_PROBE_PATH": "/dynmon/build/probes:/dynmon/build/e2e/probes"}
 
 
@@ -58,6 +58,7 @@ def work(plan, report):
     if not os.path.ismount("/sys/fs/bpf"):
         subprocess.run(["mount", "-t", "bpf", "bpf", "/sys/fs/bpf"], check=True)
     os.makedirs("/dev/shm", exist_ok=True)
+    subprocess.run(["mount", "-t", "cgroup2", "cgroup2", "/sys/fs/cgroup"], check=True)
     report.say(release=os.uname().release, seconds=time.monotonic())
     for step in plan["steps"]:
         run_step(step, report)

@@ -38,6 +38,9 @@ def sessions(name):
     return step(name, PYTHON, f"{TESTS}/kernels/test_sessions.py", "-v", f"{name}Test")
 
 
+# Without LittleMemoryTest, which compiles.
+FALLBACKS = fault("fallbacks", *(f"{name}Test" for name in (
+    "Fence", "NoBatch", "NoTcx", "RefusedCall", "StrangeMap", "LostChain")))
 BPF = step("bpf", "/dynmon/build/tests/bpf/dynmon-bpf-tests")
 DOCTOR = step(golden.STEP, "sh", "-c", "/dynmon/build/dynmon-load --json doctor 2>/dev/null")
 QUICK = Guest("quick", [DOCTOR, BPF, e2e("kinds"), e2e("packets"), sessions("Memlock")],
@@ -45,8 +48,8 @@ QUICK = Guest("quick", [DOCTOR, BPF, e2e("kinds"), e2e("packets"), sessions("Mem
 GUESTS = [
     Guest("base", [DOCTOR, BPF, sessions("Exact"), *(e2e(name) for name in (
         "kinds", "chain", "replace", "maps", "windows", "packets", "flows", "stream"))]),
-    Guest("faults", [e2e(name, folder="fault") for name in ("gone", "slot", "taken", "rejected")] +
-          [e2e(name) for name in ("doctor", "status", "netns", "dump")]),
+    Guest("faults", [*(fault(name) for name in ("gone", "slot", "taken", "rejected")), FALLBACKS,
+                     *(e2e(name) for name in ("doctor", "status", "netns", "dump"))]),
     Guest("maxcpus", [sessions("PossibleCpus"), e2e("kinds")], ends=True, cpus="8",
           append="maxcpus=2"),  # QEMU's own maxcpus= is for CPUs to plug in, which 6.9 on ignores
     Guest("onecpu", [sessions("Fence"), e2e("exact", "FenceTest", folder="exact"),

@@ -22,6 +22,7 @@ TOOLS = ["busybox", "sh", "bash", "ip", "tc", "ss", "prlimit", "unshare", "nsent
          "modprobe", "python3", "strace", "setpriv", "capsh", "dmesg", "bpftool", "xdp-loader"]
 # What cloud kernels may have as modules and not built in, in the order of loading.
 BOOT_MODULES = ["virtio_pci", "virtio_mmio", "virtio_blk", "virtio_console", "ext4"]
+PYTHON_PACKAGES = ["jsonschema"]
 CONFIGURATION = ["passwd", "group", "nsswitch.conf", "protocols", "services", "iproute2"]
 
 
@@ -51,6 +52,15 @@ def make_ext4(folder, path):
     run("/sbin/mke2fs", "-q", "-t", "ext4", "-b", 4096, "-O", "^has_journal", "-m", 0,
         "-E", "root_owner=0:0", "-d", folder, new, f"{(used * 11 // 10 + (16 << 20)) >> 10}k")
     os.rename(new, path)
+
+
+def third_parties(packages):
+    """The folders and files behind packages that are not Python's own, with those that they need."""
+    say = "print(*(getattr(each, '__file__', None) for each in sys.modules.values()), sep='\\n')"
+    files = run("/usr/bin/python3", "-c", f"import sys, {', '.join(packages)}\n{say}").split("\n")
+    place = "/usr/lib/python3/dist-packages/"
+    return sorted({place + file.removeprefix(place).split("/")[0] for file in files
+                   if file.startswith(place)})
 
 
 class Root:
@@ -112,8 +122,8 @@ class Root:
         for name in os.listdir(library):
             if name not in left_out and not name.startswith("config-"):
                 self.add(f"{library}/{name}")
-        for name in ("prometheus_client", "yaml"):
-            self.add(f"/usr/lib/python3/dist-packages/{name}")
+        for path in third_parties(PYTHON_PACKAGES):
+            self.add(path)
 
     def add_project(self, build):
         place = self.folder / PLACE

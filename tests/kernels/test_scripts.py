@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """The scripts of the matrix themselves: what must fail a run does."""
+import ast
 import os
 import pathlib
 import subprocess
@@ -129,6 +130,16 @@ class JudgeTest(unittest.TestCase):
             self.assertEqual(len(run.failures), 1, run.failures)
 
 
+class GuestsTest(unittest.TestCase):
+    def test_steps_of_a_guest_have_names_of_their_own(self):
+        for guest in guests.GUESTS + [guests.QUICK]:
+            names = [step["name"] for step in guest.steps]
+            self.assertEqual(len(names), len(set(names)), guest.name)
+            for step in guest.steps:
+                test = any(word.endswith((".py", "-tests")) for word in step["command"])
+                self.assertEqual(test, step["name"] != golden.STEP, step)
+
+
 class GoldenTest(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -156,6 +167,12 @@ class GoldenTest(unittest.TestCase):
         failure = self.compared(other)[0]
         self.assertIn('- "tcx": false', failure)
         self.assertIn('+ "tcx": true', failure)
+
+    def test_a_guest_without_that_step_is_not_asked(self):
+        run = Run(guests.Guest("faults", [guests.fault("gone")]), None, {"series": "6.1",
+                                                                       "release": "6.1.0"})
+        golden.compare(run, False, self.folder)
+        self.assertEqual(run.failures, [])
 
     def test_no_answer_is_a_failure(self):
         for out in (None, "", "{}", "no JSON"):
@@ -215,6 +232,34 @@ class UserlandTest(unittest.TestCase):
             userland.make_links_relative(folder)
             self.assertEqual((folder / "lib/libz.so").read_text(), "z")
             self.assertFalse(os.path.isabs(os.readlink(folder / "usr/lib/libz.so")))
+
+
+class ImageTest(unittest.TestCase):
+    def imported(self, path, seen):
+        """Names of the modules behind a test that are neither Python's nor files of the tests."""
+        seen.add(path)
+        others = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [name.name for name in node.names] if isinstance(node, ast.Import) else \
+                [node.module] if isinstance(node, ast.ImportFrom) else []
+            for name in {name.split(".")[0] for name in names} - sys.stdlib_module_names:
+                files = list((image.SOURCE / "tests").glob(f"*/{name}.py"))
+                if not files:
+                    others.add(name)
+                for file in set(files) - seen:
+                    others |= self.imported(file, seen)
+        return others
+
+    def test_what_the_tests_of_the_guests_import_is_in_the_image(self):
+        scripts = {word for guest in guests.GUESTS + [guests.QUICK] for each in guest.steps
+                   for word in each["command"] if word.endswith(".py")}
+        self.assertGreater(len(scripts), 10)
+        needed = set()
+        for script in scripts:
+            needed |= self.imported(image.SOURCE / script.removeprefix("/dynmon/"), set())
+        self.assertEqual(needed, set(image.PYTHON_PACKAGES))
+        there = {pathlib.Path(path).name for path in image.third_parties(image.PYTHON_PACKAGES)}
+        self.assertLessEqual(needed, there)
 
 
 class ArchiveTest(unittest.TestCase):
