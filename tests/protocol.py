@@ -1,46 +1,72 @@
 #!/usr/bin/python3
 """Holds what the PROTOCOL.md files promise against the tests: every promise (**S-1** …, **H-1** …) is
-quoted by a test, as `PROMISES: S-1, H-2` in a comment or docstring, and every quotation exists. What
-is not promised (**N-1** …) need not be quoted."""
+quoted by a test, in a docstring or comment, with the words that it begins with,
+
+    PROMISES:
+    S-1 Traffic is never stopped
+
+so that who changes a promise meets the tests that prove it, and every quotation is one of a promise.
+What is not promised (**N-1** …) need not be quoted."""
 import pathlib
 import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-ID = r"[A-Z]-\d+"
+PROMISE = re.compile(r"- \*\*([A-Z]-\d+)\*\* (\S.*)")
+QUOTATION = re.compile(r"\s*(?:#|//)?\s*([A-Z]-\d+)\b\s*(.*)")
+FEWEST_WORDS = 3
 
 
 def promises():
-    """{id: where}, and what is wrong with the lines."""
+    """{id: (where, text)}, and what is wrong with the lines."""
     found, faults = {}, []
     for path in sorted(ROOT.glob("loader/*/PROTOCOL.md")):
         for number, line in enumerate(path.read_text().splitlines(), 1):
-            for name in re.findall(rf"^- \*\*({ID})\*\* \S", line):
+            if match := PROMISE.fullmatch(line):
+                name, text = match.groups()
                 if name in found:
-                    faults.append(f"{path}:{number}: {name} stands in {found[name]} already")
-                found[name] = f"{path}:{number}"
+                    faults.append(f"{path}:{number}: {name} stands in {found[name][0]} already")
+                found[name] = f"{path}:{number}", text
     return found, faults
 
 
-def quotations():
-    """[(id, where)]"""
-    for path in sorted(ROOT.glob("tests/**/*.py")) + sorted(ROOT.glob("tests/**/*.cpp")):
-        if path == pathlib.Path(__file__).resolve():
+def quotations(path):
+    """(where, id, text) of the lines that follow each PROMISES: in the file, until one is none."""
+    lines = path.read_text().splitlines()
+    for begin, line in enumerate(lines):
+        if not re.search(r"PROMISES:", line):
             continue
-        text = path.read_text()
-        for match in re.finditer(rf"PROMISES:((?:\s|#|//|,|{ID})+)", text):
-            line = text.count("\n", 0, match.start()) + 1
-            for name in re.findall(ID, match.group(1)):
-                yield name, f"{path}:{line}"
+        for number, quoted in enumerate(lines[begin + 1:], begin + 2):
+            match = QUOTATION.fullmatch(quoted)
+            if not match:
+                if number == begin + 2:
+                    yield f"{path}:{begin + 1}", "", ""
+                break
+            yield f"{path}:{number}", match[1], re.sub(r'\s*"""$', "", match[2])
+
+
+def fault_of(name, text, promised):
+    """What is wrong with one quotation; "" when nothing is."""
+    if not name:
+        return "PROMISES: without a promise in the next line"
+    if name not in promised:
+        return f"no PROTOCOL.md has {name}"
+    if len(text.split()) < FEWEST_WORDS or not promised[name][1].startswith(text):
+        return f"{name} begins otherwise: {promised[name][1]}"
+    return ""
 
 
 def main():
     promised, faults = promises()
-    quoted = dict(quotations())
-    faults += [f"{where}: no test quotes {name}" for name, where in promised.items()
+    quoted = set()
+    here = pathlib.Path(__file__).resolve()
+    for path in sorted([*ROOT.glob("tests/**/*.py"), *ROOT.glob("tests/**/*.cpp")]):
+        for where, name, text in quotations(path) if path != here else ():
+            quoted.add(name)
+            if fault := fault_of(name, text, promised):
+                faults.append(f"{where}: {fault}")
+    faults += [f"{where}: no test quotes {name}" for name, (where, _) in promised.items()
                if name not in quoted and not name.startswith("N-")]
-    faults += [f"{where}: no PROTOCOL.md has {name}" for name, where in quoted.items()
-               if name not in promised]
     if not promised:
         faults.append("no promises found")
     print("\n".join(faults) or f"{len(promised)} lines, {len(quoted)} of them quoted by tests")

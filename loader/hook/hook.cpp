@@ -52,10 +52,15 @@ void publish_hook(const Store& store, const HookRequest& request, const HookReco
     undo.commit();
 }
 
+Fd open_pivot(const Store& store, const HookId& id) {
+    require_directory(store.hook_dir(id));
+    return open_own(store.hook_dir(id) + "/pivot", "bpf-prog");
+}
+
 // Attaches the pivot of a published hook. A link that could not be pinned detaches by itself.
 void attach_hook(const Store& store, const HookRequest& request, const HookRecord& record) {
     const std::string dir = store.hook_dir(request.id);
-    const Fd pivot = open_pin(dir + "/pivot");
+    const Fd pivot = open_pivot(store, request.id);
     if (record.attach == Attach::clsact) {
         attach_clsact(pivot, request.id);
         return;
@@ -158,12 +163,24 @@ HookRecord read_hook_record(const Store& store, const HookId& id) {
 
 namespace {
 
-ProgramFacts own_pivot(const Store& store, const HookId& id) {
-    require_directory(store.hook_dir(id));
-    return program_facts(open_own(store.hook_dir(id) + "/pivot", "bpf-prog"));
+Fd open_chain_pin(const std::string& path) {
+    return open_own_map(path,
+                        {.type = BPF_MAP_TYPE_PROG_ARRAY, .value_size = sizeof(std::uint32_t)});
+}
+
+bool is_chain_pin(const std::string& path) {
+    try {
+        return static_cast<bool>(open_chain_pin(path));
+    } catch (const Damaged&) {
+        return false;
+    }
 }
 
 } // namespace
+
+ProgramFacts pivot_facts(const Store& store, const HookId& id) {
+    return program_facts(open_pivot(store, id));
+}
 
 Fd open_chain(const Store& store, const HookId& id) {
     require_directory(store.hook_dir(id));
@@ -171,12 +188,11 @@ Fd open_chain(const Store& store, const HookId& id) {
     if (!exists(path))
         throw Error(ErrorKind::failed, "the chain of the hook is not pinned any more")
             .hint("`dynmon-load recover` pins it again and puts its programs back");
-    Fd chain =
-        open_own_map(path, {.type = BPF_MAP_TYPE_PROG_ARRAY, .value_size = sizeof(std::uint32_t)});
+    Fd chain = open_chain_pin(path);
     if (!has_pivot(store, id))
         return chain; // nothing to hold it against but its programs, which Chain looks at
     const std::uint32_t number = map_facts(chain).id;
-    const ProgramFacts pivot = own_pivot(store, id);
+    const ProgramFacts pivot = pivot_facts(store, id);
     if (std::find(pivot.map_ids.begin(), pivot.map_ids.end(), number) == pivot.map_ids.end())
         throw Error(ErrorKind::busy, store.hook_dir(id) + ": the pivot is program " + pivot.name +
                                          " (id " + std::to_string(pivot.id) +
@@ -195,35 +211,49 @@ void wait_until_emptied(const Fd& chain, const Fd& pivot) {
     using namespace std::chrono_literals;
     const std::uint32_t last = limits::chain_slots - 1;
     const int marker = pivot.get();
-    update_element(chain, &last, &marker);
-    const auto deadline = std::chrono::steady_clock::now() + 200ms;
     std::uint32_t id = 0;
+    const bool marked = !lookup_element(chain, &last, &id); // else it is still to be emptied
+    if (marked)
+        update_element(chain, &last, &marker);
+    const auto deadline = std::chrono::steady_clock::now() + 200ms;
     while (lookup_element(chain, &last, &id) && std::chrono::steady_clock::now() < deadline)
         std::this_thread::sleep_for(1ms);
-    delete_element(chain, &last);
+    if (marked)
+        delete_element(chain, &last);
 }
 
 } // namespace
 
-bool restore_chain(const Store& store, const DirectoryLock&, const HookId& id) {
+bool restore_chain(const Store& store, const DirectoryLock&, const HookId& id,
+                   bool replace_damaged) {
     const std::string path = store.hook_dir(id) + "/chain";
-    if (exists(path))
+    if (exists(path) && (!replace_damaged || is_chain_pin(path)))
         return false;
-    require_directory(store.hook_dir(id));
-    const Fd pivot = open_own(store.hook_dir(id) + "/pivot", "bpf-prog");
-    for (const std::uint32_t map_id : program_facts(pivot).map_ids)
-        if (const Fd map = try_open_map(map_id);
-            map && map_facts(map).type == BPF_MAP_TYPE_PROG_ARRAY) {
+    const Fd pivot = open_pivot(store, id);
+    int fault = 0;
+    for (const std::uint32_t map_id : program_facts(pivot).map_ids) {
+        const Fd map = try_open_map(map_id);
+        if (!map)
+            fault = errno;
+        else if (map_facts(map).type == BPF_MAP_TYPE_PROG_ARRAY) {
+            remove_tree(path); // what somebody else put there
             pin(map, path);
             wait_until_emptied(map, pivot);
             return true;
         }
-    throw Error(ErrorKind::failed, "the chain of the hook is not pinned any more")
-        .hint("it is found again by its id: " + rights_hint({Right::sys_admin}));
+    }
+    Error error(ErrorKind::failed,
+                "find the chain of " + hook_dir_name(id) +
+                    ", which is not pinned any more, by its id",
+                fault);
+    if (fault == EPERM)
+        error.hint(rights_hint({Right::sys_admin}) +
+                   "; `unload` needs none where the monitor is the only one of the hook");
+    throw error;
 }
 
 std::uint32_t pivot_id(const Store& store, const HookId& id) {
-    return own_pivot(store, id).id;
+    return pivot_facts(store, id).id;
 }
 
 } // namespace dynmon

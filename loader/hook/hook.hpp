@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/fd.hpp"
+#include "kernel/bpf.hpp"
 #include "kernel/netns.hpp"
 #include "manifest/manifest.hpp"
 #include "store/store.hpp"
@@ -66,10 +67,13 @@ std::string hook_device(const Store& store, const HookId& id);
 // The PROG_ARRAY. Throws Error{busy} when it is not the one that our pivot runs through.
 Fd open_chain(const Store& store, const HookId& id);
 // Pins the chain of a hook again whose pin was taken away: its pivot still uses it, but the kernel
-// has emptied it. False when the pin is there. Throws without CAP_SYS_ADMIN.
-bool restore_chain(const Store& store, const DirectoryLock& lock, const HookId& id);
+// has emptied it. False when the pin is there. Throws without CAP_SYS_ADMIN. A pin that is no chain
+// is left for open_chain() to refuse, or with `replace_damaged` makes way.
+bool restore_chain(const Store& store, const DirectoryLock& lock, const HookId& id,
+                   bool replace_damaged = false);
 // Throws Error{busy} when somebody else's program runs through our link.
 void require_own_link(const Store& store, const HookId& id);
+ProgramFacts pivot_facts(const Store& store, const HookId& id);
 std::uint32_t pivot_id(const Store& store, const HookId& id);
 
 // Throws what remove_hook() would for want of a capability, before anything is changed.

@@ -23,16 +23,6 @@ Support loads(std::vector<bpf_insn> code) {
     return judge(try_load({.code = std::move(code)}));
 }
 
-bpf_insn instruction(int code, int dst, int src, std::int16_t offset, std::int32_t imm) {
-    bpf_insn insn{};
-    insn.code = static_cast<__u8>(code);
-    insn.dst_reg = static_cast<__u8>(dst & 0xf);
-    insn.src_reg = static_cast<__u8>(src & 0xf);
-    insn.off = offset;
-    insn.imm = imm;
-    return insn;
-}
-
 // A clock takes nothing and gives a number: calling it is a whole program.
 Support clock_helper(int helper) {
     return loads({tiny::call(helper), tiny::set(0, 0), tiny::leave()});
@@ -66,15 +56,15 @@ Support global_data() {
     if (map < 0)
         return judge(map);
     const Fd owned(map);
-    return loads({instruction(BPF_LD | BPF_DW | BPF_IMM, 1, BPF_PSEUDO_MAP_VALUE, 0, map),
-                  instruction(0, 0, 0, 0, 0), instruction(BPF_LDX | BPF_DW | BPF_MEM, 0, 1, 0, 0),
+    return loads({tiny::make(BPF_LD | BPF_DW | BPF_IMM, 1, BPF_PSEUDO_MAP_VALUE, 0, map),
+                  tiny::make(0, 0, 0, 0, 0), tiny::make(BPF_LDX | BPF_DW | BPF_MEM, 0, 1, 0, 0),
                   tiny::set(0, 0), tiny::leave()});
 }
 
 // do r0 += 1; while (r0 < 10);
 Support bounded_loops() {
-    return loads({tiny::set(0, 0), instruction(BPF_ALU64 | BPF_ADD | BPF_K, 0, 0, 0, 1),
-                  instruction(BPF_JMP | BPF_JLT | BPF_K, 0, 0, -2, 10), tiny::leave()});
+    return loads({tiny::set(0, 0), tiny::make(BPF_ALU64 | BPF_ADD | BPF_K, 0, 0, 0, 1),
+                  tiny::make(BPF_JMP | BPF_JLT | BPF_K, 0, 0, -2, 10), tiny::leave()});
 }
 
 // The limit is checked before the rights are.
@@ -101,12 +91,12 @@ Support bpf_loop() {
 
 Support jmp32() {
     return loads(
-        {tiny::set(0, 0), instruction(BPF_JMP32 | BPF_JEQ | BPF_K, 0, 0, 0, 1), tiny::leave()});
+        {tiny::set(0, 0), tiny::make(BPF_JMP32 | BPF_JEQ | BPF_K, 0, 0, 0, 1), tiny::leave()});
 }
 
 // r0 = (s8)r0
 Support cpu_v4() {
-    return loads({tiny::set(0, 1), instruction(BPF_ALU64 | BPF_MOV | BPF_X, 0, 0, 8, 0),
+    return loads({tiny::set(0, 1), tiny::make(BPF_ALU64 | BPF_MOV | BPF_X, 0, 0, 8, 0),
                   tiny::set(0, 0), tiny::leave()});
 }
 

@@ -6,7 +6,7 @@
 
 namespace dynmon {
 
-namespace {
+namespace tiny {
 
 bpf_insn make(int code, int dst, int src, std::int16_t offset, std::int32_t imm) {
     bpf_insn insn{};
@@ -17,10 +17,6 @@ bpf_insn make(int code, int dst, int src, std::int16_t offset, std::int32_t imm)
     insn.imm = imm;
     return insn;
 }
-
-} // namespace
-
-namespace tiny {
 
 bpf_insn set(int reg, std::int32_t value) {
     return make(BPF_ALU64 | BPF_MOV | BPF_K, reg, 0, 0, value);

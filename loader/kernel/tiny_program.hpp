@@ -13,8 +13,9 @@ namespace dynmon {
 
 // Instructions, by what they do; registers by number.
 namespace tiny {
-bpf_insn set(int reg, std::int32_t value); // reg = value
-bpf_insn zero_stack(std::int16_t offset);  // *(u64*)(r10 + offset) = 0
+bpf_insn make(int code, int dst, int src, std::int16_t offset, std::int32_t imm); // any
+bpf_insn set(int reg, std::int32_t value);                                        // reg = value
+bpf_insn zero_stack(std::int16_t offset); // *(u64*)(r10 + offset) = 0
 bpf_insn call(std::int32_t helper);
 // Atomic on *(u64*)(r10 + offset) with register `reg`; `operation` as in linux/bpf.h.
 bpf_insn atomic(std::int32_t operation, std::int16_t offset, int reg);

@@ -75,9 +75,8 @@ private:
 bool is_closed(std::string_view text, std::size_t offset) {
     const char quote = text[offset];
     for (std::size_t i = offset + 1; i < text.size(); ++i) {
-        if (quote == '"' && text[i] == '\\')
-            ++i;
-        else if (text[i] == quote && quote == '\'' && text.substr(i + 1).starts_with('\''))
+        const bool escaped = quote == '"' ? text[i] == '\\' : text.substr(i).starts_with("''");
+        if (escaped)
             ++i;
         else if (text[i] == quote)
             return true;

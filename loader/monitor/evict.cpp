@@ -19,15 +19,6 @@ namespace {
 
 using Ids = std::set<std::uint32_t>;
 
-bool is_whole_directory(const std::string& path) {
-    try {
-        require_directory(path);
-        return true;
-    } catch (const Damaged&) {
-        return false;
-    }
-}
-
 // Those that are pinned, and those that the record names, if it can be read: pins may be missing.
 void add_programs(const std::string& dir, Ids& ids) {
     try {
@@ -50,10 +41,10 @@ void add_programs(const std::string& dir, Ids& ids) {
 
 Ids pinned_programs(const std::string& monitor_dir) {
     Ids ids;
-    if (!is_whole_directory(monitor_dir))
+    if (!is_directory(monitor_dir))
         return ids;
     for (const std::string& name : list_directory(monitor_dir))
-        if (name.starts_with("g") && is_whole_directory(monitor_dir + "/" + name))
+        if (name.starts_with("g") && is_directory(monitor_dir + "/" + name))
             add_programs(monitor_dir + "/" + name, ids);
     return ids;
 }
@@ -125,10 +116,6 @@ private:
     std::map<std::uint32_t, std::uint32_t> slots_;
 };
 
-} // namespace
-
-namespace {
-
 // Without one of these a running monitor can be neither read nor followed.
 void require_pins(const GenerationDir& running) {
     const auto require = [](const std::string& path) {
@@ -148,12 +135,12 @@ void require_whole(const Store& store, const std::string& name) {
     require_directory(dir);
     for (const std::uint32_t number : generation_numbers(dir)) {
         const GenerationDir generation = generation_dir(dir, number);
-        if (!exists(generation.path() + "/dynmon-record"))
-            continue; // an interrupted unload has begun to remove it
+        if (!generation.has_record())
+            continue;
         const GenerationRecord record = generation.read_record();
         if (!exists(generation.path() + "/dynmon-btf"))
             throw Damaged(generation.path() + "/dynmon-btf is not there any more");
-        generation.read_btf();
+        generation.read_btf(record);
         generation.read_retirement();
         for (const MapRecord& map : record.maps)
             for (const Side side : {Side::a, Side::b})
@@ -161,6 +148,8 @@ void require_whole(const Store& store, const std::string& name) {
     }
     if (!exists(dir + "/state") || StateMap(dir + "/state").read().phase != Phase::running)
         return; // a load or unload that was interrupted
+    if (generation_numbers(dir).empty())
+        throw Damaged(dir + " has lost its generation");
     require_pins(current_generation(store, name));
 }
 

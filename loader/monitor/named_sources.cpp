@@ -45,4 +45,16 @@ std::vector<MetricSource> named_sources(const GenerationDir& dir, const Generati
     return sources;
 }
 
+std::vector<MetricSource> current_sources(const GenerationDir& dir,
+                                          const GenerationRecord& record) {
+    for (const PathConfig& path : record.manifest.paths)
+        for (const MetricConfig& metric : path.metrics)
+            if (const MapRecord* map = record.map(metric.map_name)) {
+                dir.open_map(*map, Side::a);
+                if (map->swapped)
+                    dir.open_map(*map, Side::b);
+            }
+    return named_sources(dir, record);
+}
+
 } // namespace dynmon

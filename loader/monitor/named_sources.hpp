@@ -12,4 +12,8 @@ namespace dynmon {
 // or must not be entered, interfaces stay numbers.
 std::vector<MetricSource> named_sources(const GenerationDir& dir, const GenerationRecord& record);
 
+// The same of a generation that runs: throws Error{failed} with the pin of a map that has vanished,
+// which of one that was replaced only means that it was read.
+std::vector<MetricSource> current_sources(const GenerationDir& dir, const GenerationRecord& record);
+
 } // namespace dynmon

@@ -23,18 +23,13 @@ namespace dynmon {
 
 namespace {
 
-struct ChainMembership {
-    Chain chain;
-    std::size_t member = 0;
-};
-
 // One read of one monitor, from the lock to the last byte.
 class Reading {
 public:
     Reading(const Store& store, const ReadRequest& request, Sink& sink)
         : store_(store), request_(request), dir_(store.monitor_dir(request.name)),
           current_(current_generation(store, request.name)), record_(current_.read_record()),
-          sources_(named_sources(current_, record_)), state_map_(dir_ + "/state"),
+          sources_(current_sources(current_, record_)), state_map_(dir_ + "/state"),
           state_(state_map_.read()), selected_(select(sources_, request)),
           deliverer_(request.name, dir_, checked_output(store, request, selected_), request.peek,
                      request.jobs, sink) {
@@ -183,7 +178,8 @@ private:
     // The state is written first, so that a kill in between is rolled forward by the next verb.
     void close_window() {
         const DirectoryLock lock = store_.lock(DirectoryLock::Mode::exclusive);
-        std::vector<ChainMembership> ours = memberships(); // so that the writes follow each other
+        std::vector<ChainMembership> ours =
+            memberships(store_, record_); // so that the writes follow each other
         state_.active = static_cast<std::uint32_t>(other(state_.active_side()));
         for (const MetricSource& source : sources_)
             if (source.swap)
@@ -198,20 +194,6 @@ private:
         for (ChainMembership& membership : ours)
             membership.chain.swap(lock, membership.member, state_.active_side());
         fence();
-    }
-
-    // The chains that our programs are in, one a hook that is still there.
-    std::vector<ChainMembership> memberships() const {
-        std::vector<ChainMembership> found;
-        for (const ProgramRecord& program : record_.programs) {
-            if (!exists(store_.hook_dir(program.hook)))
-                continue;
-            Chain chain = open_chain_of(store_, program.hook);
-            const auto member = chain.find(record_.monitor, record_.number);
-            if (member && chain.active_side(record_.monitor, record_.number))
-                found.push_back({std::move(chain), *member});
-        }
-        return found;
     }
 
     // The window that was just closed, and the metrics that are not swapped as they are now.

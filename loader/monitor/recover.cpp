@@ -33,7 +33,7 @@ Recovered recover(const Settings& settings) {
         if (!is_whole(store, hook)) {
             remove_hook(store, lock, hook);
             result.actions.push_back("removed the damaged hook " + hook_dir_name(hook));
-        } else if (restore_chain(store, lock, hook)) {
+        } else if (restore_chain(store, lock, hook, true)) {
             result.actions.push_back("pinned the chain of " + hook_dir_name(hook) +
                                      " again, which had lost its programs");
         }

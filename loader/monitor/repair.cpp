@@ -23,15 +23,22 @@ bool chain_is_live(const Store& store, const HookId& hook) {
     return exists(store.hook_dir(hook));
 }
 
-bool is_alone_in(const Chain& chain, const std::string& monitor) {
-    return std::all_of(chain.members().begin(), chain.members().end(),
+bool has_only(const std::vector<ChainMember>& members, const std::string& monitor) {
+    return std::all_of(members.begin(), members.end(),
                        [&](const ChainMember& member) { return member.monitor == monitor; });
+}
+
+// Nothing can be taken out of a chain that somebody unpinned, nor need it be where the hook goes
+// along.
+bool goes_with_its_chain(const Store& store, const HookId& hook, const std::string& monitor) {
+    return !exists(store.hook_dir(hook) + "/chain") && has_only(members_at(store, hook), monitor);
 }
 
 void leave_chains(const Store& store, const DirectoryLock& lock, const GenerationRecord& record,
                   bool clear) {
     for (const ProgramRecord& program : record.programs) {
-        if (!chain_is_live(store, program.hook))
+        if (!chain_is_live(store, program.hook) ||
+            goes_with_its_chain(store, program.hook, record.monitor))
             continue;
         Chain chain = open_chain_of(store, program.hook);
         const auto member = chain.find(record.monitor, record.number);
@@ -138,8 +145,8 @@ void take_down(const Store& store, const DirectoryLock& lock, const std::string&
     std::set<HookId> hooks;
     for (const std::uint32_t number : generation_numbers(dir)) {
         const GenerationDir generation = generation_dir(dir, number);
-        if (!exists(generation.path() + "/dynmon-record"))
-            continue; // half removed already
+        if (!generation.has_record())
+            continue;
         records.push_back(generation.read_record());
         dirs.push_back(generation);
         hooks.merge(hooks_of(records.back()));
@@ -150,7 +157,8 @@ void take_down(const Store& store, const DirectoryLock& lock, const std::string&
         if (!chain_is_live(store, hook))
             continue;
         require_own_link(store, hook);
-        if (is_alone_in(open_chain_of(store, hook), name))
+        if (goes_with_its_chain(store, hook, name) ||
+            has_only(open_chain_of(store, hook).members(), name))
             require_right_to_remove(store, hook);
     }
     if (exists(dir + "/state")) {

@@ -74,7 +74,7 @@ bool may_carry(const Successor& to, const MapRecord& running) {
 
 std::map<MapSide, Fd> carry_maps(const Successor& to) {
     std::map<MapSide, Fd> carried;
-    const BtfPtr old_types = to.old_dir.read_btf();
+    const BtfPtr old_types = to.old_dir.read_btf(to.old);
     for (const MapInfo& map : to.probe.object.maps()) {
         const MapRecord* running = to.old.map(map.name);
         if (running == nullptr || !may_carry(to, *running))

@@ -23,8 +23,8 @@ void add_members(const Store& store, const HookId& hook, const std::string& moni
                  std::vector<ChainMember>& members) {
     for (const std::uint32_t number : generation_numbers(store.monitor_dir(monitor))) {
         const GenerationDir dir = generation_dir(store.monitor_dir(monitor), number);
-        if (!exists(dir.path() + "/dynmon-record"))
-            continue; // being removed by an interrupted unload
+        if (!dir.has_record())
+            continue;
         for (const ProgramRecord& program : dir.read_programs())
             if (program.hook == hook && has_program(dir, program))
                 members.push_back({monitor, number, dir, program});
@@ -53,6 +53,19 @@ std::vector<ChainMember> members_at(const Store& store, const HookId& hook) {
 
 Chain open_chain_of(const Store& store, const HookId& hook) {
     return Chain(open_chain(store, hook), members_at(store, hook));
+}
+
+std::vector<ChainMembership> memberships(const Store& store, const GenerationRecord& record) {
+    std::vector<ChainMembership> found;
+    for (const ProgramRecord& program : record.programs) {
+        if (!exists(store.hook_dir(program.hook)))
+            continue;
+        Chain chain = open_chain_of(store, program.hook);
+        const auto member = chain.find(record.monitor, record.number);
+        if (member && chain.active_side(record.monitor, record.number))
+            found.push_back({std::move(chain), *member});
+    }
+    return found;
 }
 
 // The kernel counts ids upwards, and a hook is made before the first program that goes there.

@@ -24,6 +24,13 @@ bool is_made_for_hook(const Store& store, const ProgramRecord& program);
 // The chain at `hook`, read now.
 Chain open_chain_of(const Store& store, const HookId& hook);
 
+// The chains that programs of `record` are in, one a hook that is still there.
+struct ChainMembership {
+    Chain chain;
+    std::size_t member = 0;
+};
+std::vector<ChainMembership> memberships(const Store& store, const GenerationRecord& record);
+
 // Hooks that the programs of `record` sit on.
 std::set<HookId> hooks_of(const GenerationRecord& record);
 

@@ -39,8 +39,7 @@ HookStatus hook_status(const Store& store, const HookId& id) {
         const HookState state = hook_state(store, id);
         status.health = state.health;
         status.problem = state.problem;
-        const ProgramFacts pivot =
-            program_facts(open_own(store.hook_dir(id) + "/pivot", "bpf-prog"));
+        const ProgramFacts pivot = pivot_facts(store, id);
         status.pivot_id = pivot.id;
         status.cost = {pivot.run_count, pivot.run_time_ns};
         status.mode = live_mode(id, record);

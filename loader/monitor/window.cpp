@@ -111,7 +111,7 @@ bool drop_what_is_read(const GenerationDir& old, const GenerationRecord& record,
 } // namespace
 
 std::vector<MetricSource> metric_sources(const GenerationDir& dir, const GenerationRecord& record) {
-    const BtfPtr types = dir.read_btf();
+    const BtfPtr types = dir.read_btf(record);
     std::vector<MetricSource> sources;
     std::size_t index = 0;
     for (const PathConfig& path : record.manifest.paths) {

@@ -23,8 +23,7 @@ struct MetricSource {
     std::uint64_t bit() const { return std::uint64_t{1} << index; }
 };
 
-// All metrics of a generation, with layouts from its own BTF. Throws when a map has vanished
-// although `dir` is the current generation.
+// The metrics of a generation whose maps are still pinned, with layouts from its own BTF.
 std::vector<MetricSource> metric_sources(const GenerationDir& dir, const GenerationRecord& record);
 
 // What `old` still holds is the monitor's last window before `current`: notes that it ended at

@@ -36,14 +36,14 @@ MapTypes types_from_record(const FoundMap& found) {
     if (slash == std::string::npos)
         return {};
     const GenerationDir dir(found.pin_path.substr(0, slash));
-    if (!exists(dir.path() + "/dynmon-record"))
+    if (!dir.has_record())
         return {};
     const GenerationRecord record = dir.read_record();
     for (const MapRecord& map : record.maps)
         for (const Side side : {Side::a, Side::b}) {
             if (dir.map_path(map, side) != found.pin_path)
                 continue;
-            MapTypes types{map.name, dir.read_btf(), map.key_type_id, map.value_type_id};
+            MapTypes types{map.name, dir.read_btf(record), map.key_type_id, map.value_type_id};
             if (const MetricConfig* metric = metric_of(record.manifest, map.name, found.metric)) {
                 types.formats = metric->formats;
                 types.merge = metric->merge.value_or(Merge::sum);

@@ -39,11 +39,6 @@ bool look_at(const std::string& path, struct stat& status) {
     throw error;
 }
 
-bool is_directory(const std::string& path) {
-    struct stat status {};
-    return look_at(path, status) && S_ISDIR(status.st_mode);
-}
-
 } // namespace
 
 void make_directory(const std::string& path) {
@@ -68,6 +63,11 @@ bool ensure_directory(const std::string& path) {
 bool exists(const std::string& path) {
     struct stat status {};
     return look_at(path, status);
+}
+
+bool is_directory(const std::string& path) {
+    struct stat status {};
+    return look_at(path, status) && S_ISDIR(status.st_mode);
 }
 
 std::vector<std::string> list_directory(const std::string& path) {
@@ -114,7 +114,7 @@ void remove_pin(const std::string& path) {
 
 void require_directory(const std::string& path) {
     struct stat status {};
-    if (lstat(path.c_str(), &status) == 0 && !S_ISDIR(status.st_mode))
+    if (look_at(path, status) && !S_ISDIR(status.st_mode))
         throw Damaged(path + " is " + (S_ISLNK(status.st_mode) ? "a symbolic link" : "a pin") +
                       ", not a directory");
 }

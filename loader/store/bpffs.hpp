@@ -9,6 +9,7 @@ namespace dynmon {
 void make_directory(const std::string& path);   // 0700; throws when it exists
 bool ensure_directory(const std::string& path); // true: it was made now
 bool exists(const std::string& path);
+bool is_directory(const std::string& path);                       // itself, not through a symlink
 std::vector<std::string> list_directory(const std::string& path); // sorted; empty when absent
 
 // Fails with Error{busy} when `to` exists: what is published is never overwritten.

@@ -80,11 +80,12 @@ public:
     const std::string& path() const { return path_; }
 
     void write_record(const GenerationRecord& record) const;
+    bool has_record() const; // false: an interrupted unload has begun to remove it
     GenerationRecord read_record() const;
     // Of the record only this: without its manifest, whose parsing takes most of the time.
     std::vector<ProgramRecord> read_programs() const;
     void write_btf(const std::vector<std::byte>& bytes) const;
-    BtfPtr read_btf() const;
+    BtfPtr read_btf(const GenerationRecord& record) const; // has every type that `record` names
     void write_retirement(const Retirement& retirement) const;
     std::optional<Retirement> read_retirement() const;
 
@@ -97,6 +98,8 @@ public:
     void remove_programs(const GenerationRecord& record) const;
 
 private:
+    std::string record_path() const { return path_ + "/dynmon-record"; }
+
     std::string path_;
 };
 

@@ -81,6 +81,11 @@ def environment(**changes):
             "DYNMON_PROBE_PATH": ":".join(map(str, PROBES)), **sanitizers, **changes}
 
 
+def sanitized():
+    """Whether dynmon-load is: it reserves more addresses than any RLIMIT_AS leaves."""
+    return "ASAN_OPTIONS" in os.environ
+
+
 def untraceable():
     """environment() of a process that is traced or may not trace: LeakSanitizer traces itself."""
     options = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"

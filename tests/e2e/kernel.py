@@ -11,7 +11,8 @@ import struct
 SYS_BPF = {"x86_64": 321, "aarch64": 280}[platform.machine()]
 LIBC = ctypes.CDLL(None, use_errno=True)
 
-MAP_CREATE, MAP_LOOKUP, MAP_UPDATE, OBJ_GET, PROG_NEXT_ID, MAP_NEXT_ID = 0, 1, 2, 7, 11, 12
+MAP_CREATE, MAP_LOOKUP, MAP_UPDATE, MAP_DELETE, OBJ_PIN, OBJ_GET = 0, 1, 2, 3, 6, 7
+PROG_NEXT_ID, MAP_NEXT_ID = 11, 12
 PROG_QUERY, BTF_NEXT_ID, LINK_CREATE, LINK_UPDATE, LINK_NEXT_ID = 16, 23, 28, 29, 31
 XDP, TCX_INGRESS, TCX_EGRESS = 37, 46, 47
 CLONE_NEWNS, CLONE_NEWNET = 0x20000, 0x40000000
@@ -60,6 +61,16 @@ def closing(fd):
 def open_pin(path):
     name = ctypes.create_string_buffer(str(path).encode())
     return bpf(OBJ_GET, struct.pack("<QII", ctypes.addressof(name), 0, 0))
+
+
+def make_map(kind, key_size, value_size, entries, flags=0, inner=0):
+    """A descriptor of a new map; `inner`: of the map that those within are like."""
+    return bpf(MAP_CREATE, struct.pack("<IIIIII", kind, key_size, value_size, entries, flags, inner))
+
+
+def pin(fd, path):
+    name = ctypes.create_string_buffer(str(path).encode())
+    bpf(OBJ_PIN, struct.pack("<QI", ctypes.addressof(name), fd))
 
 
 def lookup(path, key, size):
@@ -127,7 +138,7 @@ def unlimited_memory():
 def has_bloom_filters():
     """Whether maps of that kind can be made: Linux 5.16."""
     try:
-        os.close(bpf(MAP_CREATE, struct.pack("<IIIII", 30, 0, 4, 1, 0)))
+        os.close(make_map(30, 0, 4, 1))
     except OSError as error:
         if error.errno != errno.EINVAL:
             raise

@@ -2,107 +2,23 @@
 """Maps that change while they are read: what stays is read, once; what is read a second time or may
 be missed is said so."""
 import collections
-import contextlib
 import ctypes
 import json
-import multiprocessing
-import os
 import pathlib
 import re
 import struct
-import subprocess
 import threading
 
 import numpy
 
 import harness
 import kernel
-import wire
-from harness import BPFFS
+from churn import ChurnCase, number
 
-MAP_CREATE, MAP_DELETE, OBJ_PIN = 0, 3, 6
 HASH, PERCPU_HASH, LRU_HASH, LRU_PERCPU_HASH, LPM_TRIE, HASH_OF_MAPS, QUEUE = (
     1, 5, 9, 10, 11, 13, 22)
 NO_PREALLOC, NO_COMMON_LRU, ZERO_SEED = 1, 2, 64
 STABLE, CHURNING, DUMPS = 1000, 400, 15
-
-
-def number(value):
-    return struct.pack("<I", value)
-
-
-class OpenMap:
-    """A pinned map, for many calls."""
-
-    def __init__(self, path, key_size, value_size):
-        self.fd = kernel.open_pin(path)
-        self.key = ctypes.create_string_buffer(max(key_size, 1))
-        self.value = ctypes.create_string_buffer(value_size)
-        pointer = ctypes.addressof(self.key) if key_size else 0
-        self.to_key = struct.pack("<I4xQ", self.fd, pointer)
-        self.to_value = struct.pack("<Q", ctypes.addressof(self.value))
-
-    def put(self, key, value):
-        self.key[:len(key)] = key
-        self.value[:len(value)] = value
-        kernel.bpf(kernel.MAP_UPDATE, self.to_key + self.to_value)
-
-    def delete(self, key):
-        self.key[:len(key)] = key
-        with contextlib.suppress(FileNotFoundError):
-            kernel.bpf(MAP_DELETE, self.to_key)
-
-
-class ChurnCase(harness.Case):
-    def make(self, kind, key_size, value_size, entries, flags=0, inner=0):
-        """A pinned map that is nobody's."""
-        path = BPFFS / f"churn{kind}"
-        fd = kernel.bpf(MAP_CREATE, struct.pack("<IIIIII", kind, key_size, value_size, entries,
-                                                flags, inner))
-        with kernel.closing(fd):
-            name = ctypes.create_string_buffer(str(path).encode())
-            kernel.bpf(OBJ_PIN, struct.pack("<QI", ctypes.addressof(name), fd))
-        self.addCleanup(lambda: path.unlink(missing_ok=True))
-        self.at_end.append(path.unlink)
-        return path
-
-    def open(self, *what):
-        opened = OpenMap(*what)
-        self.at_end.append(lambda: os.close(opened.fd))
-        return opened
-
-    @contextlib.contextmanager
-    def churning(self, *bodies):
-        """Each of `bodies` is called again and again, with a rising number, by a process of its
-        own."""
-        stopped = multiprocessing.Event()
-        rounds = [multiprocessing.Value("Q", 0) for _ in bodies]
-
-        def run(body, count):
-            while not stopped.is_set():
-                body(count.value)
-                count.value += 1
-        workers = [multiprocessing.Process(target=run, args=pair) for pair in zip(bodies, rounds)]
-        for worker in workers:
-            worker.start()
-        try:
-            self.eventually(lambda: all(count.value for count in rounds), "the writers write")
-            yield rounds
-        finally:
-            stopped.set()
-            for worker in workers:
-                worker.join(10)
-                if worker.exitcode is None:
-                    worker.kill()
-        self.assertEqual([worker.exitcode for worker in workers], [0] * len(workers))
-
-    def dump(self, path, *words, before=()):
-        """(entries, what was said beside them)"""
-        done = subprocess.run([*before, str(harness.DYNMON), "dump", str(path), "--format", "json",
-                               "--value-only", *words], capture_output=True, text=True, timeout=60,
-                              env=harness.environment(), cwd=self.folder)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        return json.loads(done.stdout), done.stderr
 
 
 class StableKeysTest(ChurnCase):
@@ -298,7 +214,7 @@ class QueueTest(ChurnCase):
 class InnerMapTest(ChurnCase):
     def test_inner_maps_that_are_replaced_and_freed_meanwhile_are_whole_or_absent(self):
         def inner(generation):
-            fd = kernel.bpf(MAP_CREATE, struct.pack("<IIIII", HASH, 4, 4, 64, 0))
+            fd = kernel.make_map(HASH, 4, 4, 64)
             key, value = ctypes.create_string_buffer(4), ctypes.create_string_buffer(4)
             words = struct.pack("<I4xQQQ", fd, ctypes.addressof(key), ctypes.addressof(value), 0)
             for entry in range(50):

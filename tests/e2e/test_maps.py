@@ -17,7 +17,7 @@ from harness import BPFFS
 
 ZOO = BPFFS / "zoo"
 SO_COOKIE = 57
-OBJ_PIN, BTF_LOAD = 6, 18
+BTF_LOAD = 18
 
 
 def route(hops, via):
@@ -302,14 +302,13 @@ class MapsTest(harness.Case):
         text, integer = b"\0int\0", struct.pack("<IIII", 1, 1 << 24, 4, 32)
         btf = struct.pack("<HBBIIIII", 0xEB9F, 1, 0, 24, 0, 16, 16, len(text)) + integer + text
         buffer = kernel.ctypes.create_string_buffer(btf, len(btf))
-        path = kernel.ctypes.create_string_buffer(str(BPFFS / "congestion").encode())
+        self.at_end.append((BPFFS / "congestion").unlink)
         with kernel.unlimited_memory(), kernel.closing(kernel.bpf(BTF_LOAD, struct.pack(
                 "<QQII", kernel.ctypes.addressof(buffer), 0, len(btf), 0))) as types_fd:
             made = kernel.bpf(kernel.MAP_CREATE, struct.pack("<7I16s5I", 26, 4, size, 1, 0, 0, 0, b"cc", 0,
                                                       types_fd, 0, 0, number))
             with kernel.closing(made):
-                kernel.bpf(OBJ_PIN, struct.pack("<QI", kernel.ctypes.addressof(path), made))
-        self.at_end.append((BPFFS / "congestion").unlink)
+                kernel.pin(made, BPFFS / "congestion")
         row, = self.dump(BPFFS / "congestion")
         self.assertEqual((row["key"], row["value"]["common"]["state"]),
                          (0, "BPF_STRUCT_OPS_STATE_INIT"))

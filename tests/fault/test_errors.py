@@ -21,7 +21,11 @@ RETRIED = {("flock", "EINTR"), ("flock", "EAGAIN"), ("write", "EINTR"), ("write"
 
 
 class ErrorCase(crash.CrashCase):
-    """PROMISES: S-1, S-7, S-19, S-20"""
+    """PROMISES:
+    S-1 Traffic is never stopped
+    S-7 Any verb, killed anywhere, succeeds when it is run again, or says that it is done
+    S-19 An error of a system call ends the verb as a kill would, but for what can be taken
+    S-20 What cannot be looked at"""
 
     def faults(self, *words):
         """(call, error): all of them, or each call with one error, in turn, and the private calls

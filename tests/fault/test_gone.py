@@ -17,6 +17,9 @@ UDP = frames.ipv4(frames.udp(1, 2), frames.UDP)
 
 
 class GoneTest(harness.Case):
+    """PROMISES:
+    H-11 Where a hook is, `status` asks the kernel each time"""
+
     HOOKS = ((), ("--tc", "clsact"), ("--hook", "xdp"))
 
     def load_and_lose(self, options, lose):
@@ -97,6 +100,9 @@ class GoneTest(harness.Case):
 
 
 class DetachedTest(harness.Case):
+    """PROMISES:
+    H-11 Where a hook is, `status` asks the kernel each time"""
+
     def detach(self, point):
         hook = self.hook(point)
         path = harness.STORE / "hooks" / f"{hook['netns']}_{hook['ifindex']}_{point}" / "link"
@@ -173,6 +179,9 @@ class RenamedTest(harness.Case):
 
 
 class MovedTest(harness.Case):
+    """PROMISES:
+    H-11 Where a hook is, `status` asks the kernel each time"""
+
     LINKS = ((), ("--hook", "xdp"))
 
     @contextlib.contextmanager
@@ -262,7 +271,11 @@ class MovedTest(harness.Case):
 
 
 class UnmountedTest(harness.Case):
-    """With its BPF file system everything of a store is gone, as after a reboot."""
+    """With its BPF file system everything of a store is gone, as after a reboot.
+
+    PROMISES:
+    S-24 When the bpffs is gone, everything is gone with it, and the next load starts clean
+    N-8 A clsact filter whose pivot pin was removed cannot be told from a foreign one"""
 
     def load_and_unmount(self, *options):
         self.load("p", "packets", *options)

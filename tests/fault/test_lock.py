@@ -26,7 +26,8 @@ SHARED, EXCLUSIVE = 1, 2
 
 
 class LockTest(harness.Case):
-    """PROMISES: S-21"""
+    """PROMISES:
+    S-21 Locks are `flock` on directories, so that they die with their holder"""
 
     def setUp(self):
         super().setUp()
@@ -116,7 +117,10 @@ class LockTest(harness.Case):
 
 
 class StoppedVerbTest(harness.Case):
-    """A real verb is stopped while it holds the lock, in the middle of what it does."""
+    """A real verb is stopped while it holds the lock, in the middle of what it does.
+
+    PROMISES:
+    S-25 The order of locks is"""
     PLACE = ("--dev", "blue0", "--netns", "blue")
     OTHERS = (("load", "q", "packets", *PLACE), ("recover",), ("replace", "f", "flows"),
               ("apply", "f", "flows", *PLACE), ("read", "f"), ("unload", "f"), ("status",))

@@ -31,7 +31,10 @@ def udp(port):
 
 
 class SignalTest(crash.CrashCase):
-    """PROMISES: S-17, S-7, N-2"""
+    """PROMISES:
+    S-17 Of a read that ends on SIGINT, SIGTERM or SIGHUP the window is printed whole first
+    S-7 Any verb, killed anywhere, succeeds when it is run again, or says that it is done
+    N-2 A command that was killed, or whose result could not be written, may have done its"""
 
     def test_a_signal_lets_a_read_finish_its_document(self):
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -75,7 +78,9 @@ class SignalTest(crash.CrashCase):
 
 
 class DescriptorTest(crash.CrashCase):
-    """PROMISES: S-19, S-20"""
+    """PROMISES:
+    S-19 An error of a system call ends the verb as a kill would, but for what can be taken
+    S-20 What cannot be looked at"""
 
     def limited(self, limit, *words):
         return subprocess.run(
@@ -112,7 +117,8 @@ class DescriptorTest(crash.CrashCase):
 
 
 class MeterTest(crash.CrashCase):
-    """PROMISES: S-22"""
+    """PROMISES:
+    S-22 The measuring of `status --stats` holds the hooks' directory locked"""
 
     def meter_is_on(self):
         pin, = MONITOR.glob("g*/_data_dynmon_meter")
@@ -148,7 +154,8 @@ class MeterTest(crash.CrashCase):
 
 
 class BegunTest(crash.CrashCase):
-    """PROMISES: S-15"""
+    """PROMISES:
+    S-15 While a window may have been seen by a reader that died, a read of other metrics"""
 
     def test_a_window_that_was_being_read_is_not_swapped_over(self):
         self.dynmon(*self.load_words())
@@ -164,7 +171,12 @@ class BegunTest(crash.CrashCase):
 
 
 class DamagedTest(crash.CrashCase):
-    """PROMISES: S-23, S-24, S-8, H-7, H-9"""
+    """PROMISES:
+    S-23 Truth, in order
+    S-24 When the bpffs is gone, everything is gone with it, and the next load starts clean
+    S-8 `recover` leaves no staging directory, no idle hook and no half monitor
+    H-7 A hook is taken off in this order
+    H-9 A hook that is attached but whose slots somebody cleared is mended by the next verb"""
 
     def chain(self):
         return next((STORE / "hooks").glob("*_tc-ingress/chain"))

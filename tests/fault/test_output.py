@@ -19,7 +19,9 @@ def udp(port):
 
 
 class LostOutputTest(harness.Case):
-    """PROMISES: S-16, S-18"""
+    """PROMISES:
+    S-16 An OpenMetrics read whose output fails has added its window to the totals
+    S-18 A read whose output fails"""
 
     def setUp(self):
         super().setUp()

@@ -2,7 +2,6 @@
 """Without root, without a BPF file system, with a store that is not ours: a clear refusal."""
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
 
@@ -11,6 +10,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
 import frames
 import harness
 import kernel
+import ordinary
 import wire
 from harness import BPFFS, STORE
 
@@ -21,14 +21,7 @@ LOAD = ("load", "p", "packets", "--dev", "blue0", "--netns", "blue")
 class NobodyTest(harness.Case):
     def setUp(self):
         super().setUp()
-        self.folder.chmod(0o755)
-        # The build may lie below a folder that is closed to others, as /root is: copies that
-        # nobody can reach.
-        self.copy = self.folder / "dynmon-load"
-        self.copy.write_bytes(harness.DYNMON.read_bytes())
-        self.copy.chmod(0o755)
-        shutil.copytree(harness.PROBES[0] / "packets", self.folder / "probes" / "packets")
-        (self.folder / "probes").chmod(0o755)
+        self.copy, self.probes = ordinary.reachable(self.folder, "packets")
 
     def as_nobody(self, *words):
         """(exit code, stdout, stderr) of the loader run by an ordinary user."""
@@ -36,7 +29,7 @@ class NobodyTest(harness.Case):
             ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
              "--inh-caps=-all", "--bounding-set=-all", str(self.copy), *words],
             capture_output=True, text=True, timeout=60, cwd=self.folder,
-            env=harness.environment(DYNMON_PROBE_PATH=str(self.folder / "probes")))
+            env=harness.environment(DYNMON_PROBE_PATH=str(self.probes)))
         return process.returncode, process.stdout, process.stderr
 
     def test_check_needs_no_rights(self):

@@ -20,7 +20,10 @@ UDP = frames.ipv4(frames.udp(1, 2), frames.UDP)
 
 
 class SlotTest(harness.Case):
-    """PROMISES: S-23, H-9"""
+    """PROMISES:
+    S-23 Truth, in order
+    H-9 A hook that is attached but whose slots somebody cleared is mended by the next verb
+    H-10 A foreign program is never overwritten or detached, wherever it stands"""
 
     THEIRS = BPFFS / "theirs"
 
@@ -115,7 +118,11 @@ class SlotTest(harness.Case):
 
 
 class PlaceTest(harness.Case):
-    """Not the chain, but what leads into it is somebody else's."""
+    """Not the chain, but what leads into it is somebody else's.
+
+    PROMISES:
+    H-10 A foreign program is never overwritten or detached, wherever it stands
+    H-11 Where a hook is, `status` asks the kernel each time"""
     THEIRS = BPFFS / "theirs"
 
     def setUp(self):

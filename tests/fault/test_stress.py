@@ -160,6 +160,10 @@ class StressCase(harness.Case):
 
 
 class StressTest(StressCase):
+    """PROMISES:
+    S-25 The order of locks is
+    S-10 After the next verb exactly one generation counts"""
+
     def test_writers_and_readers_at_random(self):
         self.load("w", "packets")  # the witness: nobody touches it
         self.load("k", "flows")

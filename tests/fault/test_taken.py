@@ -43,6 +43,9 @@ class ForeignCase(harness.Case):
 
 
 class XdpTakenTest(ForeignCase):
+    """PROMISES:
+    H-10 A foreign program is never overwritten or detached, wherever it stands"""
+
     def attach(self, mode):
         self.blue.run("ip", "link", "set", "dev", "blue0", mode, "pinned",
                       str(self.THEIRS / "plain_xdp"))
@@ -101,6 +104,10 @@ class XdpTakenTest(ForeignCase):
 
 
 class TcSharedTest(ForeignCase):
+    """PROMISES:
+    H-10 A foreign program is never overwritten or detached, wherever it stands
+    H-8 The last monitor that leaves a hook takes it away, with the qdisc if dynmon made it"""
+
     @harness.NEEDS_TCX
     def test_programs_of_others_on_tcx_stay_and_run_before_and_after_ours(self):
         index = self.blue.ifindex("blue0")

@@ -5,7 +5,6 @@ import functools
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
 
@@ -13,6 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
 
 import frames
 import harness
+import ordinary
 import wire
 from harness import BPFFS, STORE
 
@@ -127,14 +127,7 @@ class SoundTest(harness.Case):
 class WorkTest(harness.Case):
     def setUp(self):
         super().setUp()
-        self.folder.chmod(0o755)
-        self.binary = self.folder / "dynmon-load"
-        self.binary.write_bytes(harness.DYNMON.read_bytes())
-        self.binary.chmod(0o755)
-        self.probes = self.folder / "probes"
-        shutil.copytree(harness.probe("flows"), self.probes / "flows")
-        for path in (self.probes, *self.probes.rglob("*")):
-            path.chmod(0o755)
+        self.binary, self.probes = ordinary.reachable(self.folder, "flows")
         # What systemd/dynmon.tmpfiles does.
         BPFFS.chmod(0o711)
         self.addCleanup(BPFFS.chmod, 0o1777)

@@ -52,7 +52,7 @@ class Archive:
         """The folder of a kernel of `series`, such as "6.12" or "newest", fetched when it is not
         there yet: vmlinuz, lib/modules and kernel.json."""
         self.cache.mkdir(parents=True, exist_ok=True)
-        with self._locked():
+        with self.locked():
             if series == NEWEST:
                 series = self._newest_series()
             folder = self.cache / self.arch / series
@@ -64,7 +64,7 @@ class Archive:
             return folder
 
     @contextlib.contextmanager
-    def _locked(self):
+    def locked(self):
         with open(self.cache / "lock", "w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield

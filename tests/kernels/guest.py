@@ -1,4 +1,4 @@
-"""The guest's side, as its first process: runs the plan and says on the second serial line, as one
+"""The guest's side, as its first process: runs the plan and says on the line of the report, as one
 JSON document per line, what came of it. Ends with the kernel's log."""
 import ctypes
 import json
@@ -11,7 +11,6 @@ import time
 import traceback
 
 LONGEST = 100_000  # characters of what one step says
-REPORT = "/dev/ttyS1"
 LINUX_REBOOT_CMD_RESTART = 0x01234567
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin", "LC_ALL": "C.UTF-8", "HOME": "/tmp",
                "DYNMON_BUILD": "/dynmon/build", "PYTHONDONTWRITEBYTECODE": "1",
@@ -54,9 +53,7 @@ def counts(out):
             "skipped": skipped}
 
 
-def work(report):
-    with open("/run/plan.json") as file:
-        plan = json.load(file)
+def work(plan, report):
     subprocess.run(["ip", "link", "set", "lo", "up"])
     if not os.path.ismount("/sys/fs/bpf"):
         subprocess.run(["mount", "-t", "bpf", "bpf", "/sys/fs/bpf"], check=True)
@@ -71,11 +68,13 @@ def work(report):
 
 def main():
     os.environ.update(ENVIRONMENT)
-    report = Report(REPORT)
+    with open("/run/plan.json") as file:
+        plan = json.load(file)
+    report = Report(f"/dev/{plan['report']}")
     worker = os.fork()
     if worker == 0:
         try:
-            work(report)
+            work(plan, report)
         except BaseException:
             report.say(broken=traceback.format_exc())
         os._exit(0)

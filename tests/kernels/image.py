@@ -21,20 +21,17 @@ BUILT = ["dynmon-load", "bpf", "probes", "e2e/probes", "exact/probes", "test-pro
 TOOLS = ["busybox", "sh", "bash", "ip", "tc", "ss", "prlimit", "unshare", "nsenter", "mount", "umount", "kmod",
          "modprobe", "python3", "strace", "setpriv", "capsh", "dmesg", "bpftool", "xdp-loader"]
 # What cloud kernels may have as modules and not built in, in the order of loading.
-BOOT_MODULES = ["virtio_pci", "virtio_mmio", "virtio_blk", "ext4"]
+BOOT_MODULES = ["virtio_pci", "virtio_mmio", "virtio_blk", "virtio_console", "ext4"]
 PYTHON_PACKAGES = ["jsonschema"]
 CONFIGURATION = ["passwd", "group", "nsswitch.conf", "protocols", "services", "iproute2"]
 
 
-def root_image(build, path):
+def root_image(build, path, userland=None):
+    """`userland`: a folder of another architecture's programs, and None for this machine's."""
     with tempfile.TemporaryDirectory() as work:
-        root = Root(pathlib.Path(work, "root"))
-        for tool in TOOLS:
-            found = shutil.which(tool, path="/usr/sbin:/usr/bin:/sbin:/bin")
-            if found is None:
-                raise FileNotFoundError(f"the guests need {tool}")
-            root.add(found)
-        root.add_python()
+        folder = pathlib.Path(work, "root")
+        root = ForeignRoot(folder, userland) if userland else Root(folder)
+        root.add_tools()
         for name in CONFIGURATION:
             if os.path.exists(f"/etc/{name}"):
                 root.add(f"/etc/{name}")
@@ -110,6 +107,14 @@ class Root:
                 else library
             self.add(target if os.path.exists(target) else library)
 
+    def add_tools(self):
+        for tool in TOOLS:
+            found = shutil.which(tool, path="/usr/sbin:/usr/bin:/sbin:/bin")
+            if found is None:
+                raise FileNotFoundError(f"the guests need {tool}")
+            self.add(found)
+        self.add_python()
+
     def add_python(self):
         library = f"/usr/lib/{pathlib.Path(os.path.realpath('/usr/bin/python3')).name}"
         left_out = {"test", "idlelib", "tkinter", "ensurepip", "lib2to3", "pydoc_data",
@@ -147,15 +152,50 @@ class Root:
                 file.chmod(stat.S_IMODE(mode) | 0o044 | (0o011 if mode & 0o100 else 0))
 
 
+class ForeignRoot(Root):
+    """Of a folder that holds whole packages, with their libraries."""
+    LEFT_OUT = staticmethod(shutil.ignore_patterns(
+        "doc", "man", "locale", "include", "perl*", "__pycache__", "*.a", "bash-completion",
+        "lintian", "zoneinfo"))
+
+    def __init__(self, folder, userland):
+        super().__init__(folder)
+        self.userland = userland
+
+    def add_tools(self):
+        for name in ("usr", "etc"):
+            shutil.copytree(self.userland / name, self.folder / name, symlinks=True,
+                            dirs_exist_ok=True, ignore=self.LEFT_OUT)
+        lacking = [tool for tool in TOOLS if not any(
+            (self.folder / "usr" / place / tool).exists() for place in ("bin", "sbin"))]
+        if lacking:
+            raise FileNotFoundError(f"{self.userland} lacks {', '.join(lacking)}")
+
+    def add_libraries(self, path):
+        pass
+
+    def add_project(self, build):
+        """And the unit tests, which look for their files where they were built."""
+        super().add_project(build)
+        place = self.folder / PLACE
+        shutil.copytree(build / "tests/unit", place / "build/tests/unit",
+                        ignore=shutil.ignore_patterns("CMakeFiles", "*.cmake"))
+        for path, target in ((SOURCE, f"/{PLACE}"), (build, f"/{PLACE}/build")):
+            inside = self.folder / str(path).lstrip("/")
+            if not inside.exists():
+                inside.parent.mkdir(parents=True, exist_ok=True)
+                os.symlink(target, inside)
+
+
 # The initramfs
 
-def initramfs(kernel, release, plan, path):
+def initramfs(kernel, release, plan, path, busybox="/usr/bin/busybox"):
     with tempfile.TemporaryDirectory() as work:
         folder = pathlib.Path(work)
         folder.chmod(0o755)
         for name in ("bin", "dev", "proc", "sys", "root", "modules"):
             (folder / name).mkdir()
-        shutil.copy2(os.path.realpath("/usr/bin/busybox"), folder / "bin/busybox")
+        shutil.copy2(os.path.realpath(busybox), folder / "bin/busybox")
         os.symlink("busybox", folder / "bin/sh")
         shutil.copy2(pathlib.Path(__file__).parent / "init", folder / "init")
         (folder / "init").chmod(0o755)

@@ -14,7 +14,12 @@ STALLS = "rcupdate.rcu_cpu_stall_timeout=180 watchdog_thresh=60"
 class Machine:
     ARCHES = {
         "amd64": {"program": "qemu-system-x86_64", "options": ["-cpu", "max"],
-                  "console": "ttyS0", "disk": "virtio-blk-pci"},
+                  "console": "ttyS0", "report": "ttyS1", "disk": "virtio-blk-pci"},
+        # Pointers signed as the real algorithm has it take half of the emulated time; kernels
+        # before 5.12 do not come up on CPUs with LPA2.
+        "arm64": {"program": "qemu-system-aarch64",
+                  "options": ["-M", "virt", "-cpu", "max,pauth-impdef=on,lpa2=off"],
+                  "console": "ttyAMA0", "report": "hvc0", "disk": "virtio-blk-pci"},
     }
 
     def __init__(self, folder, kernel, root, *, arch="amd64", cpus="2", memory=1024, append=""):
@@ -31,8 +36,14 @@ class Machine:
             "-kernel", kernel / "vmlinuz", "-initrd", self.folder / "initrd",
             "-append", f"console={kind['console']} quiet loglevel=5 panic=-1 oops=panic "
                        f"log_buf_len=4M random.trust_cpu=1 {STALLS} {append}",
-            "-serial", f"file:{self.console}", "-serial", f"file:{self.report}",
+            "-serial", f"file:{self.console}", *self._report_line(kind),
             *self._disk("root", root, kind), *self._disk("modules", kernel / "modules.img", kind)]
+
+    def _report_line(self, kind):
+        if kind["report"].startswith("ttyS"):
+            return ["-serial", f"file:{self.report}"]
+        return ["-chardev", f"file,id=report,path={self.report}", "-device", "virtio-serial-pci",
+                "-device", "virtconsole,chardev=report"]
 
     @staticmethod
     def _disk(name, path, kind):

@@ -11,6 +11,7 @@ import golden
 import guests
 import image
 import table
+import target
 from archive import NEWEST, Archive, NotToBeHad
 from run import Run
 
@@ -20,6 +21,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 WANTED = ["5.10", "5.15", "6.1", "6.6", "6.12", "6.16", "6.17", "6.18", "6.19", "7.0", "7.1", "7.2",
           NEWEST]
 QUICK = ["5.10", NEWEST]
+OF_ARM64 = ["6.1", "6.12", NEWEST]
 
 
 def parse():
@@ -29,6 +31,8 @@ def parse():
                         help=f"such as 6.12, or {NEWEST} (default: {' '.join(QUICK)})")
     parser.add_argument("--all", action="store_true", help="every kernel and every guest")
     parser.add_argument("--quick", action="store_true", help="the short set of tests")
+    parser.add_argument("--arch", action="append", choices=target.ARCHES,
+                        help="guests of this architecture; may be given again (default: amd64)")
     parser.add_argument("--guest", action="append", metavar="NAME", choices=guests.NAMES,
                         help="only this guest; may be given again: " + " ".join(guests.NAMES))
     parser.add_argument("--record", action="store_true",
@@ -41,6 +45,9 @@ def parse():
     words = parser.parse_args()
     if words.all and words.versions:
         parser.error("--all and a VERSION: one of them")
+    words.arch = words.arch or ["amd64"]
+    if words.quick and words.arch != ["amd64"]:
+        parser.error("the short set is of amd64 alone")
     return words
 
 
@@ -60,40 +67,56 @@ def had(archive, wanted):
     return kernels, missing
 
 
+def wanted_of(words, arch):
+    if arch == "arm64":
+        return words.versions or OF_ARM64
+    return WANTED if words.all else (words.versions or QUICK)
+
+
 def is_failure(words, missing):
     """A kernel that the archive has lost is a row of the table; one that was asked for by name, or
     that the short set needs, has to be there."""
     asked = QUICK if words.all else (words.versions or QUICK)
-    return [series for series in asked if series in missing]
+    return [series for arch, series in missing if series in asked or arch != "amd64"]
 
 
-def boot_all(words, kernels, root):
+def runs_of(words, machine, kernels):
     order = sorted(kernels, key=table.order)
-    runs = [Run(guest.with_patience(words.patience), *kernels[series]) for series in order
-            for guest in guests.of(series in (order[0], order[-1]), words.quick, words.guest)]
+    return [Run(guest.with_patience(words.patience), *kernels[series], machine) for series in order
+            for guest in guests.of(series in (order[0], order[-1]), words.quick, words.guest,
+                                   machine.arch)]
+
+
+def boot_all(words, runs, roots):
     with concurrent.futures.ThreadPoolExecutor(words.jobs) as pool:
-        waiting = [pool.submit(run.boot, root, BUILD / "kernels") for run in runs]
+        waiting = [pool.submit(run.boot, roots[run.target.arch], BUILD / "kernels")
+                   for run in runs]
         for done in concurrent.futures.as_completed(waiting):
             print(done.result().summary(), flush=True)
-    return runs
 
 
 def main():
     words = parse()
     start = time.monotonic()
-    wanted = WANTED if words.all else (words.versions or QUICK)
-    kernels, missing = had(Archive(words.cache, "amd64"), wanted)
-    for series, why in missing.items():
-        print(f"ci/kernels: {series}: {why}", file=sys.stderr)
-    root = BUILD / "kernels" / "root.img"
-    image.root_image(BUILD, root)
-    runs = boot_all(words, kernels, root)
+    runs, missing, roots = [], {}, {}
+    for arch in words.arch:
+        machine = target.make(arch, BUILD, words.cache)
+        kernels, lacking = had(Archive(words.cache, arch), wanted_of(words, arch))
+        missing.update({(arch, series): why for series, why in lacking.items()})
+        roots[arch] = BUILD / "kernels" / f"root-{arch}.img"
+        image.root_image(machine.build, roots[arch], machine.userland)
+        runs += runs_of(words, machine, kernels)
+    for (arch, series), why in missing.items():
+        print(f"ci/kernels: {series} of {arch}: {why}", file=sys.stderr)
+    boot_all(words, runs, roots)
     for run in runs:
         golden.compare(run, record=words.record)
-    text = table.table(runs, missing, time.monotonic() - start)
+    text = table.table(runs, {series if arch == "amd64" else f"{series}-{arch}": why
+                              for (arch, series), why in missing.items()}, time.monotonic() - start)
     (BUILD / "kernels.md").write_text(text)
     if words.record and words.all:
-        (HERE / "kernels.md").write_text(text)
+        name = "kernels.md" if "amd64" in words.arch else f"kernels-{words.arch[0]}.md"
+        (HERE / name).write_text(text)
     print(text)
     failed = [run for run in runs if run.failures]
     for run in failed:

@@ -4,6 +4,7 @@ import json
 import golden
 import image
 import splats
+from target import Target
 from machine import Machine
 
 TAIL = 60  # lines of a console or of a test that are shown
@@ -14,17 +15,19 @@ def tail(text):
 
 
 class Run:
-    def __init__(self, guest, kernel, about):
-        self.guest, self.kernel, self.about = guest, kernel, about
-        self.series, self.release = about["series"], about["release"]
+    def __init__(self, guest, kernel, about, target=Target("amd64", None)):
+        self.guest, self.kernel, self.about, self.target = guest, kernel, about, target
+        self.series, self.release = target.named(about["series"]), about["release"]
         self.steps, self.failures, self.seconds = {}, [], 0.0
 
     def boot(self, root, work):
         self.folder = work / f"{self.series}-{self.guest.name}"
-        machine = Machine(self.folder, self.kernel, root, cpus=self.guest.cpus,
+        arch = self.target.arch
+        machine = Machine(self.folder, self.kernel, root, arch=arch, cpus=self.guest.cpus,
                           append=self.guest.append)
-        image.initramfs(self.kernel, self.release, json.dumps({"steps": self.guest.steps}),
-                        self.folder / "initrd")
+        plan = {"steps": self.guest.steps, "report": Machine.ARCHES[arch]["report"]}
+        image.initramfs(self.kernel, self.release, json.dumps(plan), self.folder / "initrd",
+                        self.target.busybox())
         in_time, self.seconds = machine.run(self.guest.seconds)
         self.judge(machine.documents(), machine.console_text(), in_time)
         return self

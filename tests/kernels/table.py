@@ -48,7 +48,8 @@ def skip_notes(runs):
 
 
 def order(series):
-    return tuple(int(part) if part.isdigit() else 1 << 30 for part in series.split("."))
+    version, _, arch = series.partition("-")
+    return arch, tuple(int(part) if part.isdigit() else 1 << 30 for part in version.split("."))
 
 
 def markdown(head, rows):
@@ -60,7 +61,8 @@ def markdown(head, rows):
 
 def table(runs, missing, seconds):
     kernels = sorted({run.series for run in runs}, key=order)
-    releases = {run.series: run.release.split("-cloud")[0] for run in runs}
+    releases = {run.series: run.release.replace("-cloud-amd64", "").replace("-cloud-", " ")
+                for run in runs}
     today = datetime.date.today().isoformat()
     lines = [f"# Kernels, {today}", "",
              f"{len(kernels)} kernels, {len(runs)} guests, "

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """The scripts of the matrix themselves: what must fail a run does."""
 import ast
+import os
 import pathlib
 import subprocess
 import sys
@@ -13,6 +14,8 @@ import guests
 import image
 import splats
 import table
+import target
+import userland
 from run import Run
 
 HEAD = "[    0.000000] Linux version 6.1.0-52-cloud-amd64 (somebody) #1 SMP\n"
@@ -192,6 +195,43 @@ class TableTest(unittest.TestCase):
         self.assertEqual(text.count("**did not run**"), 3)
         self.assertIn("* 5.15: the archive has no such kernel", text)
         self.assertIn("`test_tcx` on 5.10, 6.1, 6.12: no TCX", text)
+
+    def test_another_architecture_has_columns_of_its_own(self):
+        arm64 = target.Target("arm64", None)
+        runs = [Run(guests.FOREIGN, None, {"series": "6.1", "release": "6.1.9-cloud-arm64"}, arm64),
+                Run(guests.QUICK, None, {"series": "7.3", "release": "7.3.9-cloud-amd64"})]
+        text = table.table(runs, {}, 12)
+        self.assertIn("| feature | 7.3 | 6.1-arm64 |", text)
+        self.assertIn("| guest: test | 7.3.9 | 6.1.9 arm64 |", text)
+
+
+class ObjectsTest(unittest.TestCase):
+    def test_an_object_that_is_not_the_same_everywhere_is_found(self):
+        with tempfile.TemporaryDirectory() as folder:
+            build, other = pathlib.Path(folder, "build"), pathlib.Path(folder, "arm64")
+            for name, here, there in (("same", "1", "1"), ("differs", "1", "2")):
+                for place, text in ((build, here), (other, there)):
+                    (place / "bpf").mkdir(parents=True, exist_ok=True)
+                    (place / f"bpf/{name}.bpf.o").write_text(text)
+            (other / "bpf/alone.bpf.o").write_text("1")
+            self.assertEqual(sorted(target.differing_objects(build, other)),
+                             ["bpf/alone.bpf.o", "bpf/differs.bpf.o"])
+
+    def test_no_object_at_all_is_no_success(self):
+        with tempfile.TemporaryDirectory() as folder, self.assertRaises(SystemExit):
+            target.differing_objects(pathlib.Path(folder), pathlib.Path(folder))
+
+
+class UserlandTest(unittest.TestCase):
+    def test_links_stay_within_the_folder(self):
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name)
+            userland.prepare(folder)
+            (folder / "usr/lib/libz.so.1").write_text("z")
+            (folder / "usr/lib/libz.so").symlink_to("/lib/libz.so.1")
+            userland.make_links_relative(folder)
+            self.assertEqual((folder / "lib/libz.so").read_text(), "z")
+            self.assertFalse(os.path.isabs(os.readlink(folder / "usr/lib/libz.so")))
 
 
 class ImageTest(unittest.TestCase):

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 // Test probe: shows where CO-RE found a field of the kernel, and that a type which no kernel has is
 // found nowhere.
+// The second needs the types of the first.
+// clang-format off
 #include "dynmon.h"
 
 #include <bpf/bpf_core_read.h>
+// clang-format on
 
 struct dynmon_nowhere {
     int field;

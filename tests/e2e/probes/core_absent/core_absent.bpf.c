@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 // Test probe: needs a field that no kernel has.
+// The second needs the types of the first.
+// clang-format off
 #include "dynmon.h"
 
 #include <bpf/bpf_core_read.h>
+// clang-format on
 
 struct sk_buff___absent {
     int dynmon_absent;

@@ -1,0 +1,136 @@
+#!/usr/bin/python3
+"""SIGKILL on entering each system call of a read: the next one hands out what it has not, once.
+
+Each system call: with DYNMON_EVERY_SYSCALL=1. Without, as the rule in crash.py says."""
+import pathlib
+import re
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
+
+import crash
+import harness
+import killed
+from killed import KILL
+
+
+class ReadTest(killed.RunningCase):
+    """PROMISES:
+    S-11 `read` of a swapped metric writes the state first
+    S-12 A window of a swapped metric is not lost, and a reader that keeps the first whole
+    S-13 A window keeps its sequence number however often it is printed, also when its
+    H-5 Of a swapped program the slot of the idle instance is written first, so that a swap"""
+
+    def test_a_killed_read_leaves_its_window_to_the_next(self):
+        self.check_windows("read", "m", "--format", "json")
+
+    def test_a_killed_read_of_replaced_generations_leaves_theirs_too(self):
+        def between():
+            self.sent = (0, 0)
+            self.count(3, 2)
+            self.dynmon("replace", "m", self.PROBE)
+            self.count(1, 1)
+
+        def check(printed, number):
+            documents = self.printed(printed)
+            if number % 2:
+                self.dynmon("replace", "m", self.PROBE)
+                self.count(2, 1)
+            self.assertEqual(self.counted(documents + self.read("m")), self.sent)
+            self.assert_one_generation()
+        self.every_point("read", "m", "--format", "json", prepare=self.prepare, between=between,
+                         check=check)
+
+    def test_a_read_that_was_killed_and_then_replaced_keeps_the_number_of_its_window(self):
+        self.check_windows("replace", "m", self.PROBE, kill=("read", "m", "--format", "json"))
+
+    def test_a_killed_read_of_one_metric_as_json_is_not_printed_under_two_numbers(self):
+        self.check_windows("read", "m", "--format", "json",
+                           kill=("read", "m", "--path", "ingress", "--format", "json"))
+
+
+class TotalsTest(killed.RunningCase):
+    """PROMISES:
+    S-14 A window is in the totals of OpenMetrics once, however often the read was killed and"""
+
+    def check_totals(self, *words, after):
+        def prepare():
+            self.prepare()
+            self.all = (0, 0)
+
+        def between():
+            self.send(3, 2)
+
+        def check(_, number):
+            self.send(2, 1)
+            after(number)
+            self.all = (self.all[0] + 5, self.all[1] + 3)
+            text = self.dynmon("read", "m", "--format", "openmetrics").out
+            self.assertEqual(self.totals(text), self.all)
+            self.assert_one_generation()
+        self.every_point(*words, prepare=prepare, between=between, check=check)
+
+    def test_a_killed_read_of_openmetrics_counts_everything_once(self):
+        def after(number):
+            if number % 3 == 1:
+                self.dynmon("replace", "m", self.PROBE)
+        self.check_totals("read", "m", "--format", "openmetrics", after=after)
+
+    def part(self, direction):
+        return ("read", "m", "--path", direction, "--format", "openmetrics")
+
+    def test_a_killed_read_of_one_metric_and_then_of_another_counts_everything_once(self):
+        def after(number):
+            if number % 3 == 0:
+                self.dynmon(*self.part("ingress"))
+            done = self.try_dynmon(*self.part("egress"))
+            if done.returncode != harness.OK:
+                self.assertEqual(done.returncode, harness.BUSY, done.stderr)
+                self.assertIn("was being read by a process that did not end well", done.stderr)
+            if number % 3 == 1:
+                self.dynmon("replace", "m", self.PROBE)
+        self.check_totals(*self.part("ingress"), after=after)
+
+
+class EmptiedTest(crash.CrashCase):
+    """What is only emptied may be lost with the read that took it, but never takes with it what
+    comes later.
+
+    PROMISES:
+    S-14 A window is in the totals of OpenMetrics once, however often the read was killed and
+    N-1 Metrics with `empty-on-read` alone and queues are taken out of a map that programs"""
+
+    PROBE = "emptied"
+    READ = ("read", "m", "--format", "openmetrics")
+
+    def total(self, *options):
+        text = self.dynmon(*self.READ, *options).out
+        found = re.search(r"^packets_total\{.*\} (\d+)$", text, re.M)
+        return int(found.group(1)) if found else 0
+
+    def test_what_comes_after_a_killed_read_is_counted(self):
+        self.dynmon(*self.load_words())
+        self.assertEqual(self.total(), 0)  # from now on all reads make the same calls
+        self.receive(*[crash.FRAME] * 3)
+        self.assertEqual(self.total(), 3)
+        self.receive(*[crash.FRAME] * 3)
+        calls = self.trace(*self.READ)
+        points = [call for call in calls if call[2].startswith("BPF_MAP_UPDATE")]
+        self.assertGreater(len(points), 1)
+        everything, lost = 6, 0
+        for point in points:
+            with self.subTest(point=point):
+                self.receive(*[crash.FRAME] * 3)
+                done = self.run_at(point, KILL, *self.READ)
+                self.assertEqual(done.returncode, -9, done.stderr)
+                after_kill = self.total("--peek")
+                self.receive(*[crash.FRAME] * 2)
+                everything += 5
+                self.assertEqual(self.total(), after_kill + 2)
+                self.assertIn(everything - self.total(), (lost, lost + 3))
+                lost = everything - self.total()
+        self.assertEqual(self.total("--peek"), everything - lost)
+
+
+if __name__ == "__main__":
+    crash.main("ReadTest", "TotalsTest", "EmptiedTest")
