@@ -180,11 +180,16 @@ class ForeignRoot(Root):
         place = self.folder / PLACE
         shutil.copytree(build / "tests/unit", place / "build/tests/unit",
                         ignore=shutil.ignore_patterns("CMakeFiles", "*.cmake"))
-        for path, target in ((SOURCE, f"/{PLACE}"), (build, f"/{PLACE}/build")):
-            inside = self.folder / str(path).lstrip("/")
-            if not inside.exists():
-                inside.parent.mkdir(parents=True, exist_ok=True)
-                os.symlink(target, inside)
+        self.link(SOURCE, f"/{PLACE}")
+        if build.is_relative_to(SOURCE):
+            build = pathlib.Path("/", PLACE, build.relative_to(SOURCE))
+        self.link(build, f"/{PLACE}/build")
+
+    def link(self, path, target):
+        inside = self.folder / str(path).lstrip("/")
+        inside.parent.mkdir(parents=True, exist_ok=True)
+        if not inside.exists():
+            os.symlink(target, inside)
 
 
 # The initramfs
