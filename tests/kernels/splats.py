@@ -19,6 +19,8 @@ DENIED = re.compile(
 ALLOWED = [
     (re.compile(r"workqueue: \S+ hogged CPU"),
      "emulated CPUs are slow, and share one thread with each other"),
+    (re.compile(r"\bdynmon-unit\[\d+\]:? (general protection|segfault|trap)"),
+     "the unit tests let a trial crash, on purpose"),
     (re.compile(r"RCU CPU stall warnings timeout set to"), "the setting that machine.py gives it"),
 ]
 # A log that lacks its first line has lost others too.

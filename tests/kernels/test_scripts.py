@@ -51,6 +51,8 @@ class SplatsTest(unittest.TestCase):
         hogged = "[    9.0] workqueue: bpf_prog_free_deferred hogged CPU for >10000us 4 times\n"
         oops = "[    9.1] Oops: 0000 [#1] SMP\n"
         self.assertEqual(splats.splats(QUIET + hogged), [])
+        trial = "[   10.0] traps: dynmon-unit[7] general protection fault ip:7f sp:7f error:0\n"
+        self.assertEqual(splats.splats(QUIET + trial), [])
         timeout = "[    0.0] \tRCU CPU stall warnings timeout set to 180 (rcu_cpu_stall_timeout).\n"
         self.assertEqual(splats.splats(QUIET + timeout), [])
         self.assertEqual(splats.splats(QUIET + hogged + oops), [oops.rstrip()])
