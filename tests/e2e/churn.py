@@ -83,6 +83,7 @@ class ChurnCase(harness.Case):
         """(entries, what was said beside them)"""
         done = subprocess.run([*before, str(harness.DYNMON), "dump", str(path), "--format", "json",
                                "--value-only", *words], capture_output=True, text=True, timeout=60,
-                              env=harness.environment(), cwd=self.folder)
+                              env=harness.untraceable() if before else harness.environment(),
+                              cwd=self.folder)
         self.assertEqual(done.returncode, 0, done.stderr)
         return json.loads(done.stdout), done.stderr

@@ -92,7 +92,7 @@ class AllowTest(FilesCase):
         for text, said in ((f"allow:\n  - sha256: {good}x\n", "allow.yaml:2:"),
                            (f"allow:\n  - sha256: {good}\n    colour: red\n", "'colour'"),
                            (f"alow:\n  - sha256: {good}\n", "did you mean 'allow'?"),
-                           (f"allow:\n  - name: tally\n", "sha256"),
+                           ("allow:\n  - name: tally\n", "sha256"),
                            (f"allow: &a\n  - sha256: {good}\n", "anchors"),
                            ("", "empty"), ("allow: [", "allow.yaml:1:"), ("\xff", "allow.yaml"),
                            ("allow: 5\n", "allow.yaml:1:"), ("allow:\n", "allow.yaml:1:"),

@@ -8,6 +8,7 @@ import pathlib
 import struct
 import subprocess
 import sys
+import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
 
@@ -192,6 +193,7 @@ class RefusedCallTest(harness.Case):
         self.assert_nothing_left()
 
 
+@unittest.skipIf(harness.sanitized(), "AddressSanitizer needs more memory than that")
 class LittleMemoryTest(harness.Case):
     def group(self, limit):
         """A control group with so many bytes of memory, of either version."""
