@@ -208,16 +208,15 @@ namespace {
 // out what is put in meanwhile: something in the last slot shows when it has come by. When nothing
 // happens, it had finished before.
 void wait_until_emptied(const Fd& chain, const Fd& pivot) {
-    using namespace std::chrono_literals;
     const std::uint32_t last = limits::chain_slots - 1;
     const int marker = pivot.get();
     std::uint32_t id = 0;
     const bool marked = !lookup_element(chain, &last, &id); // else it is still to be emptied
     if (marked)
         update_element(chain, &last, &marker);
-    const auto deadline = std::chrono::steady_clock::now() + 200ms;
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(200);
     while (lookup_element(chain, &last, &id) && std::chrono::steady_clock::now() < deadline)
-        std::this_thread::sleep_for(1ms);
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
     if (marked)
         delete_element(chain, &last);
 }
