@@ -4,7 +4,7 @@
 #include <climits>
 #include <csignal>
 #include <cstddef>
-#include <cstdio>
+#include <fstream>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -45,11 +45,7 @@ void set_limit(__rlimit_resource resource, rlim_t value) {
 
 std::size_t mapped_bytes() {
     std::size_t pages = 0;
-    if (FILE* file = std::fopen("/proc/self/statm", "re")) {
-        if (std::fscanf(file, "%zu", &pages) != 1)
-            pages = 0;
-        std::fclose(file);
-    }
+    std::ifstream("/proc/self/statm") >> pages;
     return pages * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
 }
 

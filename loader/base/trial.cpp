@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <charconv>
 #include <csignal>
 #include <cstring>
 #include <new>
@@ -153,10 +154,16 @@ std::string ending_of(const TrialOptions& options, int status, bool in_time) {
     return "crashed (exit code " + std::to_string(WEXITSTATUS(status)) + ")";
 }
 
+int number_in(const std::string& text) { // 0: none
+    int number = 0;
+    std::from_chars(text.data(), text.data() + text.size(), number);
+    return number;
+}
+
 [[noreturn]] void throw_report(const std::vector<std::string>& fields) {
-    const int kind = std::atoi(fields[1].c_str());
+    const int kind = number_in(fields[1]);
     Error error(kind >= 1 && kind <= 5 ? static_cast<ErrorKind>(kind) : ErrorKind::failed,
-                fields.back(), std::atoi(fields[2].c_str()));
+                fields.back(), number_in(fields[2]));
     for (std::size_t i = fields.size() - 1; i > 4; --i)
         error.during(fields[i - 1]);
     error.hint(fields[3]);
