@@ -36,12 +36,14 @@ Histogram make_histogram(const Buckets& buckets, std::size_t count) {
 
 void append_bound(double bound, std::string& out) {
     char text[32];
-    char* const end =
-        std::to_chars(text, text + sizeof text - 1, bound, std::chars_format::scientific).ptr;
-    *end = '\0'; // for atoi
+    const char* const end =
+        std::to_chars(text, text + sizeof text, bound, std::chars_format::scientific).ptr;
     const std::string_view all(text, static_cast<std::size_t>(end - text));
-    const std::size_t mark = all.find('e');
-    const int exponent = std::atoi(text + mark + 1);
+    const char* digits = text + all.find('e') + 1;
+    if (*digits == '+') // which from_chars does not take
+        ++digits;
+    int exponent = 0;
+    std::from_chars(digits, end, exponent);
     // Where %g changes to an exponent when it has six digits: that is what readers expect.
     if (bound != 0 && (exponent < -4 || exponent >= 6)) {
         out += all;
@@ -50,7 +52,7 @@ void append_bound(double bound, std::string& out) {
     const auto fixed = std::to_chars(text, text + sizeof text, bound, std::chars_format::fixed);
     const std::string_view plain(text, static_cast<std::size_t>(fixed.ptr - text));
     out += plain;
-    if (plain.find('.') == plain.npos)
+    if (plain.find('.') == std::string_view::npos)
         out += ".0";
 }
 

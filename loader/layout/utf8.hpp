@@ -1,6 +1,7 @@
 // Bytes as text and as JSON strings: what stands for itself, what is escaped, what is replaced.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -19,18 +20,14 @@ template <typename Put>
 void spell(std::string_view text, bool json, Put&& put) {
     while (!text.empty()) {
         std::size_t taken = plain_length(text, json);
-        if (taken != 0) {
+        const bool ascii = static_cast<unsigned char>(text.front()) < 0x80;
+        if (taken == 0 && !ascii)
+            taken = utf8_length(text);
+        if (taken != 0)
             put(text.substr(0, taken));
-        } else if (static_cast<unsigned char>(text.front()) < 0x80) {
-            put(json_escape(text.front()));
-            taken = 1;
-        } else if ((taken = utf8_length(text)) != 0) {
-            put(text.substr(0, taken));
-        } else {
-            put(std::string_view("\xef\xbf\xbd"));
-            taken = 1;
-        }
-        text.remove_prefix(taken);
+        else
+            put(ascii ? json_escape(text.front()) : std::string_view("\xef\xbf\xbd"));
+        text.remove_prefix(std::max<std::size_t>(taken, 1));
     }
 }
 
