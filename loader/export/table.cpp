@@ -23,6 +23,7 @@ std::string without_root(const std::string& name) {
 // "saddr" for "key.saddr" unless the value has a field of that name too.
 std::vector<std::string> short_names(const std::vector<std::string>& names) {
     std::vector<std::string> shortened;
+    shortened.reserve(names.size());
     for (const std::string& name : names)
         shortened.push_back(without_root(name));
     std::vector<std::string> result = shortened;

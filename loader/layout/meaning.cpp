@@ -102,6 +102,7 @@ Meaning meaning_from_name(std::string_view name) {
 const std::vector<std::string>& meaning_names() {
     static const std::vector<std::string> names = [] {
         std::vector<std::string> list;
+        list.reserve(std::size(formats));
         for (const NamedMeaning& entry : formats)
             list.emplace_back(entry.name);
         return list;

@@ -136,7 +136,7 @@ WideInteger ParameterType::parse(std::string_view text) const {
     else if (text.size() == 3 && text.front() == '\'' && text.back() == '\'' && layout_.size == 1)
         number = layout_.is_signed ? static_cast<signed char>(text[1])
                                    : static_cast<unsigned char>(text[1]);
-    else if (layout_.meaning == Meaning::ipv4 && text.find('.') != text.npos)
+    else if (layout_.meaning == Meaning::ipv4 && text.find('.') != std::string_view::npos)
         number = read_address(text);
     else
         number = read_number(text);
