@@ -19,12 +19,8 @@ from harness import BPFFS, STORE
 UDP = frames.ipv4(frames.udp(1, 2), frames.UDP)
 
 
-class SlotTest(harness.Case):
-    """PROMISES:
-    S-23 Truth, in order
-    H-9 A hook that is attached but whose slots somebody cleared is mended by the next verb
-    H-10 A foreign program is never overwritten or detached, wherever it stands"""
-
+class ForeignCase(harness.Case):
+    """Programs of somebody else lie ready."""
     THEIRS = BPFFS / "theirs"
 
     def setUp(self):
@@ -33,6 +29,16 @@ class SlotTest(harness.Case):
         self.at_end.append(lambda: shutil.rmtree(self.THEIRS))
         wire.command("bpftool", "prog", "loadall", str(harness.probe("plain") / "plain.bpf.o"),
                      str(self.THEIRS), "pinmaps", str(self.THEIRS))
+
+
+class SlotTest(ForeignCase):
+    """PROMISES:
+    S-23 Truth, in order
+    H-9 A hook that is attached but whose slots somebody cleared is mended by the next verb
+    H-10 A foreign program is never overwritten or detached, wherever it stands"""
+
+    def setUp(self):
+        super().setUp()
         self.load("f", "flows")
         self.load("p", "packets")
         self.receive(*[UDP] * 5)
@@ -117,20 +123,12 @@ class SlotTest(harness.Case):
             return False
 
 
-class PlaceTest(harness.Case):
+class PlaceTest(ForeignCase):
     """Not the chain, but what leads into it is somebody else's.
 
     PROMISES:
     H-10 A foreign program is never overwritten or detached, wherever it stands
     H-11 Where a hook is, `status` asks the kernel each time"""
-    THEIRS = BPFFS / "theirs"
-
-    def setUp(self):
-        super().setUp()
-        self.THEIRS.mkdir()
-        self.at_end.append(lambda: shutil.rmtree(self.THEIRS))
-        wire.command("bpftool", "prog", "loadall", str(harness.probe("plain") / "plain.bpf.o"),
-                     str(self.THEIRS), "pinmaps", str(self.THEIRS))
 
     def number(self, name):
         return kernel.object_id(self.THEIRS / name)[1]
