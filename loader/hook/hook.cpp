@@ -133,12 +133,15 @@ bool ensure_hook(const Store& store, const DirectoryLock& lock, const NetNs& net
 
 namespace {
 
-bool has_pivot(const Store& store, const HookId& id) {
+// Empty: its pin is gone, or something else.
+std::optional<ProgramFacts> whole_pivot(const Store& store, const HookId& id) {
     try {
-        return exists(store.hook_dir(id) + "/pivot") && pivot_id(store, id) != 0;
+        if (exists(store.hook_dir(id) + "/pivot"))
+            return pivot_facts(store, id);
     } catch (const Damaged&) {
-        return false;
+        // somebody else's
     }
+    return std::nullopt;
 }
 
 } // namespace
@@ -150,7 +153,7 @@ bool is_whole(const Store& store, const HookId& id) {
         if (!exists(dir + "/record"))
             return false;
         read_hook_record(store, id);
-        return has_pivot(store, id); // the chain can be found again
+        return whole_pivot(store, id).has_value(); // the chain can be found again
     } catch (const Damaged&) {
         return false;
     }
@@ -189,13 +192,13 @@ Fd open_chain(const Store& store, const HookId& id) {
         throw Error(ErrorKind::failed, "the chain of the hook is not pinned any more")
             .hint("`dynmon-load recover` pins it again and puts its programs back");
     Fd chain = open_chain_pin(path);
-    if (!has_pivot(store, id))
+    const std::optional<ProgramFacts> pivot = whole_pivot(store, id);
+    if (!pivot)
         return chain; // nothing to hold it against but its programs, which Chain looks at
     const std::uint32_t number = map_facts(chain).id;
-    const ProgramFacts pivot = pivot_facts(store, id);
-    if (std::find(pivot.map_ids.begin(), pivot.map_ids.end(), number) == pivot.map_ids.end())
-        throw Error(ErrorKind::busy, store.hook_dir(id) + ": the pivot is program " + pivot.name +
-                                         " (id " + std::to_string(pivot.id) +
+    if (std::find(pivot->map_ids.begin(), pivot->map_ids.end(), number) == pivot->map_ids.end())
+        throw Error(ErrorKind::busy, store.hook_dir(id) + ": the pivot is program " + pivot->name +
+                                         " (id " + std::to_string(pivot->id) +
                                          "), which does not run through the chain (map id " +
                                          std::to_string(number) + ")")
             .hint("somebody has replaced one of the two pins: whoever it was has to put it back");

@@ -39,7 +39,8 @@ public:
         deliverer_.prepare(selected_);
         if (request_.output.format == Format::npy)
             require_one_window(store_, request_, state_, selected_);
-        identity_ = identity(); // while there is the right to look into the device's namespace
+        if (request.output.format == Format::openmetrics)
+            identity_ = identity(); // while there is the right to look into the device's namespace
     }
 
     void make_totals() const { dynmon::make_totals(dir_, sources_); }
