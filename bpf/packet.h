@@ -24,6 +24,11 @@
 #define IPPROTO_DSTOPTS 60
 #endif
 
+/* Of `tcp_flags`. */
+#define DYNMON_TCP_FIN 0x01
+#define DYNMON_TCP_SYN 0x02
+#define DYNMON_TCP_RST 0x04
+
 #define DYNMON_VLAN_TAGS 2
 #define DYNMON_IPV6_EXTENSIONS 6
 

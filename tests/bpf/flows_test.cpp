@@ -1,81 +1,14 @@
 // The flow table of the probe `flows`: what becomes one flow, and what a flow says.
-#include <algorithm>
-#include <cstring>
+#include <cstdlib>
 #include <ctime>
-#include <map>
 
 #include <doctest/doctest.h>
 #include <linux/pkt_cls.h>
 
-#include "flows.skel.h"
-#include "runner.hpp"
+#include "flows_table.hpp"
 
 namespace {
 
-// One flow as text "proto version vlan source:port > destination:port" to its value.
-using Table = std::map<std::string, Value>;
-
-std::string key_text(const btf* types, std::uint32_t id, const std::vector<std::byte>& key) {
-    const auto number = [&](const char* name) {
-        const Field at = field(types, id, name);
-        unsigned value = 0;
-        std::memcpy(&value, key.data() + at.offset, at.size);
-        return value;
-    };
-    const auto port = [&](const char* name) {
-        return std::to_string(ntohs(static_cast<std::uint16_t>(number(name))));
-    };
-    const auto ip = [&](const char* name) {
-        Address bytes;
-        std::memcpy(bytes.data(), key.data() + field(types, id, name).offset, bytes.size());
-        for (const char* known : {"10.0.0.1", "10.0.0.2", "2001:db8::1", "2001:db8::2"})
-            if (address(known) == bytes)
-                return std::string(known);
-        return std::string("?");
-    };
-    return std::to_string(number("proto")) + " v" + std::to_string(number("ip_version")) + " vlan" +
-           std::to_string(number("vlan")) + " " + ip("saddr") + ":" + port("sport") + " > " +
-           ip("daddr") + ":" + port("dport");
-}
-
-Table table(const Loaded<flows_bpf>& probe, const bpf_map* map) {
-    Table result;
-    const auto id = bpf_map__btf_key_type_id(map);
-    for (const auto& key : keys(map))
-        result.emplace(key_text(bpf_object__btf(probe->obj), id, key),
-                       Value(probe->obj, map, key.data()));
-    return result;
-}
-
-Table ingress(const Loaded<flows_bpf>& probe) {
-    return table(probe, probe->maps.FLOWS_INGRESS);
-}
-
-std::uint64_t missed(const Loaded<flows_bpf>& probe, const char* why) {
-    const __u32 zero = 0;
-    return Value(probe->obj, probe->maps.FLOWS_MISSED_INGRESS, &zero).sum(why);
-}
-
-std::vector<std::string> names(const Table& flows) {
-    std::vector<std::string> result;
-    for (const auto& [name, value] : flows)
-        result.push_back(name);
-    return result;
-}
-
-// first: the smallest that is set; last: the greatest; over the CPUs.
-std::pair<std::uint64_t, std::uint64_t> span(const Value& flow) {
-    std::uint64_t from = ~0ULL;
-    std::uint64_t to = 0;
-    for (std::size_t copy = 0; copy < flow.copies(); ++copy) {
-        if (flow.of(copy, "first"))
-            from = std::min(from, flow.of(copy, "first"));
-        to = std::max(to, flow.of(copy, "last"));
-    }
-    return {from, to};
-}
-
-const Ipv4 to_server{};
 const Ipv4 to_client{.source = "10.0.0.2", .destination = "10.0.0.1"};
 
 } // namespace

@@ -8,6 +8,7 @@ namespace {
 std::size_t copies_of(const bpf_map* map) {
     switch (bpf_map__type(map)) {
     case BPF_MAP_TYPE_PERCPU_HASH:
+    case BPF_MAP_TYPE_LRU_PERCPU_HASH:
     case BPF_MAP_TYPE_PERCPU_ARRAY:
         return static_cast<std::size_t>(libbpf_num_possible_cpus());
     default:

@@ -1,11 +1,13 @@
 #!/usr/bin/python3
 """The flow table: every field of known packets, on every kind of hook and in both directions."""
 import datetime
+import os
 import socket
 import time
 
 import frames
 import harness
+import wire
 from frames import ACK, FIN, PSH, SYN
 
 RED, BLUE = "10.0.0.1", "10.0.0.2"
@@ -40,7 +42,7 @@ class FlowsCase(harness.Case):
 
 def flow(packets, size, flags="", tos=0):
     return {"packets": packets, "wire_packets": packets, "bytes": packets * size,
-            "tcp_flags": flags, "tos": tos}
+            "tcp_flags": flags, "tos": tos, "closed": "FIN" in flags, "flows": 1}
 
 
 class FieldsTest(FlowsCase):
@@ -112,7 +114,9 @@ class FieldsTest(FlowsCase):
 class ParametersTest(FlowsCase):
     def test_without_ports_a_flow_is_addresses_and_protocol(self):
         loaded = self.load("f", "flows", "--set", "track_ports=0")
-        self.assertEqual(loaded["parameters"], {"sample": "1", "track_ports": "0"})
+        self.assertEqual(loaded["parameters"], {
+            "idle_timeout": "15s", "sample": "1", "table": "BPF_MAP_TYPE_PERCPU_HASH",
+            "track_ports": "0"})
         self.receive(*[frames.ipv4(frames.udp(port, 53), frames.UDP) for port in range(1000, 1020)])
         self.assertEqual(self.flows(self.window("f")), {(RED, 0, BLUE, 0, "UDP", 0): flow(20, 28)})
 
@@ -122,6 +126,30 @@ class ParametersTest(FlowsCase):
         seen = self.flows(self.window("f"))[(RED, 1, BLUE, 2, "UDP", 0)]["packets"]
         # 200 on average; nine standard deviations (13) make an accident impossible.
         self.assertTrue(80 <= seen <= 320, seen)
+
+    def test_a_silence_longer_than_the_idle_timeout_counts_one_more_use_of_the_key(self):
+        self.load("f", "flows", "--set", "idle_timeout=200ms")
+        frame = frames.ipv4(frames.udp(1, 2), frames.UDP)
+        name = (RED, 1, BLUE, 2, "UDP", 0)
+        cpu = min(os.sched_getaffinity(0))
+        with wire.on_cpu(cpu):
+            self.receive(frame)
+        before = self.flows(self.window("f", "--peek"))[name]
+        self.assertEqual((before["packets"], before["flows"]), (1, 1))
+        silence = time.monotonic() + 0.4
+        self.eventually(lambda: time.monotonic() > silence, "the silence is over")
+        with wire.on_cpu(cpu):
+            self.receive(frame)
+        after = self.flows(self.window("f"))[name]
+        self.assertEqual((after["packets"], after["flows"]), (2, 2))
+
+    def test_a_connection_that_is_opened_again_counts_one_more_use_of_the_key(self):
+        self.load("f", "flows", "--set", "idle_timeout=0")
+        with wire.on_cpu(min(os.sched_getaffinity(0))):
+            self.receive(*[frames.ipv4(frames.tcp(40000, 443, flags), frames.TCP)
+                           for flags in (SYN, ACK, FIN | ACK, ACK, SYN, SYN, ACK)])
+        found = self.flows(self.window("f"))[(RED, 40000, BLUE, 443, "TCP", 0)]
+        self.assertEqual((found["packets"], found["flows"], found["closed"]), (7, 2, False))
 
 
 class RealTrafficTest(FlowsCase):

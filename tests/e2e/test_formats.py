@@ -138,7 +138,7 @@ class DynmonTest(FormatCase):
         self.assertEqual(list(entry["key"]), ["saddr", "daddr", "sport", "dport", "proto",
                                               "ip_version", "vlan"])
         self.assertEqual(list(entry["value"][0]), ["first", "last", "packets", "wire_packets",
-                                                   "bytes", "tcp_flags", "tos"])
+                                                   "bytes", "tcp_flags", "tos", "closed", "flows"])
         self.assertEqual((entry["key"]["dport"], entry["key"]["proto"]), (0x0201, 17))
         self.assertEqual([value["packets"] for value in entry["value"]],
                          [1] + [0] * (possible_cpus() - 1))
@@ -159,7 +159,8 @@ class CsvTest(FormatCase):
         self.assertEqual(list(rows[0]), [
             "direction", "metric", "sequence", "key.saddr", "key.daddr", "key.sport", "key.dport",
             "key.proto", "key.ip_version", "key.vlan", "value.first", "value.last", "value.packets",
-            "value.wire_packets", "value.bytes", "value.tcp_flags", "value.tos"])
+            "value.wire_packets", "value.bytes", "value.tcp_flags", "value.tos", "value.closed",
+            "value.flows"])
         self.assertEqual({(row["key.saddr"], row["key.dport"], row["value.packets"],
                            row["value.bytes"], row["sequence"], row["direction"]) for row in rows},
                          {(RED, "53", "3", "114", "1", "ingress"),
