@@ -17,6 +17,7 @@ attached.)
         harness.main()
 """
 import contextlib
+import datetime
 import json
 import os
 import pathlib
@@ -282,6 +283,13 @@ class Case(unittest.TestCase):
                                      "a TCX program is left")
         qdiscs = json.loads(wire.command("tc", "-n", "blue", "-j", "qdisc"))
         self.assertNotIn("clsact", [qdisc["kind"] for qdisc in qdiscs], "a qdisc is left")
+
+
+def seconds(text):
+    """ISO 8601 with nanoseconds → seconds since the epoch."""
+    whole, _, fraction = text.rstrip("Z").partition(".")
+    stamp = datetime.datetime.fromisoformat(whole).replace(tzinfo=datetime.timezone.utc)
+    return stamp.timestamp() + float(f"0.{fraction or 0}")
 
 
 def pins():

@@ -1,6 +1,5 @@
 #!/usr/bin/python3
 """The flow table: every field of known packets, on every kind of hook and in both directions."""
-import datetime
 import os
 import socket
 import time
@@ -13,20 +12,13 @@ from frames import ACK, FIN, PSH, SYN
 RED, BLUE = "10.0.0.1", "10.0.0.2"
 
 
-def seconds(text):
-    """ISO 8601 with nanoseconds → seconds since the epoch."""
-    whole, _, fraction = text.rstrip("Z").partition(".")
-    stamp = datetime.datetime.fromisoformat(whole).replace(tzinfo=datetime.timezone.utc)
-    return stamp.timestamp() + float(f"0.{fraction or 0}")
-
-
 class FlowsCase(harness.Case):
     def flows(self, document, direction="ingress"):
         """{what tells the flow apart: value without times}; the times are checked."""
         found = {}
         for entry in self.value(document, "flows", direction):
             key, value = entry["key"], dict(entry["value"])
-            first, last = seconds(value.pop("first")), seconds(value.pop("last"))
+            first, last = harness.seconds(value.pop("first")), harness.seconds(value.pop("last"))
             self.assertLessEqual(first, last)
             self.assertLess(abs(time.time() - last), 60)
             name = (key["saddr"], key["sport"], key["daddr"], key["dport"], key["proto"],

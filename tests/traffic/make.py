@@ -1,0 +1,259 @@
+#!/usr/bin/python3
+"""Writes captures/*.pcap, the traffic whose every feature is known: run it after a change and commit
+what it writes. The same packets come out each time; --check says whether they still do.
+
+sessions.pcap   conversations of TCP, UDP and ICMP, IPv4 and IPv6, with and without VLANs, interleaved
+headers.pcap    IP options, extension headers, fragments, types of service, every flag of TCP
+tunnels.pcap    packets with others inside
+strange.pcap    what is no IP packet, or claims more than there is
+"""
+import pathlib
+import random
+import struct
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
+
+import frames
+from frames import ICMP, ICMPV6, TCP, UDP
+
+CAPTURES = pathlib.Path(__file__).resolve().parent / "captures"
+FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = (1 << bit for bit in range(8))
+GRE, IPIP, IPV6_IN_IP, HOP_BY_HOP, ROUTING, FRAGMENT, DESTINATION = 47, 4, 41, 0, 43, 44, 60
+
+
+def capture(packets):
+    """The bytes of a pcap file of Ethernet frames, one a millisecond."""
+    made = struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1)
+    for number, packet in enumerate(packets):
+        seconds, rest = divmod(number, 1000)
+        made += struct.pack("<IIII", 1_700_000_000 + seconds, rest * 1000, len(packet),
+                            len(packet)) + packet
+    return made
+
+
+def tcp(sport, dport, flags, data=b"", seq=1, ack=0, window=1024, options=b"", urgent=0):
+    assert len(options) % 4 == 0
+    words = 5 + len(options) // 4
+    return struct.pack("!HHIIBBHHH", sport, dport, seq, ack, words << 4, flags, window, 0,
+                       urgent) + options + data
+
+
+def ipv4(payload, protocol, source, to, options=b"", fragment=0, tos=0):
+    """The payload of an Ethernet frame; `fragment`: flags and offset as they stand in the header."""
+    def header(check):
+        return struct.pack("!BBHHHBBH4s4s", 0x45 + len(options) // 4, tos,
+                           20 + len(options) + len(payload), 7, fragment, 64, protocol, check,
+                           frames.ipaddress.ip_address(source).packed,
+                           frames.ipaddress.ip_address(to).packed) + options
+    return header(frames.checksum(header(0))) + payload
+
+
+def ipv6(payload, protocol, source, to, traffic_class=0):
+    return struct.pack("!IHBB16s16s", 6 << 28 | traffic_class << 20 | 0x12345, len(payload),
+                       protocol, 64, frames.ipaddress.ip_address(source).packed,
+                       frames.ipaddress.ip_address(to).packed) + payload
+
+
+def extension(following, data):
+    """An extension header; `data` fills it up to a multiple of 8 bytes."""
+    assert (2 + len(data)) % 8 == 0
+    return struct.pack("!BB", following, (2 + len(data)) // 8 - 1) + data
+
+
+def fragment6(following, offset, more):
+    return struct.pack("!BBHI", following, 0, offset << 3 | more, 0xabcd)
+
+
+PADDED = b"\x01\x04" + bytes(4)  # the option PadN of six bytes
+
+
+class Host:
+    """Both ends of a conversation, and what is between Ethernet and IP."""
+
+    def __init__(self, client, server, tags=()):
+        self.client, self.server, self.tags = client, server, tags
+        self.six = ":" in client
+
+    def packet(self, payload, protocol, back=False, **more):
+        source, to = (self.server, self.client) if back else (self.client, self.server)
+        return self.frame((ipv6 if self.six else ipv4)(payload, protocol, source, to, **more))
+
+    def frame(self, packet):
+        kind = frames.IPV6 if self.six else frames.IPV4
+        for tag in reversed(self.tags):
+            packet = struct.pack("!HH", tag, kind) + packet
+            kind = frames.QINQ if len(self.tags) == 2 and tag == self.tags[0] else frames.VLAN
+        return frames.ethernet(packet, kind)
+
+
+def tcp_session(chance, host):
+    """Handshake, requests and answers, and one of the ways to end."""
+    port, service = chance.randrange(1025, 65536), chance.choice((22, 80, 443, 8080, 50000, 21, 23))
+    seq, ack = chance.randrange(1 << 32), chance.randrange(1 << 32)
+    window = chance.randrange(1 << 16)
+
+    def segment(flags, data=b"", back=False, options=b""):
+        nonlocal seq, ack
+        ports = (service, port) if back else (port, service)
+        made = tcp(*ports, flags, data, *((ack, seq) if back else (seq, ack)), window, options)
+        used = len(data) + bool(flags & (SYN | FIN))
+        seq, ack = (seq, (ack + used) % (1 << 32)) if back else ((seq + used) % (1 << 32), ack)
+        return host.packet(made, TCP, back)
+
+    mss = struct.pack("!BBHBBBBBB", 2, 4, 1460, 4, 2, 1, 3, 3, 7) + bytes(2)
+    yield segment(SYN, options=mss)
+    yield segment(SYN | ACK, back=True, options=mss)
+    yield segment(ACK)
+    for _ in range(chance.randrange(12)):
+        back = chance.random() < 0.5
+        yield segment(PSH | ACK, said(chance, service, back), back)
+        yield segment(ACK, back=chance.random() < 0.5)
+    if chance.random() < 0.3:
+        yield segment(RST, back=chance.random() < 0.5)
+        return
+    yield segment(FIN | ACK)
+    yield segment(FIN | ACK, back=True)
+    yield segment(ACK)
+
+
+def said(chance, service, back):
+    """What client or server of a service says."""
+    data = chance.randbytes(chance.choice((1, 10, 100, 536, 1000, 1400)))
+    if service == 443:
+        return struct.pack("!BHH", 23, 0x303, len(data)) + data
+    if service in (80, 8080):
+        return b"HTTP/1.1 204 No Content\r\n\r\n" if back else b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    if service == 21:
+        return b"220 ready\r\n" if back else b"USER anonymous\r\n"
+    return data
+
+
+QUESTION = struct.pack("!HHHHHH", 77, 0x0100, 1, 0, 0, 0) + b"\7example\3org\0\0\1\0\1"
+ANSWER = struct.pack("!HHHHHH", 77, 0x8180, 1, 1, 0, 0) + QUESTION[12:] + \
+    b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\xc0\0\2\1"
+SEARCH = b"M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nMAN: \"ssdp:discover\"\r\n\r\n"
+
+
+def udp_session(chance, host):
+    port = chance.randrange(1025, 65536)
+    service, asked, answered = chance.choice((
+        (53, QUESTION, ANSWER), (123, b"\x23" + bytes(47), b"\x24" + bytes(47)),
+        (1900, SEARCH, b"HTTP/1.1 200 OK\r\n\r\n"), (40000, bytes(300), bytes(1200)),
+        (9999, b"", b"x")))
+    for _ in range(chance.randrange(1, 8)):
+        yield host.packet(frames.udp(port, service, asked), UDP)
+        if chance.random() < 0.8:
+            yield host.packet(frames.udp(service, port, answered), UDP, back=True)
+
+
+def icmp_session(chance, host):
+    kinds, protocol = ((128, 129), ICMPV6) if host.six else ((8, 0), ICMP)
+    for _ in range(chance.randrange(1, 5)):
+        data = bytes(chance.choice((0, 8, 56, 1000)))
+        yield host.packet(frames.icmp(kinds[0], 0, data), protocol)
+        yield host.packet(frames.icmp(kinds[1], 0, data), protocol, back=True)
+    if not host.six:
+        inner = ipv4(frames.udp(5000, 6000, b"12345678"), UDP, host.client, host.server)
+        yield host.packet(frames.icmp(3, 3, inner[:28]), protocol, back=True)
+
+
+def sessions(chance, count):
+    """So many conversations, a packet of any of them at a time."""
+    running = []
+    for number in range(count):
+        tags = chance.choice(((), (), (), (100,), (7, 42)))
+        if chance.random() < 0.4:
+            host = Host(f"2001:db8::{chance.randrange(1, 0xffff):x}", f"fd00::{number % 9 + 1:x}", tags)
+        else:
+            host = Host(f"10.{chance.randrange(256)}.{chance.randrange(256)}.7",
+                        f"192.0.2.{number % 9 + 1}", tags)
+        kind = chance.choice((tcp_session, tcp_session, udp_session, udp_session, icmp_session))
+        running.append(kind(chance, host))
+    while running:
+        session = chance.choice(running)
+        try:
+            yield next(session)
+        except StopIteration:
+            running.remove(session)
+
+
+FOUR, SIX = Host("10.0.0.1", "10.0.0.2"), Host("2001:db8::1", "2001:db8::2")
+
+
+def headers():
+    for bit in range(8):
+        yield FOUR.packet(tcp(1000, 2000 + bit, 1 << bit, urgent=5), TCP)
+    for flags in (0, 0xff, FIN | PSH | URG):
+        yield SIX.packet(tcp(1000, 3000, flags, b"data", 0xfffffff0, 0x80000000, 65535), TCP)
+    for tos in (0x10, 0xb8, 0x02):
+        yield FOUR.packet(frames.udp(1, tos), UDP, tos=tos)
+        yield SIX.packet(frames.udp(1, tos), UDP, traffic_class=tos)
+    for words in (1, 5, 10):
+        yield FOUR.packet(tcp(4000, 80, ACK, bytes(words)), TCP, options=b"\1" * (4 * words))
+        yield FOUR.packet(frames.udp(4000, 53, QUESTION), UDP, options=b"\1" * (4 * words))
+    yield FOUR.packet(tcp(4001, 80, ACK, options=b"\1" * 40), TCP)
+    yield FOUR.packet(frames.udp(1, 2), UDP, fragment=0x4000)  # do not fragment
+    yield from fragments()
+    data = frames.udp(5000, 53, QUESTION)
+    yield SIX.packet(extension(UDP, PADDED) + data, HOP_BY_HOP)
+    yield SIX.packet(extension(UDP, PADDED) + data, DESTINATION)
+    yield SIX.packet(extension(DESTINATION, PADDED) + extension(TCP, PADDED + bytes(8)) +
+                     tcp(5001, 443, SYN), HOP_BY_HOP)
+    yield SIX.packet(extension(UDP, b"\4\0" + bytes(4) + bytes(16)) + data, ROUTING)
+    yield SIX.packet(fragment6(UDP, 0, 0) + data, FRAGMENT)  # atomic
+    yield Host("10.0.0.3", "10.0.0.4", (0,)).packet(frames.udp(6, 7), UDP)  # a priority tag
+    yield FOUR.packet(frames.udp(1, 2), UDP) + bytes(32)  # padding of Ethernet
+    yield Host("10.0.0.9", "10.0.0.9").packet(frames.udp(9, 8), UDP)
+    yield Host("10.0.0.9", "10.0.0.9").packet(frames.udp(8, 9), UDP)
+
+
+def fragments():
+    data = frames.udp(7000, 8000, bytes(2992))  # 3000 bytes with the header of UDP
+    for start in (0, 1000, 2000):
+        more = start < 2000
+        piece = data[start:start + 1000]
+        yield FOUR.packet(piece, UDP, fragment=more << 13 | start // 8)
+        yield SIX.packet(fragment6(UDP, start // 8, more) + piece, FRAGMENT)
+
+
+def tunnels():
+    inner4 = ipv4(tcp(1111, 2222, SYN), TCP, "172.16.0.1", "172.16.0.2")
+    inner6 = ipv6(tcp(1111, 2222, SYN), TCP, "fd01::1", "fd01::2")
+    yield FOUR.packet(inner4, IPIP)
+    yield FOUR.packet(inner6, IPV6_IN_IP)
+    yield SIX.packet(inner6, IPV6_IN_IP)
+    yield FOUR.packet(struct.pack("!HH", 0, frames.IPV4) + inner4, GRE)
+    ethernet = frames.ethernet(inner4, frames.IPV4)
+    yield FOUR.packet(frames.udp(33333, 4789, struct.pack("!II", 1 << 27, 5 << 8) + ethernet), UDP)
+    yield SIX.packet(frames.udp(33333, 6081, struct.pack("!HHI", 0, 0x6558, 5 << 8) + ethernet), UDP)
+    yield FOUR.packet(frames.udp(2152, 2152, struct.pack("!BBHI", 0x30, 0xff, len(inner4), 1) +
+                                 inner4), UDP)
+
+
+def strange():
+    good = ipv4(tcp(1, 2, SYN), TCP, "10.0.0.1", "10.0.0.2")
+    yield from (frames.ethernet(bytes(28), frames.ARP), frames.ethernet(bytes(46), 0x88cc))
+    yield frames.ethernet(good[:2] + struct.pack("!H", 200) + good[4:], frames.IPV4)
+    yield frames.ethernet(b"\x44" + good[1:], frames.IPV4)  # a header of 16 bytes
+    yield frames.ethernet(b"\x55" + good[1:], frames.IPV4)  # IP version 5
+    yield frames.ethernet(good[:12], frames.IPV4)
+    yield frames.ethernet(good[:2] + struct.pack("!H", 30) + good[4:], frames.IPV4)  # half of TCP
+    yield frames.ethernet(ipv6(b"", 59, "fd00::1", "fd00::2"), frames.IPV6)  # no next header
+    yield FOUR.packet(bytes(40), 132)  # SCTP
+    yield FOUR.packet(b"\1\2\3", UDP)  # less than a header of UDP
+
+
+def main():
+    made = {"sessions.pcap": sessions(random.Random(1), 150), "headers.pcap": headers(),
+            "tunnels.pcap": tunnels(), "strange.pcap": strange()}
+    CAPTURES.mkdir(exist_ok=True)
+    for name, packets in made.items():
+        if sys.argv[1:] != ["--check"]:
+            (CAPTURES / name).write_bytes(capture(packets))
+        elif (CAPTURES / name).read_bytes() != capture(packets):
+            sys.exit(f"{name} is not what this script makes: run it and commit the file")
+
+
+if __name__ == "__main__":
+    main()
