@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 // What a detector of denial of service looks at: the first packets of every session, one by one.
 #include "dynmon.h"
-#include "features.h"
+#include "packet_features.h"
 
 const volatile __u32 n_session = 1024; // how many are tracked: the size of the maps
 const volatile __u32 n_packet_per_session = 100;
