@@ -6,10 +6,11 @@
 #define DENY_MAX 16384
 #define DENY_NESTED 4 // expired entries that one address is looked up beyond
 #define PORTS_MAX 1024
+#define KINDS_MAX 64 // more than enum traffic has
 #define SECOND_NS 1000000000ULL
 
 const volatile __u32 sample = 1;               // tells of one of so many, at random
-const volatile __u32 events_per_second = 1000; // of all CPUs together; 0: no limit
+const volatile __u32 events_per_second = 1000; // of each kind, of all CPUs; 0: no limit
 const volatile __u32 min_length = 0;           // tells only of packets of so many bytes of IP
 
 // What a packet is. From SSDP_SEARCH to WATCHED it is told of.
@@ -59,7 +60,7 @@ struct counted {
 
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_HASH);
-    __uint(max_entries, 64);
+    __uint(max_entries, KINDS_MAX);
     __type(key, enum traffic);
     __type(value, struct counted);
 } TRAFFIC SEC(".maps");
@@ -128,6 +129,7 @@ struct {
     __type(value, enum watch);
 } PORTS SEC(".maps");
 
+// Of a kind of its own each, so that a flood of one does not hide the others.
 struct budget {
     struct bpf_spin_lock lock;
     __u32 used;
@@ -136,8 +138,8 @@ struct budget {
 
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
-    __uint(max_entries, 1);
-    __type(key, __u32);
+    __uint(max_entries, KINDS_MAX);
+    __type(key, __u32); // enum traffic
     __type(value, struct budget);
 } BUDGET SEC(".maps");
 
@@ -281,16 +283,15 @@ static __always_inline enum traffic classify(const struct dynmon_packet* pkt,
 
 // Whether another event fits into this second. A CPU that is a little late counts for the next one,
 // one that is far off has seen the clock being set.
-static __always_inline bool take_budget(dynmon_time_ns_t now) {
+static __always_inline bool take_budget(__u32 kind, dynmon_time_ns_t now) {
     const __u64 second = now / SECOND_NS;
     struct budget* budget;
-    __u32 zero = 0;
     bool granted;
     __s64 ahead;
 
     if (!events_per_second)
         return true;
-    budget = bpf_map_lookup_elem(&BUDGET, &zero);
+    budget = bpf_map_lookup_elem(&BUDGET, &kind);
     if (!budget)
         return false;
     ahead = second - budget->second;
@@ -330,7 +331,7 @@ static __always_inline void tell(const struct dynmon_packet* pkt,
         return;
     }
     event.time = dynmon_now();
-    if (!take_budget(event.time))
+    if (!take_budget(kind, event.time))
         counted->suppressed++;
     else if (dynmon_emit(EVENTS, &event))
         counted->events++;

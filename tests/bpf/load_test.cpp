@@ -8,6 +8,7 @@
 #include "pivot.skel.h"
 #include "runner.hpp"
 #include "ssdp.skel.h"
+#include "template.skel.h"
 
 namespace {
 
@@ -39,6 +40,7 @@ TEST_CASE("every program is accepted by the verifier") {
     load_each<flows_bpf>({"flows_ingress", "flows_egress", "flows_ingress_xdp"});
     load_each<ntp_bpf>({"ntp_ingress", "ntp_egress", "ntp_ingress_xdp"});
     load_each<ssdp_bpf>({"ssdp_ingress", "ssdp_ingress_xdp"});
+    load_each<template_bpf>({"template_ingress", "template_egress", "template_ingress_xdp"});
     load_each<mirror_bpf>({"mirror_ingress", "mirror_egress", "mirror_ingress_xdp"});
 }
 

@@ -373,6 +373,8 @@ TEST_CASE("events keep to their limit a second, and every one that is not sent i
             CHECK(sent <= limit * seconds);
             CHECK(sent + table(probe, "suppressed")["CHARGEN"] == 200);
             CHECK(events(probe).size() == sent);
+            run(probe.fd(), from("10.0.0.1", udp(11211, 40000, payload(100))));
+            CHECK(table(probe, "events")["MEMCACHED"] == 1); // is not hidden by the flood
         },
         [](ssdp_bpf& skeleton) { skeleton.rodata->events_per_second = limit; });
 }
