@@ -30,6 +30,7 @@ public:
 // In the order of the data's way, which is the order of --help.
 std::vector<std::unique_ptr<Verb>> all_verbs();
 
+std::unique_ptr<Verb> make_new_verb();
 std::unique_ptr<Verb> make_check_verb();
 std::unique_ptr<Verb> make_load_verb();
 std::unique_ptr<Verb> make_replace_verb();
@@ -37,6 +38,7 @@ std::unique_ptr<Verb> make_apply_verb();
 std::unique_ptr<Verb> make_read_verb();
 std::unique_ptr<Verb> make_dump_verb();
 std::unique_ptr<Verb> make_stream_verb();
+std::unique_ptr<Verb> make_deny_verb();
 std::unique_ptr<Verb> make_status_verb();
 std::unique_ptr<Verb> make_unload_verb();
 std::unique_ptr<Verb> make_recover_verb();

@@ -4,6 +4,7 @@ namespace dynmon {
 
 std::vector<std::unique_ptr<Verb>> all_verbs() {
     std::vector<std::unique_ptr<Verb>> verbs;
+    verbs.push_back(make_new_verb());
     verbs.push_back(make_check_verb());
     verbs.push_back(make_load_verb());
     verbs.push_back(make_replace_verb());
@@ -11,6 +12,7 @@ std::vector<std::unique_ptr<Verb>> all_verbs() {
     verbs.push_back(make_read_verb());
     verbs.push_back(make_dump_verb());
     verbs.push_back(make_stream_verb());
+    verbs.push_back(make_deny_verb());
     verbs.push_back(make_status_verb());
     verbs.push_back(make_unload_verb());
     verbs.push_back(make_recover_verb());

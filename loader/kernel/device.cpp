@@ -3,6 +3,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <sys/ioctl.h>
@@ -23,6 +25,10 @@ DeviceFacts device_facts(const std::string& name) {
         throw Error(ErrorKind::failed, "ask for the type of '" + name + "'", errno);
     const int type = request.ifr_hwaddr.sa_family;
     facts.raw_ip = type != ARPHRD_ETHER && type != ARPHRD_LOOPBACK;
+    ethtool_drvinfo driver{.cmd = ETHTOOL_GDRVINFO};
+    request.ifr_data = reinterpret_cast<char*>(&driver);
+    if (ioctl(socket_fd.get(), SIOCETHTOOL, &request) == 0)
+        facts.driver.assign(driver.driver, strnlen(driver.driver, sizeof driver.driver));
     return facts;
 }
 

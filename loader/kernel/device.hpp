@@ -11,6 +11,7 @@ namespace dynmon {
 struct DeviceFacts {
     int ifindex = 0;
     bool raw_ip = false; // frames start with the IP header (tun, wireguard, ppp)
+    std::string driver;  // "veth", "virtio_net"; "": it does not say
 };
 
 // In the calling thread's network namespace. Throws Error{usage} with the nearest existing name.

@@ -3,9 +3,12 @@
 
 #include "flows.skel.h"
 #include "mirror.skel.h"
+#include "ntp.skel.h"
 #include "packets.skel.h"
 #include "pivot.skel.h"
 #include "runner.hpp"
+#include "ssdp.skel.h"
+#include "template.skel.h"
 
 namespace {
 
@@ -35,6 +38,9 @@ TEST_CASE("every program is accepted by the verifier") {
     load_each<pivot_bpf>({"pivot_xdp", "pivot_tc"});
     load_each<packets_bpf>({"packets_ingress", "packets_egress", "packets_ingress_xdp"});
     load_each<flows_bpf>({"flows_ingress", "flows_egress", "flows_ingress_xdp"});
+    load_each<ntp_bpf>({"ntp_ingress", "ntp_egress", "ntp_ingress_xdp"});
+    load_each<ssdp_bpf>({"ssdp_ingress", "ssdp_ingress_xdp"});
+    load_each<template_bpf>({"template_ingress", "template_egress", "template_ingress_xdp"});
     load_each<mirror_bpf>({"mirror_ingress", "mirror_egress", "mirror_ingress_xdp"});
 }
 
@@ -45,6 +51,8 @@ TEST_CASE("no probe needs the BTF of the kernel") {
     CHECK_NOTHROW(Loaded<packets_bpf>("packets_ingress", {}, &options));
     CHECK_NOTHROW(Loaded<flows_bpf>("flows_ingress", {}, &options));
     CHECK_NOTHROW(Loaded<flows_bpf>("flows_ingress_xdp", {}, &options));
+    CHECK_NOTHROW(Loaded<ntp_bpf>("ntp_ingress_xdp", {}, &options));
+    CHECK_NOTHROW(Loaded<ssdp_bpf>("ssdp_ingress_xdp", {}, &options));
 }
 
 TEST_CASE("value types keep their names in the BTF of the object") {

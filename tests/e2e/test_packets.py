@@ -2,6 +2,7 @@
 """The packet counter on every kind of hook: what comes in and what goes out, each counted once."""
 import frames
 import harness
+import published
 import wire
 
 
@@ -40,6 +41,29 @@ class PacketsTest(harness.Case):
         self.check_both_directions("--hook", "xdp", "--mode", "generic")
         self.assertEqual(self.hook("xdp")["mode"], "generic")
         self.assertEqual(self.wire.link(self.blue, "blue0")["xdp"]["mode"], 2)
+
+    def test_native_xdp_on_a_veth_is_warned_of_and_the_result_stays_clean(self):
+        loading = ("load", "p", "packets", "--dev", "blue0", "--netns", "blue")
+        for before, options, warns in (((), (), False), ((), ("--hook", "xdp"), True),
+                                       ((), ("--hook", "xdp", "--mode", "generic"), False),
+                                       (("--quiet",), ("--hook", "xdp"), True)):
+            with self.subTest(options):
+                result = self.dynmon(*before, "--json", *loading, *options)
+                published.require(self, "load", result.out)
+                self.assertEqual("'blue0' is a veth: native XDP" in result.err, warns, result.err)
+                self.assertEqual("--hook tc" in result.err, warns, result.err)
+                self.dynmon("unload", "p")
+        wire.command("ip", "link", "add", "plain0", "type", "bridge")
+        self.at_end.append(lambda: wire.command("ip", "link", "del", "plain0"))
+        result = self.dynmon("load", "p", "packets", "--dev", "plain0", "--hook", "xdp", "--mode",
+                             "generic")
+        self.assertEqual(result.err, "")
+
+    def test_the_second_on_such_a_hook_is_warned_of_too(self):
+        for name in ("p", "q"):
+            result = self.dynmon("load", name, "packets", "--dev", "blue0", "--netns", "blue",
+                                 "--hook", "xdp")
+            self.assertIn("is a veth", result.err)
 
     def test_the_load_says_what_runs_where(self):
         loaded = self.load("p", "packets", "--hook", "xdp")

@@ -6,6 +6,7 @@ import pathlib
 import re
 import shutil
 import sys
+import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
 
@@ -24,6 +25,7 @@ UNIQUE = f"u{os.urandom(6).hex()}"  # names of maps are the machine's
 XDP = ("--hook", "xdp", "--mode", "generic")
 CLSACT = ("--tc", "clsact")
 LINES = {
+    "`new`": ((), ("new", "mine", "--dir", "DIR"), True),
     "`check`": ((), ("check", "packets"), True),
     "`check --kernel`": ((), ("check", "packets", "--kernel"), True),
     "`load` onto XDP": ((), load("dropper", *XDP), True),
@@ -49,6 +51,11 @@ LINES = {
         ((load("events"),), ("stream", "p/ARRIVALS", "--timeout", "1ms"), True),
     "`stream` of a perf event array":
         ((load("events"),), ("stream", "p/PERF_ARRIVALS", "--timeout", "1ms"), True),
+    "`deny add`": ((load("ssdp"),), ("deny", "p", "add", "10.0.0.0/8", "--for", "10m"), True),
+    "`deny remove`": ((load("ssdp"), ("deny", "p", "add", "10.0.0.0/8")),
+                      ("deny", "p", "remove", "10.0.0.0/8"), True),
+    "`deny list`": ((load("ssdp"),), ("deny", "p", "list"), True),
+    "`deny purge`": ((load("ssdp"),), ("deny", "p", "purge"), True),
     "`status`": ((load("packets"),), ("status", "p"), True),
     "`status --stats`": ((load("packets"),), ("status", "--stats", "1ms"), True),
     "`recover` of what is well": ((load("packets"),), ("recover",), True),
@@ -91,6 +98,9 @@ class TableTest(RightsCase):
         if "MAP-ID" in words:
             number = harness.kernel.object_id(self.store / "monitors/p/g1/PKT_COUNTER")[1]
             words = [number if word == "MAP-ID" else word for word in words]
+        if "DIR" in words:
+            words = [tempfile.mkdtemp(dir=self.folder) if word == "DIR" else word for word in words]
+            os.chown(words[-1], USER, USER)
         # The kernel's own list of maps is for its owner to read; where it cannot be read, every map
         # of the machine is opened, which the tests that run beside this one would notice.
         uid = 0 if "name" in words else USER

@@ -2,6 +2,7 @@
 // Test probe: shows all that dynmon.h and packet.h made of the last packet.
 #include "dynmon.h"
 #include "packet.h"
+#include "tunnel.h"
 
 const volatile bool want_drop = false;
 
@@ -22,6 +23,7 @@ struct {
     __u32 parsed;
     __u32 ip_bytes;
     __u32 segments;
+    __u32 tunnel;
     __u8 saddr[16];
     __u8 daddr[16];
     __u16 ethertype;
@@ -86,6 +88,7 @@ static __always_inline enum dynmon_verdict mirror(const struct dynmon_packet* pk
     seen.now = dynmon_now();
     show_packet(pkt);
     seen.parsed = dynmon_parse(pkt, &headers);
+    seen.tunnel = seen.parsed == DYNMON_IP ? dynmon_tunnel(&headers) : DYNMON_TUNNEL_NONE;
     show_headers(pkt, &headers);
     return want_drop ? DYNMON_DROP : DYNMON_PASS;
 }

@@ -1,0 +1,286 @@
+#!/usr/bin/python3
+"""The probe `ssdp`: what is denied is dropped and counted for its prefix, what is suspicious is told
+of, and every packet is counted as what it is."""
+import json
+import struct
+import time
+
+import frames
+import harness
+import kernel
+import published
+from harness import STORE
+
+SEARCH = b"M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nMAN: \"ssdp:discover\"\r\n\r\n"
+NOTIFY = b"NOTIFY * HTTP/1.1\r\nNTS: ssdp:alive\r\n\r\n"
+RESPONSE = b"HTTP/1.1 200 OK\r\nST: upnp:rootdevice\r\n\r\n" + bytes(200)
+
+
+def udp4(sport, dport, data=b"", source="10.0.0.1", to="10.0.0.2", **link):
+    return frames.ipv4(frames.udp(sport, dport, data), frames.UDP, source=source, to=to, **link)
+
+
+def udp6(sport, dport, data=b"", source="fd00::1", **link):
+    return frames.ipv6(frames.udp(sport, dport, data), frames.UDP, source=source, **link)
+
+
+class SsdpCase(harness.Case):
+    HOOK = ()
+
+    def guard(self, *options):
+        self.load("edge", "ssdp", *self.HOOK, *options)
+
+    def traffic_of(self, *kinds):
+        """{kind: {field: number}} of what is not zero."""
+        rows = {row["key"]: row["value"] for row in self.value(self.window("edge"), "traffic")}
+        found = {kind: {name: number for name, number in row.items() if number}
+                 for kind, row in rows.items()}
+        return {kind: row for kind, row in found.items() if row and (not kinds or kind in kinds)}
+
+    def deny(self, *words, **options):
+        document = self.dynmon("--json", "deny", "edge", *words, **options).out
+        return published.require(self, {"add": "deny-add", "remove": "deny-remove",
+                                        "list": "deny-list", "purge": "deny-purge"}[words[0]],
+                                 document)
+
+    def denied(self):
+        return {entry["prefix"]: entry for entry in self.deny("list")["entries"]}
+
+    def events(self, count):
+        out = self.dynmon("stream", "edge/EVENTS", "--count", count, "--timeout", "5s").out
+        return [json.loads(line)["event"] for line in out.splitlines()]
+
+
+class DenyTest(SsdpCase):
+    def test_what_comes_from_a_denied_prefix_is_dropped_and_counted_for_it(self):
+        self.guard()
+        good, bad = udp4(5000, 6000), udp4(5000, 6000, bytes(70), source="10.9.8.7")
+        self.receive(good, bad)
+        self.assertEqual(self.deny("add", "10.9.0.0/16"),
+                         {"monitor": "edge", "added": ["10.9.0.0/16"], "renewed": [],
+                          "expires": None})
+        self.receive(*[bad] * 5, dropped=True)
+        self.receive(good)  # behind them: they have been looked at
+        entry = self.denied()["10.9.0.0/16"]
+        self.assertEqual((entry["packets"], entry["bytes"], entry["expires"], entry["expired"]),
+                         (5, 5 * 98, None, False))
+        self.assertEqual(self.traffic_of(), {"OTHER": {"passed": 3, "bytes": 28 + 98 + 28},
+                                             "DENIED": {"dropped": 5, "bytes": 5 * 98}})
+        self.deny("remove", "10.9.0.0/16")
+        self.receive(bad)
+        self.assertEqual(self.denied(), {})
+
+    def test_whatever_the_protocol_in_both_families_and_within_a_vlan(self):
+        self.guard()
+        self.deny("add", "10.9.0.0/16", "fd09::/16")
+        out = {"source": "10.9.0.1"}
+        self.receive(udp4(1, 2, **out), frames.ipv4(frames.tcp(1, 2, frames.SYN), frames.TCP, **out),
+                     frames.ipv4(frames.icmp(8), frames.ICMP, **out), udp4(1, 2, vlan=7, **out),
+                     dropped=True)
+        self.receive(udp6(1, 2, source="fd09::1"), udp6(1, 2, source="fd09:1::", vlan=7),
+                     dropped=True)
+        self.receive(udp4(1, 2), udp6(1, 2), frames.plain(60))
+        self.assertEqual({prefix: entry["packets"] for prefix, entry in self.denied().items()},
+                         {"10.9.0.0/16": 4, "fd09::/16": 2})
+        self.assertEqual({kind: row.get("passed") for kind, row in self.traffic_of().items()},
+                         {"OTHER": 2, "NOT_IP": 1, "DENIED": None})
+
+    def test_an_entry_ends_by_itself_and_what_it_lies_in_goes_on(self):
+        self.guard()
+        narrow, wide = udp4(1, 2, source="10.9.8.7"), udp4(1, 2, source="10.9.1.1")
+        added = self.deny("add", "10.9.8.7", "--for", "300ms")
+        self.assertEqual(added["added"], ["10.9.8.7/32"])
+        self.assertIsNotNone(added["expires"])
+        self.eventually(lambda: self.denied()["10.9.8.7/32"]["expired"], "the entry has expired")
+        self.receive(narrow)  # passes
+        self.deny("add", "10.9.0.0/16")
+        self.receive(narrow, wide, dropped=True)
+        self.receive(udp4(1, 2))
+        self.assertEqual({prefix: entry["packets"] for prefix, entry in self.denied().items()},
+                         {"10.9.0.0/16": 2, "10.9.8.7/32": 0})
+        purged = self.deny("purge")["purged"]
+        self.assertEqual([entry["prefix"] for entry in purged], ["10.9.8.7/32"])
+        self.assertEqual(list(self.denied()), ["10.9.0.0/16"])
+        self.assertEqual(self.deny("purge")["purged"], [])
+
+    def test_adding_again_sets_the_time_anew_and_keeps_the_counts(self):
+        self.guard()
+        self.deny("add", "fd09::/16", "--for", "10m")
+        self.receive(udp6(1, 2, source="fd09::1"), dropped=True)
+        self.receive(udp6(1, 2))
+        remaining = self.denied()["fd09::/16"]["remaining-seconds"]
+        self.assertTrue(500 < remaining <= 600, remaining)
+        self.assertEqual(self.deny("add", "fd09::/16", "--for", "2h")["renewed"], ["fd09::/16"])
+        entry = self.denied()["fd09::/16"]
+        self.assertTrue(7000 < entry["remaining-seconds"] <= 7200, entry)
+        self.assertEqual(entry["packets"], 1)
+
+    def test_prefixes_come_from_standard_input_too(self):
+        self.guard()
+        names = [f"10.{i // 250}.{i % 250}.0/24" for i in range(3000)]
+        lines = self.folder / "bad.txt"
+        lines.write_text("# a feed\n" + "\n".join(f"{name}  # seen today" for name in names) + "\n\n")
+        with open(lines) as file:
+            self.assertEqual(len(self.deny("add", "-", stdin=file)["added"]), 3000)
+        self.assertEqual(sorted(self.denied()), sorted(names))
+        self.receive(udp4(1, 2, source="10.11.249.3"), dropped=True)
+        self.receive(udp4(1, 2, source="172.16.0.1"))
+        self.assertEqual(self.denied()["10.11.249.0/24"]["packets"], 1)
+
+    def test_for_people_it_is_a_table(self):
+        self.guard()
+        run = lambda *words: self.dynmon("deny", "edge", *words).out
+        self.assertEqual(run("list"), "nothing is denied\n")
+        self.assertEqual(run("add", "10.0.0.0/8", "fd00::1"),
+                         "edge denies 10.0.0.0/8 fd00::1/128 for ever\n")
+        self.assertRegex(run("add", "10.1.0.0/16", "--for", "2d"),
+                         r"^edge denies 10.1.0.0/16 until 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ\n$")
+        head, wide, narrow, six = run("list").splitlines()
+        self.assertEqual(head.split(), ["prefix", "remaining", "packets", "bytes"])
+        self.assertEqual(wide.split(), ["10.0.0.0/8", "for", "ever", "0", "0"])
+        self.assertRegex(narrow, r"^10.1.0.0/16 +(2d0h|1d23h) +0 +0$")
+        self.assertEqual(six.split()[0], "fd00::1/128")
+        self.assertEqual(run("remove", "10.0.0.0/8"), "edge no longer denies 10.0.0.0/8\n")
+        self.assertEqual(run("purge"), "nothing has expired\n")
+
+    def test_what_is_no_prefix_is_refused_and_nothing_is_written(self):
+        self.guard()
+        for text, says in (("10.1.2.3/8", "did you mean 10.0.0.0/8?"),
+                           ("fd00::1/64", "did you mean fd00::/64?"),
+                           ("10.0.0.0/33", "length from 0 to 32"), ("fd00::/129", "from 0 to 128"),
+                           ("10.0.0.0/08", "length"), ("10.0.0.0/", "length"),
+                           ("10.0.0/8", "no address"), ("010.0.0.0/8", "no address"),
+                           ("example.org", "no address"), ("", "no address"),
+                           ("::ffff:10.0.0.1", "IPv4 in the form of IPv6")):
+            with self.subTest(text):
+                error = self.refused(harness.USAGE, "deny", "edge", "add", "172.16.0.0/12", text)
+                self.assertIn(says, error["message"] + error.get("hint", ""))
+                self.assertEqual(self.denied(), {})
+
+    def test_other_mistakes_say_what_to_do(self):
+        self.guard()
+        self.deny("add", "10.0.0.0/8", "172.16.0.0/12")
+        for words, says in ((("add",), "say which prefix"), (("list", "10.0.0.0/8"), "takes no"),
+                            (("add", "1.1.1.1", "--for", "0s"), "longer than 0"),
+                            (("add", "1.1.1.1", "--for", "soon"), "not a duration"),
+                            (("remove", "1.1.1.1", "--for", "1s"), "--for is for add"),
+                            (("remove", "172.16.0.0/12", "10.1.0.0/16"), "it lies in 10.0.0.0/8"),
+                            (("forbid", "1.1.1.1"), "add")):
+            with self.subTest(words):
+                error = self.refused(harness.USAGE, "deny", "edge", *words)
+                self.assertIn(says, error["message"] + error.get("hint", ""))
+        self.assertEqual(sorted(self.denied()), ["10.0.0.0/8", "172.16.0.0/12"])
+        self.assertIn("no monitor 'egde'", self.refused(harness.USAGE, "deny", "egde", "list")["message"])
+        self.load("pk", "packets")
+        self.assertIn("has no deny list",
+                      self.refused(harness.USAGE, "deny", "pk", "list")["message"])
+        self.load("nets", "prefixes")  # tries, but not of this shape
+        self.assertIn("has no deny list",
+                      self.refused(harness.USAGE, "deny", "nets", "list")["message"])
+
+    def test_a_full_list_says_so_and_takes_no_more(self):
+        self.guard()
+        lines = self.folder / "many.txt"
+        lines.write_text("\n".join(f"10.{i >> 8}.{i & 255}.0/24" for i in range(16384)))
+        with open(lines) as file:
+            self.deny("add", "-", stdin=file)
+        error = self.refused(harness.FAILED, "deny", "edge", "add", "172.16.0.0/12")
+        self.assertIn("deny list 'DENY_IPV4' is full: it has room for 16384", error["message"])
+        self.assertEqual(len(self.denied()), 16384)
+
+    def test_the_list_lives_on_over_a_replacement_that_keeps_the_maps(self):
+        self.guard()
+        self.deny("add", "10.9.0.0/16")
+        bad = udp4(1, 2, source="10.9.0.1")
+        self.replace("edge", "ssdp", "--keep-maps")
+        self.receive(bad, dropped=True)
+        self.receive(udp4(1, 2))
+        self.assertEqual(self.denied()["10.9.0.0/16"]["packets"], 1)
+        self.replace("edge", "ssdp")
+        self.assertEqual(self.denied(), {})
+        self.receive(bad)
+
+    def test_what_was_dropped_is_exported_by_prefix(self):
+        self.guard()
+        self.deny("add", "10.9.0.0/16", "fd09::/16")
+        self.receive(udp4(1, 2, source="10.9.0.1"), udp6(1, 2, source="fd09::1"), dropped=True)
+        self.receive(udp4(1900, 2, RESPONSE), udp6(1, 2))
+        lines = self.dynmon("read", "edge", "--format", "openmetrics").out.splitlines()
+        monitor = 'monitor="edge",device="blue0"'
+        for line in ('dynmon_ssdp_denied_ipv4_total{%s,prefix="10.9.0.0/16",%s} 1',
+                     'dynmon_ssdp_denied_ipv6_bytes_total{%s,prefix="fd09::/16",%s} 48',
+                     'dynmon_ssdp_dropped_total{%s,kind="DENIED",%s} 2',
+                     'dynmon_ssdp_passed_total{%s,kind="SSDP_RESPONSE",%s} 1',
+                     'dynmon_ssdp_events_total{%s,kind="SSDP_RESPONSE",%s} 1',
+                     'dynmon_ssdp_events_lost_total{%s,kind="SSDP_RESPONSE",%s} 0'):
+            self.assertIn(line % (monitor, 'direction="ingress"'), lines)
+
+
+class DenyOnXdpTest(DenyTest):
+    HOOK = ("--hook", "xdp")
+
+
+class EventsTest(SsdpCase):
+    def test_ssdp_and_answers_of_amplifiers_are_told_of(self):
+        self.guard()
+        self.receive(udp4(40000, 1900, SEARCH, to="239.255.255.250"),
+                     udp4(1900, 1900, NOTIFY, to="239.255.255.250"),
+                     udp6(1900, 40000, RESPONSE), udp4(1900, 40000, b"what?", vlan=9),
+                     udp4(11211, 40000, bytes(1400)), udp4(5000, 6000, SEARCH))
+        events = self.events(5)
+        self.assertEqual([(event["kind"], event["saddr"], event["sport"], event["dport"],
+                           event["length"], event["ip_version"], event["vlan"])
+                          for event in events],
+                         [("SSDP_SEARCH", "10.0.0.1", 40000, 1900, 28 + len(SEARCH), 4, 0),
+                          ("SSDP_NOTIFY", "10.0.0.1", 1900, 1900, 28 + len(NOTIFY), 4, 0),
+                          ("SSDP_RESPONSE", "fd00::1", 1900, 40000, 48 + len(RESPONSE), 6, 0),
+                          ("SSDP_OTHER", "10.0.0.1", 1900, 40000, 33, 4, 9),
+                          ("MEMCACHED", "10.0.0.1", 11211, 40000, 1428, 4, 0)])
+        self.assertEqual({(event["ttl"], event["packets"], event["ifindex"])
+                          for event in events}, {(64, 1, self.blue.ifindex("blue0"))})
+        self.assertEqual(self.traffic_of("OTHER")["OTHER"]["passed"], 1)
+
+    def test_a_flood_is_counted_whole_and_told_of_up_to_the_limit(self):
+        self.guard("--set", "events_per_second=50")
+        flood = [udp4(1900, 40000, RESPONSE)] * 1000
+        before = time.time()
+        self.receive(*flood)
+        seconds = int(time.time()) - int(before) + 2  # the clocks differ a little
+        row = self.traffic_of()["SSDP_RESPONSE"]
+        self.assertEqual(row["passed"], 1000)
+        self.assertEqual(row["events"] + row.get("suppressed", 0), 1000)
+        self.assertTrue(50 <= row["events"] <= 50 * seconds, row)
+        self.assertEqual(len(self.events(row["events"])), row["events"])
+
+    def test_what_finds_no_room_is_counted_as_lost(self):
+        self.guard("--set", "events_per_second=0")
+        self.receive(*[udp4(1900, 40000, RESPONSE)] * 5000)  # nobody reads them
+        row = self.traffic_of()["SSDP_RESPONSE"]
+        self.assertEqual(row["events"] + row["lost"], 5000)
+        self.assertEqual(len(self.events(row["events"])), row["events"])
+
+    def test_sample_and_length_choose_what_is_told_of_and_not_what_is_counted(self):
+        self.guard("--set", "sample=4", "--set", "min_length=100", "--set", "events_per_second=0")
+        self.receive(*[udp4(19, 40000, bytes(72))] * 800, *[udp4(161, 40000, bytes(71))] * 10)
+        found = self.traffic_of()
+        self.assertEqual(found["SNMP"], {"passed": 10, "bytes": 990, "skipped": 10})
+        self.assertEqual(found["CHARGEN"]["passed"], 800)
+        self.assertEqual(found["CHARGEN"]["events"] + found["CHARGEN"]["skipped"], 800)
+        self.assertTrue(100 < found["CHARGEN"]["events"] < 320, found)
+
+    def test_ports_can_be_watched_and_ignored_while_it_runs(self):
+        self.guard()
+        ports = STORE / "monitors" / "edge" / "g1" / "PORTS"
+        kernel.update(ports, struct.pack("!H", 9999), struct.pack("<I", 1))
+        kernel.update(ports, struct.pack("!H", 11211), struct.pack("<I", 0))
+        self.receive(udp4(9999, 1, bytes(40)), udp4(11211, 1, bytes(40)))
+        self.assertEqual({kind: row["passed"] for kind, row in self.traffic_of().items()},
+                         {"WATCHED": 1, "OTHER": 1})
+        self.assertEqual([event["kind"] for event in self.events(1)], ["WATCHED"])
+        rows = json.loads(self.dynmon("dump", "edge/PORTS", "--format", "json", "--value-only").out)
+        self.assertEqual(sorted((row["key"], row["value"]) for row in rows),
+                         [(9999, "WATCH"), (11211, "IGNORE")])
+
+
+if __name__ == "__main__":
+    harness.main()
