@@ -98,7 +98,8 @@ public:
     }
     const char* example() const override {
         return "sudo dynmon-load export web --profile ddos --out dump_ddos --interval 10s\n"
-               "  sudo dynmon-load export mine --profile crypto --out dump_crypto --format json\n\n"
+               "  sudo dynmon-load export mine --profile crypto --out dump_crypto --format json\n"
+               "  sudo dynmon-load export web --profile lucid --packets 10 --out samples\n\n"
                "  A window leaves the kernel once its files are on the disk: what cannot be "
                "written\n"
                "  comes again, and so does the window of a run that was killed, once. Iterations "

@@ -28,6 +28,13 @@ std::unique_ptr<ExportTarget> open_crypto(const ExportArguments& arguments, Repo
         arguments.out, make_crypto_rendering(arguments.format == "json"), std::move(report));
 }
 
+std::unique_ptr<ExportTarget> open_lucid(const ExportArguments& arguments, ReportWindow report) {
+    const double seconds = std::chrono::duration<double>(arguments.interval).count();
+    return std::make_unique<FolderTarget>(
+        arguments.out, make_lucid_rendering(arguments.packets, seconds, arguments.ipv6),
+        std::move(report));
+}
+
 } // namespace
 
 const std::vector<ExportProfile>& export_profiles() {
@@ -37,6 +44,10 @@ const std::vector<ExportProfile>& export_profiles() {
          {"--out!", "--format", "--rows"},
          open_ddos},
         {"crypto", "counters and ratios of each session", {"--out!", "--format"}, open_crypto},
+        {"lucid",
+         "the first packets of each flow as LUCID's preprocessing makes them",
+         {"--out!", "--packets", "--ipv6"},
+         open_lucid},
     };
     return profiles;
 }
@@ -51,6 +62,10 @@ void declare_export_options(CLI::App& app, ExportArguments& arguments) {
                    "ddos: 7 features of a packet, or 10 with length, TCP length and TCP "
                    "acknowledgement; default: 7")
         ->check(CLI::IsMember({7, 10}));
+    app.add_option("--packets", arguments.packets, "lucid: so many of each flow; default: 10")
+        ->check(CLI::Range(1, 10000))
+        ->type_name("N");
+    app.add_flag("--ipv6", arguments.ipv6, "lucid: IPv6 flows too, which LUCID itself leaves out");
 }
 
 } // namespace dynmon

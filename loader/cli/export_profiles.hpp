@@ -19,6 +19,8 @@ struct ExportArguments {
     std::string out; // --out
     std::string format = "csv";
     unsigned rows = 7;
+    std::size_t packets = 10;
+    bool ipv6 = false;
     std::chrono::nanoseconds interval{};
 };
 
