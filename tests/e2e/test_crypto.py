@@ -6,6 +6,7 @@ import unittest
 
 import frames
 import harness
+import talk
 import wire
 from frames import ACK, SYN
 
@@ -71,6 +72,20 @@ class CryptoTest(CryptoCase):
         self.assertEqual(sorted(entry["key"]["sport"] for entry in
                                 self.value(document, "sessions_tracked_crypto")), [1, 2, 3])
         self.assertEqual(self.missed(document), {"map_full": 7})
+
+    def test_a_connection_of_two_kernels_has_all_its_bytes(self):
+        self.load("c", "crypto")
+        request, answer = b"q" * 1000, b"a" * 100_000
+        talk.exchange(self.red, self.blue, request, answer, blue_port=3333, red_port=40000)
+        value = self.session(self.window("c"))
+        self.assertEqual((value["server_ip"], value["server_port"], value["method"]),
+                         (BLUE, 3333, 1))
+        for way, data in (("", request), ("_reverse", answer)):
+            packets, size = value[f"n_packets{way}"], value[f"n_bytes{way}"]
+            self.assertGreater(packets, len(data) // 1448)
+            headers = size - len(data)
+            self.assertGreaterEqual(headers, 52 * packets)
+            self.assertLessEqual(headers, 60 * packets)
 
     @unittest.skipIf(len(os.sched_getaffinity(0)) < 2, "one CPU")
     def test_what_several_cpus_saw_is_one_session(self):
