@@ -1,10 +1,13 @@
 #!/usr/bin/python3
 """The probe ddos: packets of sessions, one by one, from frames on the wire to what is printed."""
+import os
 import struct
+import unittest
 
 import frames
 import harness
 import talk
+import wire
 from frames import ACK, PSH, SYN
 from harness import USAGE
 
@@ -121,6 +124,20 @@ class SessionsTest(DdosCase):
             error = self.refused(USAGE, "load", "d", "ddos", "--dev", "blue0", "--netns", "blue",
                                  "--set", f"{name}=0")
             self.assertIn(name, error["message"])
+
+    @unittest.skipIf(len(os.sched_getaffinity(0)) < 2, "one CPU")
+    def test_the_limit_holds_when_both_directions_meet_on_two_cpus(self):
+        self.load("d", "ddos", "--set", "n_packet_per_session=10k")
+        self.transmit(*[to_red(1)] * 9000)
+        with self.traffic(to_blue(1)) as sent, wire.on_cpu(max(os.sched_getaffinity(0))):
+            self.transmit(*[to_red(1)] * 5000)
+        document = self.window("d")
+        packets = self.packets(document)
+        self.assertEqual(len(packets), 10_000)
+        self.assertEqual({packet["direction"] for packet in packets}, {0, 1})
+        self.assertEqual(self.sessions(document)[1]["n_packets"], sent[0] + 14_000)
+        self.assertEqual(self.missed(document).get("limit", 0) +
+                         self.missed(document, "egress").get("limit", 0), sent[0] + 4000)
 
     def test_nothing_is_lost_between_windows(self):
         self.load("d", "ddos", "--set", "n_session=4", "--set", "n_packet_per_session=10k")
