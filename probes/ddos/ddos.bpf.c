@@ -73,7 +73,7 @@ static __always_inline bool take_place(struct session_value* session) {
     return taken;
 }
 
-static __always_inline enum dynmon_verdict capture(const struct dynmon_packet* pkt, void* missed) {
+static __always_inline enum dynmon_verdict capture(struct dynmon_packet* pkt, void* missed) {
     struct session_value* session;
     struct dynmon_headers headers;
     struct features features;

@@ -162,7 +162,7 @@ static __always_inline __u32 store(const struct dynmon_packet* pkt,
     return TAKEN;
 }
 
-static __always_inline enum dynmon_verdict capture(const struct dynmon_packet* pkt, void* missed) {
+static __always_inline enum dynmon_verdict capture(struct dynmon_packet* pkt, void* missed) {
     struct dynmon_headers headers;
     __u32 why = dynmon_session_packet(pkt, &headers);
 
