@@ -95,6 +95,10 @@ struct ExportOptions {
 class Exporter {
 public:
     virtual ~Exporter() = default;
+    // The metrics that documents will be about, before anything is taken out of a map; throws
+    // Error{usage} when they are not what this exporter can print. What a replaced probe left may
+    // have others.
+    virtual void prepare(const std::vector<const MetricView*>& /*metrics*/) {}
     virtual void begin_document(const std::string& monitor, const Window& window) = 0;
     virtual void begin_metric(const MetricView& metric) = 0;
     virtual void entries(const Batch& batch) = 0;
@@ -103,6 +107,8 @@ public:
     virtual void kept_back(std::uint64_t /*filtered*/, std::uint64_t /*beyond*/) {}
     // `timestamp_us`: µs since the epoch, when the last entry was read.
     virtual void end_metric(std::uint64_t timestamp_us) = 0;
+    // What is written to the sink is flushed after this; who stores it elsewhere has to have done
+    // so when this returns. Only then it is taken out of the kernel; throw, and it comes again.
     virtual void end_document() = 0;
     // After the last document, once.
     virtual void finish() {}

@@ -17,6 +17,13 @@ bool is_last_user(const std::vector<DeliveryItem>& items, std::size_t index) {
     return true;
 }
 
+bool is_first_user(const std::vector<DeliveryItem>& items, std::size_t index) {
+    for (std::size_t i = 0; i < index; ++i)
+        if (items[i].source->map.name == items[index].source->map.name)
+            return false;
+    return true;
+}
+
 bool has_series(const MetricSource& source) {
     return source.view.open_metrics.has_value();
 }
@@ -33,20 +40,39 @@ void make_totals(const std::string& monitor_dir, const std::vector<MetricSource>
             Totals::open(totals_path(monitor_dir, source), SeriesTable(source.view));
 }
 
-Deliverer::Deliverer(std::string monitor, std::string totals_dir, const ExportOptions& options,
-                     bool peek, unsigned jobs, Sink& sink)
-    : monitor_(std::move(monitor)), totals_dir_(std::move(totals_dir)), peek_(peek), jobs_(jobs),
-      open_metrics_(options.format == Format::openmetrics), sink_(sink),
-      exporter_(open_metrics_ ? nullptr : make_exporter(options, sink)) {}
+Deliverer::Deliverer(const ReadRequest& request, std::string totals_dir,
+                     const ExportOptions& options, Sink& sink)
+    : monitor_(request.name), totals_dir_(std::move(totals_dir)), peek_(request.peek),
+      jobs_(request.jobs),
+      open_metrics_(request.consumer == nullptr && options.format == Format::openmetrics),
+      sink_(sink), consumed_(request.consumer != nullptr) {
+    if (!consumed_ && !open_metrics_)
+        own_exporter_ = make_exporter(options, sink);
+    exporter_ = consumed_ ? request.consumer : own_exporter_.get();
+}
 
 Deliverer::~Deliverer() = default;
 
-void Deliverer::walk(const DeliveryItem& item, bool last_user, SeriesTable* series) {
+// Two metrics of a queue: the first of them shows what is popped. A consumer gets every map once.
+bool Deliverer::is_shown(const Delivery& delivery, std::size_t index) const {
+    const bool queue = is_queue_like(delivery.items[index].source->view.map_type);
+    return (!queue && !consumed_) || is_first_user(delivery.items, index);
+}
+
+void Deliverer::walk(const Delivery& delivery, std::size_t index, SeriesTable* series) {
+    const DeliveryItem& item = delivery.items[index];
     const bool queue = is_queue_like(item.source->view.map_type);
-    const bool remove = item.take && last_user && (!item.quiet || queue);
+    const bool last = is_last_user(delivery.items, index);
+    const bool remove = item.take && (queue ? is_shown(delivery, index) : last && !item.quiet);
+    if (!is_shown(delivery, index) && !remove)
+        return;
     MapReader reader(item.map, map_facts(item.map), remove ? Take::remove : Take::look, jobs_);
     Batch batch;
     while (reader.next(batch)) {
+        if (queue && remove)
+            popped_.keep(item.map, batch);
+        if (!is_shown(delivery, index))
+            continue;
         if (exporter_)
             exporter_->entries(batch);
         if (series != nullptr)
@@ -69,6 +95,12 @@ void Deliverer::fold(const Delivery& delivery, const DeliveryItem& item,
 }
 
 void Deliverer::prepare(const std::vector<const MetricSource*>& sources) {
+    if (exporter_ != nullptr) {
+        std::vector<const MetricView*> views;
+        for (const MetricSource* source : sources)
+            views.push_back(&source->view);
+        exporter_->prepare(views);
+    }
     if (!open_metrics_)
         return;
     for (const MetricSource* source : sources)
@@ -85,8 +117,7 @@ void Deliverer::gather(const MetricSource& source, const SeriesTable& series) {
         found->second->absorb(series, true);
 }
 
-void Deliverer::deliver(const Delivery& delivery) {
-    std::vector<std::unique_ptr<SeriesTable>> series(delivery.items.size());
+void Deliverer::print(const Delivery& delivery, std::vector<std::unique_ptr<SeriesTable>>& series) {
     if (exporter_)
         exporter_->begin_document(monitor_, delivery.window);
     for (std::size_t i = 0; i < delivery.items.size(); ++i) {
@@ -98,7 +129,7 @@ void Deliverer::deliver(const Delivery& delivery) {
         view.from_ns = item.from_ns;
         if (exporter_)
             exporter_->begin_metric(view);
-        walk(item, is_last_user(delivery.items, i), series[i].get());
+        walk(delivery, i, series[i].get());
         if (exporter_)
             exporter_->end_metric(epoch_ns() / 1000);
     }
@@ -106,8 +137,18 @@ void Deliverer::deliver(const Delivery& delivery) {
         exporter_->end_document();
     if (exporter_ && delivery.last)
         exporter_->finish();
-    sink_.flush(); // what is emptied below must have left the house
+    sink_.flush();
+}
 
+void Deliverer::deliver(const Delivery& delivery) {
+    std::vector<std::unique_ptr<SeriesTable>> series(delivery.items.size());
+    try {
+        print(delivery, series); // what is emptied below must have left the house
+    } catch (...) {
+        popped_.put_back();
+        throw;
+    }
+    popped_.forget();
     for (std::size_t i = 0; i < delivery.items.size(); ++i) {
         const DeliveryItem& item = delivery.items[i];
         const bool take = item.take && !peek_;

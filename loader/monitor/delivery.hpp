@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "export/openmetrics.hpp"
+#include "monitor/popped_entries.hpp"
+#include "monitor/read.hpp"
 #include "monitor/window.hpp"
 #include "read/map_reader.hpp"
 
@@ -39,11 +41,11 @@ void make_totals(const std::string& monitor_dir, const std::vector<MetricSource>
 class Deliverer {
 public:
     // `totals_dir` is the monitor's directory.
-    Deliverer(std::string monitor, std::string totals_dir, const ExportOptions& options, bool peek,
-              unsigned jobs, Sink& sink);
+    Deliverer(const ReadRequest& request, std::string totals_dir, const ExportOptions& options,
+              Sink& sink);
     ~Deliverer();
 
-    // OpenMetrics: the metrics that the exposition will be about. They must outlive this.
+    // The metrics that the documents will be about. They must outlive this.
     void prepare(const std::vector<const MetricSource*>& sources);
     // After this the window is on its way to its reader: written, flushed, folded and emptied.
     void deliver(const Delivery& delivery);
@@ -54,7 +56,9 @@ public:
 private:
     using MetricKey = std::pair<Direction, std::string>;
 
-    void walk(const DeliveryItem& item, bool last_user, SeriesTable* series);
+    void print(const Delivery& delivery, std::vector<std::unique_ptr<SeriesTable>>& series);
+    void walk(const Delivery& delivery, std::size_t index, SeriesTable* series);
+    bool is_shown(const Delivery& delivery, std::size_t index) const;
     void fold(const Delivery& delivery, const DeliveryItem& item, const SeriesTable& series);
     void gather(const MetricSource& source, const SeriesTable& series);
 
@@ -64,7 +68,10 @@ private:
     unsigned jobs_;
     bool open_metrics_;
     Sink& sink_;
-    std::unique_ptr<Exporter> exporter_;                         // none for OpenMetrics
+    std::unique_ptr<Exporter> own_exporter_; // none for OpenMetrics, and none for a consumer
+    Exporter* exporter_;                     // that, or the consumer; null for OpenMetrics
+    bool consumed_;
+    PoppedEntries popped_;
     std::map<MetricKey, std::unique_ptr<SeriesTable>> gathered_; // live values, not in the totals
     std::map<MetricKey, std::unique_ptr<SeriesTable>> last_window_;
 };

@@ -31,8 +31,7 @@ public:
           current_(current_generation(store, request.name)), record_(current_.read_record()),
           sources_(current_sources(current_, record_)), state_map_(dir_ + "/state"),
           state_(state_map_.read()), selected_(select(sources_, request)),
-          deliverer_(request.name, dir_, checked_output(store, request, selected_), request.peek,
-                     request.jobs, sink) {
+          deliverer_(request, dir_, checked_output(store, request, selected_), sink) {
         if (state_.phase != Phase::running)
             throw Error(ErrorKind::busy, "monitor '" + request.name + "' is not running")
                 .hint("its load or unload was interrupted: `dynmon-load recover`");

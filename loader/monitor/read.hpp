@@ -15,16 +15,18 @@ struct ReadRequest {
     std::string metric;                 // "": all
     std::optional<Direction> direction; // unset: both
     ExportOptions output;
+    // Not owned: gets the windows instead of the sink, each map once, whatever `output` says.
+    Exporter* consumer = nullptr;
     unsigned jobs = 1; // as MapReader takes it
     bool peek = false; // change nothing: show the open window and what was not read yet
     // Called when everything is open that capabilities are needed for; unset: nothing to do.
     std::function<void()> opened;
 };
 
-// Writes what the request asks for to `sink`, window by window, oldest first. A window is emptied
-// only after it has been written out whole; a reader that is killed before that leaves it to the
-// next one, under the same sequence number. Throws Error{usage} for an unknown monitor or metric,
-// Error{busy} when another reader is at work on this monitor.
+// Writes what the request asks for to `sink`, or hands it to the consumer, window by window, oldest
+// first. A window is emptied only after it has been written out whole; a reader that is killed
+// before that leaves it to the next one, under the same sequence number. Throws Error{usage} for an
+// unknown monitor or metric, Error{busy} when another reader is at work on this monitor.
 void read_monitor(const Settings& settings, const ReadRequest& request, Sink& sink);
 
 } // namespace dynmon

@@ -36,7 +36,7 @@ ExportOptions checked_output(const Store& store, const ReadRequest& request,
     std::vector<const MetricView*> views;
     for (const MetricSource* source : selected)
         views.push_back(&source->view);
-    ExportOptions options = request.output;
+    ExportOptions options = request.consumer == nullptr ? request.output : ExportOptions{};
     options.metric_count = views.size();
     options.now_ns = epoch_ns();
     require_shape(options, views);

@@ -55,6 +55,17 @@ class KindsTest(harness.Case):
         self.send(200)
         self.assertEqual([item["length"] for item in self.value(self.window("k"), "queue")], [200])
 
+    def test_a_queue_whose_output_fails_is_whole_for_the_next_read(self):
+        self.send(60, 70, 80)
+        with open("/dev/full", "w", encoding="ascii") as full:
+            self.dynmon("read", "k", "--format", "json", code=harness.FAILED, stdout=full)
+        self.send(90)
+        document = self.window("k")
+        self.assertEqual([item["length"] for item in self.value(document, "queue")],
+                         [60, 70, 80, 90])
+        self.assertEqual([item["length"] for item in self.value(document, "stack")],
+                         [90, 80, 70, 60])
+
     def test_one_metric_is_taken_and_the_others_stay(self):
         self.send(60, 70)
         self.assertEqual(self.entries(self.window("k", "lru"), "lru"), {60: 1, 70: 1})
