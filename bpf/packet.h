@@ -72,6 +72,8 @@ static __always_inline __u64 dynmon_wire_bytes(const struct dynmon_packet* pkt,
                                                const struct dynmon_headers* headers) {
     const __u32 repeated = headers->l4_offset - headers->l3_offset + headers->l4_header;
 
+    if (dynmon_likely(headers->segments == 1))
+        return headers->ip_bytes;
     return headers->ip_bytes + (__u64)(headers->segments - 1) * repeated;
 }
 

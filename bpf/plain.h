@@ -18,13 +18,12 @@
 
 #include "packet.h"
 
-/* The rest of it, behind an IP header: TCP or UDP. */
+/* The rest of it, at `l4`: TCP or UDP, `left` bytes of it. */
 static __always_inline bool dynmon_plain_l4(const struct dynmon_packet* pkt, const void* l4,
                                             __u32 left, struct dynmon_headers* headers) {
     const struct udphdr* start = l4; /* TCP begins with the same ports */
     const __u8* bytes = l4;
 
-    headers->l4_offset = l4 - pkt->data;
     if (dynmon_likely(headers->protocol == IPPROTO_TCP) && left >= sizeof(struct tcphdr)) {
         headers->l4_header = (bytes[12] >> 4) * 4;
         headers->tcp_flags = bytes[13];
@@ -53,6 +52,7 @@ static __always_inline bool dynmon_plain_ipv4(const struct dynmon_packet* pkt,
     dynmon_map_ipv4(&headers->saddr, ip->saddr);
     dynmon_map_ipv4(&headers->daddr, ip->daddr);
     headers->ip_bytes = length;
+    headers->l4_offset = sizeof(struct ethhdr) + sizeof(*ip);
     headers->ip_version = 4;
     headers->protocol = ip->protocol;
     headers->tos = ip->tos;
@@ -70,6 +70,7 @@ static __always_inline bool dynmon_plain_ipv6(const struct dynmon_packet* pkt,
     __builtin_memcpy(&headers->saddr, &ip->saddr, sizeof(headers->saddr));
     __builtin_memcpy(&headers->daddr, &ip->daddr, sizeof(headers->daddr));
     headers->ip_bytes = length + sizeof(*ip);
+    headers->l4_offset = sizeof(struct ethhdr) + sizeof(*ip);
     headers->ip_version = 6;
     headers->protocol = ip->nexthdr;
     headers->tos = ip->priority << 4 | ip->flow_lbl[0] >> 4;

@@ -29,7 +29,7 @@ struct flow {
     __u64 bytes;                  // of IP, on the wire
     dynmon_tcp_flags_t tcp_flags; // all that were seen
     __u8 tos;                     // of the last packet
-    bool closed;                  // there was a FIN or RST, and no SYN since
+    bool closed;                  // there was a FIN or RST, and no new use since
     __u32 flows;                  // 1, and 1 more for every later use of the key
 };
 
@@ -73,30 +73,33 @@ static __always_inline bool is_shared(void) {
     return type == BPF_MAP_TYPE_HASH || type == BPF_MAP_TYPE_LRU_HASH;
 }
 
-// Whether the flow had been silent for too long.
-static __always_inline bool follow_time(struct flow* flow, dynmon_time_ns_t now) {
-    const __u64 timeout = idle_timeout;
-    const dynmon_time_ns_t last = flow->last;
-
-    if (now <= last) // by the coarse clock most packets come at the same time
-        return false;
-    flow->last = now;
-    if (dynmon_likely(last))
-        return timeout && now - last > timeout;
-    flow->first = now; // new, or new to this CPU
-    flow->flows = 1;
-    return false;
+static __always_inline void use_again(struct flow* flow) {
+    dynmon_add(&flow->flows, 1);
+    flow->closed = false;
 }
 
-// Whether a connection is opened again.
-static __always_inline bool follow_connection(struct flow* flow, dynmon_tcp_flags_t flags) {
-    bool again;
+static __always_inline void follow_time(struct flow* flow, dynmon_time_ns_t now) {
+    const dynmon_time_ns_t last = flow->last;
+    const __u64 timeout = idle_timeout;
 
+    if (now <= last) // by the coarse clock most packets come at the same time
+        return;
+    flow->last = now;
+    if (!dynmon_likely(last)) { // new, or new to this CPU
+        flow->first = now;
+        flow->flows = 1;
+    } else if (!dynmon_likely(!timeout || now - last <= timeout)) {
+        use_again(flow);
+    }
+}
+
+static __always_inline void follow_connection(struct flow* flow, dynmon_tcp_flags_t flags) {
     if (dynmon_likely(!(flags & (DYNMON_TCP_SYN | DYNMON_TCP_FIN | DYNMON_TCP_RST))))
-        return false;
-    again = flow->closed && flags & DYNMON_TCP_SYN;
-    flow->closed = !(flags & DYNMON_TCP_SYN);
-    return again;
+        return;
+    if (!(flags & DYNMON_TCP_SYN))
+        flow->closed = true;
+    else if (flow->closed)
+        use_again(flow);
 }
 
 static __always_inline void add_own(struct flow* flow, const struct dynmon_headers* headers,
@@ -117,14 +120,10 @@ static __always_inline void add_shared(struct flow* flow, const struct dynmon_he
         flow->tcp_flags |= headers->tcp_flags;
 }
 
-static __always_inline void add_packet(struct flow* flow, const struct dynmon_packet* pkt,
-                                       const struct dynmon_headers* headers) {
-    const __u64 bytes = dynmon_wire_bytes(pkt, headers);
-    const bool silent = follow_time(flow, dynmon_now());
-    const bool opened = follow_connection(flow, headers->tcp_flags);
-
-    if (!dynmon_likely(!silent && !opened))
-        dynmon_add(&flow->flows, 1);
+static __always_inline void add_packet(struct flow* flow, const struct dynmon_headers* headers,
+                                       __u64 bytes) {
+    follow_time(flow, dynmon_now());
+    follow_connection(flow, headers->tcp_flags);
     if (is_shared())
         add_shared(flow, headers, bytes);
     else
@@ -163,10 +162,11 @@ static __always_inline void count_missed(void* missed_map, enum dynmon_parsed pa
 
 static __always_inline bool count_flow(void* flows, const struct dynmon_packet* pkt,
                                        const struct dynmon_headers* headers) {
+    const __u64 bytes = dynmon_wire_bytes(pkt, headers);
     struct flow* flow = find_flow(flows, headers);
 
     if (dynmon_likely(flow))
-        add_packet(flow, pkt, headers);
+        add_packet(flow, headers, bytes);
     return flow;
 }
 
