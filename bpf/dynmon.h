@@ -199,7 +199,7 @@ static __always_inline void* dynmon_lookup_or_init(void* map, const void* key,
 static __always_inline __u64 dynmon_meter_begin(void) {
     __u64 first, second;
 
-    if (!dynmon_meter_on)
+    if (dynmon_likely(!dynmon_meter_on))
         return 0;
     first = bpf_ktime_get_ns();
     second = bpf_ktime_get_ns();
@@ -210,7 +210,7 @@ static __always_inline void dynmon_meter_end(__u64 began, __u32 direction) {
     struct dynmon_cost* cost;
     __s64 ns;
 
-    if (!began)
+    if (dynmon_likely(!began))
         return;
     ns = bpf_ktime_get_ns() - began;
     cost = bpf_map_lookup_elem(&dynmon_meter, &direction);

@@ -76,9 +76,23 @@ static __always_inline __u32 dynmon_gso_header(void* data, void* data_end) {
 
 /* A super-packet from a virtual machine's host carries gso_size but not always gso_segs. */
 static __always_inline __u32 dynmon_segments(const struct dynmon_packet* pkt, __u32 header) {
-    if (pkt->gso_segs || !pkt->gso_size || header >= pkt->len)
+    if (dynmon_likely(!pkt->gso_size))
+        return 1;
+    if (pkt->gso_segs || header >= pkt->len)
         return pkt->gso_segs ? pkt->gso_segs : 1;
     return (pkt->len - header + pkt->gso_size - 1) / pkt->gso_size;
+}
+
+static __always_inline void dynmon_set_gso(struct dynmon_packet* pkt, struct __sk_buff* ctx) {
+    pkt->gso_size = ctx->gso_size;
+    pkt->gso_segs = 0;
+    pkt->segments = 1;
+    if (dynmon_likely(!pkt->gso_size))
+        return;
+    pkt->gso_segs = ctx->gso_segs;
+    pkt->segments = pkt->gso_segs;
+    if (!pkt->gso_segs)
+        pkt->segments = dynmon_segments(pkt, dynmon_gso_header(pkt->data, pkt->data_end));
 }
 
 static __always_inline void dynmon_from_skb(struct dynmon_packet* pkt, struct __sk_buff* ctx,
@@ -87,11 +101,7 @@ static __always_inline void dynmon_from_skb(struct dynmon_packet* pkt, struct __
     pkt->data_end = (void*)(long)ctx->data_end;
     pkt->ctx = ctx;
     pkt->len = ctx->len;
-    pkt->gso_size = ctx->gso_size;
-    pkt->gso_segs = ctx->gso_segs;
-    pkt->segments = pkt->gso_segs;
-    if (!pkt->gso_segs)
-        pkt->segments = dynmon_segments(pkt, dynmon_gso_header(pkt->data, pkt->data_end));
+    dynmon_set_gso(pkt, ctx);
     pkt->ifindex = ctx->ifindex;
     pkt->direction = direction;
     pkt->hook = DYNMON_HOOK_TC;

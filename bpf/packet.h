@@ -65,13 +65,15 @@ struct dynmon_headers {
     __u8 fragment; /* enum dynmon_fragment */
     __u8 icmp_type;
     __u8 icmp_code;
-};
+} __attribute__((aligned(8))); /* so that addresses are copied in halves */
 
 /* Bytes of the packet on the wire, where a super-packet is many with a header each. */
 static __always_inline __u64 dynmon_wire_bytes(const struct dynmon_packet* pkt,
                                                const struct dynmon_headers* headers) {
     const __u32 repeated = headers->l4_offset - headers->l3_offset + headers->l4_header;
 
+    if (dynmon_likely(headers->segments == 1))
+        return headers->ip_bytes;
     return headers->ip_bytes + (__u64)(headers->segments - 1) * repeated;
 }
 
@@ -122,12 +124,9 @@ static __always_inline bool dynmon_parse_link(const struct dynmon_packet* pkt,
 }
 
 static __always_inline void dynmon_map_ipv4(dynmon_ip_t* into, __be32 address) {
-    __be32* words = (__be32*)into->bytes;
+    const __u64 halves[] = {0, (__u64)address << 32 | 0xffff0000};
 
-    words[0] = 0;
-    words[1] = 0;
-    words[2] = bpf_htonl(0xffff);
-    words[3] = address;
+    __builtin_memcpy(into, halves, sizeof(*into));
 }
 
 /* What the IP header says of the length against what the frame holds. Beyond 64 KiB ("BIG TCP") the

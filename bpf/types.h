@@ -31,6 +31,9 @@
 #define TC_ACT_SHOT 2
 #endif
 
+/* What nearly every packet does: the compiler then lays its way out without jumps. */
+#define dynmon_likely(condition) __builtin_expect(!!(condition), 1)
+
 /* Value types: the typedef's name travels in the BTF of the object and tells every reader what
  * the bytes stand for, so that 10.0.0.1 is printed and not 16777226. */
 typedef __be32 dynmon_ipv4_t; /* network order */

@@ -2,12 +2,12 @@
 // A flow table as NetFlow has it, for each direction: who talked to whom, when and how much.
 #include "dynmon.h"
 #include "packet.h"
-
-#define FLOWS_MAX 16384
+#include "plain.h"
 
 const volatile __u8 track_ports = 1; // 0: one flow per pair of addresses and protocol
 const volatile __u32 sample = 1;     // looks at one of so many packets
 const volatile enum bpf_map_type table = BPF_MAP_TYPE_PERCPU_HASH; // of both flow tables
+const volatile __u32 max_flows = 16384;                            // that a table holds
 const volatile __u64 idle_timeout = 15000000000ULL;                // 0: no silence ends a flow
 
 // Every byte is a field: what is not, would tell flows apart that are one.
@@ -19,7 +19,7 @@ struct flow_key {
     dynmon_proto_t proto;
     __u8 ip_version;
     __u16 vlan;
-};
+} __attribute__((aligned(8)));
 
 struct flow {
     dynmon_time_ns_t first;
@@ -29,7 +29,7 @@ struct flow {
     __u64 bytes;                  // of IP, on the wire
     dynmon_tcp_flags_t tcp_flags; // all that were seen
     __u8 tos;                     // of the last packet
-    bool closed;                  // there was a FIN or RST, and no SYN since
+    bool closed;                  // there was a FIN or RST, and no new use since
     __u32 flows;                  // 1, and 1 more for every later use of the key
 };
 
@@ -41,8 +41,8 @@ struct missed {
 };
 
 struct {
-    __uint(type, BPF_MAP_TYPE_PERCPU_HASH);
-    __uint(max_entries, FLOWS_MAX);
+    __uint(type, BPF_MAP_TYPE_PERCPU_HASH); // the manifest: table
+    __uint(max_entries, 16384);             // the manifest: max_flows
     __type(key, struct flow_key);
     __type(value, struct flow);
 } FLOWS_INGRESS SEC(".maps"), FLOWS_EGRESS SEC(".maps");
@@ -54,79 +54,95 @@ struct {
     __type(value, struct missed);
 } FLOWS_MISSED_INGRESS SEC(".maps"), FLOWS_MISSED_EGRESS SEC(".maps");
 
+// In halves of 16 bytes and one word for the rest: the hash and the comparison of the kernel read
+// wide, and would wait for narrow stores.
 static __always_inline void fill_key(struct flow_key* key, const struct dynmon_headers* headers) {
+    const __u64 ports = track_ports ? headers->sport | (__u64)headers->dport << 16 : 0;
+    const __u64 rest = ports | (__u64)headers->protocol << 32 | (__u64)headers->ip_version << 40 |
+                       (__u64)headers->vlan << 48;
+
     key->saddr = headers->saddr;
     key->daddr = headers->daddr;
-    key->sport = track_ports ? headers->sport : 0;
-    key->dport = track_ports ? headers->dport : 0;
-    key->proto = headers->protocol;
-    key->ip_version = headers->ip_version;
-    key->vlan = headers->vlan;
+    __builtin_memcpy(&key->sport, &rest, sizeof(rest));
 }
 
-// Several CPUs write the same value; otherwise each has one of its own.
+// Whether several CPUs write the same value; otherwise each has one of its own.
 static __always_inline bool is_shared(void) {
-    return table == BPF_MAP_TYPE_HASH || table == BPF_MAP_TYPE_LRU_HASH;
+    const enum bpf_map_type type = table;
+
+    return type == BPF_MAP_TYPE_HASH || type == BPF_MAP_TYPE_LRU_HASH;
 }
 
-static __always_inline void count(__u64* counter, __u64 amount) {
-    if (is_shared())
-        dynmon_add(counter, amount);
-    else
-        *counter += amount;
+static __always_inline void use_again(struct flow* flow) {
+    dynmon_add(&flow->flows, 1);
+    flow->closed = false;
 }
 
-static __always_inline void count_use(struct flow* flow) {
-    if (is_shared())
-        dynmon_add(&flow->flows, 1);
-    else
-        flow->flows++;
-}
-
-// Shared: seldom a store, and only of flags that are new. There is no atomic "or" before
-// Linux 5.12.
-static __always_inline void collect_flags(struct flow* flow, dynmon_tcp_flags_t flags) {
-    if (!is_shared() || flags & ~flow->tcp_flags)
-        flow->tcp_flags |= flags;
-}
-
-// Connections that begin and end: rare, so one test keeps them out of the way of the others.
-static __always_inline void follow_connection(struct flow* flow, dynmon_tcp_flags_t flags,
-                                              bool* again) {
-    if (!(flags & (DYNMON_TCP_SYN | DYNMON_TCP_FIN | DYNMON_TCP_RST)))
-        return;
-    if (flags & DYNMON_TCP_SYN && flow->closed)
-        *again = true;
-    flow->closed = !(flags & DYNMON_TCP_SYN);
-}
-
-static __always_inline void add_packet(struct flow* flow, const struct dynmon_packet* pkt,
-                                       const struct dynmon_headers* headers, dynmon_time_ns_t now) {
+static __always_inline void follow_time(struct flow* flow, dynmon_time_ns_t now) {
     const dynmon_time_ns_t last = flow->last;
-    bool again = idle_timeout && now > last && now - last > idle_timeout;
+    const __u64 timeout = idle_timeout;
 
-    if (!flow->first) // another CPU made the entry
+    if (now <= last) // by the coarse clock most packets come at the same time
+        return;
+    flow->last = now;
+    if (!dynmon_likely(last)) { // new, or new to this CPU
         flow->first = now;
-    follow_connection(flow, headers->tcp_flags, &again);
-    if (again)
-        count_use(flow);
-    if (now > last)
-        flow->last = now;
-    count(&flow->packets, 1);
-    count(&flow->wire_packets, headers->segments);
-    count(&flow->bytes, dynmon_wire_bytes(pkt, headers));
-    collect_flags(flow, headers->tcp_flags);
+        flow->flows = 1;
+    } else if (!dynmon_likely(!timeout || now - last <= timeout)) {
+        use_again(flow);
+    }
+}
+
+static __always_inline void follow_connection(struct flow* flow, dynmon_tcp_flags_t flags) {
+    if (dynmon_likely(!(flags & (DYNMON_TCP_SYN | DYNMON_TCP_FIN | DYNMON_TCP_RST))))
+        return;
+    if (!(flags & DYNMON_TCP_SYN))
+        flow->closed = true;
+    else if (flow->closed)
+        use_again(flow);
+}
+
+static __always_inline void add_own(struct flow* flow, const struct dynmon_headers* headers,
+                                    __u64 bytes) {
+    flow->packets++;
+    flow->wire_packets += headers->segments;
+    flow->bytes += bytes;
+    flow->tcp_flags |= headers->tcp_flags;
+}
+
+// Seldom a store of flags, and only of new ones: there is no atomic "or" before Linux 5.12.
+static __always_inline void add_shared(struct flow* flow, const struct dynmon_headers* headers,
+                                       __u64 bytes) {
+    dynmon_add(&flow->packets, 1);
+    dynmon_add(&flow->wire_packets, headers->segments);
+    dynmon_add(&flow->bytes, bytes);
+    if (headers->tcp_flags & ~flow->tcp_flags)
+        flow->tcp_flags |= headers->tcp_flags;
+}
+
+static __always_inline void add_packet(struct flow* flow, const struct dynmon_headers* headers,
+                                       __u64 bytes) {
+    follow_time(flow, dynmon_now());
+    follow_connection(flow, headers->tcp_flags);
+    if (is_shared())
+        add_shared(flow, headers, bytes);
+    else
+        add_own(flow, headers, bytes);
     flow->tos = headers->tos;
 }
 
-// The flow of the packet, made if it is new; NULL: the table is full.
-static __always_inline struct flow* find_flow(void* flows, const struct dynmon_headers* headers,
-                                              dynmon_time_ns_t now) {
-    const struct flow fresh = {.first = now, .last = now, .flows = 1};
+// The flow of the packet, empty if it is new; NULL: the table is full.
+static __always_inline struct flow* find_flow(void* flows, const struct dynmon_headers* headers) {
+    struct flow* flow;
     struct flow_key key;
 
     fill_key(&key, headers);
-    return dynmon_lookup_or_init(flows, &key, &fresh);
+    flow = bpf_map_lookup_elem(flows, &key);
+    if (!dynmon_likely(flow)) {
+        const struct flow empty = {};
+        flow = dynmon_lookup_or_init(flows, &key, &empty);
+    }
+    return flow;
 }
 
 static __always_inline void count_missed(void* missed_map, enum dynmon_parsed parsed,
@@ -144,23 +160,35 @@ static __always_inline void count_missed(void* missed_map, enum dynmon_parsed pa
         missed->malformed++;
 }
 
+static __always_inline bool count_flow(void* flows, const struct dynmon_packet* pkt,
+                                       const struct dynmon_headers* headers) {
+    const __u64 bytes = dynmon_wire_bytes(pkt, headers);
+    struct flow* flow = find_flow(flows, headers);
+
+    if (dynmon_likely(flow))
+        add_packet(flow, headers, bytes);
+    return flow;
+}
+
+static __always_inline void record_any(void* flows, void* missed_map,
+                                       const struct dynmon_packet* pkt) {
+    struct dynmon_headers headers;
+    const enum dynmon_parsed parsed = dynmon_parse(pkt, &headers);
+
+    if (parsed != DYNMON_IP || !count_flow(flows, pkt, &headers))
+        count_missed(missed_map, parsed, &headers);
+}
+
 static __always_inline enum dynmon_verdict record(void* flows, void* missed_map,
                                                   const struct dynmon_packet* pkt) {
     struct dynmon_headers headers;
-    enum dynmon_parsed parsed;
-    struct flow* flow = 0;
-    dynmon_time_ns_t now;
 
     if (sample > 1 && bpf_get_prandom_u32() % sample)
         return DYNMON_PASS;
-    now = dynmon_now();
-    parsed = dynmon_parse(pkt, &headers);
-    if (parsed == DYNMON_IP)
-        flow = find_flow(flows, &headers, now);
-    if (flow)
-        add_packet(flow, pkt, &headers, now);
-    else
-        count_missed(missed_map, parsed, &headers);
+    if (!dynmon_likely(dynmon_parse_plain(pkt, &headers)))
+        record_any(flows, missed_map, pkt);
+    else if (!count_flow(flows, pkt, &headers))
+        count_missed(missed_map, DYNMON_IP, &headers);
     return DYNMON_PASS;
 }
 

@@ -68,6 +68,7 @@ void measure_arrays(const Setup& setup, Results& results);  // arrays → JSON
 void measure_formats(const Setup& setup, Results& results); // ns a byte of each format
 void measure_command(const Setup& setup, Results& results); // start-up and load
 void measure_swap(const Setup& setup, Results& results);    // slot write, fence, whole reads
-void measure_packets(const Setup& setup, Results& results); // ns a packet
+void measure_packets(const Setup& setup, Results& results); // ns a packet: the pivot
+void measure_probes(const Setup& setup, Results& results);  // ns a packet: every probe
 
 } // namespace bench

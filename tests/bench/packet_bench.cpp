@@ -3,79 +3,18 @@
 #include <string>
 #include <vector>
 
-#include <sched.h>
-
-#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "bench.skel.h"
 #include "frames.hpp"
-#include "kernel/bpf.hpp"
-#include "kernel/clock.hpp"
-#include "kernel/pivot.hpp"
 #include "measure.hpp"
-#include "monitor/build.hpp"
-#include "object/probe.hpp"
+#include "test_run.hpp"
 
 namespace bench {
 
 namespace {
 
 using namespace dynmon;
-
-constexpr int repeat = 1'000'000;
-
-double ns_per_run(int program, const Bytes& frame) {
-    Bytes out(frame.size() + 256); // TC wants room for the frame it hands back
-    LIBBPF_OPTS(bpf_test_run_opts, options);
-    options.data_in = frame.data();
-    options.data_size_in = static_cast<__u32>(frame.size());
-    options.data_out = out.data();
-    options.data_size_out = static_cast<__u32>(out.size());
-    options.repeat = repeat;
-    if (bpf_prog_test_run_opts(program, &options) != 0)
-        throw std::runtime_error("BPF_PROG_TEST_RUN fails");
-    return options.duration; // the kernel's own average, whole ns
-}
-
-void put_first(const Pivot& pivot, int program) {
-    const std::uint32_t head = 0;
-    update_element(pivot.chain, &head, &program);
-}
-
-// The probe as the loader loads it: with the chain of `pivot` and a slot of its own.
-LoadedGeneration load_flows(const Probe& probe, const Pivot& pivot, bool xdp) {
-    GenerationPlan plan;
-    plan.probe = &probe;
-    plan.monitor = "bench";
-    plan.clock = best_clock_source();
-    ProgramPlan program;
-    program.direction = Direction::ingress;
-    program.program = &select_program(probe.manifest, probe.object, Direction::ingress,
-                                      xdp ? HookKind::xdp : HookKind::tc);
-    program.chain = Fd(::dup(pivot.chain.get()));
-    program.slots = {1, 2};
-    plan.programs.push_back(std::move(program));
-    return load_generation(plan);
-}
-
-// The tests run on one CPU, so that no migration is measured; back to all CPUs at the end.
-class OneCpu {
-public:
-    OneCpu() {
-        ::sched_getaffinity(0, sizeof before_, &before_);
-        cpu_set_t here;
-        CPU_ZERO(&here);
-        CPU_SET(static_cast<std::size_t>(::sched_getcpu()), &here);
-        ::sched_setaffinity(0, sizeof here, &here);
-    }
-    OneCpu(const OneCpu&) = delete;
-    OneCpu& operator=(const OneCpu&) = delete;
-    ~OneCpu() { ::sched_setaffinity(0, sizeof before_, &before_); }
-
-private:
-    cpu_set_t before_{};
-};
 
 struct Variant {
     Figure& figure;
@@ -89,8 +28,8 @@ void measure_hook(const Setup& setup, Results& results, bool xdp, const bench_bp
     const Pivot to_empty = load_pivot(xdp);
     const Pivot to_flows = load_pivot(xdp);
     const Pivot alone = load_pivot(xdp);
-    const LoadedGeneration flows = load_flows(probe, to_flows, xdp);
-    const LoadedGeneration flows_alone = load_flows(probe, alone, xdp);
+    const LoadedGeneration flows = load_ingress(probe, to_flows, xdp);
+    const LoadedGeneration flows_alone = load_ingress(probe, alone, xdp);
     const int empty_program = bpf_program__fd(xdp ? empty.progs.empty_xdp : empty.progs.empty_tc);
     const int flows_alone_program = flows_alone.programs.at(0).at(0).get();
     put_first(to_empty, empty_program);

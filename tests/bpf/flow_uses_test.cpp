@@ -89,6 +89,21 @@ TEST_CASE("a flow is used once more by a SYN after FIN or RST, and knows whether
     }
 }
 
+TEST_CASE("a connection that is opened again after a silence is one more use, not two") {
+    const OneCpu pinned;
+    Loaded<flows_bpf> probe("flows_ingress");
+    const auto send = [&](std::uint8_t flags) {
+        run(probe.fd(), ethernet(ETH_P_IP, ipv4({}, tcp({.flags = flags}))));
+    };
+    probe->data_dynmon->dynmon_clock_base = 1'000'000'000'000;
+    send(0x11);
+    probe->data_dynmon->dynmon_clock_base += 20'000'000'000;
+    send(0x02);
+    const Value flow = ingress(probe).begin()->second;
+    CHECK(uses(flow) == 2);
+    CHECK(flow.sum("closed") == 0);
+}
+
 TEST_CASE("every kind of table says the same of the same packets") {
     const OneCpu pinned;
     for (const bpf_map_type type : table_types) {

@@ -48,6 +48,12 @@ OK, FAILED, USAGE, BUSY, UNSUPPORTED, REJECTED = range(6)
 
 
 def main():
+    enter_sandbox()
+    unittest.main(verbosity=2)
+
+
+def enter_sandbox():
+    """Runs the script again, if need be, in the namespaces that this file's head describes."""
     if os.geteuid() != 0:
         sys.exit(f"{sys.argv[0]}: run as root: it makes network namespaces and loads BPF programs")
     if not DYNMON.exists():
@@ -64,7 +70,6 @@ def main():
     wire.command("mount", "-t", "bpf", "bpf", str(BPFFS))
     wire.command("mount", "-t", "tmpfs", "tmpfs", "/dev/shm")
     tempfile.tempdir = "/dev/shm"
-    unittest.main(verbosity=2)
 
 
 def probe(name):

@@ -107,7 +107,7 @@ class ParametersTest(FlowsCase):
     def test_without_ports_a_flow_is_addresses_and_protocol(self):
         loaded = self.load("f", "flows", "--set", "track_ports=0")
         self.assertEqual(loaded["parameters"], {
-            "idle_timeout": "15s", "sample": "1", "table": "BPF_MAP_TYPE_PERCPU_HASH",
+            "idle_timeout": "15s", "max_flows": "16384", "sample": "1", "table": "percpu_hash",
             "track_ports": "0"})
         self.receive(*[frames.ipv4(frames.udp(port, 53), frames.UDP) for port in range(1000, 1020)])
         self.assertEqual(self.flows(self.window("f")), {(RED, 0, BLUE, 0, "UDP", 0): flow(20, 28)})
@@ -118,6 +118,21 @@ class ParametersTest(FlowsCase):
         seen = self.flows(self.window("f"))[(RED, 1, BLUE, 2, "UDP", 0)]["packets"]
         # 200 on average; nine standard deviations (13) make an accident impossible.
         self.assertTrue(80 <= seen <= 320, seen)
+
+    def test_every_kind_of_table_counts_the_same(self):
+        for table in ("percpu_hash", "hash", "lru_percpu_hash", "lru_hash"):
+            with self.subTest(table):
+                self.load("f", "flows", "--set", f"table={table}")
+                self.receive(*FieldsTest.SENT)
+                self.assertEqual(self.flows(self.window("f")), FieldsTest.EXPECTED)
+                self.dynmon("unload", "f")
+
+    def test_a_table_holds_as_many_flows_as_it_is_told(self):
+        self.load("f", "flows", "--set", "max_flows=10")
+        self.receive(*[frames.ipv4(frames.udp(port, 53), frames.UDP) for port in range(1, 31)])
+        document = self.window("f")
+        self.assertEqual(len(self.flows(document)), 10)
+        self.assertEqual(sum(cpu["table_full"] for cpu in self.value(document, "flows_missed")), 20)
 
     def test_a_silence_longer_than_the_idle_timeout_counts_one_more_use_of_the_key(self):
         self.load("f", "flows", "--set", "idle_timeout=200ms")
