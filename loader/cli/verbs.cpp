@@ -12,6 +12,8 @@ std::vector<std::unique_ptr<Verb>> all_verbs() {
     verbs.push_back(make_read_verb());
     verbs.push_back(make_dump_verb());
     verbs.push_back(make_stream_verb());
+    verbs.push_back(make_set_verb());
+    verbs.push_back(make_delete_verb());
     verbs.push_back(make_deny_verb());
     verbs.push_back(make_status_verb());
     verbs.push_back(make_unload_verb());
