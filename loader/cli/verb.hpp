@@ -39,6 +39,8 @@ std::unique_ptr<Verb> make_read_verb();
 std::unique_ptr<Verb> make_export_verb();
 std::unique_ptr<Verb> make_dump_verb();
 std::unique_ptr<Verb> make_stream_verb();
+std::unique_ptr<Verb> make_set_verb();
+std::unique_ptr<Verb> make_delete_verb();
 std::unique_ptr<Verb> make_deny_verb();
 std::unique_ptr<Verb> make_status_verb();
 std::unique_ptr<Verb> make_unload_verb();

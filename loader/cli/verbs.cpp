@@ -13,6 +13,8 @@ std::vector<std::unique_ptr<Verb>> all_verbs() {
     verbs.push_back(make_export_verb());
     verbs.push_back(make_dump_verb());
     verbs.push_back(make_stream_verb());
+    verbs.push_back(make_set_verb());
+    verbs.push_back(make_delete_verb());
     verbs.push_back(make_deny_verb());
     verbs.push_back(make_status_verb());
     verbs.push_back(make_unload_verb());

@@ -12,6 +12,7 @@
 const volatile __u32 sample = 1;               // tells of one of so many, at random
 const volatile __u32 events_per_second = 1000; // of each kind, of all CPUs; 0: no limit
 const volatile __u32 min_length = 0;           // tells only of packets of so many bytes of IP
+const volatile __u32 deny_max = DENY_MAX;      // entries of each deny list, see probe.yaml
 
 // What a packet is. From SSDP_SEARCH to WATCHED it is told of.
 enum traffic {

@@ -3,8 +3,6 @@
 #include "dynmon.h"
 #include "packet.h"
 
-#define ENTRIES_MAX 4096
-
 // Parameters, set when it is loaded: --set transport=0. What is off costs nothing.
 const volatile bool link = true;         // L2: frames by EtherType and VLAN
 const volatile bool network = true;      // L3: packets by version and protocol of IP
@@ -12,6 +10,7 @@ const volatile bool transport = true;    // L4: packets by protocol and port of 
 const volatile bool per_session = false; // both ways of a conversation in one entry
 const volatile bool per_packet = false;  // an event for every packet
 const volatile bool payload = false;     // with its first bytes behind the TCP or UDP header
+const volatile __u32 entries = 4096;     // of each table, see maps: in probe.yaml
 
 // Of keys every byte has to be a field: one that is not would tell equal ones apart.
 struct link_key {
@@ -77,7 +76,7 @@ struct packet {
 #define TABLE(name, key_type, value_type)                                                          \
     struct {                                                                                       \
         __uint(type, BPF_MAP_TYPE_PERCPU_HASH);                                                    \
-        __uint(max_entries, ENTRIES_MAX);                                                          \
+        __uint(max_entries, 4096);                                                                 \
         __type(key, key_type);                                                                     \
         __type(value, value_type);                                                                 \
     } name SEC(".maps")

@@ -51,6 +51,9 @@ LINES = {
         ((load("events"),), ("stream", "p/ARRIVALS", "--timeout", "1ms"), True),
     "`stream` of a perf event array":
         ((load("events"),), ("stream", "p/PERF_ARRIVALS", "--timeout", "1ms"), True),
+    "`set`": ((load("ssdp"),), ("set", "p/PORTS", "9999", "WATCH"), True),
+    "`delete`": ((load("ssdp"), ("set", "p/PORTS", "9999", "WATCH")),
+                 ("delete", "p/PORTS", "9999"), True),
     "`deny add`": ((load("ssdp"),), ("deny", "p", "add", "10.0.0.0/8", "--for", "10m"), True),
     "`deny remove`": ((load("ssdp"), ("deny", "p", "add", "10.0.0.0/8")),
                       ("deny", "p", "remove", "10.0.0.0/8"), True),
