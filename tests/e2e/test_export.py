@@ -253,6 +253,13 @@ class VerbTest(exported.ExportCase):
         self.assertEqual(written, 50)
         self.assertEqual(self.leftovers(), [])
 
+    def test_metrics_that_nobody_uses_are_named(self):
+        self.load("d", "flows")
+        self.receive(udp(1, 53))
+        self.replace("d", "ddos")
+        self.assertIn("metric 'flows' is not written: profile 'ddos' has no use for it",
+                      self.export("d", "ddos").err)
+
     def test_a_replaced_probe_hands_out_its_last_window_too(self):
         self.load("d", "ddos")
         self.receive(udp(1, 53))
