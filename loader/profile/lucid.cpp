@@ -104,6 +104,7 @@ public:
           gathered_(profile(), {"length", "tcpLen", "tcpAck", "app", "reverse"}) {}
 
     const char* profile() const override { return "lucid"; }
+    const char* probe() const override { return "ddos"; }
     std::vector<std::string> metrics() const override {
         return {std::string(Conversations::packet_metric),
                 std::string(Conversations::session_metric)};
@@ -195,7 +196,8 @@ private:
 
     Features raw(std::uint8_t protocol, bool ipv4, const PacketRecord& packet,
                  std::uint64_t first) const {
-        const AppFacts& app = apps[packet.app < app_count ? std::size_t{packet.app} : std::size_t{data}];
+        const AppFacts& app =
+            apps[packet.app < app_count ? std::size_t{packet.app} : std::size_t{data}];
         const bool in_icmp = protocol == icmp || protocol == icmpv6; // its data are no layer
         const std::string_view layer =
             app.layer.empty() || in_icmp ? transport_layer(protocol) : app.layer;
