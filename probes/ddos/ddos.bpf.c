@@ -5,7 +5,6 @@
 
 const volatile __u32 n_session = 1024; // how many are tracked: the size of the maps
 const volatile __u32 n_packet_per_session = 100;
-const volatile bool fragments = true; // captures fragments that have no L4 header, with ports 0
 
 struct session_value {
     dynmon_ip_t server_ip;
@@ -80,7 +79,7 @@ static __always_inline enum dynmon_verdict capture(struct dynmon_packet* pkt, vo
     const enum dynmon_session_fit fit = dynmon_session_packet(pkt, &headers);
     bool reverse;
 
-    if (fit != DYNMON_SESSION_FIT && !(fragments && fit == DYNMON_SESSION_FRAGMENT)) {
+    if (!has_features(fit)) {
         dynmon_count(missed, fit);
         return DYNMON_PASS;
     }

@@ -166,7 +166,7 @@ static __always_inline enum dynmon_verdict capture(struct dynmon_packet* pkt, vo
     struct dynmon_headers headers;
     __u32 why = dynmon_session_packet(pkt, &headers);
 
-    if (why == DYNMON_SESSION_FIT || why == DYNMON_SESSION_FRAGMENT)
+    if (has_features(why))
         why = store(pkt, &headers);
     if (why != TAKEN)
         dynmon_count(missed, why);

@@ -1,4 +1,6 @@
 // The probe `crypto`: what adds up in a session, on which CPU what stands, and when it starts anew.
+#include <algorithm>
+
 #include <doctest/doctest.h>
 
 #include "crypto.skel.h"
@@ -20,8 +22,8 @@ std::uint64_t missed(const Probe& probe, const char* why) {
 }
 
 // How many of the CPUs have it.
-int copies_with(const Value& value, const char* name) {
-    int result = 0;
+unsigned copies_with(const Value& value, const char* name) {
+    unsigned result = 0;
     for (std::size_t copy = 0; copy < value.copies(); ++copy)
         result += value.of(copy, name) != 0;
     return result;
@@ -101,17 +103,17 @@ TEST_CASE("crypto: a full table goes on with the sessions it has and counts the 
 
 TEST_CASE("crypto: every CPU counts, one knows the server") {
     Probe probe("crypto_ingress");
-    run_at_once(probe.fd(), {there(), back(), there(payload(9)), back()}, 5000);
+    run_at_once(probe.fd(), {there(payload(9)), back()}, 10000);
     const Value counted = only_value(probe);
     CHECK(counted.sum("n_packets") == 10000);
     CHECK(counted.sum("n_packets_reverse") == 10000);
-    CHECK(counted.sum("n_bytes") == 5000 * (40 + 49));
+    CHECK(counted.sum("n_bytes") == 10000 * 49);
     CHECK(counted.sum("n_bytes_reverse") == 10000 * 40);
     CHECK(copies_with(counted, "method") == 1);
     CHECK(copies_with(counted, "server_port") == 1);
     CHECK(counted.sum("method") == 3);
-    const int cpus = copies_with(counted, "alive_timestamp");
-    CHECK(cpus == std::min<int>(4, static_cast<int>(counted.copies())));
+    const unsigned cpus = copies_with(counted, "alive_timestamp");
+    CHECK(cpus == std::min(2u, allowed_cpus()));
     CHECK(copies_with(counted, "start_timestamp") == cpus);
 }
 

@@ -51,13 +51,12 @@ int run(int program_fd, const Bytes& frame, Gso gso, int repeat) {
 }
 
 void run_at_once(int program_fd, const std::vector<Bytes>& frames, int repeat) {
-    const unsigned cpus = std::max(1u, std::thread::hardware_concurrency());
     std::barrier start(static_cast<std::ptrdiff_t>(frames.size()));
     std::vector<std::exception_ptr> errors(frames.size());
     std::vector<std::jthread> threads;
     for (std::size_t i = 0; i < frames.size(); ++i)
         threads.emplace_back([&, i] {
-            const CpuPin pin(static_cast<unsigned>(i % cpus));
+            const CpuPin pin(static_cast<unsigned>(i));
             start.arrive_and_wait();
             try {
                 run(program_fd, frames[i], {}, repeat);
@@ -71,12 +70,23 @@ void run_at_once(int program_fd, const std::vector<Bytes>& frames, int repeat) {
             std::rethrow_exception(error);
 }
 
-CpuPin::CpuPin(unsigned cpu) {
+unsigned allowed_cpus() {
+    cpu_set_t allowed;
+    if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0)
+        throw std::runtime_error("on which CPUs this may run is not to be had");
+    return static_cast<unsigned>(CPU_COUNT(&allowed));
+}
+
+CpuPin::CpuPin(unsigned which) {
+    which %= allowed_cpus();
+    ::sched_getaffinity(0, sizeof before_, &before_);
+    int cpu = 0;
+    while (!CPU_ISSET(cpu, &before_) || which-- > 0)
+        ++cpu;
     cpu_set_t only;
     CPU_ZERO(&only);
     CPU_SET(cpu, &only);
-    if (::sched_getaffinity(0, sizeof before_, &before_) != 0 ||
-        ::sched_setaffinity(0, sizeof only, &only) != 0)
+    if (::sched_setaffinity(0, sizeof only, &only) != 0)
         throw std::runtime_error("cannot stay on CPU " + std::to_string(cpu));
 }
 

@@ -61,14 +61,17 @@ struct Gso {
 // The verdict (XDP_*, TC_ACT_*) of the program for one frame, given to it `repeat` times.
 int run(int program_fd, const Bytes& frame, Gso gso = {}, int repeat = 1);
 
-// Gives the program each of the frames `repeat` times, all of them at once, each on a CPU of its
-// own as far as there are CPUs.
+// Gives the program each of the frames `repeat` times, all of them at once, spread over the CPUs.
+// With more frames than CPUs they interrupt each other within the program, which on a hook never
+// happens: per-CPU counters may miss some then.
 void run_at_once(int program_fd, const std::vector<Bytes>& frames, int repeat);
+
+unsigned allowed_cpus(); // on how many CPUs the calling thread may run
 
 // The calling thread stays on one CPU: what it runs finds what it left in a per-CPU map.
 class CpuPin {
 public:
-    explicit CpuPin(unsigned cpu = 0);
+    explicit CpuPin(unsigned which = 0); // of those that it may run on, counted round
     CpuPin(const CpuPin&) = delete;
     CpuPin& operator=(const CpuPin&) = delete;
     ~CpuPin();

@@ -109,6 +109,11 @@ class CryptoTest(CryptoCase):
         self.assertEqual(value["start_timestamp"], min(copy["start_timestamp"] for copy in times))
         self.assertEqual(value["alive_timestamp"], max(copy["alive_timestamp"] for copy in times))
 
+    def test_a_silence_that_no_clock_can_hold_is_refused(self):
+        error = self.refused(harness.USAGE, "load", "c", "crypto", "--dev", "blue0", "--netns",
+                             "blue", "--set", "expire_after=18000000000s")
+        self.assertIn("expire_after", error["message"])
+
     def test_a_silent_session_starts_anew(self):
         self.load("c", "crypto", "--set", "expire_after=100ms")
         with wire.on_cpu(min(os.sched_getaffinity(0))):
