@@ -4,6 +4,7 @@ import os
 import pathlib
 import re
 import subprocess
+import time
 
 import harness
 
@@ -63,10 +64,19 @@ def faults(probe, seen):
     return [] if count == expected else [f"{probe}: {count} of {expected}"]
 
 
-def faults_of_softflowd(control, seen):
+def processed_by_softflowd(control):
     said = subprocess.run(["softflowctl", "-c", control, "statistics"], check=True,
                           stdout=subprocess.PIPE).stdout.decode()
-    count = int(re.search(r"Packets processed: (\d+)", said)[1])
+    return int(re.search(r"Packets processed: (\d+)", said)[1])
+
+
+def faults_of_softflowd(control, seen, patience=10):
+    """When it has read all that waits in its buffer."""
+    deadline = time.monotonic() + patience
+    count, before = processed_by_softflowd(control), -1
+    while count != before and time.monotonic() < deadline:
+        time.sleep(0.1)
+        count, before = processed_by_softflowd(control), count
     expected = seen.counts["both"]
     return () if count >= expected else (f"{count / expected:.1%} of the packets",)
 
