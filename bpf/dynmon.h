@@ -20,7 +20,8 @@
  *
  * A parameter is a global `const volatile __u32 limit = 10;`: set at load time, and code that it
  * switches off is removed by the verifier. Names that start with dynmon_ or DYNMON_ are taken.
- * `pkt` is a struct dynmon_packet (frame.h); value types are in types.h; packet.h reads headers.
+ * `pkt` is a struct dynmon_packet (frame.h); value types are in types.h; packet.h reads headers,
+ * session.h makes sessions of packets.
  * Everything is inlined: tail calls and bpf-to-bpf calls do not mix on arm64 before Linux 6.0.
  */
 #ifndef DYNMON_H

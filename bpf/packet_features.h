@@ -9,6 +9,8 @@
 #include "app.h"
 #include "session.h"
 
+const volatile bool fragments = true; /* captures those without an L4 header, with ports 0 */
+
 const volatile bool with_timestamp = true;
 const volatile bool with_length = true;
 const volatile bool with_ip_flags = true;
@@ -37,6 +39,10 @@ struct features {
     __u8 direction; /* enum dynmon_direction */
     __u8 app;       /* enum dynmon_app */
 };
+
+static __always_inline bool has_features(enum dynmon_session_fit fit) {
+    return fit == DYNMON_SESSION_FIT || (fragments && fit == DYNMON_SESSION_FRAGMENT);
+}
 
 static __always_inline __u16 ip_flags(const struct dynmon_packet* pkt,
                                       const struct dynmon_headers* headers) {

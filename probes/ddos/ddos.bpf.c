@@ -5,7 +5,6 @@
 
 const volatile __u32 n_session = 1024; // how many are tracked: the size of the maps
 const volatile __u32 n_packet_per_session = 100;
-const volatile bool fragments = true; // captures fragments that have no L4 header, with ports 0
 
 struct session_value {
     dynmon_ip_t server_ip;
@@ -73,14 +72,14 @@ static __always_inline bool take_place(struct session_value* session) {
     return taken;
 }
 
-static __always_inline enum dynmon_verdict capture(const struct dynmon_packet* pkt, void* missed) {
+static __always_inline enum dynmon_verdict capture(struct dynmon_packet* pkt, void* missed) {
     struct session_value* session;
     struct dynmon_headers headers;
     struct features features;
     const enum dynmon_session_fit fit = dynmon_session_packet(pkt, &headers);
     bool reverse;
 
-    if (fit != DYNMON_SESSION_FIT && !(fragments && fit == DYNMON_SESSION_FRAGMENT)) {
+    if (!has_features(fit)) {
         dynmon_count(missed, fit);
         return DYNMON_PASS;
     }

@@ -162,11 +162,11 @@ static __always_inline __u32 store(const struct dynmon_packet* pkt,
     return TAKEN;
 }
 
-static __always_inline enum dynmon_verdict capture(const struct dynmon_packet* pkt, void* missed) {
+static __always_inline enum dynmon_verdict capture(struct dynmon_packet* pkt, void* missed) {
     struct dynmon_headers headers;
     __u32 why = dynmon_session_packet(pkt, &headers);
 
-    if (why == DYNMON_SESSION_FIT || why == DYNMON_SESSION_FRAGMENT)
+    if (has_features(why))
         why = store(pkt, &headers);
     if (why != TAKEN)
         dynmon_count(missed, why);

@@ -58,7 +58,7 @@ static __always_inline void note_server(const struct dynmon_session_key* key,
     bpf_map_update_elem(&SESSION_SERVERS, key, &session, BPF_NOEXIST);
 }
 
-static __always_inline enum dynmon_verdict record(const struct dynmon_packet* pkt, void* missed) {
+static __always_inline enum dynmon_verdict record(struct dynmon_packet* pkt, void* missed) {
     struct dynmon_headers headers;
     struct packet packet;
     enum dynmon_session_fit fit = dynmon_session_packet(pkt, &headers);

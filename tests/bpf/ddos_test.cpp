@@ -213,3 +213,31 @@ TEST_CASE("ddos: what belongs to no session is counted by reason") {
     CHECK(buffer(probe).empty());
     CHECK(sessions(probe->maps.SESSIONS_TRACKED_DDOS).empty());
 }
+
+// Cut off at any byte, once with the length in the IP header as it was and once with the true one.
+TEST_CASE("ddos: a packet is captured if and only if its L4 header is there") {
+    const Bytes get = {'G', 'E', 'T', ' ', '/'};
+    const struct {
+        Bytes frame;
+        std::size_t l3, whole;
+    } cases[] = {
+        {ethernet(ETH_P_IP, ipv4({.options = 2}, tcp({.options = 3}, get))), 14, 14 + 28 + 32},
+        {ethernet(ETH_P_8021Q, vlan(7, ETH_P_IPV6, ipv6({}, tcp({}, get)))), 18, 18 + 40 + 20},
+        {ethernet(ETH_P_IP, ipv4(udp4, udp(1, 2, get))), 14, 14 + 20 + 8},
+        {ethernet(ETH_P_IPV6, ipv6({.next = IPPROTO_ICMPV6}, icmp(128, 0, get))), 14, 14 + 40 + 8},
+    };
+    for (const std::string program : {"ddos_ingress", "ddos_ingress_xdp"}) {
+        Probe probe(program);
+        for (const auto& [frame, l3, whole] : cases) {
+            // Newer kernels refuse a test run with less than an IP header.
+            const std::size_t least = l3 + (frame[l3] >> 4 == 4 ? 20 : 40);
+            for (std::size_t size = least; size <= frame.size(); ++size) {
+                CAPTURE(size);
+                run(probe.fd(), first(frame, size));
+                CHECK(buffer(probe).size() == (size == frame.size()));
+                run(probe.fd(), with_true_length(first(frame, size), l3));
+                CHECK(buffer(probe).size() == (size >= whole));
+            }
+        }
+    }
+}

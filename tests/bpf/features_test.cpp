@@ -182,4 +182,11 @@ TEST_CASE("features: what belongs to no session is counted by reason") {
     CHECK(ports(probe).empty());
     run(probe.fd(), ethernet(ETH_P_IP, ipv4({.fragment_offset = 9}, payload(64))));
     CHECK(ports(probe) == Ports{0});
+    CHECK(missed(probe, "fragment") == 0);
+
+    Probe strict("features_ingress",
+                 [](features_bpf& skeleton) { skeleton.rodata->fragments = false; });
+    run(strict.fd(), ethernet(ETH_P_IP, ipv4({.fragment_offset = 9}, payload(64))));
+    CHECK(ports(strict).empty());
+    CHECK(missed(strict, "fragment") == 1);
 }

@@ -1,6 +1,7 @@
 // bpf/session.h as the probe `ddos` shows it: which packets are one session, and who is its server.
 #include <doctest/doctest.h>
 
+#include "abi.h"
 #include "ddos.skel.h"
 #include "sessions.hpp"
 
@@ -129,4 +130,19 @@ TEST_CASE("otherwise the server has the lower port, with equal ones it is the de
 TEST_CASE("the first packet of a session says who is its server") {
     CHECK(server_of({tcp_frame(40000, 8080, 0x02), tcp_frame(8080, 40000, 0x10, down),
                      tcp_frame(40000, 8080, 0x12)}) == "10.0.0.2:8080 1");
+}
+
+TEST_CASE("frames without a link layer have sessions too") {
+    Loaded<ddos_bpf> probe("ddos_ingress_xdp", [](ddos_bpf& skeleton) {
+        skeleton.rodata->dynmon_link = DYNMON_LINK_RAW_IP;
+    });
+    run(probe.fd(), ipv4(down, tcp({.source = 443, .destination = 40000, .flags = 0x12})));
+    run(probe.fd(), ipv6({.next = IPPROTO_UDP}, udp(40000, 53)));
+    CHECK(sessions(probe->maps.SESSIONS_TRACKED_DDOS) ==
+          Names{"17 2001:db8::1:40000 - 2001:db8::2:53", "6 10.0.0.1:40000 - 10.0.0.2:443"});
+    const auto packets = drain(probe->obj, probe->maps.PACKET_BUFFER_DDOS, "features");
+    REQUIRE(packets.size() == 2);
+    CHECK(packets[0].of("length") == 40);
+    CHECK(packets[0].of("tcpFlags") == 0x12);
+    CHECK(packets[1].of("length") == 48);
 }

@@ -6,6 +6,7 @@ import unittest
 
 import frames
 import harness
+import talk
 import wire
 from frames import ACK, SYN
 
@@ -72,6 +73,20 @@ class CryptoTest(CryptoCase):
                                 self.value(document, "sessions_tracked_crypto")), [1, 2, 3])
         self.assertEqual(self.missed(document), {"map_full": 7})
 
+    def test_a_connection_of_two_kernels_has_all_its_bytes(self):
+        self.load("c", "crypto")
+        request, answer = b"q" * 1000, b"a" * 100_000
+        talk.exchange(self.red, self.blue, request, answer, blue_port=3333, red_port=40000)
+        value = self.session(self.window("c"))
+        self.assertEqual((value["server_ip"], value["server_port"], value["method"]),
+                         (BLUE, 3333, 1))
+        for way, data in (("", request), ("_reverse", answer)):
+            packets, size = value[f"n_packets{way}"], value[f"n_bytes{way}"]
+            self.assertGreater(packets, len(data) // 1448)
+            headers = size - len(data)
+            self.assertGreaterEqual(headers, 52 * packets)
+            self.assertLessEqual(headers, 60 * packets)
+
     @unittest.skipIf(len(os.sched_getaffinity(0)) < 2, "one CPU")
     def test_what_several_cpus_saw_is_one_session(self):
         first, second = sorted(os.sched_getaffinity(0))[:2]
@@ -93,6 +108,11 @@ class CryptoTest(CryptoCase):
         times = [copy for copy in copies if copy["alive_timestamp"]]
         self.assertEqual(value["start_timestamp"], min(copy["start_timestamp"] for copy in times))
         self.assertEqual(value["alive_timestamp"], max(copy["alive_timestamp"] for copy in times))
+
+    def test_a_silence_that_no_clock_can_hold_is_refused(self):
+        error = self.refused(harness.USAGE, "load", "c", "crypto", "--dev", "blue0", "--netns",
+                             "blue", "--set", "expire_after=18000000000s")
+        self.assertIn("expire_after", error["message"])
 
     def test_a_silent_session_starts_anew(self):
         self.load("c", "crypto", "--set", "expire_after=100ms")

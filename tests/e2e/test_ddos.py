@@ -1,9 +1,13 @@
 #!/usr/bin/python3
 """The probe ddos: packets of sessions, one by one, from frames on the wire to what is printed."""
+import os
 import struct
+import unittest
 
 import frames
 import harness
+import talk
+import wire
 from frames import ACK, PSH, SYN
 from harness import USAGE
 
@@ -80,7 +84,7 @@ class FeaturesTest(DdosCase):
         self.check()
 
     def test_of_packets_both_ways_through_xdp(self):
-        self.check("--hook", "xdp", "--mode", "generic")
+        self.check("--hook", "xdp")
 
     def test_that_are_switched_off_read_0(self):
         self.load("d", "ddos", "--set", "with_timestamp=false", "--set", "with_app=0", "--set",
@@ -121,6 +125,20 @@ class SessionsTest(DdosCase):
                                  "--set", f"{name}=0")
             self.assertIn(name, error["message"])
 
+    @unittest.skipIf(len(os.sched_getaffinity(0)) < 2, "one CPU")
+    def test_the_limit_holds_when_both_directions_meet_on_two_cpus(self):
+        self.load("d", "ddos", "--set", "n_packet_per_session=10k")
+        self.transmit(*[to_red(1)] * 9000)
+        with self.traffic(to_blue(1)) as sent, wire.on_cpu(max(os.sched_getaffinity(0))):
+            self.transmit(*[to_red(1)] * 5000)
+        document = self.window("d")
+        packets = self.packets(document)
+        self.assertEqual(len(packets), 10_000)
+        self.assertEqual({packet["direction"] for packet in packets}, {0, 1})
+        self.assertEqual(self.sessions(document)[1]["n_packets"], sent[0] + 14_000)
+        self.assertEqual(self.missed(document).get("limit", 0) +
+                         self.missed(document, "egress").get("limit", 0), sent[0] + 4000)
+
     def test_nothing_is_lost_between_windows(self):
         self.load("d", "ddos", "--set", "n_session=4", "--set", "n_packet_per_session=10k")
         captured = counted = 0
@@ -134,6 +152,33 @@ class SessionsTest(DdosCase):
         captured += len(self.packets(document))
         counted += sum(value["n_packets"] for value in self.sessions(document).values())
         self.assertEqual((captured, counted), (sent[0], sent[0]))
+
+
+class RealTrafficTest(DdosCase):
+    def test_every_byte_of_a_tcp_connection_is_in_its_records(self):
+        self.load("d", "ddos", "--set", "n_packet_per_session=10k")
+        request = b"GET / HTTP/1.1\r\n\r\n"
+        answer = b"HTTP/1.1 200 OK\r\n\r\n" + b"d" * 100_000
+        talk.exchange(self.red, self.blue, request, answer)
+        document = self.window("d")
+        [(port, session)] = self.sessions(document).items()
+        self.assertEqual((port, session["server_ip"], session["server_port"], session["method"]),
+                         (6000, BLUE, 5000, 1))
+        packets = self.packets(document)
+        self.assertEqual(session["n_packets"], len(packets))
+        self.assertEqual([packet["direction"] for packet in packets],
+                         [packet["reverse"] for packet in packets])  # blue sends what daddr sends
+        for reverse, flags, data in ((0, "SYN", request), (1, "SYN|ACK", answer)):
+            way = [packet for packet in packets if packet["reverse"] == reverse]
+            self.assertEqual(way[0]["tcpFlags"], flags)
+            self.assertEqual(sum(packet["tcpLen"] for packet in way), len(data))
+            loaded = [packet for packet in way if packet["tcpLen"]]
+            self.assertEqual([packet["app"] for packet in loaded], [4] + [1] * (len(loaded) - 1))
+            self.assertEqual({packet["app"] for packet in way if not packet["tcpLen"]}, {0})
+            # 1448 bytes of data go into a packet, and GSO makes packets of what the hook sees.
+            self.assertGreaterEqual(sum(packet["segments"] for packet in loaded),
+                                    -(-len(data) // 1448))
+        self.assertGreater(max(packet["segments"] for packet in packets), 1)
 
 
 class MissedTest(DdosCase):
