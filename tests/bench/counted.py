@@ -1,10 +1,10 @@
 """What the kernel, the probes and softflowd each say of how many packets there were."""
-import collections
 import json
 import os
 import pathlib
 import re
 import subprocess
+import time
 
 import harness
 
@@ -16,17 +16,24 @@ def dynmon(*words):
 
 
 class Kernel:
-    """The counters of blue: packets as blue0 and its hooks see them, and as they are on the wire."""
+    """Counters of the kernel: packets of blue0 as its hooks see them, which may be many on the
+    wire, and what red's TCP has sent of those on the wire."""
 
-    def __init__(self, blue, counts=None):
-        if counts is None:
-            link, = json.loads(blue.ip("-j", "-s", "link", "show", "blue0"))
-            tcp = [line.split() for line in blue.run("cat", "/proc/net/snmp").splitlines()
-                   if line.startswith("Tcp:")]
-            counts = collections.Counter({"in": link["stats64"]["rx"]["packets"],
-                                          "out": link["stats64"]["tx"]["packets"],
-                                          "segments": int(tcp[1][tcp[0].index("InSegs")])})
-        self.counts = counts
+    def __init__(self, wire, counts=None):
+        self.counts = counts or self.read(wire)
+
+    @staticmethod
+    def read(wire):
+        blue0, red0 = (json.loads(namespace.ip("-j", "-s", "link", "show", device))[0]["stats64"]
+                       for namespace, device in ((wire.blue, "blue0"), (wire.red, "red0")))
+        names, values = (line.split() for line in
+                         wire.red.run("cat", "/proc/net/snmp").splitlines()
+                         if line.startswith("Tcp:"))
+        # OutSegs is without what was sent again.
+        segments = sum(int(values[names.index(name)]) for name in ("OutSegs", "RetransSegs"))
+        return {"in": blue0["rx"]["packets"],
+                "both": blue0["rx"]["packets"] + blue0["tx"]["packets"],
+                "segments": segments - red0["tx"]["dropped"]}
 
     def __sub__(self, other):
         return Kernel(None, {name: count - other.counts[name]
@@ -53,15 +60,24 @@ def counted_by(probe, document):
 def faults(probe, seen):
     document = json.loads(dynmon("read", probe, "--format", "json"))
     count, name = counted_by(probe, document)
-    expected = seen.counts["in"] + seen.counts["out"] if name == "both" else seen.counts[name]
+    expected = seen.counts[name]
     return [] if count == expected else [f"{probe}: {count} of {expected}"]
 
 
-def faults_of_softflowd(control, seen):
+def processed_by_softflowd(control):
     said = subprocess.run(["softflowctl", "-c", control, "statistics"], check=True,
                           stdout=subprocess.PIPE).stdout.decode()
-    count = int(re.search(r"Packets processed: (\d+)", said)[1])
-    expected = seen.counts["in"] + seen.counts["out"]
+    return int(re.search(r"Packets processed: (\d+)", said)[1])
+
+
+def faults_of_softflowd(control, seen, patience=10):
+    """When it has read all that waits in its buffer."""
+    deadline = time.monotonic() + patience
+    count, before = processed_by_softflowd(control), -1
+    while count != before and time.monotonic() < deadline:
+        time.sleep(0.1)
+        count, before = processed_by_softflowd(control), count
+    expected = seen.counts["both"]
     return () if count >= expected else (f"{count / expected:.1%} of the packets",)
 
 

@@ -29,7 +29,9 @@ class StatusTest(harness.Case):
         self.assertEqual(monitor["probe"], "flows")
         self.assertEqual(monitor["health"], "attached")
         self.assertEqual(monitor["generation"], 1)
-        self.assertEqual(monitor["parameters"], {"sample": "3", "track_ports": "1"})
+        self.assertEqual(monitor["parameters"], {
+            "idle_timeout": "15s", "max_flows": "16384", "sample": "3", "table": "percpu_hash",
+            "track_ports": "1"})
         self.assertEqual(monitor["object"], str(path))
         self.assertEqual(monitor["sha256"], hashlib.sha256(path.read_bytes()).hexdigest())
         self.assertEqual((monitor["windows"], monitor["unread-generations"]), (0, 0))
