@@ -21,6 +21,7 @@ struct ExportArguments {
     unsigned rows = 7;
     std::size_t packets = 10;
     bool ipv6 = false;
+    std::string ip_flags = "word";
     std::chrono::nanoseconds interval{};
 };
 
