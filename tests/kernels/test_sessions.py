@@ -54,6 +54,21 @@ class ExactTest(test_exact.ExactCase):
         self.assert_exact(documents, expected)
 
 
+class EveryProbeTest(GuestCase):
+    """The verifier of this kernel takes every probe, and it runs."""
+
+    def test_every_probe_loads_and_counts_under_tc_and_xdp(self):
+        probes = sorted(path.name for path in harness.PROBES[0].iterdir())
+        self.assertGreaterEqual(len(probes), 10)
+        for name in probes:
+            for hook in ("tc", "xdp"):
+                with self.subTest(probe=name, hook=hook):
+                    self.load("p", name, "--hook", hook)
+                    self.receive(*[frames.ipv4(frames.udp(1000, 1900, b"x"), frames.UDP)] * 3)
+                    self.assertTrue(self.read("p"))
+                    self.dynmon("unload", "p")
+
+
 class PossibleCpusTest(GuestCase):
     """More CPUs may come than are there: per-CPU values are as long as those that may."""
 
