@@ -1,0 +1,48 @@
+// Takes the windows of a flow table into the cache, and hands on what leaves it.
+#pragma once
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "export/exporter.hpp"
+#include "profile/flow_cache.hpp"
+#include "profile/flow_fields.hpp"
+#include "profile/flow_outlet.hpp"
+
+namespace dynmon {
+
+// A window counts once, and whole: its flows go into the cache when all of them are there, and a
+// window that comes again because it could not be emptied is passed over.
+class FlowExporter final : public Exporter {
+public:
+    // `outlet` must outlive it, and keep what it cannot hand on if the time-outs do.
+    FlowExporter(TimeOuts time_outs, std::size_t max_flows, FlowOutlet& outlet);
+
+    // Throws Error{usage} naming what the metrics lack when none of them is a flow table, and
+    // OutletAway where a window had better stay open.
+    void prepare(const std::vector<const MetricView*>& metrics) override;
+    void begin_document(const std::string& monitor, const Window& window) override;
+    void begin_metric(const MetricView& metric) override;
+    void entries(const Batch& batch) override;
+    void end_metric(std::uint64_t timestamp_us) override;
+    void end_document() override;
+
+    // The export ends: what the cache has leaves, and the outlet is closed. Throws as that does.
+    void close();
+
+    std::size_t cached() const { return cache_.size(); }
+    std::uint64_t handed_on() const { return handed_on_; } // flows
+
+private:
+    FlowCache cache_;
+    FlowOutlet& outlet_;
+    Window window_;
+    std::pair<std::uint32_t, std::uint64_t> stored_{0, 0}; // generation and sequence of the last
+    std::optional<FlowFields> fields_;                     // of the metric that is being read
+    std::optional<Rows> rows_;
+    std::vector<FlowRecord> seen_; // in the window
+    std::uint64_t handed_on_ = 0;
+};
+
+} // namespace dynmon
