@@ -35,6 +35,7 @@ std::unique_ptr<Verb> make_load_verb();
 std::unique_ptr<Verb> make_replace_verb();
 std::unique_ptr<Verb> make_apply_verb();
 std::unique_ptr<Verb> make_read_verb();
+std::unique_ptr<Verb> make_export_verb();
 std::unique_ptr<Verb> make_dump_verb();
 std::unique_ptr<Verb> make_stream_verb();
 std::unique_ptr<Verb> make_status_verb();

@@ -9,6 +9,7 @@ std::vector<std::unique_ptr<Verb>> all_verbs() {
     verbs.push_back(make_replace_verb());
     verbs.push_back(make_apply_verb());
     verbs.push_back(make_read_verb());
+    verbs.push_back(make_export_verb());
     verbs.push_back(make_dump_verb());
     verbs.push_back(make_stream_verb());
     verbs.push_back(make_status_verb());

@@ -88,6 +88,16 @@ struct ExportOptions {
     std::uint64_t now_ns = 0;              // `now` in a condition: ns since the Unix epoch
 };
 
+// Memory that outlives a killed process, for what is popped from a queue. What is put back, because
+// its window could not be written, is zeroed there.
+class PopRoom {
+public:
+    virtual ~PopRoom() = default;
+    // `bytes` more, right behind those before. Throws when there is no room: before anything is
+    // popped into it.
+    virtual std::byte* next(std::size_t bytes) = 0;
+};
+
 // Call order: begin_document, for each metric (begin_metric, entries…, end_metric), end_document;
 // the metrics of the ingress path come before those of the egress path. A document may be followed
 // by the next one.
@@ -101,6 +111,12 @@ public:
     virtual void prepare(const std::vector<const MetricView*>& /*metrics*/) {}
     virtual void begin_document(const std::string& monitor, const Window& window) = 0;
     virtual void begin_metric(const MetricView& metric) = 0;
+    // Where the elements of this queue or stack are to be popped to, `bytes` at most; null:
+    // anywhere. Asked for once behind begin_metric(); has to live until the document is written or
+    // has failed.
+    virtual PopRoom* room_for_popped(const MetricView& /*metric*/, std::size_t /*bytes*/) {
+        return nullptr;
+    }
     virtual void entries(const Batch& batch) = 0;
     // Before end_metric(), where entries were kept back: that many by a condition, that many by a
     // limit on their number.

@@ -133,6 +133,19 @@ void set_rodata(bpf_object* object, const InstanceSpec& spec) {
     }
 }
 
+void shape_maps(bpf_object* object, const InstanceSpec& spec) {
+    for (const MapShape& shape : spec.shapes) {
+        bpf_map* map = bpf_object__find_map_by_name(object, shape.name.c_str());
+        int result = map == nullptr ? -ENOENT : 0;
+        if (result == 0 && bpf_map__type(map) != static_cast<bpf_map_type>(shape.type))
+            result = bpf_map__set_type(map, static_cast<bpf_map_type>(shape.type));
+        if (result == 0)
+            result = bpf_map__set_max_entries(map, shape.max_entries);
+        if (result < 0)
+            throw Error(ErrorKind::failed, "map '" + shape.name + "': set type and size", -result);
+    }
+}
+
 void share_maps(bpf_object* object, const InstanceSpec& spec) {
     bpf_map* map = nullptr;
     bpf_object__for_each_map(map, object) {
@@ -230,6 +243,7 @@ Outcome try_load_instance(const InstanceSpec& spec, LogLevel level = all_on_fail
     log.give_to(program);
     bpf_program__set_log_level(program, level);
     set_rodata(object.get(), spec);
+    shape_maps(object.get(), spec);
     share_maps(object.get(), spec);
     const int result = bpf_object__load(object.get());
     if (result == 0)

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/fd.hpp"
+#include "layout/map_shapes.hpp"
 #include "object/kernel_btf.hpp"
 #include "object/object.hpp"
 
@@ -23,6 +24,7 @@ struct InstanceSpec {
     const Object* object = nullptr;
     std::string program;
     std::vector<RodataValue> rodata;
+    std::vector<MapShape> shapes;                // of maps that are not made as the object says
     std::map<std::string, const Fd*> given_maps; // by name: used instead of a new one
     std::string kernel_btf;                      // file with the kernel's BTF; "": sysfs
 };

@@ -7,6 +7,7 @@
 #include "base/error.hpp"
 #include "base/identifier.hpp"
 #include "layout/check_metric.hpp"
+#include "layout/map_shapes.hpp"
 #include "layout/parameter_type.hpp"
 #include "object/probe.hpp"
 
@@ -94,6 +95,20 @@ void check_programs(const Manifest& manifest, const Object& object, const PathCo
                       path.xdp_program.empty() ? path.at : path.xdp_program_at, found);
 }
 
+// With what is set unless the user says otherwise; what is wrong with a default was said above.
+void check_maps(const Manifest& manifest, const Object& object, std::vector<Diagnostic>& found) {
+    if (manifest.maps.empty() || !found.empty())
+        return;
+    const std::vector<GlobalValue> presets = resolve_parameters(manifest, object, {});
+    for (const MapConfig& map : manifest.maps) {
+        try {
+            resolve_map(map, object, presets);
+        } catch (const Error& error) {
+            found.push_back({map.at, error.what(), error.hint()});
+        }
+    }
+}
+
 } // namespace
 
 std::vector<Diagnostic> check_probe(const Manifest& manifest, const Object& object) {
@@ -101,6 +116,7 @@ std::vector<Diagnostic> check_probe(const Manifest& manifest, const Object& obje
     ParameterCheck parameters(object, found);
     for (const Parameter& parameter : manifest.parameters)
         parameters.check(parameter);
+    check_maps(manifest, object, found);
     for (const PathConfig& path : manifest.paths) {
         check_programs(manifest, object, path, found);
         for (const MetricConfig& metric : path.metrics)

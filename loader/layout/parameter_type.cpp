@@ -71,6 +71,16 @@ std::optional<WideInteger> read_address(std::string_view text) {
     return ntohl(address.s_addr);
 }
 
+// "hash" stands for BPF_MAP_TYPE_HASH.
+constexpr std::string_view map_type_name = "bpf_map_type";
+
+std::string map_type_enumerator(std::string_view text) {
+    std::string name = "BPF_MAP_TYPE_";
+    for (const char c : text)
+        name += static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+    return name;
+}
+
 std::string enum_names(const EnumSet& set) {
     std::string text;
     for (std::size_t i = 0; i < set.values.size(); ++i) {
@@ -109,6 +119,10 @@ ParameterType::ParameterType(const Object& object, const GlobalInfo& global)
     }
 }
 
+bool ParameterType::is_map_type() const {
+    return layout_.kind == Layout::Kind::enumeration && layout_.type_name == map_type_name;
+}
+
 WideInteger ParameterType::smallest() const {
     const bool is_signed = layout_.is_signed && layout_.kind != Layout::Kind::boolean;
     return is_signed ? -(WideInteger{1} << (layout_.size * 8 - 1)) : WideInteger{0};
@@ -123,6 +137,8 @@ WideInteger ParameterType::largest() const {
 std::string ParameterType::describe() const {
     if (layout_.kind == Layout::Kind::boolean)
         return "true or false";
+    if (is_map_type())
+        return "a type of map such as hash, percpu_hash or lru_hash";
     if (layout_.kind == Layout::Kind::enumeration)
         return enum_names(*layout_.enumerators);
     return "a number from " + to_text(smallest()) + " to " + to_text(largest()) + " (" +
@@ -142,11 +158,12 @@ WideInteger ParameterType::parse(std::string_view text) const {
         number = read_number(text);
 
     if (layout_.kind == Layout::Kind::enumeration) {
+        const std::string map_type = is_map_type() ? map_type_enumerator(text) : "";
         for (const auto& [value, name] : layout_.enumerators->values) {
             const WideInteger wide = layout_.is_signed
                                          ? WideInteger{value}
                                          : WideInteger{static_cast<std::uint64_t>(value)};
-            if (name == text || number == wide)
+            if (name == text || name == map_type || number == wide)
                 return wide;
         }
         number.reset();

@@ -26,6 +26,7 @@ public:
     // In the order of the bytes in memory: the host's, or the network's for ports, IPv4 addresses
     // and __be types.
     std::vector<std::byte> bytes(WideInteger value) const;
+    bool is_map_type() const;     // enum bpf_map_type, whose names may be short: "percpu_hash"
     std::string describe() const; // "a number from 0 to 255 (__u8)", "RED, GREEN or BLUE"
 
 private:

@@ -104,6 +104,16 @@ Json parameter_json(const Parameter& parameter) {
     return object;
 }
 
+Json map_json(const MapConfig& map) {
+    Json object = Json::object();
+    std::string product;
+    for (const std::string& factor : map.max_entries)
+        product += (product.empty() ? "" : " * ") + factor;
+    put_text(object, "max-entries", product);
+    put_text(object, "type", map.type);
+    return object;
+}
+
 } // namespace
 
 std::string manifest_to_json(const Manifest& manifest) {
@@ -120,6 +130,8 @@ std::string manifest_to_json(const Manifest& manifest) {
         object["verdict"] = "drop";
     for (const Parameter& parameter : manifest.parameters)
         object["parameters"].push_back(parameter_json(parameter));
+    for (const MapConfig& map : manifest.maps)
+        object["maps"][map.name] = map_json(map);
     for (const PathConfig& path : manifest.paths)
         object[path.direction == Direction::ingress ? "ingress-path" : "egress-path"] =
             path_json(path);

@@ -126,6 +126,16 @@ struct Parameter {
     Position max_at;
 };
 
+// One entry of `maps`: what of a map of the object is decided at load time.
+struct MapConfig {
+    std::string name;
+    std::vector<std::string> max_entries; // factors: whole numbers and parameters; empty: as it is
+    std::string type;                     // a parameter of enum bpf_map_type; empty: as it is
+    Position at;
+    Position max_entries_at;
+    Position type_at;
+};
+
 struct Manifest {
     std::string name;
     std::string description;
@@ -135,6 +145,7 @@ struct Manifest {
     bool xdp_fallback_generic = false; // native refused: generic is allowed
     bool may_drop = false;             // `verdict: drop`
     std::vector<Parameter> parameters;
+    std::vector<MapConfig> maps;
     std::vector<PathConfig> paths; // at most one of each direction, ingress first
 
     const PathConfig* path(Direction direction) const;

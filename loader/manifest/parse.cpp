@@ -14,6 +14,7 @@ namespace dynmon {
 namespace {
 
 constexpr std::size_t most_series = 1'000'000;                // what `max-series` may ask for
+constexpr std::int64_t most_entries = 0xffffffff;             // of a map
 constexpr std::int64_t largest_bound = std::int64_t{1} << 48; // no two bounds are one double
 
 Label read_label(const Node& node, Faults& faults) {
@@ -208,10 +209,42 @@ Parameter read_parameter(const Node& node, Faults& faults) {
     return parameter;
 }
 
+MapConfig read_map(const Node::Key& key, const Node& node, Faults& faults) {
+    const Fields fields(node, "a map", {"max-entries", "type"}, {}, faults);
+    MapConfig map{.name = key.text};
+    map.at = key.at;
+    if (!c_name.holds(map.name))
+        faults.add(map.at, "'" + map.name + "' " + c_name.says);
+    const Node* entries = fields.find("max-entries");
+    if (entries != nullptr && scalar_type(*entries) == ScalarType::integer) {
+        if (const auto number = fields.whole("max-entries", 1, most_entries))
+            map.max_entries = {std::to_string(*number)};
+    } else if (entries != nullptr) {
+        if (const std::string text = fields.text("max-entries", product); !text.empty())
+            map.max_entries = factors_of(text);
+    }
+    map.max_entries_at = fields.at("max-entries");
+    map.type = fields.text("type", c_name);
+    map.type_at = fields.at("type");
+    return map;
+}
+
+std::vector<MapConfig> read_maps(const Fields& fields) {
+    std::vector<MapConfig> maps;
+    const Node* node = fields.find("maps");
+    if (node == nullptr)
+        return maps;
+    if (node->kind != Node::Kind::mapping)
+        fields.faults().add(node->at, "'maps' must be a mapping, not " + describe(*node));
+    for (std::size_t i = 0; i < node->keys.size(); ++i)
+        maps.push_back(read_map(node->keys[i], node->items[i], fields.faults()));
+    return maps;
+}
+
 Manifest read_manifest(const Node& root, Faults& faults) {
     const Fields fields(root, "the manifest",
                         {"name", "description", "object", "hook", "xdp", "verdict", "parameters",
-                         "ingress-path", "egress-path"},
+                         "maps", "ingress-path", "egress-path"},
                         {"name"}, faults);
     Manifest manifest;
     manifest.name = fields.text("name", identifier);
@@ -226,6 +259,7 @@ Manifest read_manifest(const Node& root, Faults& faults) {
     manifest.may_drop = fields.choice("verdict", verdict_choices).value_or(false);
     for (const Node& item : fields.list("parameters"))
         manifest.parameters.push_back(read_parameter(item, faults));
+    manifest.maps = read_maps(fields);
     if (const Node* node = fields.find("ingress-path"))
         manifest.paths.push_back(read_path(*node, Direction::ingress, faults));
     if (const Node* node = fields.find("egress-path"))

@@ -113,7 +113,34 @@ bool is_any_path(std::string_view text) {
     return is_path(text, "key", true) || is_path(text, "value", true);
 }
 
+std::string_view trimmed(std::string_view text) {
+    const std::size_t first = std::min(text.find_first_not_of(' '), text.size());
+    return text.substr(first, text.find_last_not_of(' ') + 1 - first);
+}
+
+bool is_factor(std::string_view text) {
+    constexpr std::size_t most_digits = 10;
+    return is_c_name(text) || (!text.empty() && text.size() <= most_digits &&
+                               std::all_of(text.begin(), text.end(), is_digit));
+}
+
+bool is_product(std::string_view text) {
+    const std::vector<std::string> factors = factors_of(text);
+    return std::all_of(factors.begin(), factors.end(), is_factor);
+}
+
 } // namespace
+
+std::vector<std::string> factors_of(std::string_view text) {
+    std::vector<std::string> factors;
+    for (;;) {
+        const std::size_t star = text.find('*');
+        factors.emplace_back(trimmed(text.substr(0, star)));
+        if (star == text.npos)
+            return factors;
+        text.remove_prefix(star + 1);
+    }
+}
 
 const TextRule any_text = {[](std::string_view) { return true; }, "is text"};
 const TextRule some_text = {[](std::string_view text) { return !text.empty(); },
@@ -139,6 +166,7 @@ const TextRule value_field = {is_value_field,
 const TextRule value_path = {is_value_path,
                              "must be a field of the value such as value.packets or value.per[].x"};
 const TextRule any_path = {is_any_path, "must be a field such as key.saddr or value.packets"};
+const TextRule product = {is_product, "must be whole numbers and parameters with * in between"};
 
 const Choices<HookKind> hook_choices = {{"tc", HookKind::tc}, {"xdp", HookKind::xdp}};
 const Choices<XdpMode> xdp_mode_choices = {

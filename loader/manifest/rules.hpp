@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "manifest/manifest.hpp"
 
@@ -29,6 +30,10 @@ extern const TextRule key_field;   // one field: "key.addr[2].x"
 extern const TextRule value_field; // one field: "value", "value.packets"
 extern const TextRule value_path;  // also every element of an array: "value.list[].x"
 extern const TextRule any_path;    // the same, of key or value
+extern const TextRule product;     // "n_session * 100": whole numbers and parameters
+
+// The factors of a product, which holds.
+std::vector<std::string> factors_of(std::string_view text);
 
 // The texts of an enum, in the order people read them.
 template <typename Enum>

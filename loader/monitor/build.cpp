@@ -34,9 +34,10 @@ std::vector<RodataValue> rodata_of(const GenerationPlan& plan,
     return values;
 }
 
-std::vector<MapRecord> map_records(const Probe& probe) {
+std::vector<MapRecord> map_records(const Probe& probe, const std::vector<MapShape>& shapes) {
     std::vector<MapRecord> records;
-    for (const MapInfo& map : probe.object.maps()) {
+    for (const MapInfo& declared : probe.object.maps()) {
+        const MapInfo map = shaped(declared, shapes);
         if (map.name == chain_map_name || map.name.starts_with(".rodata"))
             continue; // the hook's, and one per instance
         records.push_back({.name = map.name,
@@ -72,7 +73,7 @@ std::map<std::string, const Fd*> given_maps(const GenerationPlan& plan,
 }
 
 void load_instances(const GenerationPlan& plan, const std::vector<GlobalValue>& parameters,
-                    LoadedGeneration& generation) {
+                    const std::vector<MapShape>& shapes, LoadedGeneration& generation) {
     const KernelBtf kernel_btf = KernelBtf::read(plan.kernel_btf);
     std::vector<std::string> names;
     for (const ProgramPlan& program : plan.programs)
@@ -85,6 +86,7 @@ void load_instances(const GenerationPlan& plan, const std::vector<GlobalValue>& 
                 load_instance({.object = &plan.probe->object,
                                .program = program.program->name,
                                .rodata = rodata_of(plan, parameters, program, side),
+                               .shapes = shapes,
                                .given_maps = given_maps(plan, generation, program, side),
                                .kernel_btf = kernel_btf.path()});
             generation.record.programs[i].ids.push_back(instance.program_id);
@@ -123,6 +125,7 @@ LoadedGeneration load_generation(const GenerationPlan& plan) {
             throw Error(ErrorKind::rejected, problem).hint(verdict_hint);
     const std::vector<GlobalValue> parameters =
         resolve_parameters(probe.manifest, probe.object, plan.assignments);
+    const std::vector<MapShape> shapes = resolve_maps(probe.manifest, probe.object, parameters);
 
     LoadedGeneration generation;
     GenerationRecord& record = generation.record;
@@ -136,7 +139,7 @@ LoadedGeneration load_generation(const GenerationPlan& plan) {
         record.parameters[parameter.name] = parameter.text;
     record.clock = plan.clock;
     record.initial_side = plan.initial_side;
-    record.maps = map_records(probe);
+    record.maps = map_records(probe, shapes);
     for (const ProgramPlan& program : plan.programs)
         record.programs.push_back({.direction = program.direction,
                                    .name = program.program->name,
@@ -146,7 +149,7 @@ LoadedGeneration load_generation(const GenerationPlan& plan) {
                                    .ids = {}});
     generation.programs.resize(plan.programs.size());
     generation.btf = probe.object.btf_bytes();
-    load_instances(plan, parameters, generation);
+    load_instances(plan, parameters, shapes, generation);
     for (const auto& [key, map] : plan.carried)
         generation.maps.emplace(key, duplicate(map.get()));
     const auto clock = generation.maps.find({std::string(clock_map_name), Side::a});

@@ -66,11 +66,17 @@ void Deliverer::walk(const Delivery& delivery, std::size_t index, SeriesTable* s
     const bool remove = item.take && (queue ? is_shown(delivery, index) : last && !item.quiet);
     if (!is_shown(delivery, index) && !remove)
         return;
-    MapReader reader(item.map, map_facts(item.map), remove ? Take::remove : Take::look, jobs_);
+    const MapFacts facts = map_facts(item.map);
+    PopRoom* const room =
+        queue && remove && exporter_ != nullptr
+            ? exporter_->room_for_popped(item.source->view,
+                                         std::size_t{facts.max_entries} * facts.value_size)
+            : nullptr;
+    MapReader reader(item.map, facts, remove ? Take::remove : Take::look, jobs_, room);
     Batch batch;
     while (reader.next(batch)) {
         if (queue && remove)
-            popped_.keep(item.map, batch);
+            popped_.keep(item.map, batch, room != nullptr);
         if (!is_shown(delivery, index))
             continue;
         if (exporter_)

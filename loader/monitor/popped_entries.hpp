@@ -12,10 +12,11 @@ namespace dynmon {
 
 class PoppedEntries {
 public:
-    // `map` must live until the end of the delivery.
-    void keep(const Fd& map, const Batch& batch);
-    // In an order in which they are popped as before, behind what came meanwhile. Warns of those
-    // for which there is no room any more.
+    // `map` must live until the end of the delivery. `in_room`: the batches of this map stand
+    // one behind the other in a PopRoom, which lives as long; otherwise they are copied.
+    void keep(const Fd& map, const Batch& batch, bool in_room);
+    // In an order in which they are popped as before, behind what came meanwhile. What is back in
+    // its queue is zeroed in its room. Warns of those for which the queue has no place any more.
     void put_back();
     void forget() { queues_.clear(); }
 
@@ -23,7 +24,9 @@ private:
     struct Queue {
         const Fd* map;
         std::size_t size; // of a value
-        std::vector<std::byte> values;
+        std::byte* room;  // or null
+        std::size_t count;
+        std::vector<std::byte> copies; // without room
     };
     std::vector<Queue> queues_;
 };

@@ -75,7 +75,11 @@ bool may_carry(const Successor& to, const MapRecord& running) {
 std::map<MapSide, Fd> carry_maps(const Successor& to) {
     std::map<MapSide, Fd> carried;
     const BtfPtr old_types = to.old_dir.read_btf(to.old);
-    for (const MapInfo& map : to.probe.object.maps()) {
+    const std::vector<MapShape> shapes = resolve_maps(
+        to.probe.manifest, to.probe.object,
+        resolve_parameters(to.probe.manifest, to.probe.object, to.request.assignments));
+    for (const MapInfo& declared : to.probe.object.maps()) {
+        const MapInfo map = shaped(declared, shapes);
         const MapRecord* running = to.old.map(map.name);
         if (running == nullptr || !may_carry(to, *running))
             continue;

@@ -64,11 +64,12 @@ bool all_zero(const Batch& batch) {
 
 } // namespace
 
-MapReader::MapReader(const Fd& map, const MapFacts& facts, Take take, unsigned jobs) {
+MapReader::MapReader(const Fd& map, const MapFacts& facts, Take take, unsigned jobs,
+                     PopRoom* room) {
     if (!is_readable(facts.type))
         refuse_listing(facts);
     if (is_queue_like(facts.type))
-        walk_ = walk_queue(map, facts, take);
+        walk_ = walk_queue(map, facts, take, room);
     else if ((walk_ = walk_by_mmap(map, facts, take)) == nullptr)
         walk_ = std::make_unique<WalkBest>(map, facts, take, jobs);
 }

@@ -30,8 +30,10 @@ enum class Take {
 class MapReader {
 public:
     // `map` must outlive the reader. `jobs` > 1: large maps are read ahead on a second thread.
-    // Throws Error{unsupported} for a type that has no listing.
-    MapReader(const Fd& map, const MapFacts& facts, Take take, unsigned jobs = 1);
+    // `room`: a queue's elements are popped to there; null: into memory of its own. Throws
+    // Error{unsupported} for a type that has no listing.
+    MapReader(const Fd& map, const MapFacts& facts, Take take, unsigned jobs = 1,
+              PopRoom* room = nullptr);
     ~MapReader();
 
     // The next entries, valid until the next call; false at the end.

@@ -23,7 +23,8 @@ std::unique_ptr<MapReader::Walk> walk_by_batch(const Fd& map, const MapFacts& fa
 std::unique_ptr<MapReader::Walk> walk_by_mmap(const Fd& map, const MapFacts& facts, Take take);
 std::unique_ptr<MapReader::Walk> walk_by_key(const Fd& map, const MapFacts& facts, Take take);
 std::unique_ptr<MapReader::Walk> walk_by_index(const Fd& map, const MapFacts& facts, Take take);
-std::unique_ptr<MapReader::Walk> walk_queue(const Fd& map, const MapFacts& facts, Take take);
+std::unique_ptr<MapReader::Walk> walk_queue(const Fd& map, const MapFacts& facts, Take take,
+                                            PopRoom* room);
 
 // `walk` with its calls made ahead, on a thread of its own; for walks with walk_lanes only.
 std::unique_ptr<MapReader::Walk> walk_ahead(std::unique_ptr<MapReader::Walk> walk);

@@ -87,14 +87,20 @@ private:
 // At most max_entries are popped: a queue that is filled as fast as it is read has no end.
 class WalkByPop : public MapReader::Walk {
 public:
-    WalkByPop(const Fd& map, const MapFacts& facts)
-        : map_(map), facts_(facts), left_(facts.max_entries),
-          values_(std::size_t{most_popped} * facts.value_size) {}
+    WalkByPop(const Fd& map, const MapFacts& facts, PopRoom* room)
+        : map_(map), facts_(facts), left_(facts.max_entries), room_(room),
+          values_(room == nullptr ? std::size_t{most_popped} * facts.value_size : 0) {}
 
     bool next(Batch& batch) override {
+        if (left_ == 0)
+            return false;
+        std::byte* const values =
+            room_ == nullptr
+                ? values_.data()
+                : room_->next(std::size_t{std::min(most_popped, left_)} * facts_.value_size);
         std::uint32_t count = 0;
         for (; count < most_popped && left_ > 0; ++count, --left_) {
-            std::byte* place = values_.data() + std::size_t{count} * facts_.value_size;
+            std::byte* place = values + std::size_t{count} * facts_.value_size;
             const int result = lookup_and_delete_element(map_, nullptr, place);
             if (result == -ENOENT) {
                 left_ = 0;
@@ -103,7 +109,7 @@ public:
             if (result != 0)
                 throw Error(ErrorKind::failed, "pop", -result);
         }
-        batch = Batch{count, nullptr, values_.data(), 0, facts_.value_size};
+        batch = Batch{count, nullptr, values, 0, facts_.value_size};
         return count > 0;
     }
 
@@ -111,6 +117,7 @@ private:
     const Fd& map_;
     MapFacts facts_;
     std::uint32_t left_;
+    PopRoom* room_; // or null: values_ is used again and again
     std::vector<std::byte> values_;
 };
 
@@ -142,10 +149,11 @@ std::unique_ptr<MapReader::Walk> walk_by_index(const Fd& map, const MapFacts& fa
     return std::make_unique<WalkByIndex>(map, facts, take);
 }
 
-std::unique_ptr<MapReader::Walk> walk_queue(const Fd& map, const MapFacts& facts, Take take) {
+std::unique_ptr<MapReader::Walk> walk_queue(const Fd& map, const MapFacts& facts, Take take,
+                                            PopRoom* room) {
     if (take == Take::look)
         return std::make_unique<WalkByPeek>(map, facts);
-    return std::make_unique<WalkByPop>(map, facts);
+    return std::make_unique<WalkByPop>(map, facts, room);
 }
 
 void zero_elements(const Fd& map, const MapFacts& facts, std::uint32_t first, std::uint32_t count) {

@@ -1,0 +1,199 @@
+#include <algorithm>
+#include <cstdio>
+
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.hpp"
+#include "base/log.hpp"
+#include "cli/export_profiles.hpp"
+#include "cli/options.hpp"
+#include "cli/output.hpp"
+#include "cli/verb.hpp"
+#include "kernel/rights.hpp"
+#include "monitor/read.hpp"
+
+namespace dynmon {
+
+namespace {
+
+// Hands on what a monitor has and nothing of what is in it: to find a monitor that does not fit
+// before the first interval is over.
+class FitCheck final : public Exporter {
+public:
+    explicit FitCheck(Exporter& checked) : checked_(checked) {}
+    void prepare(const std::vector<const MetricView*>& metrics) override {
+        checked_.prepare(metrics);
+    }
+    void begin_document(const std::string&, const Window&) override {}
+    void begin_metric(const MetricView&) override {}
+    void entries(const Batch&) override {}
+    void end_metric(std::uint64_t) override {}
+    void end_document() override {}
+
+private:
+    Exporter& checked_;
+};
+
+std::string counted(std::uint64_t count, const char* what) {
+    return std::to_string(count) + ' ' + what + (count == 1 ? "" : "s");
+}
+
+std::string milliseconds(double seconds) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.1f ms", seconds * 1e3);
+    return text;
+}
+
+std::string missed_text(const WindowReport& report) {
+    std::string text;
+    for (const auto& [name, count] : report.missed)
+        text += (text.empty() ? "" : ", ") + name + ' ' + std::to_string(count);
+    return text;
+}
+
+std::string as_text(const WindowReport& report) {
+    std::string text = "window " + std::to_string(report.window.sequence);
+    if (report.repeated)
+        return text + ": stored already";
+    text += " (iteration " + std::to_string(report.iteration) + "): ";
+    if (report.sessions == 0)
+        text += "nothing";
+    else
+        text += counted(report.sessions, "session") + ", " + counted(report.packets, "packet") +
+                ", " + counted(report.files.size(), "file");
+    text += "; read " + milliseconds(report.read_seconds) + ", written " +
+            milliseconds(report.write_seconds);
+    const std::string missed = missed_text(report);
+    return text + (missed.empty() ? "" : "; not captured: " + missed);
+}
+
+std::string as_json(const WindowReport& report, const char* profile) {
+    nlohmann::ordered_json missed = nlohmann::ordered_json::object();
+    for (const auto& [name, count] : report.missed)
+        missed[name] = count;
+    return nlohmann::ordered_json{{"profile", profile},
+                                  {"monitor", report.monitor},
+                                  {"sequence", report.window.sequence},
+                                  {"from", report.window.from_ns},
+                                  {"to", report.window.to_ns},
+                                  {"iteration", report.iteration},
+                                  {"repeated", report.repeated},
+                                  {"sessions", report.sessions},
+                                  {"packets", report.packets},
+                                  {"files", report.files},
+                                  {"missed", missed},
+                                  {"read_seconds", report.read_seconds},
+                                  {"write_seconds", report.write_seconds}}
+               .dump() +
+           "\n";
+}
+
+class ExportVerb : public Verb {
+public:
+    const char* name() const override { return "export"; }
+    const char* summary() const override {
+        return "write the windows of a monitor into files as analysers want them";
+    }
+    const char* example() const override {
+        return "sudo dynmon-load export web --profile ddos --out dump_ddos --interval 10s\n"
+               "  sudo dynmon-load export mine --profile crypto --out dump_crypto --format json\n\n"
+               "  A window leaves the kernel once its files are on the disk: what cannot be "
+               "written\n"
+               "  comes again, and so does the window of a run that was killed, once. Iterations "
+               "go\n"
+               "  on from run to run. Ctrl-C ends behind the window at hand.";
+    }
+
+    void declare(CLI::App& app) override {
+        app_ = &app;
+        app.add_option("NAME", request_.name, "name of the monitor")->required();
+        std::vector<std::string> names;
+        std::string what = "what the files are for:";
+        for (const ExportProfile& profile : export_profiles()) {
+            names.emplace_back(profile.name);
+            what +=
+                std::string(names.size() > 1 ? "; " : " ") + profile.name + ": " + profile.summary;
+        }
+        app.add_option("--profile", profile_, what)->required()->check(CLI::IsMember(names));
+        declare_export_options(app, arguments_);
+        app.add_option("--interval", interval_, "how long a window is; default: 10s")
+            ->type_name("TIME");
+        app.add_option("--count", count_, "so many windows; default: until Ctrl-C")
+            ->type_name("N")
+            ->check(CLI::PositiveNumber);
+    }
+
+    int run(const Global& global) override {
+        const ExportProfile& profile = chosen_profile();
+        require_options_of(profile);
+        arguments_.interval = parse_duration(interval_, "--interval");
+        Sink lines(STDOUT_FILENO);
+        const auto target = profile.open(arguments_, [&](const WindowReport& report) {
+            if (!global.json)
+                return log::info(as_text(report));
+            lines.buffer() += as_json(report, profile.name);
+            lines.flush();
+        });
+        Sink nowhere(-1);
+        during("export '" + request_.name + "'", [&] { check_fit(global, *target, nowhere); });
+        request_.consumer = &target->exporter();
+        request_.opened = [] { drop_rights(); };
+        repeat(interval_, count_, [&] {
+            during("export '" + request_.name + "'",
+                   [&] { read_monitor(global.settings, request_, nowhere); });
+        });
+        return 0;
+    }
+
+private:
+    const ExportProfile& chosen_profile() const {
+        return *std::find_if(
+            export_profiles().begin(), export_profiles().end(),
+            [&](const ExportProfile& profile) { return profile_ == profile.name; });
+    }
+
+    // An option that the profile has no use for is a mistake, not something to pass over.
+    void require_options_of(const ExportProfile& profile) const {
+        std::vector<std::string> known = {"--profile", "--interval", "--count", "--help"};
+        for (std::string option : profile.options) {
+            if (option.ends_with('!')) {
+                option.pop_back();
+                if (app_->count(option) == 0)
+                    throw Error(ErrorKind::usage,
+                                std::string("profile '") + profile.name + "' needs " + option);
+            }
+            known.push_back(option);
+        }
+        for (const CLI::Option* option : app_->get_options()) {
+            const std::string name = option->get_name();
+            if (option->count() > 0 && name.starts_with("--") &&
+                std::find(known.begin(), known.end(), name) == known.end())
+                throw Error(ErrorKind::usage, name + " is not for profile '" + profile.name + "'");
+        }
+    }
+
+    void check_fit(const Global& global, ExportTarget& target, Sink& nowhere) const {
+        FitCheck check(target.exporter());
+        ReadRequest request = request_;
+        request.consumer = &check;
+        request.peek = true;
+        read_monitor(global.settings, request, nowhere);
+    }
+
+    CLI::App* app_ = nullptr;
+    ReadRequest request_;
+    ExportArguments arguments_;
+    std::string profile_;
+    std::string interval_ = "10s";
+    std::uint64_t count_ = 0;
+};
+
+} // namespace
+
+std::unique_ptr<Verb> make_export_verb() {
+    return std::make_unique<ExportVerb>();
+}
+
+} // namespace dynmon

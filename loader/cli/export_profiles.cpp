@@ -1,0 +1,56 @@
+#include "cli/export_profiles.hpp"
+
+#include "profile/file_exporter.hpp"
+
+namespace dynmon {
+
+namespace {
+
+class FolderTarget final : public ExportTarget {
+public:
+    FolderTarget(const std::string& path, std::unique_ptr<Rendering> rendering, ReportWindow report)
+        : dir_(path), exporter_(dir_, std::move(rendering), std::move(report)) {}
+    Exporter& exporter() override { return exporter_; }
+
+private:
+    OutputDir dir_;
+    FileExporter exporter_;
+};
+
+std::unique_ptr<ExportTarget> open_ddos(const ExportArguments& arguments, ReportWindow report) {
+    return std::make_unique<FolderTarget>(
+        arguments.out, make_ddos_rendering(arguments.format == "json", arguments.rows),
+        std::move(report));
+}
+
+std::unique_ptr<ExportTarget> open_crypto(const ExportArguments& arguments, ReportWindow report) {
+    return std::make_unique<FolderTarget>(
+        arguments.out, make_crypto_rendering(arguments.format == "json"), std::move(report));
+}
+
+} // namespace
+
+const std::vector<ExportProfile>& export_profiles() {
+    static const std::vector<ExportProfile> profiles = {
+        {"ddos",
+         "the captured packets of each session",
+         {"--out!", "--format", "--rows"},
+         open_ddos},
+        {"crypto", "counters and ratios of each session", {"--out!", "--format"}, open_crypto},
+    };
+    return profiles;
+}
+
+void declare_export_options(CLI::App& app, ExportArguments& arguments) {
+    app.add_option("--out", arguments.out, "folder for the files; it is made if it is not there")
+        ->type_name("DIR")
+        ->check([](const std::string& text) { return text.empty() ? "no folder" : ""; });
+    app.add_option("--format", arguments.format, "ddos, crypto: csv or json; default: csv")
+        ->check(CLI::IsMember({"csv", "json"}));
+    app.add_option("--rows", arguments.rows,
+                   "ddos: 7 features of a packet, or 10 with length, TCP length and TCP "
+                   "acknowledgement; default: 7")
+        ->check(CLI::IsMember({7, 10}));
+}
+
+} // namespace dynmon

@@ -1,0 +1,58 @@
+// The fields of a metric that a profile needs, found by their names whatever struct they are in.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "export/exporter.hpp"
+#include "layout/scalar.hpp"
+
+namespace dynmon {
+
+// An address in 16 bytes, IPv4 as ::ffff:a.b.c.d.
+using IpBytes = std::array<std::uint8_t, 16>;
+
+// A field, or none: then it reads as 0. Copies are cheap.
+class Field {
+public:
+    Field() = default;
+    explicit Field(const Layout& layout);
+
+    explicit operator bool() const { return size_ != 0; }
+    // Of up to 64 bits, in the host's order. `root`: the key or the value.
+    std::uint64_t number(const std::byte* root) const {
+        return size_ == 0 ? 0 : static_cast<std::uint64_t>(load_integer(scalar_, root));
+    }
+    // 4 bytes of IPv4 or 16 of either, in network order as they are stored.
+    IpBytes address(const std::byte* root) const;
+
+private:
+    Scalar scalar_;
+    std::uint32_t size_ = 0;
+};
+
+// Looks into the key and the value of one metric: "key.sport", "value.id.sport".
+class FieldFinder {
+public:
+    // `profile` is for the errors. `metric` must outlive it.
+    FieldFinder(const MetricView& metric, std::string_view profile)
+        : metric_(metric), profile_(profile) {}
+
+    Field number(const std::string& path) const;        // throws Error{usage} when there is none
+    Field number_if_any(const std::string& path) const; // none is fine; another kind is not
+    Field address(const std::string& path) const;       // throws Error{usage} when there is none
+    Field address_if_any(const std::string& path) const;
+
+private:
+    std::unique_ptr<Layout> find(const std::string& path) const;
+    [[noreturn]] void refuse(const std::string& fault) const;
+
+    const MetricView& metric_;
+    std::string profile_;
+};
+
+} // namespace dynmon

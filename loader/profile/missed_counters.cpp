@@ -1,0 +1,41 @@
+#include "profile/missed_counters.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+namespace dynmon {
+
+bool MissedCounters::is_one(const MetricView& metric) {
+    return metric.name.ends_with("_missed") && metric.merge != Merge::none;
+}
+
+void MissedCounters::begin(const MetricView& metric) {
+    fields_.clear();
+    for (const std::string& path : leaf_paths(metric.value)) {
+        const std::unique_ptr<Layout> field = find_field(metric.value, path);
+        if (field && field->kind == Layout::Kind::integer && field->size <= 8)
+            fields_.emplace_back(path.empty() ? metric.name : path, Field(*field));
+    }
+    rows_.emplace(metric);
+}
+
+void MissedCounters::add(const Batch& batch) {
+    rows_->for_each(batch, [this](const Row& row) {
+        for (const auto& [name, field] : fields_) {
+            auto found = std::find_if(counts_.begin(), counts_.end(),
+                                      [&](const auto& count) { return count.first == name; });
+            if (found == counts_.end())
+                found = counts_.insert(found, {name, 0});
+            found->second += field.number(row.value);
+        }
+    });
+}
+
+std::vector<std::pair<std::string, std::uint64_t>> MissedCounters::counts() const {
+    std::vector<std::pair<std::string, std::uint64_t>> some;
+    std::copy_if(counts_.begin(), counts_.end(), std::back_inserter(some),
+                 [](const auto& count) { return count.second != 0; });
+    return some;
+}
+
+} // namespace dynmon

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// What a detector of crypto mining looks at: how much every session sends which way, and how long.
+#include "dynmon.h"
+#include "session.h"
+
+const volatile __u32 n_session = 10000; // how many are tracked: the size of the map
+const volatile __u64 expire_after = 0;  // 0: never
+
+struct features {
+    __u64 n_packets; // from saddr to daddr, as on the wire
+    __u64 n_packets_reverse;
+    __u64 n_bytes; // of IP, as on the wire
+    __u64 n_bytes_reverse;
+    dynmon_time_ns_t start_timestamp;
+    dynmon_time_ns_t alive_timestamp;
+    dynmon_ip_t server_ip;
+    dynmon_port_t server_port;
+    __u8 method; // enum dynmon_server_method; set by the CPU that made the session alone
+};
+
+// Packets that are in no session, but for the last two.
+struct missed {
+    DYNMON_SESSION_UNFIT
+    __u64 map_full;
+    __u64 expired;         // sessions that started anew on a CPU
+    __u64 expired_packets; // that were counted in them until then
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+    __uint(max_entries, 10000);
+    __type(key, struct dynmon_session_key);
+    __type(value, struct features);
+} SESSIONS_TRACKED_CRYPTO SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct missed);
+} CRYPTO_MISSED_INGRESS SEC(".maps"), CRYPTO_MISSED_EGRESS SEC(".maps");
+
+// A new element is all zero on the other CPUs, so that of all copies one knows the server.
+static __always_inline struct features* find_session(const struct dynmon_session_key* key,
+                                                     const struct dynmon_headers* headers) {
+    struct features* session = bpf_map_lookup_elem(&SESSIONS_TRACKED_CRYPTO, key);
+    struct features initial;
+
+    if (session)
+        return session;
+    __builtin_memset(&initial, 0, sizeof(initial));
+    dynmon_find_server(headers, &initial.server_ip, &initial.server_port, &initial.method);
+    return dynmon_lookup_or_init(&SESSIONS_TRACKED_CRYPTO, key, &initial);
+}
+
+static __always_inline void start_anew(struct features* session,
+                                       const struct dynmon_headers* headers, void* missed_map) {
+    const __u32 only = 0;
+    struct missed* missed = bpf_map_lookup_elem(missed_map, &only);
+
+    if (missed) {
+        missed->expired++;
+        missed->expired_packets += session->n_packets + session->n_packets_reverse;
+    }
+    session->n_packets = session->n_packets_reverse = 0;
+    session->n_bytes = session->n_bytes_reverse = 0;
+    session->start_timestamp = 0;
+    if (session->method)
+        dynmon_find_server(headers, &session->server_ip, &session->server_port, &session->method);
+}
+
+static __always_inline void add_packet(struct features* session, const struct dynmon_packet* pkt,
+                                       const struct dynmon_headers* headers, bool reverse,
+                                       __u64 now) {
+    const __u64 bytes = dynmon_wire_bytes(pkt, headers);
+
+    if (!session->start_timestamp)
+        session->start_timestamp = now;
+    session->alive_timestamp = now;
+    if (reverse) {
+        session->n_packets_reverse += headers->segments;
+        session->n_bytes_reverse += bytes;
+    } else {
+        session->n_packets += headers->segments;
+        session->n_bytes += bytes;
+    }
+}
+
+static __always_inline enum dynmon_verdict record(const struct dynmon_packet* pkt, void* missed) {
+    struct dynmon_session_key key;
+    struct dynmon_headers headers;
+    struct features* session;
+    __u64 now;
+    bool reverse;
+    enum dynmon_session_fit fit = dynmon_session_packet(pkt, &headers);
+
+    if (fit == DYNMON_SESSION_FIT && dynmon_is_icmp(&headers))
+        fit = DYNMON_SESSION_OTHER_PROTOCOL;
+    if (fit != DYNMON_SESSION_FIT) {
+        dynmon_count(missed, fit);
+        return DYNMON_PASS;
+    }
+    reverse = dynmon_session_key(&key, &headers);
+    session = find_session(&key, &headers);
+    if (!session) {
+        dynmon_count(missed, DYNMON_COUNTER(struct missed, map_full));
+        return DYNMON_PASS;
+    }
+    now = dynmon_now();
+    if (expire_after && session->start_timestamp && now > session->alive_timestamp + expire_after)
+        start_anew(session, &headers, missed);
+    add_packet(session, pkt, &headers, reverse, now);
+    return DYNMON_PASS;
+}
+
+DYNMON_INGRESS(crypto_ingress) {
+    return record(pkt, &CRYPTO_MISSED_INGRESS);
+}
+
+DYNMON_EGRESS(crypto_egress) {
+    return record(pkt, &CRYPTO_MISSED_EGRESS);
+}
