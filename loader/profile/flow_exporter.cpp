@@ -1,39 +1,59 @@
 #include "profile/flow_exporter.hpp"
 
+#include <utility>
+
 #include "base/error.hpp"
 
 namespace dynmon {
 
-FlowExporter::FlowExporter(TimeOuts time_outs, std::size_t max_flows, FlowOutlet& outlet)
-    : cache_(time_outs, max_flows), outlet_(outlet) {}
+namespace {
 
-void FlowExporter::prepare(const std::vector<const MetricView*>& metrics) {
-    std::string lack, fault;
-    for (const MetricView* metric : metrics) {
-        if (FlowFields::find(*metric, lack))
-            return outlet_.make_room();
-        if (fault.empty() || metric->name == "flows") // what it was probably meant to be
-            fault = "metric '" + metric->name + "' lacks " + lack;
+// Nothing when `metric` is no flow table; the first fault is noted, unless there is one of a metric
+// called flows, which it was probably meant to be.
+std::optional<FlowFields> flow_fields(const MetricView& metric, std::optional<Error>& fault) {
+    try {
+        return FlowFields(metric);
+    } catch (const Error& error) {
+        if (!fault || metric.name == "flows")
+            fault = error;
+        return std::nullopt;
     }
-    throw Error(ErrorKind::usage, "no metric is a flow table" + (fault.empty() ? "" : ": " + fault))
-        .hint("load the probe `flows`, or one whose table has key.saddr, key.daddr, key.proto, "
-              "value.first, value.last, value.packets and value.bytes");
 }
 
-void FlowExporter::begin_document(const std::string&, const Window& window) {
-    window_ = window;
+} // namespace
+
+FlowExporter::FlowExporter(TimeOuts time_outs, std::size_t max_flows, FlowOutlet& outlet,
+                           ReportWindow report)
+    : cache_(time_outs, max_flows), outlet_(outlet), report_(std::move(report)) {}
+
+void FlowExporter::prepare(const std::vector<const MetricView*>& metrics) {
+    std::optional<Error> fault;
+    for (const MetricView* metric : metrics)
+        if (flow_fields(*metric, fault))
+            return outlet_.make_room();
+    throw fault ? *fault : Error(ErrorKind::usage, "the monitor has no metric");
+}
+
+void FlowExporter::begin_document(const std::string& monitor, const Window& window) {
+    began_ = Clock::now();
+    at_ = {monitor, window};
     seen_.clear(); // of a window that was given up
+    missed_.clear();
 }
 
 void FlowExporter::begin_metric(const MetricView& metric) {
-    std::string lack;
-    fields_ = FlowFields::find(metric, lack);
-    if (fields_)
+    std::optional<Error> fault;
+    counts_missed_ = MissedCounters::is_one(metric);
+    if (counts_missed_)
+        missed_.begin(metric);
+    else if ((fields_ = flow_fields(metric, fault)))
         rows_.emplace(metric);
 }
 
 void FlowExporter::entries(const Batch& batch) {
-    if (fields_)
+    if (counts_missed_)
+        missed_.add(batch);
+    else if (fields_)
         rows_->for_each(batch, [this](const Row& row) {
             const FlowRecord flow = fields_->read(row);
             if (flow.packets > 0) // of CPUs that are kept apart, those that saw some
@@ -46,26 +66,47 @@ void FlowExporter::end_metric(std::uint64_t) {
     fields_.reset();
 }
 
-void FlowExporter::end_document() {
-    const std::pair<std::uint32_t, std::uint64_t> window{window_.generation, window_.sequence};
-    if (window == stored_)
-        return;
+bool FlowExporter::is_repeated() const {
+    const Window& window = at_.window;
+    return (stored_ && stored_->generation == window.generation &&
+            stored_->sequence == window.sequence) ||
+           outlet_.has(at_);
+}
+
+void FlowExporter::add_up(WindowReport& report) {
     std::vector<FlowRecord> left;
     for (const FlowRecord& flow : seen_)
         cache_.add(flow, left);
-    cache_.expire(window_.to_ns, left);
-    const std::size_t count = left.size();
-    outlet_.store(std::move(left)); // if it throws, nothing of the window is in the cache
-    handed_on_ += count;
-    stored_ = window;
+    cache_.expire(at_.window.to_ns, left);
+    report.sessions = left.size();
+    for (const FlowRecord& flow : left)
+        report.packets += flow.packets;
+    // If it throws, nothing of the window is in the cache.
+    report.files = outlet_.store(std::move(left), at_);
+}
+
+void FlowExporter::end_document() {
+    const Clock::time_point read = Clock::now();
+    WindowReport report{.monitor = at_.monitor,
+                        .window = at_.window,
+                        .iteration = windows_,
+                        .repeated = is_repeated(),
+                        .missed = missed_.counts()};
+    if (!report.repeated) {
+        add_up(report);
+        ++windows_;
+    }
+    stored_ = at_.window;
     seen_.clear();
+    report.read_seconds = std::chrono::duration<double>(read - began_).count();
+    report.write_seconds = std::chrono::duration<double>(Clock::now() - read).count();
+    report_(report);
 }
 
 void FlowExporter::close() {
     std::vector<FlowRecord> left;
     cache_.drain(EndReason::forced, left);
-    handed_on_ += left.size();
-    outlet_.store(std::move(left));
+    outlet_.store(std::move(left), at_);
     outlet_.close();
 }
 

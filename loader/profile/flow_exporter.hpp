@@ -1,14 +1,15 @@
 // Takes the windows of a flow table into the cache, and hands on what leaves it.
 #pragma once
 
+#include <chrono>
 #include <optional>
-#include <utility>
 #include <vector>
 
-#include "export/exporter.hpp"
 #include "profile/flow_cache.hpp"
 #include "profile/flow_fields.hpp"
 #include "profile/flow_outlet.hpp"
+#include "profile/missed_counters.hpp"
+#include "profile/report.hpp"
 
 namespace dynmon {
 
@@ -16,11 +17,13 @@ namespace dynmon {
 // window that comes again because it could not be emptied is passed over.
 class FlowExporter final : public Exporter {
 public:
-    // `outlet` must outlive it, and keep what it cannot hand on if the time-outs do.
-    FlowExporter(TimeOuts time_outs, std::size_t max_flows, FlowOutlet& outlet);
+    // `outlet` must outlive it, and keep what it cannot hand on if the time-outs do. `report` is
+    // called for each window.
+    FlowExporter(TimeOuts time_outs, std::size_t max_flows, FlowOutlet& outlet,
+                 ReportWindow report);
 
-    // Throws Error{usage} naming what the metrics lack when none of them is a flow table, and
-    // OutletAway where a window had better stay open.
+    // Throws Error{usage} naming what is lacking when no metric is a flow table, and OutletAway
+    // where a window had better stay open.
     void prepare(const std::vector<const MetricView*>& metrics) override;
     void begin_document(const std::string& monitor, const Window& window) override;
     void begin_metric(const MetricView& metric) override;
@@ -32,17 +35,25 @@ public:
     void close();
 
     std::size_t cached() const { return cache_.size(); }
-    std::uint64_t handed_on() const { return handed_on_; } // flows
 
 private:
+    using Clock = std::chrono::steady_clock;
+
+    bool is_repeated() const;
+    void add_up(WindowReport& report);
+
     FlowCache cache_;
     FlowOutlet& outlet_;
-    Window window_;
-    std::pair<std::uint32_t, std::uint64_t> stored_{0, 0}; // generation and sequence of the last
-    std::optional<FlowFields> fields_;                     // of the metric that is being read
+    ReportWindow report_;
+    FlowWindow at_;
+    std::optional<Window> stored_;     // the last one
+    std::optional<FlowFields> fields_; // of the metric that is being read
     std::optional<Rows> rows_;
+    bool counts_missed_ = false;
+    MissedCounters missed_;
     std::vector<FlowRecord> seen_; // in the window
-    std::uint64_t handed_on_ = 0;
+    std::uint64_t windows_ = 0;
+    Clock::time_point began_;
 };
 
 } // namespace dynmon

@@ -1,9 +1,11 @@
 // Where flows go that have left the cache: a collector, files.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "base/error.hpp"
+#include "export/exporter.hpp"
 #include "profile/flow_record.hpp"
 
 namespace dynmon {
@@ -15,6 +17,12 @@ public:
     using Error::Error;
 };
 
+// The window that made flows leave.
+struct FlowWindow {
+    std::string monitor;
+    Window window;
+};
+
 // Made to keep what it cannot hand on now, or to keep nothing: then the flows of a window that does
 // not arrive come again with the window.
 class FlowOutlet {
@@ -23,8 +31,12 @@ public:
     // Before a window is closed. Throws OutletAway when it is known that store() would have to, or
     // when there is no room for what would have to be kept.
     virtual void make_room() = 0;
-    // Throws OutletAway if it keeps nothing and not all has arrived; a part may have.
-    virtual void store(std::vector<FlowRecord> flows) = 0;
+    // A run before has stored it and could not say so.
+    virtual bool has(const FlowWindow& /*from*/) const { return false; }
+    // Throws OutletAway if it keeps nothing and not all has arrived; a part may have. Returns the
+    // files that were written.
+    virtual std::vector<std::string> store(std::vector<FlowRecord> flows,
+                                           const FlowWindow& from) = 0;
     // The export ends. Throws Error{failed} that counts what is lost by it.
     virtual void close() = 0;
 };

@@ -41,12 +41,12 @@ void IpfixOutlet::make_room() {
         throw_away();
 }
 
-void IpfixOutlet::store(std::vector<FlowRecord> flows) {
+std::vector<std::string> IpfixOutlet::store(std::vector<FlowRecord> flows, const FlowWindow&) {
     add(std::move(flows));
     const nanoseconds now = clocks_.monotonic();
     const bool sent = flush(now);
     if (options_.keeps || (sent && wait_for_arrival(now)))
-        return;
+        return {};
     waiting_.clear();
     in_flight_ = 0;
     throw_away();

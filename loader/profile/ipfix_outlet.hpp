@@ -42,7 +42,7 @@ public:
     IpfixOutlet(IpfixOptions options, std::unique_ptr<Collector> collector, Clocks clocks);
 
     void make_room() override;
-    void store(std::vector<FlowRecord> flows) override;
+    std::vector<std::string> store(std::vector<FlowRecord> flows, const FlowWindow& from) override;
     void close() override;
 
     const Sent& sent() const { return sent_; }

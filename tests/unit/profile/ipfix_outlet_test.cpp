@@ -60,7 +60,7 @@ struct Outlet {
         std::vector<FlowRecord> flows;
         for (std::size_t i = 0; i < count; ++i)
             flows.push_back(flow_of(static_cast<std::uint16_t>(first + i)));
-        outlet->store(flows);
+        outlet->store(flows, {});
     }
     // Ports of the flows that came over a connection; checks its sequence numbers.
     std::vector<std::uint16_t> ports(std::size_t stream) const {
@@ -144,7 +144,7 @@ TEST_CASE("flows wait while the collector is away, and go when it is back, each 
 TEST_CASE("what a broken connection may have lost is sent again on the next one") {
     Outlet o;
     o.store(3);
-    o.outlet->store({}); // these have arrived
+    o.outlet->store({}, {}); // these have arrived
     o.host.acknowledges = false;
     o.store(3, 3);
     o.host.up = false; // breaks before it has acknowledged
