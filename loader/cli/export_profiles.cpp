@@ -1,5 +1,6 @@
 #include "cli/export_profiles.hpp"
 
+#include "cli/flow_profiles.hpp"
 #include "profile/file_exporter.hpp"
 
 namespace dynmon {
@@ -28,6 +29,13 @@ std::unique_ptr<ExportTarget> open_crypto(const ExportArguments& arguments, Repo
         arguments.out, make_crypto_rendering(arguments.format == "json"), std::move(report));
 }
 
+std::unique_ptr<ExportTarget> open_lucid(const ExportArguments& arguments, ReportWindow report) {
+    const double seconds = std::chrono::duration<double>(arguments.interval).count();
+    return std::make_unique<FolderTarget>(
+        arguments.out, make_lucid_rendering(arguments.packets, seconds, arguments.ipv6),
+        std::move(report));
+}
+
 } // namespace
 
 const std::vector<ExportProfile>& export_profiles() {
@@ -37,6 +45,19 @@ const std::vector<ExportProfile>& export_profiles() {
          {"--out!", "--format", "--rows"},
          open_ddos},
         {"crypto", "counters and ratios of each session", {"--out!", "--format"}, open_crypto},
+        {"lucid",
+         "the first packets of each flow as LUCID's preprocessing makes them",
+         {"--out!", "--packets", "--ipv6"},
+         open_lucid},
+        {"ipfix",
+         "flows to a collector",
+         {"--to!", "--idle", "--active", "--max-flows", "--domain", "--mtu", "--template-refresh",
+          "--template-messages"},
+         open_ipfix},
+        {"netflow",
+         "flows as tables with the columns of nfdump",
+         {"--out!", "--idle", "--active", "--max-flows"},
+         open_netflow},
     };
     return profiles;
 }
@@ -51,6 +72,11 @@ void declare_export_options(CLI::App& app, ExportArguments& arguments) {
                    "ddos: 7 features of a packet, or 10 with length, TCP length and TCP "
                    "acknowledgement; default: 7")
         ->check(CLI::IsMember({7, 10}));
+    app.add_option("--packets", arguments.packets, "lucid: so many of each flow; default: 10")
+        ->check(CLI::Range(1, 10000))
+        ->type_name("N");
+    app.add_flag("--ipv6", arguments.ipv6, "lucid: IPv6 flows too, which LUCID itself leaves out");
+    declare_flow_options(app, arguments.flows);
 }
 
 } // namespace dynmon

@@ -1,6 +1,7 @@
 // What a profile that writes files makes of a window. Pure: it sees entries and returns texts.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -51,5 +52,8 @@ public:
 std::unique_ptr<Rendering> make_ddos_rendering(bool json, unsigned rows);
 // Profile `crypto`: counters and ratios of each session.
 std::unique_ptr<Rendering> make_crypto_rendering(bool json);
+// Profile `lucid`: the first `packets` of each flow as LUCID's features, `seconds` a window; IPv6
+// only if asked for, since LUCID knows none.
+std::unique_ptr<Rendering> make_lucid_rendering(std::size_t packets, double seconds, bool ipv6);
 
 } // namespace dynmon

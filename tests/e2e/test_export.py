@@ -1,0 +1,409 @@
+#!/usr/bin/python3
+"""Windows as files: what the profiles of `export` make of the packets that were sent."""
+import csv
+import json
+import os
+import re
+import signal
+import time
+
+import numpy
+
+import frames
+import harness
+import lucid
+from frames import ACK, FIN, SYN
+
+
+def tcp(sport, dport, flags, data=b"", ack=0, window=1024, **ip):
+    segment = bytearray(frames.tcp(sport, dport, flags, data))
+    segment[8:12] = ack.to_bytes(4, "big")
+    segment[14:16] = window.to_bytes(2, "big")
+    build = frames.ipv6 if ":" in ip.get("source", "") else frames.ipv4
+    return build(bytes(segment), frames.TCP, **ip)
+
+
+def udp(sport, dport, data=b"", **ip):
+    build = frames.ipv6 if ":" in ip.get("source", "") else frames.ipv4
+    return build(frames.udp(sport, dport, data), frames.UDP, **ip)
+
+
+def back(**changed):
+    return {"source": "10.0.0.2", "to": "10.0.0.1", **changed}
+
+
+class ExportCase(harness.Case):
+    def setUp(self):
+        super().setUp()
+        self.out = self.folder / "out"
+
+    def export(self, name, profile, *options, count=1, code=harness.OK, interval="20ms"):
+        return self.dynmon("export", name, "--profile", profile, "--out", self.out, "--interval",
+                           interval, "--count", count, *options, code=code)
+
+    def reports(self, name, profile, *options, **keywords):
+        out = self.export(name, profile, "--json", *options, **keywords).out
+        return [json.loads(line) for line in out.splitlines()]
+
+    def files(self):
+        """What a reader of the folder finds."""
+        if not self.out.exists():
+            return []
+        return sorted(path.name for path in self.out.iterdir() if not path.name.startswith("."))
+
+    def leftovers(self):
+        """What only a run that is at work, or was killed, has in the folder."""
+        return sorted(path.name for path in self.out.iterdir()
+                      if path.name.startswith(".") and path.name != ".dynmon-export.json")
+
+    def rows(self, name):
+        """{label: [cell, …]} of a transposed CSV."""
+        text = (self.out / name).read_text()
+        found = {}
+        for line in text.split("\n"):
+            label, cells = line.split(",\t")
+            found[label.rstrip()] = cells.split(", ") if cells else []
+        return found
+
+    def result(self, number):
+        return json.loads((self.out / f"result_{number}.json").read_text(), parse_float=str)
+
+
+SEVEN = ["Seconds", "Ns", "IPv4 flags", "TCP flags", "TCP Win", "UDP len", "ICMP type"]
+TEN = SEVEN[:2] + ["Length", "IPv4 flags", "TCP len", "TCP ACK"] + SEVEN[3:]
+
+
+class DdosTest(ExportCase):
+    def test_each_session_is_a_file_of_seven_rows_client_first(self):
+        self.load("d", "ddos")
+        self.receive(tcp(5000, 80, SYN, window=100), tcp(5000, 80, ACK, b"abc", window=200))
+        self.transmit(tcp(80, 5000, SYN | ACK, window=300, **back()))
+        self.receive(udp(6000, 53, bytes(300)))
+        self.export("d", "ddos")
+        self.assertEqual(self.files(), ["10.0.0.1-5000___10.0.0.2-80___TCP-iter0.csv",
+                                        "10.0.0.1-6000___10.0.0.2-53___UDP-iter0.csv"])
+        rows = self.rows(self.files()[0])
+        self.assertEqual(list(rows), SEVEN)
+        self.assertEqual([rows[label] for label in SEVEN[2:]],
+                         [["0"] * 3, ["2", "16", "18"], ["100", "200", "300"], ["0"] * 3,
+                          ["0"] * 3])
+        self.assertEqual(self.rows(self.files()[1])["UDP len"], ["300"])
+        for seconds, ns in zip(rows["Seconds"], rows["Ns"]):
+            self.assertRegex(ns, r"^\d{9}$")
+            self.assertLess(abs(int(seconds) - os.stat(self.out).st_mtime), 60)
+
+    def test_ten_rows_have_length_and_acknowledgement(self):
+        self.load("d", "ddos")
+        self.receive(tcp(5000, 80, ACK, b"abc", ack=3_000_000_000))
+        self.export("d", "ddos", "--rows", "10")
+        rows = self.rows(self.files()[0])
+        self.assertEqual(list(rows), TEN)
+        self.assertEqual([rows[label] for label in ("Length", "TCP len", "TCP ACK")],
+                         [["43"], ["3"], ["3000000000"]])
+
+    def test_json_has_the_same_in_a_list_a_packet_with_whole_nanoseconds(self):
+        self.load("d", "ddos")
+        self.transmit(tcp(443, 5000, ACK, window=9, **back()))
+        self.receive(frames.ipv4(frames.icmp(8), frames.ICMP))
+        self.export("d", "ddos", "--format", "json")
+        self.assertEqual(self.files(), ["result_0.json"])
+        found = {tuple(session["id"]): session["packets"] for session in self.result(0)}
+        self.assertEqual(set(found), {("10.0.0.1", 5000, "10.0.0.2", 443, "TCP"),
+                                      ("10.0.0.1", 0, "10.0.0.2", 0, "ICMP")})
+        packet, = found["10.0.0.1", 5000, "10.0.0.2", 443, "TCP"]
+        self.assertRegex(packet[0], r"^\d{10}\.\d{9}$")
+        self.assertEqual(packet[1:], [0, 16, 9, 0, 0])
+        self.assertEqual(found["10.0.0.1", 0, "10.0.0.2", 0, "ICMP"][0][1:], [0, 0, 0, 0, 8])
+
+    def test_ipv6_addresses_and_vlans_in_names_can_be_read_back(self):
+        self.load("d", "ddos")
+        self.receive(udp(7, 53, source="fd00::1", to="::2"), udp(8, 53, vlan=12))
+        self.export("d", "ddos")
+        self.assertEqual(self.files(), ["10.0.0.1-8___10.0.0.2-53___UDP-vlan12-iter0.csv",
+                                        "fd00--1-7___--2-53___UDP-iter0.csv"])
+        client, server, _ = self.files()[1].split("___")
+        ends = [end.rsplit("-", 1) for end in (client, server)]
+        self.assertEqual([(ip.replace("-", ":"), int(port)) for ip, port in ends],
+                         [("fd00::1", 7), ("::2", 53)])
+
+    def test_iterations_count_windows_and_go_on_after_a_restart(self):
+        self.load("d", "ddos")
+        for number in range(3):
+            self.receive(udp(1000 + number, 53))
+            report, = self.reports("d", "ddos")
+            self.assertEqual((report["iteration"], report["sessions"], report["packets"]),
+                             (number, 1, 1))
+            self.assertEqual(report["files"],
+                             [f"10.0.0.1-{1000 + number}___10.0.0.2-53___UDP-iter{number}.csv"])
+        self.assertEqual(len(self.files()), 3)
+
+    def test_a_folder_without_our_state_goes_on_behind_its_files(self):
+        self.load("d", "ddos")
+        self.out.mkdir()
+        (self.out / "10.0.0.1-1___10.0.0.2-2___TCP-iter6.csv").write_text("old")
+        (self.out / "result_4.json").write_text("[]")
+        self.receive(udp(1, 53))
+        report, = self.reports("d", "ddos")
+        self.assertEqual(report["iteration"], 7)
+        self.assertEqual((self.out / "10.0.0.1-1___10.0.0.2-2___TCP-iter6.csv").read_text(), "old")
+
+    def test_a_window_with_nothing_leaves_no_file_and_takes_a_number(self):
+        self.load("d", "ddos")
+        reports = self.reports("d", "ddos", "--format", "json", count=2)
+        self.assertEqual([(r["iteration"], r["sessions"], r["files"]) for r in reports],
+                         [(0, 0, []), (1, 0, [])])
+        self.assertEqual(self.files(), [])
+
+    def test_what_was_not_captured_is_said(self):
+        self.load("d", "ddos", "--set", "n_packet_per_session=2")
+        self.receive(*[udp(1, 53)] * 5, frames.plain(60))
+        report, = self.reports("d", "ddos")
+        self.assertEqual(report["missed"], {"not_ip": 1, "limit": 3})
+        self.receive(*[udp(1, 53)] * 3)
+        text = self.export("d", "ddos").err
+        self.assertIn("1 session, 2 packets, 1 file", text)
+        self.assertIn("not captured: limit 1", text)
+
+    def test_the_window_of_both_directions_is_there_once(self):
+        self.load("d", "ddos")
+        self.receive(*[udp(1, 53)] * 20)
+        self.transmit(*[udp(53, 1, **back())] * 30)
+        report, = self.reports("d", "ddos", "--format", "json")
+        self.assertEqual(report["packets"], 50)
+        session, = self.result(0)
+        self.assertEqual(len(session["packets"]), 50)
+
+
+class CryptoTest(ExportCase):
+    HEADER = ("Timestamp (Unix ns), IP Client, IP Server, Port Client, Port Server, Protocol, "
+              "Server Method, Packets_server, Packets_client, Bits_ server, Bits_ client, "
+              "Duration (ns), Packets_server / Seconds, Packets_client / Seconds, "
+              "Bits_server / Seconds, Bits_client / Seconds, Bits_server / Packets_server, "
+              "Bits_client / Packets_client, Packets_server / Packets_client, "
+              "Bits_server / Bits_client")
+
+    def table(self):
+        lines = (self.out / "results.csv").read_text().splitlines()
+        self.assertEqual(lines[0], self.HEADER)
+        return [row for row in csv.reader(lines[1:], skipinitialspace=True)]
+
+    def test_each_session_is_a_line_with_its_ratios(self):
+        self.load("c", "crypto")
+        self.receive(tcp(5000, 443, SYN), tcp(5000, 443, ACK, bytes(60)))
+        self.transmit(*[tcp(443, 5000, ACK, bytes(100), **back())] * 4)
+        self.export("c", "crypto")
+        row, = self.table()
+        self.assertEqual(row[1:11], ["10.0.0.1", "10.0.0.2", "5000", "443", "TCP", "1", "4", "2",
+                                     str(4 * 140 * 8), str((40 + 100) * 8)])
+        alive, seconds = int(row[0]), int(row[11]) / 1e9
+        self.assertLess(abs(alive / 1e9 - os.stat(self.out).st_mtime), 60)
+        self.assertGreater(seconds, 0)
+        expected = [4 / seconds, 2 / seconds, 4480 / seconds, 1120 / seconds, 4480 / 4, 1120 / 2,
+                    4 / 2, 4480 / 1120]
+        self.assertEqual([float(cell) for cell in row[12:]], expected)
+        self.assertEqual(row[16:], ["1120.0", "560.0", "2.0", "4.0"])
+
+    def test_a_division_by_nothing_is_a_dash(self):
+        self.load("c", "crypto")
+        self.receive(udp(5000, 53))
+        self.export("c", "crypto")
+        row, = self.table()
+        self.assertEqual(row[6:12], ["2", "0", "1", "0", "224", "0"])
+        self.assertEqual(row[12:], ["-"] * 5 + ["224.0", "0.0", "0.0"])
+
+    def test_json_has_the_addresses_first(self):
+        self.load("c", "crypto")
+        self.transmit(udp(53, 5000, b"xy", **back()))
+        self.export("c", "crypto", "--format", "json")
+        session, = self.result(0)
+        self.assertEqual(session["id"], ["10.0.0.1", "10.0.0.2", 5000, 53, "UDP"])
+        self.assertEqual(len(session["value"]), 15)
+        self.assertEqual(session["value"][1:7], [2, 1, 0, 240, 0, 0])
+        self.assertEqual(session["value"][7:], ["-"] * 4 + ["240.0"] + ["-"] * 3)
+
+    def test_windows_are_appended_also_after_a_restart(self):
+        self.load("c", "crypto")
+        for port in (1, 2, 3):
+            self.receive(udp(5000 + port, 53))
+            self.export("c", "crypto", count=2)
+        self.assertEqual([row[3] for row in self.table()], ["5001", "5002", "5003"])
+
+    def test_a_results_file_of_somebody_else_is_not_touched(self):
+        self.load("c", "crypto")
+        self.out.mkdir()
+        (self.out / "results.csv").write_text("a, b\n1, 2\n")
+        self.receive(udp(5000, 53))
+        error = self.refused(harness.USAGE, "export", "c", "--profile", "crypto", "--out", self.out,
+                             "--interval", "10ms", "--count", "1")
+        self.assertIn("results.csv has other columns", error["message"])
+        self.assertEqual((self.out / "results.csv").read_text(), "a, b\n1, 2\n")
+        self.assertEqual(self.leftovers(), [])
+        (self.out / "results.csv").unlink()
+        self.export("c", "crypto")
+        self.assertEqual([row[3] for row in self.table()], ["5000"])
+
+    def test_a_results_file_that_was_moved_away_begins_anew(self):
+        self.load("c", "crypto")
+        self.receive(udp(5001, 53))
+        self.export("c", "crypto")
+        (self.out / "results.csv").rename(self.out / "results.1.csv")
+        self.receive(udp(5002, 53))
+        self.export("c", "crypto")
+        self.assertEqual([row[3] for row in self.table()], ["5002"])
+
+
+class LucidTest(ExportCase):
+    DNS = bytes.fromhex("123401000001000000000000037777770765786d61706c6503636f6d0000010001")
+
+    def traffic_of_all_kinds(self):
+        """[(direction, frame), …]"""
+        web = tcp(5000, 80, SYN, window=64240), tcp(80, 5000, SYN | ACK, ack=1, **back())
+        received = [
+            tcp(5000, 80, ACK, b"GET / HTTP/1.1\r\n\r\n", ack=7),
+            tcp(5001, 443, ACK, bytes([22, 3, 1, 0, 4, 1, 0, 0, 0]), ack=4_294_967_295),
+            tcp(5002, 9999, ACK, b"something else", window=65535),
+            tcp(5003, 21, ACK, b"USER me\r\n"), tcp(5004, 23, ACK, b"login"),
+            tcp(5005, 9999, FIN | ACK, b"ab"),
+            udp(5006, 53, self.DNS), udp(5007, 1900, b"M-SEARCH * HTTP/1.1\r\n\r\n"),
+            udp(5008, 9999, bytes(500)), udp(5009, 9999), udp(5010, 53, vlan=7),
+            frames.ipv4(frames.icmp(8), frames.ICMP),
+            frames.ipv4(frames.icmp(3, 1, bytes(28)), frames.ICMP, source="10.0.0.7"),
+            udp(1, 53, self.DNS, source="fd00::1", to="fd00::2"), frames.plain(60)]
+        sent = [tcp(80, 5000, ACK, b"HTTP/1.1 200 OK\r\n\r\n", ack=20, **back()),
+                udp(53, 5006, self.DNS, **back()), udp(9999, 5008, b"x", **back()),
+                tcp(443, 6000, ACK, bytes([23, 3, 3, 0, 1, 0]), source="10.0.0.2", to="10.0.0.9")]
+        many = [("in", udp(7000, 123, bytes(48)))] * 14
+        return ([("in", web[0]), ("out", web[1])] + [("in", frame) for frame in received]
+                + [("out", frame) for frame in sent] + many)
+
+    def send(self, traffic):
+        """Frame by frame; [(before, after, frame), …], the times around each in ns."""
+        sent = []
+        for direction, frame in traffic:
+            before = time.time_ns()
+            (self.receive if direction == "in" else self.transmit)(frame)
+            sent.append((before, time.time_ns(), frame))
+        return sent
+
+    def sample(self, stem):
+        array = numpy.load(self.out / f"{stem}.npy")
+        beside = json.loads((self.out / f"{stem}.json").read_text())
+        self.assertEqual(len(beside["flows"]), len(array))
+        return array, beside
+
+    def test_samples_are_those_of_lucid_itself(self):
+        self.load("d", "ddos")
+        sent = self.send(self.traffic_of_all_kinds())
+        self.export("d", "lucid", "--packets", "10", interval="2s")
+        array, beside = self.sample("2t-10n-d-iter0")
+        packets = [(before, *parsed) for before, _, frame in sent if (parsed := lucid.parse(frame))]
+        ids, expected = lucid.samples(packets, 10, 2)
+        names = {1: "ICMP", 6: "TCP", 17: "UDP"}
+        self.assertEqual([flow["id"] for flow in beside["flows"]],
+                         [[*flow[:4], names[flow[4]]] for flow in ids])
+        self.assertEqual((array.shape, array.dtype), ((len(ids), 10, 11), numpy.float64))
+        self.assertEqual(array[:, :, 1:].tobytes(), expected[:, :, 1:].tobytes())
+        self.check_times(sent, array, beside)
+
+    def check_times(self, sent, array, beside):
+        """The probe's clock has seen each packet between the times around its sending; it is set to
+        the host's when a monitor is loaded, so that it may be off by some microseconds."""
+        slack = 10**6
+        flows = {}
+        for before, after, frame in sent:
+            if parsed := lucid.parse(frame):
+                source, sport, to, dport, _ = parsed[0]
+                flows.setdefault(frozenset([(source, sport), (to, dport), parsed[0][4]]),
+                                 []).append((before, after))
+        self.assertEqual(len(flows), len(beside["flows"]))
+        for flow, rows, times in zip(beside["flows"], array, flows.values()):
+            self.assertEqual((flow["packets"], flow["seen"]), (min(10, len(times)), len(times)))
+            for row, (before, after) in zip(rows, times):
+                at = flow["first"] + row[0] * 2 * 10**9
+                self.assertTrue(before - slack <= at <= after + slack, (before, at, after))
+
+    def test_ipv6_flows_are_there_when_asked_for(self):
+        self.load("d", "ddos")
+        self.receive(udp(1, 53, self.DNS, source="fd00::1", to="fd00::2"), udp(2, 53, self.DNS))
+        self.export("d", "lucid", "--ipv6", "--packets", "3", interval="500ms")
+        array, beside = self.sample("0.5t-3n-d-iter0")
+        self.assertEqual([flow["id"][0] for flow in beside["flows"]], ["fd00::1", "10.0.0.1"])
+        ip_bit = 1 << lucid.WORDS.index("ip")
+        protocols = (array[:, 0, 4] * 4096).round().astype(int)
+        self.assertEqual(list(protocols & ip_bit), [0, ip_bit])
+
+    def test_a_window_without_flows_leaves_no_sample(self):
+        self.load("d", "ddos")
+        self.receive(udp(1, 53, self.DNS, source="fd00::1", to="fd00::2"))
+        self.export("d", "lucid")
+        self.assertEqual(self.files(), [])
+
+
+class VerbTest(ExportCase):
+    def test_a_monitor_that_lacks_the_metric_is_refused_before_anything_is_read(self):
+        self.load("p", "packets")
+        error = self.refused(harness.USAGE, "export", "p", "--profile", "ddos", "--out", self.out,
+                             "--interval", "1h")
+        self.assertIn("no metric 'packets_buffer_ddos', which profile 'ddos' needs",
+                      error["message"])
+        self.load("c", "crypto")
+        self.receive(udp(1, 53))
+        self.refused(harness.USAGE, "export", "c", "--profile", "ddos", "--out", self.out)
+        self.export("c", "crypto", "--format", "json")
+        self.assertEqual(len(self.result(0)), 1)
+
+    def test_options_of_other_profiles_are_refused(self):
+        self.load("c", "crypto")
+        error = self.refused(harness.USAGE, "export", "c", "--profile", "crypto", "--out", self.out,
+                             "--rows", "10")
+        self.assertIn("--rows is not for profile 'crypto'", error["message"])
+        error = self.refused(harness.USAGE, "export", "c", "--profile", "crypto")
+        self.assertIn("profile 'crypto' needs --out", error["message"])
+        error = self.refused(harness.USAGE, "export", "c", "--profile", "cyrpto", "--out", self.out)
+        self.assertIn("cyrpto", error["message"])
+
+    def test_two_exports_do_not_write_to_one_folder(self):
+        self.load("c", "crypto")
+        self.load("d", "ddos")
+        first = self.start("export", "c", "--profile", "crypto", "--out", self.out, "--interval",
+                           "10ms", "--json")
+        first.stdout.readline()
+        error = self.refused(harness.BUSY, "export", "d", "--profile", "ddos", "--out", self.out)
+        self.assertIn("another export writes to", error["message"])
+        first.send_signal(signal.SIGINT)
+        self.assertEqual(first.wait(10), 0)
+
+    def test_ctrl_c_ends_behind_a_whole_window(self):
+        self.load("d", "ddos")
+        run = self.start("export", "d", "--profile", "ddos", "--out", self.out, "--interval",
+                         "10ms", "--json", "--format", "json")
+        reports = []
+        for _ in range(5):
+            self.receive(*[udp(1, 53)] * 10)
+            reports.append(json.loads(run.stdout.readline()))
+        run.send_signal(signal.SIGINT)
+        rest, error = run.communicate(timeout=10)
+        self.assertEqual((run.returncode, error), (0, ""))
+        reports += [json.loads(line) for line in rest.splitlines()]
+        self.assertEqual([report["sequence"] for report in reports],
+                         list(range(1, len(reports) + 1)))
+        self.assertEqual([report["iteration"] for report in reports], list(range(len(reports))))
+        last, = self.reports("d", "ddos", "--format", "json")
+        self.assertEqual(sum(report["packets"] for report in reports) + last["packets"], 50)
+        written = sum(len(session["packets"]) for name in self.files()
+                      for session in json.loads((self.out / name).read_text()))
+        self.assertEqual(written, 50)
+        self.assertEqual(self.leftovers(), [])
+
+    def test_a_replaced_probe_hands_out_its_last_window_too(self):
+        self.load("d", "ddos")
+        self.receive(udp(1, 53))
+        self.replace("d", "ddos")
+        self.receive(udp(2, 53))
+        reports = self.reports("d", "ddos")
+        self.assertEqual([report["packets"] for report in reports], [1, 1])
+        self.assertEqual([re.search(r"-(\d)___", name)[1] for name in self.files()], ["1", "2"])
+
+
+if __name__ == "__main__":
+    harness.main()
