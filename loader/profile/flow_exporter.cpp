@@ -68,9 +68,9 @@ void FlowExporter::end_metric(std::uint64_t) {
 
 bool FlowExporter::is_repeated() const {
     const Window& window = at_.window;
-    return (stored_ && stored_->generation == window.generation &&
-            stored_->sequence == window.sequence) ||
-           outlet_.has(at_);
+    const bool again = stored_ && stored_->generation == window.generation &&
+                       stored_->sequence == window.sequence && stored_->to_ns == window.to_ns;
+    return again || outlet_.has(at_);
 }
 
 void FlowExporter::add_up(WindowReport& report) {
