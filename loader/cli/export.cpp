@@ -135,6 +135,7 @@ public:
         const ExportProfile& profile = chosen_profile();
         require_options_of(profile);
         arguments_.interval = parse_duration(interval_, "--interval");
+        arguments_.monitor = request_.name;
         arguments_.interface = observed_interface(global);
         Sink lines(STDOUT_FILENO);
         const auto target = profile.open(arguments_, [&](const WindowReport& report) {

@@ -51,12 +51,12 @@ const std::vector<ExportProfile>& export_profiles() {
          open_lucid},
         {"ipfix",
          "flows to a collector",
-         {"--to!", "--idle", "--active", "--max-flows", "--domain", "--mtu", "--template-refresh",
-          "--template-messages"},
+         {"--to!", "--idle", "--active", "--max-flows", "--state", "--domain", "--mtu",
+          "--template-refresh", "--template-messages"},
          open_ipfix},
         {"netflow",
          "flows as tables with the columns of nfdump",
-         {"--out!", "--idle", "--active", "--max-flows"},
+         {"--out!", "--idle", "--active", "--max-flows", "--state"},
          open_netflow},
     };
     return profiles;

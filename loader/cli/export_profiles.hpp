@@ -25,6 +25,7 @@ struct FlowArguments {
     std::size_t mtu = 0; // of the path
     std::string template_refresh = "60s";
     std::uint64_t template_messages = 20;
+    std::string state; // "": none
 };
 
 // What was asked for. An option that is not among those of the profile is refused before.
@@ -36,6 +37,7 @@ struct ExportArguments {
     bool ipv6 = false;
     FlowArguments flows;
     std::chrono::nanoseconds interval{};
+    std::string monitor;
     std::uint32_t interface = 0; // index of the one that the monitor observes
 };
 

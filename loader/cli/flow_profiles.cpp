@@ -22,13 +22,22 @@ TimeOuts time_outs_of(const FlowArguments& flows) {
     return {ns(flows.idle, "--idle"), ns(flows.active, "--active")};
 }
 
+std::optional<FlowState> state_of(const ExportArguments& arguments) {
+    if (arguments.flows.state.empty())
+        return std::nullopt;
+    if (!time_outs_of(arguments.flows).keeps())
+        throw Error(ErrorKind::usage, "--state is of no use without time-outs")
+            .hint("with --idle 0 or --active 0 nothing is kept from one window to the next");
+    return FlowState(arguments.flows.state, arguments.monitor);
+}
+
 class CollectorTarget final : public ExportTarget {
 public:
     CollectorTarget(const ExportArguments& arguments, ReportWindow report)
         : outlet_(options_of(arguments), collector_of(arguments.flows),
                   {[] { return std::chrono::nanoseconds(monotonic_ns()); }, epoch_ns}),
           exporter_(time_outs_of(arguments.flows), arguments.flows.max_flows, outlet_,
-                    std::move(report)) {}
+                    std::move(report), state_of(arguments)) {}
     Exporter& exporter() override { return exporter_; }
     void close() override { exporter_.close(); }
 
@@ -55,7 +64,7 @@ public:
     FilesTarget(const ExportArguments& arguments, ReportWindow report)
         : dir_(arguments.out), files_(dir_, time_outs_of(arguments.flows).keeps()),
           exporter_(time_outs_of(arguments.flows), arguments.flows.max_flows, files_,
-                    std::move(report)) {}
+                    std::move(report), state_of(arguments)) {}
     Exporter& exporter() override { return exporter_; }
     void close() override { exporter_.close(); }
 
@@ -85,6 +94,10 @@ void declare_flow_options(CLI::App& app, FlowArguments& arguments) {
                    "collector; default: 1000000")
         ->type_name("N")
         ->check(CLI::PositiveNumber);
+    app.add_option("--state", arguments.state,
+                   "ipfix, netflow: file for flows that are kept from one window to the next, so "
+                   "that an export that is killed loses none")
+        ->type_name("FILE");
     app.add_option("--domain", arguments.domain,
                    "ipfix: observation domain; default: the index of the interface")
         ->type_name("ID");

@@ -31,6 +31,7 @@ public:
     void drain(EndReason reason, std::vector<FlowRecord>& left); // all of them
 
     std::size_t size() const { return flows_.size(); }
+    const std::list<FlowRecord>& flows() const { return flows_; } // least recently touched first
 
 private:
     using Flows = std::list<FlowRecord>; // least recently touched first

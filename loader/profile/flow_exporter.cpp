@@ -23,8 +23,38 @@ std::optional<FlowFields> flow_fields(const MetricView& metric, std::optional<Er
 } // namespace
 
 FlowExporter::FlowExporter(TimeOuts time_outs, std::size_t max_flows, FlowOutlet& outlet,
-                           ReportWindow report)
-    : cache_(time_outs, max_flows), outlet_(outlet), report_(std::move(report)) {}
+                           ReportWindow report, std::optional<FlowState> state)
+    : cache_(time_outs, max_flows), outlet_(outlet), report_(std::move(report)),
+      state_(std::move(state)), keeps_(time_outs.keeps()) {
+    if (state_)
+        restore();
+}
+
+void FlowExporter::restore() {
+    std::optional<SavedFlows> saved = state_->load();
+    if (!saved)
+        return;
+    stored_ = saved->stored;
+    at_ = {state_->monitor(), saved->stored};
+    std::vector<FlowRecord> left;
+    for (const FlowRecord& flow : saved->cached)
+        cache_.add(flow, left);
+    left.insert(left.begin(), saved->waiting.begin(), saved->waiting.end());
+    if (!outlet_.has(at_)) // else it had got what waited
+        outlet_.add(std::move(left), at_);
+}
+
+void FlowExporter::save() const {
+    if (!state_)
+        return;
+    try {
+        state_->save(*stored_, cache_.flows(), outlet_.waiting());
+    } catch (const Error& error) { // the window comes again, and all there is to do is this
+        OutletAway away(error.kind(), error.what());
+        away.hint(error.hint());
+        throw away;
+    }
+}
 
 void FlowExporter::prepare(const std::vector<const MetricView*>& metrics) {
     std::optional<Error> fault;
@@ -81,8 +111,8 @@ void FlowExporter::add_up(WindowReport& report) {
     report.sessions = left.size();
     for (const FlowRecord& flow : left)
         report.packets += flow.packets;
-    // If it throws, nothing of the window is in the cache.
-    report.files = outlet_.store(std::move(left), at_);
+    outlet_.add(std::move(left), at_);
+    ++windows_;
 }
 
 void FlowExporter::end_document() {
@@ -92,11 +122,17 @@ void FlowExporter::end_document() {
                         .iteration = windows_,
                         .repeated = is_repeated(),
                         .missed = missed_.counts()};
-    if (!report.repeated) {
+    if (!report.repeated)
         add_up(report);
-        ++windows_;
+    if (keeps_) { // whatever happens now, its flows are counted
+        stored_ = at_.window;
+        save();
     }
+    const std::size_t waiting = outlet_.waiting().size();
+    report.files = outlet_.send(); // if it throws and keeps nothing, the cache has nothing either
     stored_ = at_.window;
+    if (keeps_ && outlet_.waiting().size() != waiting)
+        save();
     seen_.clear();
     report.read_seconds = std::chrono::duration<double>(read - began_).count();
     report.write_seconds = std::chrono::duration<double>(Clock::now() - read).count();
@@ -106,8 +142,18 @@ void FlowExporter::end_document() {
 void FlowExporter::close() {
     std::vector<FlowRecord> left;
     cache_.drain(EndReason::forced, left);
-    outlet_.store(std::move(left), at_);
-    outlet_.close();
+    outlet_.add(std::move(left), at_);
+    try {
+        if (stored_)
+            save();
+        outlet_.close();
+    } catch (Error& error) {
+        if (state_)
+            error.hint("they are in " + state_->path() + ", and go with the next export");
+        throw;
+    }
+    if (state_)
+        state_->remove();
 }
 
 } // namespace dynmon

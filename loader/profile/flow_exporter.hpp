@@ -7,7 +7,7 @@
 
 #include "profile/flow_cache.hpp"
 #include "profile/flow_fields.hpp"
-#include "profile/flow_outlet.hpp"
+#include "profile/flow_state.hpp"
 #include "profile/missed_counters.hpp"
 #include "profile/report.hpp"
 
@@ -17,10 +17,11 @@ namespace dynmon {
 // window that comes again because it could not be emptied is passed over.
 class FlowExporter final : public Exporter {
 public:
-    // `outlet` must outlive it, and keep what it cannot hand on if the time-outs do. `report` is
-    // called for each window.
-    FlowExporter(TimeOuts time_outs, std::size_t max_flows, FlowOutlet& outlet,
-                 ReportWindow report);
+    // `outlet` must outlive it, and keep what it cannot hand on if the time-outs do. `state`, where
+    // there is one, has to be opened already; what it holds is gone on with. `report` is called for
+    // each window.
+    FlowExporter(TimeOuts time_outs, std::size_t max_flows, FlowOutlet& outlet, ReportWindow report,
+                 std::optional<FlowState> state = std::nullopt);
 
     // Throws Error{usage} naming what is lacking when no metric is a flow table, and OutletAway
     // where a window had better stay open.
@@ -31,7 +32,8 @@ public:
     void end_metric(std::uint64_t timestamp_us) override;
     void end_document() override;
 
-    // The export ends: what the cache has leaves, and the outlet is closed. Throws as that does.
+    // The export ends: what the cache has leaves, and the outlet is closed. Throws as that does,
+    // and leaves in the state what has not arrived.
     void close();
 
     std::size_t cached() const { return cache_.size(); }
@@ -41,10 +43,14 @@ private:
 
     bool is_repeated() const;
     void add_up(WindowReport& report);
+    void restore();
+    void save() const;
 
     FlowCache cache_;
     FlowOutlet& outlet_;
     ReportWindow report_;
+    std::optional<FlowState> state_;
+    bool keeps_;
     FlowWindow at_;
     std::optional<Window> stored_;     // the last one
     std::optional<FlowFields> fields_; // of the metric that is being read

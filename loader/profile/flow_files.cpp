@@ -29,9 +29,12 @@ void FlowFiles::make_room() {
     }
 }
 
-std::vector<std::string> FlowFiles::store(std::vector<FlowRecord> flows, const FlowWindow& from) {
+void FlowFiles::add(std::vector<FlowRecord> flows, const FlowWindow& from) {
     waiting_.insert(waiting_.end(), flows.begin(), flows.end());
     from_ = from;
+}
+
+std::vector<std::string> FlowFiles::send() {
     try {
         return write();
     } catch (const Error& error) {

@@ -14,7 +14,9 @@ public:
 
     void make_room() override;
     bool has(const FlowWindow& from) const override { return dir_.has(from.monitor, from.window); }
-    std::vector<std::string> store(std::vector<FlowRecord> flows, const FlowWindow& from) override;
+    void add(std::vector<FlowRecord> flows, const FlowWindow& from) override;
+    std::vector<std::string> send() override;
+    const std::vector<FlowRecord>& waiting() const override { return waiting_; }
     void close() override;
 
 private:

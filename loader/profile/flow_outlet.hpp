@@ -28,15 +28,16 @@ struct FlowWindow {
 class FlowOutlet {
 public:
     virtual ~FlowOutlet() = default;
-    // Before a window is closed. Throws OutletAway when it is known that store() would have to, or
+    // Before a window is closed. Throws OutletAway when it is known that send() would have to, or
     // when there is no room for what would have to be kept.
     virtual void make_room() = 0;
     // A run before has stored it and could not say so.
     virtual bool has(const FlowWindow& /*from*/) const { return false; }
-    // Throws OutletAway if it keeps nothing and not all has arrived; a part may have. Returns the
-    // files that were written.
-    virtual std::vector<std::string> store(std::vector<FlowRecord> flows,
-                                           const FlowWindow& from) = 0;
+    virtual void add(std::vector<FlowRecord> flows, const FlowWindow& from) = 0;
+    // What was added. Throws OutletAway if it keeps nothing and not all has arrived; a part may
+    // have. Returns the files that were written.
+    virtual std::vector<std::string> send() = 0;
+    virtual const std::vector<FlowRecord>& waiting() const = 0; // not known to have arrived
     // The export ends. Throws Error{failed} that counts what is lost by it.
     virtual void close() = 0;
 };

@@ -27,7 +27,7 @@ IpfixOutlet::IpfixOutlet(IpfixOptions options, std::unique_ptr<Collector> collec
     : options_(std::move(options)), collector_(std::move(collector)), clocks_(std::move(clocks)),
       writer_(options_.domain) {}
 
-void IpfixOutlet::add(std::vector<FlowRecord>&& flows) {
+void IpfixOutlet::add(std::vector<FlowRecord> flows, const FlowWindow&) {
     // Records of one template share a set.
     std::stable_sort(flows.begin(), flows.end(), [](const FlowRecord& a, const FlowRecord& b) {
         return ipfix::template_of(a.key) < ipfix::template_of(b.key);
@@ -41,8 +41,7 @@ void IpfixOutlet::make_room() {
         throw_away();
 }
 
-std::vector<std::string> IpfixOutlet::store(std::vector<FlowRecord> flows, const FlowWindow&) {
-    add(std::move(flows));
+std::vector<std::string> IpfixOutlet::send() {
     const nanoseconds now = clocks_.monotonic();
     const bool sent = flush(now);
     if (options_.keeps || (sent && wait_for_arrival(now)))

@@ -42,11 +42,12 @@ public:
     IpfixOutlet(IpfixOptions options, std::unique_ptr<Collector> collector, Clocks clocks);
 
     void make_room() override;
-    std::vector<std::string> store(std::vector<FlowRecord> flows, const FlowWindow& from) override;
+    void add(std::vector<FlowRecord> flows, const FlowWindow& from) override;
+    std::vector<std::string> send() override;
+    const std::vector<FlowRecord>& waiting() const override { return waiting_; }
     void close() override;
 
     const Sent& sent() const { return sent_; }
-    std::size_t waiting() const { return waiting_.size(); }
 
 private:
     using Nanoseconds = std::chrono::nanoseconds;
@@ -59,7 +60,6 @@ private:
     void forget_arrived(std::chrono::milliseconds patience);
     void lose(Error fault, Nanoseconds now);
     bool templates_are_due(Nanoseconds now) const;
-    void add(std::vector<FlowRecord>&& flows);
     [[noreturn]] void throw_away() const;
 
     IpfixOptions options_;

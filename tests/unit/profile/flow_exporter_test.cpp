@@ -76,14 +76,24 @@ struct KeptOutlet final : FlowOutlet {
         if (full)
             throw OutletAway(ErrorKind::failed, "full");
     }
-    std::vector<std::string> store(std::vector<FlowRecord> flows, const FlowWindow&) override {
-        if (fails)
+    void add(std::vector<FlowRecord> flows, const FlowWindow&) override {
+        added.insert(added.end(), flows.begin(), flows.end());
+    }
+    std::vector<std::string> send() override {
+        if (fails) {
+            added.clear();
             throw OutletAway(ErrorKind::failed, "away");
-        stored.insert(stored.end(), flows.begin(), flows.end());
+        }
+        stored.insert(stored.end(), added.begin(), added.end());
+        added.clear();
         return {};
     }
-    void close() override { closed = true; }
-    std::vector<FlowRecord> stored;
+    void close() override {
+        send();
+        closed = true;
+    }
+    const std::vector<FlowRecord>& waiting() const override { return added; }
+    std::vector<FlowRecord> stored, added;
     bool full = false, fails = false, closed = false;
 };
 
