@@ -63,7 +63,8 @@ void Deliverer::walk(const Delivery& delivery, std::size_t index, SeriesTable* s
     const DeliveryItem& item = delivery.items[index];
     const bool queue = is_queue_like(item.source->view.map_type);
     const bool last = is_last_user(delivery.items, index);
-    const bool remove = item.take && (queue ? is_shown(delivery, index) : last && !item.quiet);
+    const bool take = item.take && !peek_;
+    const bool remove = take && (queue ? is_shown(delivery, index) : last && !item.quiet);
     if (!is_shown(delivery, index) && !remove)
         return;
     const MapFacts facts = map_facts(item.map);

@@ -195,7 +195,8 @@ private:
 
     Features raw(std::uint8_t protocol, bool ipv4, const PacketRecord& packet,
                  std::uint64_t first) const {
-        const AppFacts& app = apps[packet.app < app_count ? std::size_t{packet.app} : std::size_t{data}];
+        const AppFacts& app =
+            apps[packet.app < app_count ? std::size_t{packet.app} : std::size_t{data}];
         const bool in_icmp = protocol == icmp || protocol == icmpv6; // its data are no layer
         const std::string_view layer =
             app.layer.empty() || in_icmp ? transport_layer(protocol) : app.layer;

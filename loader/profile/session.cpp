@@ -48,7 +48,7 @@ std::string protocol_text(std::uint8_t protocol) {
 }
 
 Sides sides_of(const SessionId& id, const Endpoint& server) {
-    const bool is_source = server.ip == id.source.ip;
+    const bool is_source = server.ip != IpBytes{} && server.ip == id.source.ip;
     const bool is_destination = server.ip == id.destination.ip;
     const bool swapped = is_source && (!is_destination || server.port == id.source.port);
     if (swapped)

@@ -7,11 +7,13 @@ import re
 import signal
 import time
 
+import jsonschema
 import numpy
 
 import frames
 import harness
 import lucid
+import published
 from frames import ACK, FIN, SYN
 
 
@@ -32,7 +34,12 @@ def back(**changed):
     return {"source": "10.0.0.2", "to": "10.0.0.1", **changed}
 
 
+SCHEMA = json.loads((harness.SOURCE / "schemas" / "export.schema.json").read_text())
+
+
 class ExportCase(harness.Case):
+    PROFILE = "ddos"
+
     def setUp(self):
         super().setUp()
         self.out = self.folder / "out"
@@ -43,7 +50,7 @@ class ExportCase(harness.Case):
 
     def reports(self, name, profile, *options, **keywords):
         out = self.export(name, profile, "--json", *options, **keywords).out
-        return [json.loads(line) for line in out.splitlines()]
+        return [published.require(self, "export", line) for line in out.splitlines()]
 
     def files(self):
         """What a reader of the folder finds."""
@@ -66,7 +73,16 @@ class ExportCase(harness.Case):
         return found
 
     def result(self, number):
-        return json.loads((self.out / f"result_{number}.json").read_text(), parse_float=str)
+        text = (self.out / f"result_{number}.json").read_text()
+        self.check_schema(json.loads(text))
+        return json.loads(text, parse_float=str)
+
+    def check_schema(self, document):
+        """The definition of its profile fits, and no other one."""
+        kinds = {kind for kind in ("ddos", "crypto", "lucid")
+                 if jsonschema.Draft202012Validator({**SCHEMA, "anyOf": [
+                     {"$ref": f"#/$defs/{kind}"}]}).is_valid(document)}
+        self.assertEqual(kinds, {self.PROFILE}, document)
 
 
 SEVEN = ["Seconds", "Ns", "IPv4 flags", "TCP flags", "TCP Win", "UDP len", "ICMP type"]
@@ -175,6 +191,7 @@ class DdosTest(ExportCase):
 
 
 class CryptoTest(ExportCase):
+    PROFILE = "crypto"
     HEADER = ("Timestamp (Unix ns), IP Client, IP Server, Port Client, Port Server, Protocol, "
               "Server Method, Packets_server, Packets_client, Bits_ server, Bits_ client, "
               "Duration (ns), Packets_server / Seconds, Packets_client / Seconds, "
@@ -253,6 +270,7 @@ class CryptoTest(ExportCase):
 
 
 class LucidTest(ExportCase):
+    PROFILE = "lucid"
     DNS = bytes.fromhex("123401000001000000000000037777770765786d61706c6503636f6d0000010001")
 
     def traffic_of_all_kinds(self):
@@ -289,6 +307,7 @@ class LucidTest(ExportCase):
         array = numpy.load(self.out / f"{stem}.npy")
         beside = json.loads((self.out / f"{stem}.json").read_text())
         self.assertEqual(len(beside["flows"]), len(array))
+        self.check_schema(beside)
         return array, beside
 
     def test_samples_are_those_of_lucid_itself(self):
@@ -349,8 +368,8 @@ class VerbTest(ExportCase):
         self.load("c", "crypto")
         self.receive(udp(1, 53))
         self.refused(harness.USAGE, "export", "c", "--profile", "ddos", "--out", self.out)
-        self.export("c", "crypto", "--format", "json")
-        self.assertEqual(len(self.result(0)), 1)
+        report, = self.reports("c", "crypto")
+        self.assertEqual((report["sessions"], report["packets"]), (1, 1))
 
     def test_options_of_other_profiles_are_refused(self):
         self.load("c", "crypto")

@@ -66,6 +66,14 @@ class KindsTest(harness.Case):
         self.assertEqual([item["length"] for item in self.value(document, "stack")],
                          [90, 80, 70, 60])
 
+    def test_a_peek_leaves_the_queue_of_a_replaced_probe_alone(self):
+        self.send(60, 70)
+        self.replace("k", "kinds")
+        self.read("k", "--peek")
+        lengths = [item["length"] for document in self.read("k")
+                   for item in self.value(document, "queue")]
+        self.assertEqual(lengths, [60, 70])
+
     def test_one_metric_is_taken_and_the_others_stay(self):
         self.send(60, 70)
         self.assertEqual(self.entries(self.window("k", "lru"), "lru"), {60: 1, 70: 1})

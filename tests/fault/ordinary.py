@@ -34,7 +34,8 @@ class RightsCase(harness.Case):
 
     def setUp(self):
         super().setUp()
-        self.copy, self.probes = reachable(self.folder, "packets", "flows", "dropper", "events")
+        self.copy, self.probes = reachable(self.folder, "packets", "flows", "crypto", "dropper",
+                                           "events")
         self.store = BPFFS / "mine"
         self.store.mkdir(0o700)
         os.chown(self.store, USER, USER)

@@ -23,6 +23,7 @@ UNIQUE = f"u{os.urandom(6).hex()}"  # names of maps are the machine's
 # the network namespace of the device (else outside).
 XDP = ("--hook", "xdp", "--mode", "generic")
 CLSACT = ("--tc", "clsact")
+OUT = "/dev/shm/export-of-least"  # every test has its own there
 LINES = {
     "`check`": ((), ("check", "packets"), True),
     "`check --kernel`": ((), ("check", "packets", "--kernel"), True),
@@ -40,6 +41,8 @@ LINES = {
     "`unload` in another network namespace":
         ((load("packets", place=THERE),), ("unload", "p"), False),
     "`read`": ((load("flows"),), ("read", "p"), True),
+    "`export`": ((load("crypto"),), ("export", "p", "--profile", "crypto", "--out", OUT,
+                                     "--interval", "1ms", "--count", "1"), True),
     "`read --format openmetrics`":
         ((load("flows"),), ("read", "p", "--format", "openmetrics"), True),
     "`dump` of a path or MONITOR/MAP": ((load("flows"),), ("dump", "p/flows"), True),

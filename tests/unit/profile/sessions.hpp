@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstring>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -18,12 +19,11 @@ struct Address {
 
 inline Address address(const std::string& text) {
     Address result{};
-    if (text.find(':') == std::string::npos) {
+    const bool v6 = text.find(':') != std::string::npos;
+    if (!v6)
         result.bytes[10] = result.bytes[11] = 0xff;
-        REQUIRE(inet_pton(AF_INET, text.c_str(), result.bytes + 12) == 1);
-    } else {
-        REQUIRE(inet_pton(AF_INET6, text.c_str(), result.bytes) == 1);
-    }
+    if (inet_pton(v6 ? AF_INET6 : AF_INET, text.c_str(), result.bytes + (v6 ? 0 : 12)) != 1)
+        throw std::invalid_argument(text);
     return result;
 }
 
