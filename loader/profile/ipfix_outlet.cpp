@@ -66,7 +66,7 @@ bool IpfixOutlet::wait_for_arrival(nanoseconds now) {
 
 void IpfixOutlet::throw_away() const {
     OutletAway away(ErrorKind::failed, fault_);
-    away.hint("the flows stay in the kernel until the collector is back");
+    away.hint("the flows stay in the kernel until the collector is there");
     throw away;
 }
 
@@ -142,7 +142,9 @@ void IpfixOutlet::lose(Error fault, nanoseconds now) {
     retry_at_ = now + retry_after_;
     fault_ = fault.what();
     if (!told_)
-        log::warn(fault_ + ": " + count(waiting_.size(), "flow") + " wait for the collector");
+        log::warn(fault_ + ": " +
+                  (options_.keeps ? count(waiting_.size(), "flow") + " wait for the collector"
+                                  : "windows stay in the kernel until the collector is there"));
     told_ = true;
 }
 

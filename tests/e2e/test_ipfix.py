@@ -349,6 +349,72 @@ class AwayTest(ExportCase):
         self.finish(exporter)
 
 
+class KilledTest(ExportCase):
+    def kill(self, process):
+        process.kill()
+        process.wait(10)
+
+    def wait_until_taken(self, exporter):
+        self.eventually(lambda: exporter.stdout.readline() and not self.in_kernel(),
+                        "the flows are taken")
+
+    def in_kernel(self):
+        document = json.loads(self.dynmon("read", "f", "--peek", "--format", "json").out)
+        return len(self.value(document, "flows"))
+
+    def test_a_killed_export_with_a_state_loses_nothing_and_tells_nothing_twice(self):
+        self.load("f", "flows")
+        collector = self.collector("tcp")
+        state = self.folder / "state"
+        for _ in range(4):
+            exporter = self.start_export(collector.to, "--idle", "1h", "--state", state,
+                                         interval="20ms")
+            self.receive(*SENT)
+            self.wait_until_taken(exporter)
+            self.kill(exporter)
+        self.export(["--to", collector.to], "--idle", "1h", "--state", state, "--count", 1)
+        self.assertFalse(state.exists())
+        counts = collections.Counter()
+        for record in collector.records():
+            flow = flow_of(record)
+            counts[flow[:5]] += flow[5]
+        self.assertEqual(counts, {flow[:5]: 4 * flow[5] for flow in FLOWS})
+
+    def test_an_end_without_a_collector_leaves_the_flows_in_the_state(self):
+        self.load("f", "flows")
+        late = ipfix.Collector("tcp")
+        late.close()
+        state = self.folder / "state"
+        self.receive(*SENT)
+        result = self.export(["--to", late.to], "--state", state, "--count", 1,
+                             code=harness.FAILED)
+        self.assertIn(f"they are in {state}, and go with the next export", result.err)
+        collector = self.collector("tcp", port=late.port)
+        self.export(["--to", late.to], "--state", state, "--count", 1)
+        self.eventually(lambda: sorted(map(flow_of, collector.records())) == FLOWS,
+                        "all records are there")
+        self.assertFalse(state.exists())
+
+    def test_without_time_outs_a_kill_leaves_the_window_in_the_kernel(self):
+        self.load("f", "flows")
+        late = ipfix.Collector("tcp")
+        late.close()
+        self.receive(UDP, UDP)
+        exporter = self.start("export", "f", "--profile", "ipfix", "--to", late.to, "--idle", "0",
+                              "--interval", "20ms")
+        self.assertIn("ECONNREFUSED: windows stay in the kernel", exporter.stderr.readline())
+        self.kill(exporter)
+        collector = self.collector("tcp", port=late.port)
+        self.export(["--to", late.to], "--idle", 0, "--count", 1)
+        self.assertEqual([r["packetDeltaCount"] for r in collector.records()], [2])
+
+    def test_a_state_without_time_outs_is_refused(self):
+        self.load("f", "flows")
+        error = self.refused(harness.USAGE, "export", "f", "--profile", "ipfix", "--to",
+                             "udp:127.0.0.1:9", "--idle", "0", "--state", self.folder / "state")
+        self.assertIn("--state is of no use without time-outs", error["message"])
+
+
 class RefusedTest(ExportCase):
     def test_what_is_no_collector_is_refused_before_anything_is_taken(self):
         self.load("f", "flows")
