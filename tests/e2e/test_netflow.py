@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """Flows as files: tables with the columns of nfdump, each flow once, whatever the disk does."""
+import collections
 import csv
 import datetime
 import signal
@@ -95,6 +96,37 @@ class TableTest(NetflowCase):
         self.finish(exporter)
         (row,) = self.rows()
         self.assertEqual((row["Packets"], row["End"]), ("3", "idle"))
+
+
+class KilledTest(NetflowCase):
+    """Which call it is killed at is told by its number."""
+    PLACES = [*[("renameat", n) for n in range(1, 6)], *[("renameat2", n) for n in range(1, 3)],
+              *[("fsync", n) for n in range(1, 14)], ("unlinkat", 1), ("unlinkat", 2),
+              *[("bpf", n) for n in range(230, 300, 5)]]
+
+    def check(self, *options):
+        self.load("f", "flows")
+        for call, number in self.PLACES:
+            self.receive(UDP, PING6)
+            inject = f"inject={call}:signal=KILL:when={number}"
+            exporter = self.start("export", "f", "--profile", "netflow", "--out", self.out,
+                                  "--interval", "20ms", "--count", 5, *options, before=(
+                                      "strace", "-f", "-qq", "-o", "/dev/null", "-e",
+                                      f"trace={call}", "-e", inject))
+            exporter.wait(30 * wire.PATIENCE)
+            self.assertIn(exporter.returncode, (-signal.SIGKILL, harness.OK))
+        self.export(*options, "--count", 1)
+        counts = collections.Counter()
+        for row in self.rows():
+            counts[row["Proto"]] += int(row["Packets"])
+        sent = len(self.PLACES)
+        self.assertEqual(counts, {"UDP": sent, "IPv6-ICMP": sent})
+
+    def test_without_time_outs_every_packet_is_in_one_row_wherever_it_is_killed(self):
+        self.check("--idle", 0)
+
+    def test_with_a_state_every_packet_is_in_one_row_wherever_it_is_killed(self):
+        self.check("--idle", "1ms", "--state", self.folder / "state")
 
 
 class DiskTest(NetflowCase):
