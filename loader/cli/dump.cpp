@@ -40,7 +40,7 @@ public:
         app.add_option(
                "--merge", merge_,
                "per-CPU values become one; none: list them; default: what the probe says, or sum")
-            ->check(CLI::IsMember({"sum", "max", "min", "last", "or", "none"}));
+            ->check(CLI::IsMember({"sum", "max", "min", "first", "last", "or", "none"}));
         auto* pop =
             app.add_flag("--pop", pop_, "queue, stack: take the elements out, to show all of them");
         auto* follow =
@@ -85,7 +85,8 @@ private:
     }
 
     static Merge merge_from(const std::string& text) {
-        for (const Merge merge : {Merge::sum, Merge::max, Merge::min, Merge::last, Merge::bit_or})
+        for (const Merge merge :
+             {Merge::sum, Merge::max, Merge::min, Merge::first, Merge::last, Merge::bit_or})
             if (text == to_string(merge))
                 return merge;
         return Merge::none;

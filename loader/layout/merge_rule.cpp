@@ -52,6 +52,8 @@ MergeRule merge_rule(Merge merge) {
         return MergeRule::max;
     case Merge::min:
         return MergeRule::min;
+    case Merge::first:
+        return MergeRule::first;
     case Merge::last:
         return MergeRule::last;
     case Merge::bit_or:
@@ -63,8 +65,8 @@ MergeRule merge_rule(Merge merge) {
 }
 
 MergeRule preset_rule(const Layout& field, MergeRule preset) {
-    if (preset == MergeRule::last)
-        return MergeRule::last;
+    if (preset == MergeRule::first || preset == MergeRule::last)
+        return preset;
     if (is_identity(field) || !holds_number(field))
         return MergeRule::first;
     if (is_bit_set(field))

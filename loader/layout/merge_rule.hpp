@@ -8,7 +8,8 @@
 
 namespace dynmon {
 
-// The manifest's rules and `first`, the first value that is not zero.
+// The manifest's rules. first and last: the value of the CPU with the lowest, highest number of
+// those whose value is not zero.
 enum class MergeRule : std::uint8_t { sum, max, min, first, last, bit_or };
 
 MergeRule merge_rule(Merge merge); // throws Error{usage} for Merge::none

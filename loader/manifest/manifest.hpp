@@ -15,14 +15,15 @@ namespace dynmon {
 enum class Direction { ingress, egress };
 enum class HookKind { xdp, tc }; // which hook ingress uses; egress is always TC
 enum class XdpMode { native, generic, offload };
-enum class Merge { sum, max, min, last, bit_or, none }; // how the values of several CPUs become one
+// How the values of several CPUs become one.
+enum class Merge { sum, max, min, first, last, bit_or, none };
 enum class MetricType { counter, gauge, histogram, untyped };
 enum class BucketScale { log2, linear };
 
 const char* to_string(Direction direction); // "ingress" | "egress"
 const char* to_string(HookKind kind);       // "xdp" | "tc"
 const char* to_string(XdpMode mode);        // "native" | "generic" | "offload"
-const char* to_string(Merge merge);         // "sum" | "max" | "min" | "last" | "or" | "none"
+const char* to_string(Merge merge);         // "sum" | "max" | "min" | "first" | "last" | …
 const char* to_string(MetricType type);     // "counter" | "gauge" | …
 const char* to_string(BucketScale scale);   // "log2" | "linear"
 

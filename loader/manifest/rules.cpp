@@ -179,14 +179,12 @@ const Choices<MetricType> type_choices = {{"counter", MetricType::counter},
                                           {"untyped", MetricType::untyped}};
 const Choices<BucketScale> scale_choices = {{"log2", BucketScale::log2},
                                             {"linear", BucketScale::linear}};
-const Choices<Merge> merge_choices = {{"sum", Merge::sum},   {"max", Merge::max},
-                                      {"min", Merge::min},   {"last", Merge::last},
-                                      {"or", Merge::bit_or}, {"none", Merge::none}};
-const Choices<Merge> field_merge_choices = {{"sum", Merge::sum},
-                                            {"max", Merge::max},
-                                            {"min", Merge::min},
-                                            {"last", Merge::last},
-                                            {"or", Merge::bit_or}};
+const Choices<Merge> merge_choices = {
+    {"sum", Merge::sum},   {"max", Merge::max},   {"min", Merge::min},  {"first", Merge::first},
+    {"last", Merge::last}, {"or", Merge::bit_or}, {"none", Merge::none}};
+const Choices<Merge> field_merge_choices = {{"sum", Merge::sum},   {"max", Merge::max},
+                                            {"min", Merge::min},   {"first", Merge::first},
+                                            {"last", Merge::last}, {"or", Merge::bit_or}};
 
 std::string_view without_total(std::string_view name) {
     constexpr std::string_view total = "_total";

@@ -27,8 +27,9 @@ std::string hint_for(int fault) {
                "first window is read";
     case EEXIST:
         return "move it away and run it again: the window is kept and comes again";
+    case ENODEV: // no writable mapping of files
     case EROFS:
-        return "name a folder that can be written to";
+        return "name a folder on another file system";
     default:
         return "";
     }

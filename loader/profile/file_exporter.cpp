@@ -34,7 +34,7 @@ void FileExporter::prepare(const std::vector<const MetricView*>& metrics) {
             throw Error(ErrorKind::usage, "the monitor has no metric '" + needed +
                                               "', which profile '" + rendering_->profile() +
                                               "' needs")
-                .hint(std::string("the probe `") + rendering_->profile() +
+                .hint(std::string("the probe `") + rendering_->probe() +
                       "` has it, or one of your own with the same metrics and fields");
         rendering_->begin(**found);
     }
@@ -52,6 +52,7 @@ void FileExporter::begin_document(const std::string& monitor, const Window& wind
 
 void FileExporter::begin_metric(const MetricView& metric) {
     role_ = Role::none;
+    metric_ = metric.name;
     if (repeated_)
         return;
     if (std::find(metrics_.begin(), metrics_.end(), metric.name) != metrics_.end()) {
@@ -83,6 +84,9 @@ void FileExporter::entries(const Batch& batch) {
         rendering_->add(batch);
     else if (role_ == Role::missed)
         missed_.add(batch);
+    else if (!repeated_ && unused_.insert(metric_).second)
+        log::warn("metric '" + metric_ + "' is not written: profile '" + rendering_->profile() +
+                  "' has no use for it");
 }
 
 void FileExporter::end_document() {

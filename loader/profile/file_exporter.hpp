@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,8 @@ private:
     ReportWindow report_;
     std::vector<std::string> metrics_;
     Role role_ = Role::none; // of the metric at hand
+    std::string metric_;
+    std::set<std::string> unused_; // metrics with entries that nobody wants
     WindowName name_;
     bool repeated_ = false; // it is stored already
     MissedCounters missed_;

@@ -104,6 +104,7 @@ public:
           gathered_(profile(), {"length", "tcpLen", "tcpAck", "app", "reverse"}) {}
 
     const char* profile() const override { return "lucid"; }
+    const char* probe() const override { return "ddos"; }
     std::vector<std::string> metrics() const override {
         return {std::string(Conversations::packet_metric),
                 std::string(Conversations::session_metric)};

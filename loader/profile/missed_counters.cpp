@@ -19,15 +19,17 @@ void MissedCounters::begin(const MetricView& metric) {
     rows_.emplace(metric);
 }
 
+std::uint64_t& MissedCounters::count(const std::string& name) {
+    for (auto& [known, count] : counts_)
+        if (known == name)
+            return count;
+    return counts_.emplace_back(name, 0).second;
+}
+
 void MissedCounters::add(const Batch& batch) {
     rows_->for_each(batch, [this](const Row& row) {
-        for (const auto& [name, field] : fields_) {
-            auto found = std::find_if(counts_.begin(), counts_.end(),
-                                      [&](const auto& count) { return count.first == name; });
-            if (found == counts_.end())
-                found = counts_.insert(found, {name, 0});
-            found->second += field.number(row.value);
-        }
+        for (const auto& [name, field] : fields_)
+            count(name) += field.number(row.value);
     });
 }
 

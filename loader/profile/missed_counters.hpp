@@ -23,6 +23,8 @@ public:
     std::vector<std::pair<std::string, std::uint64_t>> counts() const;
 
 private:
+    std::uint64_t& count(const std::string& name);
+
     std::vector<std::pair<std::string, Field>> fields_;
     std::optional<Rows> rows_;
     std::vector<std::pair<std::string, std::uint64_t>> counts_;

@@ -36,7 +36,8 @@ class Rendering {
 public:
     virtual ~Rendering() = default;
     virtual const char* profile() const = 0;
-    virtual std::vector<std::string> metrics() const = 0; // by name; it needs all of them
+    virtual const char* probe() const { return profile(); } // which one it is made for
+    virtual std::vector<std::string> metrics() const = 0;   // by name; it needs all of them
     // Call order: clear(), for each of its metrics (begin(), add()…), then the rest.
     virtual void clear() = 0;
     // Throws Error{usage} when `metric`, one of metrics(), lacks a field. Must outlive add().

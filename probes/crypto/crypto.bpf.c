@@ -86,7 +86,7 @@ static __always_inline void add_packet(struct features* session, const struct dy
     }
 }
 
-static __always_inline enum dynmon_verdict record(const struct dynmon_packet* pkt, void* missed) {
+static __always_inline enum dynmon_verdict record(struct dynmon_packet* pkt, void* missed) {
     struct dynmon_session_key key;
     struct dynmon_headers headers;
     struct features* session;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 // What a detector of denial of service looks at: the first packets of every session, one by one.
 #include "dynmon.h"
-#include "features.h"
+#include "packet_features.h"
 
 const volatile __u32 n_session = 1024; // how many are tracked: the size of the maps
 const volatile __u32 n_packet_per_session = 100;
@@ -73,7 +73,7 @@ static __always_inline bool take_place(struct session_value* session) {
     return taken;
 }
 
-static __always_inline enum dynmon_verdict capture(const struct dynmon_packet* pkt, void* missed) {
+static __always_inline enum dynmon_verdict capture(struct dynmon_packet* pkt, void* missed) {
     struct session_value* session;
     struct dynmon_headers headers;
     struct features features;

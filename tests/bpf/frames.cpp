@@ -46,9 +46,12 @@ Bytes tcp(const Tcp& header, const Bytes& body) {
     Bytes result;
     put16(result, header.source);
     put16(result, header.destination);
-    result.resize(12);
+    result.resize(8);
+    put16(result, header.ack >> 16);
+    put16(result, header.ack & 0xffff);
     result.push_back(static_cast<std::uint8_t>((5 + header.options) << 4));
     result.push_back(header.flags);
+    put16(result, header.window);
     result.resize(20 + header.options * 4u, 1); // NOP
     append(result, body);
     return result;
@@ -75,7 +78,8 @@ Bytes ipv4(const Ipv4& header, const Bytes& body) {
     Bytes result = {static_cast<std::uint8_t>(0x40 | words), header.tos};
     put16(result, words * 4 + body.size());
     put16(result, 1);
-    put16(result, header.fragment_offset | (header.more_fragments ? 0x2000 : 0));
+    put16(result, header.fragment_offset | (header.more_fragments ? 0x2000 : 0) |
+                      (header.dont_fragment ? 0x4000 : 0));
     result.push_back(header.ttl);
     result.push_back(header.protocol);
     put16(result, 0);

@@ -26,6 +26,7 @@ struct Ipv4 {
     std::uint8_t options = 0;          // words of 4 bytes
     std::uint16_t fragment_offset = 0; // in units of 8 bytes
     bool more_fragments = false;
+    bool dont_fragment = false;
 };
 
 struct Ipv6 {
@@ -41,6 +42,8 @@ struct Tcp {
     std::uint16_t destination = 443;
     std::uint8_t flags = 0x10; // ACK
     std::uint8_t options = 0;  // words of 4 bytes
+    std::uint32_t ack = 0;
+    std::uint16_t window = 0;
 };
 
 Bytes payload(std::size_t size);

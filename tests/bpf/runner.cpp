@@ -1,7 +1,11 @@
 // Loads one program of a skeleton and runs it over frames; reads maps by the names in their BTF.
 #include "runner.hpp"
 
+#include <algorithm>
+#include <barrier>
 #include <cstring>
+#include <exception>
+#include <thread>
 
 namespace {
 
@@ -25,7 +29,7 @@ std::uint64_t number(const std::byte* at, std::size_t size) {
 
 } // namespace
 
-int run(int program_fd, const Bytes& frame, Gso gso) {
+int run(int program_fd, const Bytes& frame, Gso gso, int repeat) {
     __sk_buff context{};
     context.gso_size = gso.size;
     context.gso_segs = gso.segments;
@@ -33,6 +37,7 @@ int run(int program_fd, const Bytes& frame, Gso gso) {
     options.sz = sizeof(options);
     options.data_in = frame.data();
     options.data_size_in = static_cast<__u32>(frame.size());
+    options.repeat = repeat;
     if (gso.size) {
         options.ctx_in = &context;
         options.ctx_size_in = sizeof(context);
@@ -42,6 +47,40 @@ int run(int program_fd, const Bytes& frame, Gso gso) {
         throw std::runtime_error("BPF_PROG_TEST_RUN of " + std::to_string(frame.size()) +
                                  " bytes: " + std::strerror(-error));
     return static_cast<int>(options.retval);
+}
+
+void run_at_once(int program_fd, const std::vector<Bytes>& frames, int repeat) {
+    const unsigned cpus = std::max(1u, std::thread::hardware_concurrency());
+    std::barrier start(static_cast<std::ptrdiff_t>(frames.size()));
+    std::vector<std::exception_ptr> errors(frames.size());
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 0; i < frames.size(); ++i)
+        threads.emplace_back([&, i] {
+            const CpuPin pin(static_cast<unsigned>(i % cpus));
+            start.arrive_and_wait();
+            try {
+                run(program_fd, frames[i], {}, repeat);
+            } catch (...) {
+                errors[i] = std::current_exception();
+            }
+        });
+    threads.clear();
+    for (const std::exception_ptr& error : errors)
+        if (error)
+            std::rethrow_exception(error);
+}
+
+CpuPin::CpuPin(unsigned cpu) {
+    cpu_set_t only;
+    CPU_ZERO(&only);
+    CPU_SET(cpu, &only);
+    if (::sched_getaffinity(0, sizeof before_, &before_) != 0 ||
+        ::sched_setaffinity(0, sizeof only, &only) != 0)
+        throw std::runtime_error("cannot stay on CPU " + std::to_string(cpu));
+}
+
+CpuPin::~CpuPin() {
+    ::sched_setaffinity(0, sizeof before_, &before_);
 }
 
 Value::Value(const bpf_object* object, const bpf_map* map, const void* key)

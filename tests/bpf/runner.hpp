@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include <sched.h>
+
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
@@ -56,8 +58,24 @@ struct Gso {
     std::uint32_t segments = 0;
 };
 
-// The verdict (XDP_*, TC_ACT_*) of the program for one frame.
-int run(int program_fd, const Bytes& frame, Gso gso = {});
+// The verdict (XDP_*, TC_ACT_*) of the program for one frame, given to it `repeat` times.
+int run(int program_fd, const Bytes& frame, Gso gso = {}, int repeat = 1);
+
+// Gives the program each of the frames `repeat` times, all of them at once, each on a CPU of its
+// own as far as there are CPUs.
+void run_at_once(int program_fd, const std::vector<Bytes>& frames, int repeat);
+
+// The calling thread stays on one CPU: what it runs finds what it left in a per-CPU map.
+class CpuPin {
+public:
+    explicit CpuPin(unsigned cpu = 0);
+    CpuPin(const CpuPin&) = delete;
+    CpuPin& operator=(const CpuPin&) = delete;
+    ~CpuPin();
+
+private:
+    cpu_set_t before_;
+};
 
 // One value of a map whose value type is a struct or an integer, its fields by name; for a per-CPU
 // map one copy a CPU.

@@ -5,91 +5,19 @@ import json
 import os
 import re
 import signal
-import time
 
-import jsonschema
-import numpy
-
+import exported
 import frames
 import harness
-import lucid
-import published
-from frames import ACK, FIN, SYN
-
-
-def tcp(sport, dport, flags, data=b"", ack=0, window=1024, **ip):
-    segment = bytearray(frames.tcp(sport, dport, flags, data))
-    segment[8:12] = ack.to_bytes(4, "big")
-    segment[14:16] = window.to_bytes(2, "big")
-    build = frames.ipv6 if ":" in ip.get("source", "") else frames.ipv4
-    return build(bytes(segment), frames.TCP, **ip)
-
-
-def udp(sport, dport, data=b"", **ip):
-    build = frames.ipv6 if ":" in ip.get("source", "") else frames.ipv4
-    return build(frames.udp(sport, dport, data), frames.UDP, **ip)
-
-
-def back(**changed):
-    return {"source": "10.0.0.2", "to": "10.0.0.1", **changed}
-
-
-SCHEMA = json.loads((harness.SOURCE / "schemas" / "export.schema.json").read_text())
-
-
-class ExportCase(harness.Case):
-    PROFILE = "ddos"
-
-    def setUp(self):
-        super().setUp()
-        self.out = self.folder / "out"
-
-    def export(self, name, profile, *options, count=1, code=harness.OK, interval="20ms"):
-        return self.dynmon("export", name, "--profile", profile, "--out", self.out, "--interval",
-                           interval, "--count", count, *options, code=code)
-
-    def reports(self, name, profile, *options, **keywords):
-        out = self.export(name, profile, "--json", *options, **keywords).out
-        return [published.require(self, "export", line) for line in out.splitlines()]
-
-    def files(self):
-        """What a reader of the folder finds."""
-        if not self.out.exists():
-            return []
-        return sorted(path.name for path in self.out.iterdir() if not path.name.startswith("."))
-
-    def leftovers(self):
-        """What only a run that is at work, or was killed, has in the folder."""
-        return sorted(path.name for path in self.out.iterdir()
-                      if path.name.startswith(".") and path.name != ".dynmon-export.json")
-
-    def rows(self, name):
-        """{label: [cell, …]} of a transposed CSV."""
-        text = (self.out / name).read_text()
-        found = {}
-        for line in text.split("\n"):
-            label, cells = line.split(",\t")
-            found[label.rstrip()] = cells.split(", ") if cells else []
-        return found
-
-    def result(self, number):
-        text = (self.out / f"result_{number}.json").read_text()
-        self.check_schema(json.loads(text))
-        return json.loads(text, parse_float=str)
-
-    def check_schema(self, document):
-        """The definition of its profile fits, and no other one."""
-        kinds = {kind for kind in ("ddos", "crypto", "lucid")
-                 if jsonschema.Draft202012Validator({**SCHEMA, "anyOf": [
-                     {"$ref": f"#/$defs/{kind}"}]}).is_valid(document)}
-        self.assertEqual(kinds, {self.PROFILE}, document)
+from exported import back, tcp, udp
+from frames import ACK, SYN
 
 
 SEVEN = ["Seconds", "Ns", "IPv4 flags", "TCP flags", "TCP Win", "UDP len", "ICMP type"]
 TEN = SEVEN[:2] + ["Length", "IPv4 flags", "TCP len", "TCP ACK"] + SEVEN[3:]
 
 
-class DdosTest(ExportCase):
+class DdosTest(exported.ExportCase):
     def test_each_session_is_a_file_of_seven_rows_client_first(self):
         self.load("d", "ddos")
         self.receive(tcp(5000, 80, SYN, window=100), tcp(5000, 80, ACK, b"abc", window=200))
@@ -190,7 +118,7 @@ class DdosTest(ExportCase):
         self.assertEqual(len(session["packets"]), 50)
 
 
-class CryptoTest(ExportCase):
+class CryptoTest(exported.ExportCase):
     PROFILE = "crypto"
     HEADER = ("Timestamp (Unix ns), IP Client, IP Server, Port Client, Port Server, Protocol, "
               "Server Method, Packets_server, Packets_client, Bits_ server, Bits_ client, "
@@ -269,96 +197,7 @@ class CryptoTest(ExportCase):
         self.assertEqual([row[3] for row in self.table()], ["5002"])
 
 
-class LucidTest(ExportCase):
-    PROFILE = "lucid"
-    DNS = bytes.fromhex("123401000001000000000000037777770765786d61706c6503636f6d0000010001")
-
-    def traffic_of_all_kinds(self):
-        """[(direction, frame), …]"""
-        web = tcp(5000, 80, SYN, window=64240), tcp(80, 5000, SYN | ACK, ack=1, **back())
-        received = [
-            tcp(5000, 80, ACK, b"GET / HTTP/1.1\r\n\r\n", ack=7),
-            tcp(5001, 443, ACK, bytes([22, 3, 1, 0, 4, 1, 0, 0, 0]), ack=4_294_967_295),
-            tcp(5002, 9999, ACK, b"something else", window=65535),
-            tcp(5003, 21, ACK, b"USER me\r\n"), tcp(5004, 23, ACK, b"login"),
-            tcp(5005, 9999, FIN | ACK, b"ab"),
-            udp(5006, 53, self.DNS), udp(5007, 1900, b"M-SEARCH * HTTP/1.1\r\n\r\n"),
-            udp(5008, 9999, bytes(500)), udp(5009, 9999), udp(5010, 53, vlan=7),
-            frames.ipv4(frames.icmp(8), frames.ICMP),
-            frames.ipv4(frames.icmp(3, 1, bytes(28)), frames.ICMP, source="10.0.0.7"),
-            udp(1, 53, self.DNS, source="fd00::1", to="fd00::2"), frames.plain(60)]
-        sent = [tcp(80, 5000, ACK, b"HTTP/1.1 200 OK\r\n\r\n", ack=20, **back()),
-                udp(53, 5006, self.DNS, **back()), udp(9999, 5008, b"x", **back()),
-                tcp(443, 6000, ACK, bytes([23, 3, 3, 0, 1, 0]), source="10.0.0.2", to="10.0.0.9")]
-        many = [("in", udp(7000, 123, bytes(48)))] * 14
-        return ([("in", web[0]), ("out", web[1])] + [("in", frame) for frame in received]
-                + [("out", frame) for frame in sent] + many)
-
-    def send(self, traffic):
-        """Frame by frame; [(before, after, frame), …], the times around each in ns."""
-        sent = []
-        for direction, frame in traffic:
-            before = time.time_ns()
-            (self.receive if direction == "in" else self.transmit)(frame)
-            sent.append((before, time.time_ns(), frame))
-        return sent
-
-    def sample(self, stem):
-        array = numpy.load(self.out / f"{stem}.npy")
-        beside = json.loads((self.out / f"{stem}.json").read_text())
-        self.assertEqual(len(beside["flows"]), len(array))
-        self.check_schema(beside)
-        return array, beside
-
-    def test_samples_are_those_of_lucid_itself(self):
-        self.load("d", "ddos")
-        sent = self.send(self.traffic_of_all_kinds())
-        self.export("d", "lucid", "--packets", "10", interval="2s")
-        array, beside = self.sample("2t-10n-d-iter0")
-        packets = [(before, *parsed) for before, _, frame in sent if (parsed := lucid.parse(frame))]
-        ids, expected = lucid.samples(packets, 10, 2)
-        names = {1: "ICMP", 6: "TCP", 17: "UDP"}
-        self.assertEqual([flow["id"] for flow in beside["flows"]],
-                         [[*flow[:4], names[flow[4]]] for flow in ids])
-        self.assertEqual((array.shape, array.dtype), ((len(ids), 10, 11), numpy.float64))
-        self.assertEqual(array[:, :, 1:].tobytes(), expected[:, :, 1:].tobytes())
-        self.check_times(sent, array, beside)
-
-    def check_times(self, sent, array, beside):
-        """The probe's clock has seen each packet between the times around its sending; it is set to
-        the host's when a monitor is loaded, so that it may be off by some microseconds."""
-        slack = 10**6
-        flows = {}
-        for before, after, frame in sent:
-            if parsed := lucid.parse(frame):
-                source, sport, to, dport, _ = parsed[0]
-                flows.setdefault(frozenset([(source, sport), (to, dport), parsed[0][4]]),
-                                 []).append((before, after))
-        self.assertEqual(len(flows), len(beside["flows"]))
-        for flow, rows, times in zip(beside["flows"], array, flows.values()):
-            self.assertEqual((flow["packets"], flow["seen"]), (min(10, len(times)), len(times)))
-            for row, (before, after) in zip(rows, times):
-                at = flow["first"] + row[0] * 2 * 10**9
-                self.assertTrue(before - slack <= at <= after + slack, (before, at, after))
-
-    def test_ipv6_flows_are_there_when_asked_for(self):
-        self.load("d", "ddos")
-        self.receive(udp(1, 53, self.DNS, source="fd00::1", to="fd00::2"), udp(2, 53, self.DNS))
-        self.export("d", "lucid", "--ipv6", "--packets", "3", interval="500ms")
-        array, beside = self.sample("0.5t-3n-d-iter0")
-        self.assertEqual([flow["id"][0] for flow in beside["flows"]], ["fd00::1", "10.0.0.1"])
-        ip_bit = 1 << lucid.WORDS.index("ip")
-        protocols = (array[:, 0, 4] * 4096).round().astype(int)
-        self.assertEqual(list(protocols & ip_bit), [0, ip_bit])
-
-    def test_a_window_without_flows_leaves_no_sample(self):
-        self.load("d", "ddos")
-        self.receive(udp(1, 53, self.DNS, source="fd00::1", to="fd00::2"))
-        self.export("d", "lucid")
-        self.assertEqual(self.files(), [])
-
-
-class VerbTest(ExportCase):
+class VerbTest(exported.ExportCase):
     def test_a_monitor_that_lacks_the_metric_is_refused_before_anything_is_read(self):
         self.load("p", "packets")
         error = self.refused(harness.USAGE, "export", "p", "--profile", "ddos", "--out", self.out,
@@ -413,6 +252,13 @@ class VerbTest(ExportCase):
                       for session in json.loads((self.out / name).read_text()))
         self.assertEqual(written, 50)
         self.assertEqual(self.leftovers(), [])
+
+    def test_metrics_that_nobody_uses_are_named(self):
+        self.load("d", "flows")
+        self.receive(udp(1, 53))
+        self.replace("d", "ddos")
+        self.assertIn("metric 'flows' is not written: profile 'ddos' has no use for it",
+                      self.export("d", "ddos").err)
 
     def test_a_replaced_probe_hands_out_its_last_window_too(self):
         self.load("d", "ddos")

@@ -30,7 +30,7 @@ class DropTest(RightsCase):
     """Readers started with all rights there are.
 
     PROMISES:
-    S-30 Readers (`read`, `dump`, `stream`, `status`) give up"""
+    S-30 Readers (`read`, `export`, `dump`, `stream`, `status`) give up"""
 
     NOTHING = {(0, 0, 0, 0, 1)}
 
@@ -57,6 +57,20 @@ class DropTest(RightsCase):
 
     def lines_of(self, process, count):
         return [harness.json.loads(process.stdout.readline()) for _ in range(count)]
+
+    def test_an_export_writes_without_any(self):
+        self.load("c", "crypto")
+        out = self.folder / "out"
+        process = self.reader("export", "c", "--profile", "crypto", "--out", str(out), "--json",
+                              "--interval", "20ms")
+        self.check_drops(process)
+        self.receive(*[UDP] * 5)
+        packets = 0
+        while packets < 5:
+            packets += self.lines_of(process, 1)[0]["packets"]
+        self.assertEqual(capabilities(process.pid), self.NOTHING)
+        self.end(process)
+        self.assertEqual(len((out / "results.csv").read_text().splitlines()), 2)
 
     def test_a_reader_swaps_and_follows_a_replace_without_any(self):
         self.load("p", "flows")

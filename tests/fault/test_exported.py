@@ -18,8 +18,12 @@ import wire
 HEADER_CELLS = 20
 
 
+LENGTHS = 1400  # of payloads
+
+
 class Ledger:
-    """Packets with a number each, which is the length of their payload, and who has them."""
+    """Packets with a number each, which their payload's length and their client's port tell, and
+    who has them."""
 
     def __init__(self, case, out):
         self.case, self.out, self.sent = case, out, 0
@@ -28,24 +32,31 @@ class Ledger:
         """Over the line they go in turns to so many sessions, of both directions."""
         for _ in range(count):
             self.sent += 1
-            ports = 1000 + self.sent % sessions, 53
+            block, length = divmod(self.sent, LENGTHS)
+            ports, data = (1000 + 100 * block + self.sent % sessions, 53), bytes(length)
             if self.sent % 3:
-                self.case.receive(frames.ipv4(frames.udp(*ports, bytes(self.sent)), frames.UDP))
+                self.case.receive(frames.ipv4(frames.udp(*ports, data), frames.UDP))
             else:
-                self.case.transmit(frames.ipv4(frames.udp(*ports[::-1], bytes(self.sent)),
-                                               frames.UDP, "10.0.0.2", "10.0.0.1"))
+                self.case.transmit(frames.ipv4(frames.udp(*ports[::-1], data), frames.UDP,
+                                               "10.0.0.2", "10.0.0.1"))
+
+    @staticmethod
+    def number(port, length):
+        return (port - 1000) // 100 * LENGTHS + length
 
     def written(self):
         """The numbers in all files, and an error when one is not whole."""
         found = []
         for path in self.out.glob("result_*.json"):
             for session in json.loads(path.read_text()):
-                found += [packet[4] for packet in session["packets"]]
+                found += [self.number(session["id"][1], packet[4])
+                          for packet in session["packets"]]
         for path in self.out.glob("*-iter*.csv"):
             text = path.read_text()
             self.case.assertEqual(len(text.split("\n")), 7, path)
+            port = int(path.name.split("___")[0].split("-")[1])
             cells = text.split("\n")[5].split(",\t")[1]
-            found += [int(cell) for cell in cells.split(", ") if cell]
+            found += [self.number(port, int(cell)) for cell in cells.split(", ") if cell]
         return sorted(found)
 
     def check(self):

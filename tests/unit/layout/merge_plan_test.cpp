@@ -58,7 +58,7 @@ TEST_CASE("counters are added, the rest is merged as its meaning asks") {
     CHECK(sum.pad == 0); // padding is never what was in memory
 }
 
-TEST_CASE("presets compare, take the last, and or") {
+TEST_CASE("presets compare, take the first or the last that is set, and or") {
     Types t;
     const Layout layout = t.layout(flow_type(t), sizeof(Flow));
     const std::vector<Flow> cpus = {{100, 300, 5, 3, 0x02, 6, 0, 0, -7},
@@ -74,6 +74,14 @@ TEST_CASE("presets compare, take the last, and or") {
     const Flow last = merged(layout, Merge::last, {}, cpus);
     CHECK(last.packets == 7);
     CHECK(last.first == 200);
+    const std::vector<Flow> reversed(cpus.rbegin(), cpus.rend());
+    const Flow first = merged(layout, Merge::first, {}, reversed);
+    CHECK(first.packets == 7);
+    CHECK(first.first == 200);
+    CHECK(first.flags == 0x10);
+    const Flow one = merged(layout, Merge::sum, {{"value.packets", Merge::first}}, reversed);
+    CHECK(one.packets == 7);
+    CHECK(one.bytes == 7);
     const Flow bits = merged(layout, Merge::sum, {{"value.bytes", Merge::bit_or}}, cpus);
     CHECK(bits.bytes == 7);
 }
@@ -82,7 +90,8 @@ TEST_CASE("one CPU merges to itself") {
     Types t;
     const Layout layout = t.layout(flow_type(t), sizeof(Flow));
     const Flow one{1, 2, 3, 4, 5, 6, 1, 0, -9};
-    for (const Merge preset : {Merge::sum, Merge::max, Merge::min, Merge::last, Merge::bit_or}) {
+    for (const Merge preset :
+         {Merge::sum, Merge::max, Merge::min, Merge::first, Merge::last, Merge::bit_or}) {
         const Flow result = merged<Flow>(layout, preset, {}, {one});
         CHECK(std::memcmp(&result, &one, sizeof one) == 0);
     }

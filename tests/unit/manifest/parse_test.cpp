@@ -109,6 +109,7 @@ TEST_CASE("every key of a manifest reaches its field") {
                                                              {"value.last", Merge::max},
                                                              {"value.flags", Merge::bit_or},
                                                              {"value.tos", Merge::last},
+                                                             {"value.server", Merge::first},
                                                              {"value.list[].x", Merge::sum}});
     CHECK(flows.formats ==
           std::map<std::string, std::string>{{"key.saddr", "ipv4"},

@@ -3,8 +3,8 @@
  *
  * Each feature is a parameter of the probe that includes this. One that is switched off reads 0,
  * and its code is not in the program: the verifier takes it out. */
-#ifndef DYNMON_FEATURES_H
-#define DYNMON_FEATURES_H
+#ifndef DYNMON_PACKET_FEATURES_H
+#define DYNMON_PACKET_FEATURES_H
 
 #include "app.h"
 #include "session.h"

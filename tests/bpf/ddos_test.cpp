@@ -1,0 +1,243 @@
+// The probe `ddos`: what it says of each packet, and that its limits are exact.
+#include <ctime>
+
+#include <doctest/doctest.h>
+#include <linux/pkt_cls.h>
+
+#include "ddos.skel.h"
+#include "sessions.hpp"
+
+namespace {
+
+using Probe = Loaded<ddos_bpf>;
+
+std::vector<Record> buffer(const Probe& probe) {
+    return drain(probe->obj, probe->maps.PACKET_BUFFER_DDOS, "features");
+}
+
+std::uint64_t missed(const Probe& probe, const char* why) {
+    const __u32 zero = 0;
+    return Value(probe->obj, probe->maps.DDOS_MISSED_INGRESS, &zero).sum(why);
+}
+
+std::uint64_t all_missed(const Probe& probe) {
+    std::uint64_t sum = 0;
+    for (const char* why : {"fragment", "malformed", "not_ip", "other_protocol", "tunnel",
+                            "map_full", "queue_full", "limit"})
+        sum += missed(probe, why);
+    return sum;
+}
+
+// The features of one packet, on TC and on XDP the same but for the time.
+Record features(const Bytes& frame, const Probe::Setup& setup = {}) {
+    std::vector<Record> found;
+    for (const std::string program : {"ddos_ingress", "ddos_ingress_xdp"}) {
+        Probe probe(program, setup);
+        run(probe.fd(), frame);
+        auto records = buffer(probe);
+        REQUIRE(records.size() == 1);
+        CHECK(all_missed(probe) == 0);
+        found.push_back(records[0]);
+    }
+    for (const char* name : {"length", "tcpLen", "tcpAck", "ipFlagsFrag", "tcpWin", "udpSize",
+                             "segments", "tcpFlags", "icmpType", "reverse", "direction", "app"})
+        CHECK(found[0].of(name) == found[1].of(name));
+    CHECK(text(found[0].key("id")) == text(found[1].key("id")));
+    return found[0];
+}
+
+const Ipv4 udp4{.protocol = IPPROTO_UDP};
+const Tcp full{.flags = 0xd8, .options = 3, .ack = 0x89abcdef, .window = 0xfedc};
+
+Bytes tcp_frame(std::uint16_t source) {
+    return ethernet(ETH_P_IP, ipv4({}, tcp({.source = source})));
+}
+
+} // namespace
+
+TEST_CASE("ddos: every feature of a TCP packet, over IPv4 with options, IPv6, VLAN and QinQ") {
+    const Bytes segment = tcp(full, payload(1001));
+    const Bytes v4 = ipv4({.options = 2, .dont_fragment = true}, segment);
+    const Bytes v6 = ipv6({.next = IPPROTO_HOPOPTS},
+                          extension(IPPROTO_DSTOPTS, 1, extension(IPPROTO_TCP, 0, segment)));
+    const struct {
+        Bytes frame;
+        std::uint64_t length, flags;
+    } cases[] = {
+        {ethernet(ETH_P_IP, v4), 28 + 32 + 1001, 0x4000},
+        {ethernet(ETH_P_IPV6, v6), 40 + 24 + 32 + 1001, 0},
+        {ethernet(ETH_P_8021Q, vlan(7, ETH_P_IP, v4)), 28 + 32 + 1001, 0x4000},
+        {ethernet(ETH_P_8021AD, vlan(7, ETH_P_8021Q, vlan(8, ETH_P_IPV6, v6))), 40 + 24 + 32 + 1001,
+         0},
+    };
+    for (const auto& [frame, length, flags] : cases) {
+        const Record packet = features(frame);
+        CHECK(packet.of("length") == length);
+        CHECK(packet.of("ipFlagsFrag") == flags);
+        CHECK(packet.of("tcpLen") == 1001);
+        CHECK(packet.of("tcpAck") == 0x89abcdef);
+        CHECK(packet.of("tcpFlags") == 0xd8);
+        CHECK(packet.of("tcpWin") == 0xfedc);
+        CHECK(packet.of("segments") == 1);
+        CHECK(packet.of("app") == 1);
+        for (const char* absent : {"udpSize", "icmpType", "reverse", "direction"})
+            CHECK(packet.of(absent) == 0);
+    }
+}
+
+TEST_CASE("ddos: UDP sizes have 16 bits, ICMP has its type") {
+    CHECK(features(ethernet(ETH_P_IP, ipv4(udp4, udp(1, 2, payload(300))))).of("udpSize") == 300);
+    CHECK(features(ethernet(ETH_P_IPV6, ipv6({.next = IPPROTO_UDP}, udp(1, 2, payload(1400)))))
+              .of("udpSize") == 1400);
+    Bytes no_length = udp(1, 2, payload(9));
+    no_length[4] = no_length[5] = 0;
+    CHECK(features(ethernet(ETH_P_IP, ipv4(udp4, no_length))).of("udpSize") == 0);
+    const Record unreachable =
+        features(ethernet(ETH_P_IP, ipv4({.protocol = IPPROTO_ICMP}, icmp(3, 1, payload(28)))));
+    CHECK(unreachable.of("icmpType") == 3);
+    CHECK(unreachable.of("length") == 56);
+    CHECK(features(ethernet(ETH_P_IPV6, ipv6({.next = IPPROTO_ICMPV6}, icmp(135, 0))))
+              .of("icmpType") == 135);
+}
+
+TEST_CASE("ddos: a packet says which end sent it, and through which hook it came") {
+    for (const auto& [program, direction] :
+         {std::pair<std::string, unsigned>("ddos_ingress", 0), {"ddos_egress", 1}}) {
+        Probe probe(program);
+        run(probe.fd(), ethernet(ETH_P_IP, ipv4({}, tcp({}))));
+        run(probe.fd(), ethernet(ETH_P_IP, ipv4({.source = "10.0.0.2", .destination = "10.0.0.1"},
+                                                tcp({.source = 443, .destination = 40000}))));
+        const auto packets = buffer(probe);
+        REQUIRE(packets.size() == 2);
+        CHECK(packets[0].of("reverse") == 0);
+        CHECK(packets[1].of("reverse") == 1);
+        CHECK(text(packets[0].key("id")) == text(packets[1].key("id")));
+        for (const Record& packet : packets)
+            CHECK(packet.of("direction") == direction);
+    }
+}
+
+TEST_CASE("ddos: packets carry the time at which they came, in their order") {
+    Probe probe("ddos_ingress");
+    timespec wall{};
+    timespec up{};
+    ::clock_gettime(CLOCK_REALTIME, &wall);
+    ::clock_gettime(CLOCK_MONOTONIC, &up);
+    const std::int64_t now = wall.tv_sec * 1'000'000'000LL + wall.tv_nsec;
+    probe->data_dynmon->dynmon_clock_base = now - (up.tv_sec * 1'000'000'000LL + up.tv_nsec);
+    run(probe.fd(), tcp_frame(1));
+    run(probe.fd(), tcp_frame(2));
+    const auto packets = buffer(probe);
+    REQUIRE(packets.size() == 2);
+    CHECK(packets[0].of("timestamp") < packets[1].of("timestamp"));
+    CHECK(std::abs(static_cast<std::int64_t>(packets[0].of("timestamp")) - now) < 1'000'000'000);
+}
+
+TEST_CASE("ddos: a super-packet is one record that says for how many it stands") {
+    Probe probe("ddos_ingress");
+    run(probe.fd(), ethernet(ETH_P_IP, ipv4({}, tcp({.options = 3}, payload(1001)))), {100, 11});
+    const auto packets = buffer(probe);
+    REQUIRE(packets.size() == 1);
+    CHECK(packets[0].of("segments") == 11);
+    CHECK(packets[0].of("length") == 52 + 1001);
+    CHECK(packets[0].of("tcpLen") == 1001);
+}
+
+TEST_CASE(
+    "ddos: fragments have IP flags alike in both versions, and without an L4 header no more") {
+    const Bytes body = udp(1234, 5678, payload(64));
+    const auto v4 = [&](std::uint16_t offset, bool more) {
+        return ethernet(
+            ETH_P_IP,
+            ipv4({.protocol = IPPROTO_UDP, .fragment_offset = offset, .more_fragments = more},
+                 body));
+    };
+    const auto v6 = [&](std::uint16_t offset, bool more) {
+        return ethernet(ETH_P_IPV6, ipv6({.next = IPPROTO_FRAGMENT},
+                                         fragment(IPPROTO_UDP, offset, more, body)));
+    };
+    for (const Bytes& frame : {v4(0, true), v6(0, true)}) {
+        const Record packet = features(frame);
+        CHECK(packet.of("ipFlagsFrag") == 0x2000);
+        CHECK(packet.of("udpSize") == 64);
+        CHECK(ntohs(packet.key("id").sport) == 1234);
+    }
+    for (const Bytes& frame : {v4(9, true), v6(9, true)})
+        CHECK(features(frame).of("ipFlagsFrag") == 0x2009);
+    for (const Bytes& frame : {v4(18, false), v6(18, false)}) {
+        const Record packet = features(frame);
+        CHECK(packet.of("ipFlagsFrag") == 18);
+        for (const char* absent : {"udpSize", "tcpLen", "tcpFlags", "icmpType", "app"})
+            CHECK(packet.of(absent) == 0);
+        CHECK(packet.key("id").sport == 0);
+        CHECK(packet.key("id").dport == 0);
+    }
+}
+
+TEST_CASE("ddos: fragments=false only counts fragments without an L4 header") {
+    Probe probe("ddos_ingress", [](ddos_bpf& skeleton) { skeleton.rodata->fragments = false; });
+    for (const std::uint16_t offset : {0, 9, 18})
+        run(probe.fd(), ethernet(ETH_P_IP, ipv4({.protocol = IPPROTO_UDP,
+                                                 .fragment_offset = offset,
+                                                 .more_fragments = offset < 18},
+                                                udp(1, 2, payload(64)))));
+    CHECK(buffer(probe).size() == 1);
+    CHECK(missed(probe, "fragment") == 2);
+    CHECK(all_missed(probe) == 2);
+}
+
+TEST_CASE("ddos: what belongs to no session is counted by reason") {
+    Probe probe("ddos_ingress");
+    Bytes short_tcp = tcp({});
+    short_tcp[12] = 4 << 4; // a header of 16 bytes
+    const auto count = [&](const char* why, const Bytes& frame) {
+        CAPTURE(why);
+        const auto before = missed(probe, why);
+        const auto all = all_missed(probe);
+        run(probe.fd(), frame);
+        CHECK(missed(probe, why) == before + 1);
+        CHECK(all_missed(probe) == all + 1);
+    };
+    count("not_ip", ethernet(ETH_P_ARP, payload(28)));
+    count("malformed", first(tcp_frame(1), 40)); // less than announced
+    count("malformed", ethernet(ETH_P_IP, ipv4({}, first(tcp({}), 19))));
+    count("malformed", ethernet(ETH_P_IP, ipv4({}, short_tcp)));
+    count("malformed", ethernet(ETH_P_IP, ipv4({}, first(tcp({.options = 10}), 30))));
+    count("malformed", ethernet(ETH_P_IP, ipv4(udp4, first(udp(1, 2), 7))));
+    count("malformed", ethernet(ETH_P_IPV6, ipv6({.next = IPPROTO_ICMPV6}, payload(7))));
+    count("other_protocol", ethernet(ETH_P_IP, ipv4({.protocol = IPPROTO_SCTP}, payload(20))));
+    count("other_protocol", ethernet(ETH_P_IPV6, ipv6({.next = IPPROTO_NONE}, payload(20))));
+    count("tunnel", ethernet(ETH_P_IP, ipv4({.protocol = IPPROTO_GRE}, payload(20))));
+    count("tunnel", ethernet(ETH_P_IP, ipv4({.protocol = IPPROTO_IPIP}, ipv4({}, tcp({})))));
+    count("tunnel", ethernet(ETH_P_IPV6, ipv6({.next = IPPROTO_IPV6}, ipv6({}, tcp({})))));
+    CHECK(buffer(probe).empty());
+    CHECK(sessions(probe->maps.SESSIONS_TRACKED_DDOS).empty());
+}
+
+// Cut off at any byte, once with the length in the IP header as it was and once with the true one.
+TEST_CASE("ddos: a packet is captured if and only if its L4 header is there") {
+    const Bytes get = {'G', 'E', 'T', ' ', '/'};
+    const struct {
+        Bytes frame;
+        std::size_t l3, whole;
+    } cases[] = {
+        {ethernet(ETH_P_IP, ipv4({.options = 2}, tcp({.options = 3}, get))), 14, 14 + 28 + 32},
+        {ethernet(ETH_P_8021Q, vlan(7, ETH_P_IPV6, ipv6({}, tcp({}, get)))), 18, 18 + 40 + 20},
+        {ethernet(ETH_P_IP, ipv4(udp4, udp(1, 2, get))), 14, 14 + 20 + 8},
+        {ethernet(ETH_P_IPV6, ipv6({.next = IPPROTO_ICMPV6}, icmp(128, 0, get))), 14, 14 + 40 + 8},
+    };
+    for (const std::string program : {"ddos_ingress", "ddos_ingress_xdp"}) {
+        Probe probe(program);
+        for (const auto& [frame, l3, whole] : cases) {
+            // Newer kernels refuse a test run with less than an IP header.
+            const std::size_t least = l3 + (frame[l3] >> 4 == 4 ? 20 : 40);
+            for (std::size_t size = least; size <= frame.size(); ++size) {
+                CAPTURE(size);
+                run(probe.fd(), first(frame, size));
+                CHECK(buffer(probe).size() == (size == frame.size()));
+                run(probe.fd(), with_true_length(first(frame, size), l3));
+                CHECK(buffer(probe).size() == (size >= whole));
+            }
+        }
+    }
+}
