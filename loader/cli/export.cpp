@@ -64,8 +64,9 @@ std::string as_text(const WindowReport& report) {
     if (report.sessions == 0)
         text += "nothing";
     else
-        text += counted(report.sessions, "session") + ", " + counted(report.packets, "packet") +
-                ", " + counted(report.files.size(), "file");
+        text += counted(report.sessions, report.unit) + ", " + counted(report.packets, "packet");
+    if (!report.files.empty())
+        text += ", " + counted(report.files.size(), "file");
     text += "; read " + milliseconds(report.read_seconds) + ", written " +
             milliseconds(report.write_seconds);
     const std::string missed = missed_text(report);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "base/log.hpp"
 
 namespace dynmon {
 
@@ -78,6 +79,8 @@ void FlowExporter::begin_metric(const MetricView& metric) {
         missed_.begin(metric);
     else if ((fields_ = flow_fields(metric, fault)))
         rows_.emplace(metric);
+    else if (unused_.insert(metric.name).second)
+        log::warn("metric '" + metric.name + "' is taken and goes nowhere: it is no flow table");
 }
 
 void FlowExporter::entries(const Batch& batch) {
@@ -121,6 +124,7 @@ void FlowExporter::end_document() {
                         .window = at_.window,
                         .iteration = windows_,
                         .repeated = is_repeated(),
+                        .unit = "flow",
                         .missed = missed_.counts()};
     if (!report.repeated)
         add_up(report);

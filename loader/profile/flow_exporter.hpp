@@ -3,6 +3,8 @@
 
 #include <chrono>
 #include <optional>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "profile/flow_cache.hpp"
@@ -55,6 +57,7 @@ private:
     std::optional<Window> stored_;     // the last one
     std::optional<FlowFields> fields_; // of the metric that is being read
     std::optional<Rows> rows_;
+    std::set<std::string> unused_; // metrics that are no flow tables
     bool counts_missed_ = false;
     MissedCounters missed_;
     std::vector<FlowRecord> seen_; // in the window
