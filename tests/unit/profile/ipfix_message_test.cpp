@@ -95,9 +95,9 @@ TEST_CASE("IPv6 and ICMP have templates of their own") {
 }
 
 TEST_CASE("messages are as long as they may be, whatever flows there are, and lose none") {
-    for (const std::size_t count : {0u, 1u, 2u, 3u, 5u, 19u, 20u, 21u, 100u, 777u}) {
+    for (const std::size_t count : {0u, 1u, 2u, 3u, 5u, 19u, 20u, 21u, 100u, 333u}) {
         const std::vector<FlowRecord> flows = some_of_each(count);
-        for (std::size_t limit = ipfix::least_bytes; limit <= 1500; limit += 7) {
+        for (std::size_t limit = ipfix::least_bytes; limit <= 1500; limit += 29) {
             ipfix::Writer writer({1, 0});
             Decoder decoder;
             std::size_t done = 0;
