@@ -30,10 +30,12 @@ std::unique_ptr<ExportTarget> open_crypto(const ExportArguments& arguments, Repo
 }
 
 std::unique_ptr<ExportTarget> open_lucid(const ExportArguments& arguments, ReportWindow report) {
-    const double seconds = std::chrono::duration<double>(arguments.interval).count();
-    return std::make_unique<FolderTarget>(
-        arguments.out, make_lucid_rendering(arguments.packets, seconds, arguments.ipv6),
-        std::move(report));
+    const LucidOptions options{.packets = arguments.packets,
+                               .seconds = std::chrono::duration<double>(arguments.interval).count(),
+                               .ipv6 = arguments.ipv6,
+                               .flags_with_offset = arguments.ip_flags == "word"};
+    return std::make_unique<FolderTarget>(arguments.out, make_lucid_rendering(options),
+                                          std::move(report));
 }
 
 } // namespace
@@ -47,7 +49,7 @@ const std::vector<ExportProfile>& export_profiles() {
         {"crypto", "counters and ratios of each session", {"--out!", "--format"}, open_crypto},
         {"lucid",
          "the first packets of each flow as LUCID's preprocessing makes them",
-         {"--out!", "--packets", "--ipv6"},
+         {"--out!", "--packets", "--ipv6", "--ip-flags"},
          open_lucid},
         {"ipfix",
          "flows to a collector",
@@ -76,6 +78,10 @@ void declare_export_options(CLI::App& app, ExportArguments& arguments) {
         ->check(CLI::Range(1, 10000))
         ->type_name("N");
     app.add_flag("--ipv6", arguments.ipv6, "lucid: IPv6 flows too, which LUCID itself leaves out");
+    app.add_option("--ip-flags", arguments.ip_flags,
+                   "lucid: word: with the fragment offset, as tshark up to 3.2 has it; bits: the "
+                   "three bits alone, as later ones; default: word")
+        ->check(CLI::IsMember({"word", "bits"}));
     declare_flow_options(app, arguments.flows);
 }
 

@@ -35,6 +35,7 @@ struct ExportArguments {
     unsigned rows = 7;
     std::size_t packets = 10;
     bool ipv6 = false;
+    std::string ip_flags = "word";
     FlowArguments flows;
     std::chrono::nanoseconds interval{};
     std::string monitor;

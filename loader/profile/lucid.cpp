@@ -97,10 +97,11 @@ using Features = std::array<double, feature_count>;
 
 class LucidRendering final : public Rendering {
 public:
-    LucidRendering(std::size_t packets, double seconds, bool ipv6)
-        : packets_(packets), seconds_(seconds),
-          ipv6_(ipv6), most_{seconds,    65536, 4294967296, 65536, 4096, 65536,
-                             4294967296, 65536, 65536,      65536, 256},
+    explicit LucidRendering(const LucidOptions& options)
+        : packets_(options.packets), seconds_(options.seconds), ipv6_(options.ipv6),
+          flags_shift_(options.flags_with_offset ? 0 : 13),
+          most_{options.seconds, 65536, 4294967296, 65536, 4096, 65536,
+                4294967296,      65536, 65536,      65536, 256},
           gathered_(profile(), {"length", "tcpLen", "tcpAck", "app", "reverse"}) {}
 
     const char* profile() const override { return "lucid"; }
@@ -206,7 +207,7 @@ private:
         return {static_cast<double>(packet.timestamp - first) / 1e9,
                 static_cast<double>(packet.length),
                 static_cast<double>(layer_number(layer)),
-                static_cast<double>(packet.ip_flags),
+                static_cast<double>(packet.ip_flags >> flags_shift_),
                 static_cast<double>(protocols),
                 static_cast<double>(packet.tcp_length),
                 static_cast<double>(packet.tcp_ack),
@@ -253,6 +254,7 @@ private:
     std::size_t packets_; // of a flow
     double seconds_;      // of a window
     bool ipv6_;
+    int flags_shift_; // what of the word with flags and fragment offset is left out
     Features most_;
     Conversations gathered_;
     mutable std::unordered_map<std::string, std::uint32_t> layers_; // names that were hashed
@@ -260,8 +262,8 @@ private:
 
 } // namespace
 
-std::unique_ptr<Rendering> make_lucid_rendering(std::size_t packets, double seconds, bool ipv6) {
-    return std::make_unique<LucidRendering>(packets, seconds, ipv6);
+std::unique_ptr<Rendering> make_lucid_rendering(const LucidOptions& options) {
+    return std::make_unique<LucidRendering>(options);
 }
 
 } // namespace dynmon

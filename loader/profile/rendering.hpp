@@ -53,8 +53,15 @@ public:
 std::unique_ptr<Rendering> make_ddos_rendering(bool json, unsigned rows);
 // Profile `crypto`: counters and ratios of each session.
 std::unique_ptr<Rendering> make_crypto_rendering(bool json);
-// Profile `lucid`: the first `packets` of each flow as LUCID's features, `seconds` a window; IPv6
-// only if asked for, since LUCID knows none.
-std::unique_ptr<Rendering> make_lucid_rendering(std::size_t packets, double seconds, bool ipv6);
+
+struct LucidOptions {
+    std::size_t packets = 10;      // of each flow
+    double seconds = 10;           // of a window
+    bool ipv6 = false;             // flows that LUCID itself leaves out
+    bool flags_with_offset = true; // IP flags as a word with the fragment offset, not as three bits
+};
+
+// Profile `lucid`: the first packets of each flow as LUCID's features.
+std::unique_ptr<Rendering> make_lucid_rendering(const LucidOptions& options);
 
 } // namespace dynmon

@@ -37,8 +37,9 @@ def protocol_number(layers):
     return sum(1 << WORDS.index(layer) for layer in set(layers) if layer in WORDS)
 
 
-def parse(frame):
-    """((source, port, destination, port, protocol), ten features) of an IPv4 packet, else None."""
+def parse(frame, flags_only=False):
+    """((source, port, destination, port, protocol), ten features) of an IPv4 packet, else None.
+    `flags_only`: as newer versions of tshark show the flags of IP."""
     at, kind = 14, struct.unpack_from("!H", frame, 12)[0]
     while kind in (0x8100, 0x88A8):
         kind = struct.unpack_from("!H", frame, at + 2)[0]
@@ -69,8 +70,9 @@ def parse(frame):
         layers += ["icmp"] + (["data"] if len(body) > 8 else [])
         highest = "icmp"
     return ((source, ports[0], destination, ports[1], protocol),
-            [length, layer_number(highest.upper()), flags, protocol_number(layers), tcp_length,
-             tcp_ack, tcp_flags, tcp_window, udp_length, icmp_type])
+            [length, layer_number(highest.upper()), flags >> 13 if flags_only else flags,
+             protocol_number(layers), tcp_length, tcp_ack, tcp_flags, tcp_window, udp_length,
+             icmp_type])
 
 
 def samples(packets, per_flow, window):

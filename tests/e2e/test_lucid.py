@@ -14,6 +14,11 @@ from exported import back, tcp, udp
 from frames import ACK, FIN, SYN
 
 
+def unfragmented(frame):
+    """Of IPv4, and not to be fragmented; nobody looks at the check sum."""
+    return frame[:20] + b"\x40\0" + frame[22:]
+
+
 class LucidTest(exported.ExportCase):
     PROFILE = "lucid"
     DNS = bytes.fromhex("123401000001000000000000037777770765786d61706c6503636f6d0000010001")
@@ -29,7 +34,7 @@ class LucidTest(exported.ExportCase):
             tcp(5005, 9999, FIN | ACK, b"ab"),
             udp(5006, 53, self.DNS), udp(5007, 1900, b"M-SEARCH * HTTP/1.1\r\n\r\n"),
             udp(5008, 9999, bytes(500)), udp(5009, 9999), udp(5010, 53, vlan=7),
-            frames.ipv4(frames.icmp(8), frames.ICMP),
+            frames.ipv4(frames.icmp(8), frames.ICMP), unfragmented(udp(5011, 53, self.DNS)),
             frames.ipv4(frames.icmp(3, 1, bytes(28)), frames.ICMP, source="10.0.0.7"),
             udp(1, 53, self.DNS, source="fd00::1", to="fd00::2"), frames.plain(60)]
         sent = [tcp(80, 5000, ACK, b"HTTP/1.1 200 OK\r\n\r\n", ack=20, **back()),
@@ -57,10 +62,15 @@ class LucidTest(exported.ExportCase):
 
     def test_samples_are_those_of_lucid_itself(self):
         self.load("d", "ddos")
-        sent = self.send(self.traffic_of_all_kinds())
-        self.export("d", "lucid", "--packets", "10", interval="2s")
-        array, beside = self.sample("2t-10n-d-iter0")
-        packets = [(before, *parsed) for before, _, frame in sent if (parsed := lucid.parse(frame))]
+        for number, flags in enumerate(("word", "bits")):
+            sent = self.send(self.traffic_of_all_kinds())
+            self.export("d", "lucid", "--packets", "10", "--ip-flags", flags, interval="2s")
+            array, beside = self.sample(f"2t-10n-d-iter{number}")
+            self.check_sample(sent, flags == "bits", array, beside)
+
+    def check_sample(self, sent, flags_only, array, beside):
+        packets = [(before, *parsed) for before, _, frame in sent
+                   if (parsed := lucid.parse(frame, flags_only))]
         ids, expected = lucid.samples(packets, 10, 2)
         names = {1: "ICMP", 6: "TCP", 17: "UDP"}
         self.assertEqual([flow["id"] for flow in beside["flows"]],

@@ -33,7 +33,7 @@ class Ledger:
         for _ in range(count):
             self.sent += 1
             block, length = divmod(self.sent, LENGTHS)
-            ports, data = (1000 + 100 * block + self.sent % sessions, 53), bytes(length)
+            ports, data = (2000 + 100 * block + self.sent % sessions, 53), bytes(length)
             if self.sent % 3:
                 self.case.receive(frames.ipv4(frames.udp(*ports, data), frames.UDP))
             else:
@@ -42,7 +42,7 @@ class Ledger:
 
     @staticmethod
     def number(port, length):
-        return (port - 1000) // 100 * LENGTHS + length
+        return (port - 2000) // 100 * LENGTHS + length
 
     def written(self):
         """The numbers in all files, and an error when one is not whole."""

@@ -88,7 +88,7 @@ int main(int argc, char** argv) {
         packets.push_back(random_packet(random, timestamp - random() % 1'000'000));
         std::cout << line(packets.back()) << '\n';
     }
-    const auto rendering = make_lucid_rendering(10, 12.5, false);
+    const auto rendering = make_lucid_rendering({.packets = 10, .seconds = 12.5});
     for (const OutFile& file : render_ddos(*rendering, packets, {}, {}))
         std::ofstream(folder + '/' + file.name) << file.text;
     return 0;
