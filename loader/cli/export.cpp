@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstdio>
+#include <optional>
 
 #include <unistd.h>
 
@@ -13,6 +14,8 @@
 #include "cli/verb.hpp"
 #include "kernel/rights.hpp"
 #include "monitor/read.hpp"
+#include "monitor/roster.hpp"
+#include "profile/flow_outlet.hpp"
 
 namespace dynmon {
 
@@ -61,8 +64,9 @@ std::string as_text(const WindowReport& report) {
     if (report.sessions == 0)
         text += "nothing";
     else
-        text += counted(report.sessions, "session") + ", " + counted(report.packets, "packet") +
-                ", " + counted(report.files.size(), "file");
+        text += counted(report.sessions, report.unit) + ", " + counted(report.packets, "packet");
+    if (!report.files.empty())
+        text += ", " + counted(report.files.size(), "file");
     text += "; read " + milliseconds(report.read_seconds) + ", written " +
             milliseconds(report.write_seconds);
     const std::string missed = missed_text(report);
@@ -94,12 +98,14 @@ class ExportVerb : public Verb {
 public:
     const char* name() const override { return "export"; }
     const char* summary() const override {
-        return "write the windows of a monitor into files as analysers want them";
+        return "write or send the windows of a monitor as analysers and collectors want them";
     }
     const char* example() const override {
         return "sudo dynmon-load export web --profile ddos --out dump_ddos --interval 10s\n"
                "  sudo dynmon-load export mine --profile crypto --out dump_crypto --format json\n"
-               "  sudo dynmon-load export web --profile lucid --packets 10 --out samples\n\n"
+               "  sudo dynmon-load export web --profile lucid --packets 10 --out samples\n"
+               "  sudo dynmon-load export web --profile ipfix --to udp:collector.example:4739\n"
+               "  sudo dynmon-load export web --profile netflow --out flows --idle 0\n\n"
                "  A window leaves the kernel once its files are on the disk: what cannot be "
                "written\n"
                "  comes again, and so does the window of a run that was killed, once. Iterations "
@@ -111,7 +117,7 @@ public:
         app_ = &app;
         app.add_option("NAME", request_.name, "name of the monitor")->required();
         std::vector<std::string> names;
-        std::string what = "what the files are for:";
+        std::string what = "what it is for:";
         for (const ExportProfile& profile : export_profiles()) {
             names.emplace_back(profile.name);
             what +=
@@ -130,6 +136,8 @@ public:
         const ExportProfile& profile = chosen_profile();
         require_options_of(profile);
         arguments_.interval = parse_duration(interval_, "--interval");
+        arguments_.monitor = request_.name;
+        arguments_.interface = observed_interface(global);
         Sink lines(STDOUT_FILENO);
         const auto target = profile.open(arguments_, [&](const WindowReport& report) {
             if (!global.json)
@@ -141,10 +149,15 @@ public:
         during("export '" + request_.name + "'", [&] { check_fit(global, *target, nowhere); });
         request_.consumer = &target->exporter();
         request_.opened = [] { drop_rights(); };
-        repeat(interval_, count_, [&] {
-            during("export '" + request_.name + "'",
-                   [&] { read_monitor(global.settings, request_, nowhere); });
-        });
+        try {
+            repeat(interval_, count_, [&] { take_window(global, nowhere); });
+        } catch (...) {
+            close_after_error(*target);
+            throw;
+        }
+        target->close();
+        if (away_)
+            throw *away_;
         return 0;
     }
 
@@ -180,9 +193,41 @@ private:
         ReadRequest request = request_;
         request.consumer = &check;
         request.peek = true;
-        read_monitor(global.settings, request, nowhere);
+        try {
+            read_monitor(global.settings, request, nowhere);
+        } catch (const OutletAway&) {
+            // it has said so, and it may be there when the first window ends
+        }
     }
 
+    // Where flows go may be away for a while: the window stays in the kernel.
+    void take_window(const Global& global, Sink& nowhere) {
+        const std::string step = "export '" + request_.name + "'";
+        try {
+            during(step, [&] { read_monitor(global.settings, request_, nowhere); });
+            away_.reset();
+        } catch (const OutletAway& away) {
+            away_ = away;
+        }
+    }
+
+    static void close_after_error(ExportTarget& target) {
+        try {
+            target.close();
+        } catch (const Error& error) {
+            log::warn(error.what()); // the first error is the one to be told about
+        }
+    }
+
+    std::uint32_t observed_interface(const Global& global) const {
+        const Store store = global.settings.open_store(false);
+        const GenerationRecord record = current_generation(store, request_.name).read_record();
+        return record.programs.empty()
+                   ? 0
+                   : static_cast<std::uint32_t>(record.programs.front().hook.ifindex);
+    }
+
+    std::optional<OutletAway> away_; // the last window was not taken
     CLI::App* app_ = nullptr;
     ReadRequest request_;
     ExportArguments arguments_;

@@ -1,5 +1,6 @@
 #include "cli/export_profiles.hpp"
 
+#include "cli/flow_profiles.hpp"
 #include "profile/file_exporter.hpp"
 
 namespace dynmon {
@@ -50,6 +51,15 @@ const std::vector<ExportProfile>& export_profiles() {
          "the first packets of each flow as LUCID's preprocessing makes them",
          {"--out!", "--packets", "--ipv6", "--ip-flags"},
          open_lucid},
+        {"ipfix",
+         "flows to a collector",
+         {"--to!", "--idle", "--active", "--max-flows", "--state", "--domain", "--mtu",
+          "--template-refresh", "--template-messages"},
+         open_ipfix},
+        {"netflow",
+         "flows as tables with the columns of nfdump",
+         {"--out!", "--idle", "--active", "--max-flows", "--state"},
+         open_netflow},
     };
     return profiles;
 }
@@ -72,6 +82,7 @@ void declare_export_options(CLI::App& app, ExportArguments& arguments) {
                    "lucid: word: with the fragment offset, as tshark up to 3.2 has it; bits: the "
                    "three bits alone, as later ones; default: word")
         ->check(CLI::IsMember({"word", "bits"}));
+    declare_flow_options(app, arguments.flows);
 }
 
 } // namespace dynmon

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,19 @@
 
 namespace dynmon {
 
+// Of the profiles for flows.
+struct FlowArguments {
+    std::string to;
+    std::string idle = "15s";
+    std::string active = "60s";
+    std::size_t max_flows = 1'000'000;
+    std::optional<std::uint32_t> domain;
+    std::size_t mtu = 0; // of the path
+    std::string template_refresh = "60s";
+    std::uint64_t template_messages = 20;
+    std::string state; // "": none
+};
+
 // What was asked for. An option that is not among those of the profile is refused before.
 struct ExportArguments {
     std::string out; // --out
@@ -22,7 +36,10 @@ struct ExportArguments {
     std::size_t packets = 10;
     bool ipv6 = false;
     std::string ip_flags = "word";
+    FlowArguments flows;
     std::chrono::nanoseconds interval{};
+    std::string monitor;
+    std::uint32_t interface = 0; // index of the one that the monitor observes
 };
 
 // A consumer of windows and what it stands on.
@@ -30,6 +47,9 @@ class ExportTarget {
 public:
     virtual ~ExportTarget() = default;
     virtual Exporter& exporter() = 0;
+    // The export ends, in whatever way: what was kept from one window to the next goes out. Throws
+    // Error{failed} that says what is lost.
+    virtual void close() {}
 };
 
 struct ExportProfile {

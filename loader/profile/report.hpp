@@ -15,7 +15,8 @@ struct WindowReport {
     std::string monitor;
     Window window;
     std::uint64_t iteration = 0;
-    bool repeated = false; // a run that was killed had stored it: nothing was done
+    bool repeated = false;        // a run that was killed had stored it: nothing was done
+    const char* unit = "session"; // what `sessions` counts
     std::uint64_t sessions = 0;
     std::uint64_t packets = 0;
     std::vector<std::string> files;

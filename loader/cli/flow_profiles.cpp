@@ -1,0 +1,125 @@
+#include "cli/flow_profiles.hpp"
+
+#include <utility>
+
+#include "cli/options.hpp"
+#include "cli/output.hpp"
+#include "kernel/clock.hpp"
+#include "profile/flow_exporter.hpp"
+#include "profile/flow_files.hpp"
+#include "profile/ipfix_outlet.hpp"
+
+namespace dynmon {
+
+namespace {
+
+constexpr std::size_t least_mtu = 512, most_mtu = 65535;
+
+TimeOuts time_outs_of(const FlowArguments& flows) {
+    const auto ns = [](const std::string& text, const char* option) {
+        return static_cast<std::uint64_t>(parse_duration(text, option).count());
+    };
+    return {ns(flows.idle, "--idle"), ns(flows.active, "--active")};
+}
+
+std::optional<FlowState> state_of(const ExportArguments& arguments) {
+    if (arguments.flows.state.empty())
+        return std::nullopt;
+    if (!time_outs_of(arguments.flows).keeps())
+        throw Error(ErrorKind::usage, "--state is of no use without time-outs")
+            .hint("with --idle 0 or --active 0 nothing is kept from one window to the next");
+    return FlowState(arguments.flows.state, arguments.monitor);
+}
+
+class CollectorTarget final : public ExportTarget {
+public:
+    CollectorTarget(const ExportArguments& arguments, ReportWindow report)
+        : outlet_(options_of(arguments), collector_of(arguments.flows),
+                  {[] { return std::chrono::nanoseconds(monotonic_ns()); }, epoch_ns}),
+          exporter_(time_outs_of(arguments.flows), arguments.flows.max_flows, outlet_,
+                    std::move(report), state_of(arguments)) {}
+    Exporter& exporter() override { return exporter_; }
+    void close() override { exporter_.close(); }
+
+private:
+    static IpfixOptions options_of(const ExportArguments& arguments) {
+        const FlowArguments& flows = arguments.flows;
+        return {.domain = {flows.domain.value_or(arguments.interface), arguments.interface},
+                .collector = CollectorAddress::parse(flows.to, "--to").text(),
+                .keeps = time_outs_of(flows).keeps(),
+                .template_refresh = parse_duration(flows.template_refresh, "--template-refresh"),
+                .template_messages = flows.template_messages,
+                .max_waiting = flows.max_flows};
+    }
+    static std::unique_ptr<Collector> collector_of(const FlowArguments& flows) {
+        return make_collector(CollectorAddress::parse(flows.to, "--to"), flows.mtu);
+    }
+
+    IpfixOutlet outlet_;
+    FlowExporter exporter_;
+};
+
+class FilesTarget final : public ExportTarget {
+public:
+    FilesTarget(const ExportArguments& arguments, ReportWindow report)
+        : dir_(arguments.out), files_(dir_, time_outs_of(arguments.flows).keeps()),
+          exporter_(time_outs_of(arguments.flows), arguments.flows.max_flows, files_,
+                    std::move(report), state_of(arguments)) {}
+    Exporter& exporter() override { return exporter_; }
+    void close() override { exporter_.close(); }
+
+private:
+    OutputDir dir_;
+    FlowFiles files_;
+    FlowExporter exporter_;
+};
+
+} // namespace
+
+void declare_flow_options(CLI::App& app, FlowArguments& arguments) {
+    app.add_option(
+           "--to", arguments.to,
+           "ipfix: the collector, udp:HOST:PORT or tcp:HOST:PORT, IPv6 as udp:[fd00::1]:PORT")
+        ->type_name("COLLECTOR");
+    app.add_option("--idle", arguments.idle,
+                   "ipfix, netflow: a flow has ended when it is silent for so long; default: 15s; "
+                   "0: with its window")
+        ->type_name("TIME");
+    app.add_option("--active", arguments.active,
+                   "ipfix, netflow: a flow that goes on is handed out when it is so old; default: "
+                   "60s; 0: with every window")
+        ->type_name("TIME");
+    app.add_option("--max-flows", arguments.max_flows,
+                   "ipfix, netflow: so many are kept at most, and so many may wait for the "
+                   "collector; default: 1000000")
+        ->type_name("N")
+        ->check(CLI::PositiveNumber);
+    app.add_option("--state", arguments.state,
+                   "ipfix, netflow: file for flows that are kept from one window to the next, so "
+                   "that an export that is killed loses none")
+        ->type_name("FILE");
+    app.add_option("--domain", arguments.domain,
+                   "ipfix: observation domain; default: the index of the interface")
+        ->type_name("ID");
+    app.add_option("--mtu", arguments.mtu,
+                   "ipfix: bytes of the largest IP packet; default: that of the path, at most 1500")
+        ->type_name("BYTES")
+        ->check(CLI::Range(least_mtu, most_mtu));
+    app.add_option("--template-refresh", arguments.template_refresh,
+                   "ipfix over UDP: templates are sent again after so long; default: 60s")
+        ->type_name("TIME");
+    app.add_option("--template-messages", arguments.template_messages,
+                   "ipfix over UDP: and after so many messages; default: 20")
+        ->type_name("N")
+        ->check(CLI::PositiveNumber);
+}
+
+std::unique_ptr<ExportTarget> open_ipfix(const ExportArguments& arguments, ReportWindow report) {
+    return std::make_unique<CollectorTarget>(arguments, std::move(report));
+}
+
+std::unique_ptr<ExportTarget> open_netflow(const ExportArguments& arguments, ReportWindow report) {
+    return std::make_unique<FilesTarget>(arguments, std::move(report));
+}
+
+} // namespace dynmon

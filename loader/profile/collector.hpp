@@ -1,0 +1,47 @@
+// The way to a collector of flows: messages over a UDP or TCP socket, IPv4 or IPv6.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace dynmon {
+
+// "udp:HOST:PORT", "tcp:HOST:PORT", "udp:[v6]:PORT"; without a port that of IPFIX, 4739.
+struct CollectorAddress {
+    bool tcp = false;
+    std::string host;
+    std::string port;
+
+    // Throws Error{usage} saying what is wrong with `text`, as given by `option`.
+    static CollectorAddress parse(std::string_view text, std::string_view option);
+    std::string text() const; // as it is written in full
+};
+
+// One connection at a time; UDP counts as connected while nothing says that nobody listens. No call
+// blocks for more than some seconds.
+class Collector {
+public:
+    virtual ~Collector() = default;
+    // A new connection, and with it a new stream of messages. Throws Error{usage} for a name that
+    // does not exist, Error{failed} when nobody answers.
+    virtual void connect() = 0;
+    virtual void disconnect() = 0;
+    // The largest message that goes through in one piece.
+    virtual std::size_t max_message() const = 0;
+    virtual bool forgets() const = 0; // templates, as UDP does: they have to be repeated
+    // Both throw Error{failed} when the connection is broken: what it cannot say to have arrived
+    // has to be sent again on the next one.
+    virtual void send(std::string_view message) = 0;
+    // Whether all that was sent has arrived as far as can be told: over TCP the other host has
+    // acknowledged it, over UDP no error came back. Waits for so long at most.
+    virtual bool has_arrived(std::chrono::milliseconds patience) = 0;
+};
+
+// `mtu`: bytes of the largest IP packet; 0: that of the path, 1500 at most. Resolves the name once,
+// so that a wrong one is told at once: throws Error{usage}.
+std::unique_ptr<Collector> make_collector(const CollectorAddress& address, std::size_t mtu);
+
+} // namespace dynmon

@@ -1,0 +1,27 @@
+// Finds the fields of a flow table by their names, and reads its entries as flows.
+#pragma once
+
+#include "export/rows.hpp"
+#include "profile/fields.hpp"
+#include "profile/flow_record.hpp"
+
+namespace dynmon {
+
+class FlowFields {
+public:
+    // Throws Error{usage} naming what `metric` does not have. Needed are key.saddr, key.daddr,
+    // key.proto, value.first, value.last, value.bytes and value.packets (or wire_packets, which is
+    // preferred). Used when there: key.sport, key.dport, key.ip_version, key.vlan, value.tcp_flags,
+    // value.tos, value.flows.
+    explicit FlowFields(const MetricView& metric);
+
+    FlowRecord read(const Row& row) const;
+
+private:
+    std::uint8_t egress_;
+    Field saddr_, daddr_, proto_, sport_, dport_, ip_version_, vlan_;
+    Field first_, last_, packets_, bytes_, tcp_flags_, tos_, flows_;
+    std::uint64_t first_unit_ns_, last_unit_ns_;
+};
+
+} // namespace dynmon

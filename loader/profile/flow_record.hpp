@@ -1,0 +1,57 @@
+// One flow as flow collectors know it, whatever table of whatever probe it comes from.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <string_view>
+#include <type_traits>
+
+namespace dynmon {
+
+// What tells flows apart: packets of one direction.
+struct FlowKey {
+    std::array<std::uint8_t, 16> saddr{}; // network order; IPv4 as ::ffff:a.b.c.d
+    std::array<std::uint8_t, 16> daddr{};
+    std::uint16_t sport = 0;
+    std::uint16_t dport = 0; // of ICMP: type * 256 + code
+    std::uint16_t vlan = 0;  // 0: none
+    std::uint8_t proto = 0;
+    std::uint8_t ip_version = 4;
+    std::uint8_t egress = 0; // 1: it was sent by the observed interface
+    std::uint8_t unused = 0; // so that every byte counts
+
+    bool operator==(const FlowKey&) const = default;
+};
+static_assert(std::has_unique_object_representations_v<FlowKey>, "it is hashed as bytes");
+
+struct FlowKeyHash {
+    std::size_t operator()(const FlowKey& key) const {
+        return std::hash<std::string_view>()({reinterpret_cast<const char*>(&key), sizeof key});
+    }
+};
+
+// Why a flow was handed out: flowEndReason of RFC 5102.
+enum class EndReason : std::uint8_t {
+    none = 0,
+    idle = 1,          // no packet for the idle time-out
+    active = 2,        // older than the active time-out: the next packet begins another record
+    end_of_flow = 3,   // FIN or RST was seen
+    forced = 4,        // the export ends
+    lack_of_memory = 5 // another flow took its place
+};
+
+struct FlowRecord {
+    FlowKey key;
+    std::uint64_t first_ns = 0; // since the Unix epoch
+    std::uint64_t last_ns = 0;
+    std::uint64_t packets = 0;  // as they are on the wire, where the probe tells
+    std::uint64_t bytes = 0;    // of IP
+    std::uint32_t flows = 1;    // that the probe told apart by their silences or by FIN and SYN
+    std::uint8_t tcp_flags = 0; // all that were seen
+    std::uint8_t tos = 0;       // of the last packet
+    EndReason reason = EndReason::none;
+};
+
+} // namespace dynmon

@@ -1,0 +1,88 @@
+#include "profile/ipfix_message.hpp"
+
+#include "profile/ipfix_template.hpp"
+
+namespace dynmon::ipfix {
+
+namespace {
+
+constexpr std::uint16_t version = 10;
+constexpr std::size_t set_header = 4;
+constexpr std::uint8_t icmp = 1, icmpv6 = 58;
+
+void put_header(std::uint32_t export_time, std::uint32_t sequence, std::uint32_t domain,
+                std::string& out) {
+    put(version, out);
+    put(std::uint16_t{0}, out); // the length, when it is known
+    put(export_time, out);
+    put(sequence, out);
+    put(domain, out);
+}
+
+void set_length(std::size_t at, std::size_t length, std::string& message) {
+    message[at] = static_cast<char>(length >> 8);
+    message[at + 1] = static_cast<char>(length & 0xff);
+}
+
+// A set of records of one template; its length is written when the next one begins.
+class DataSets {
+public:
+    DataSets(std::string& message, std::size_t max_bytes)
+        : message_(message), max_bytes_(max_bytes) {}
+
+    bool add(const FlowRecord& flow, const Domain& domain) {
+        const Template which = template_of(flow.key);
+        const bool same = start_ != 0 && which == which_;
+        if (message_.size() + (same ? 0 : set_header) + record_size(which) > max_bytes_)
+            return false;
+        if (!same)
+            begin(which);
+        put_record(which, flow, domain, message_);
+        return true;
+    }
+
+    void end() {
+        if (start_ != 0)
+            set_length(start_ + 2, message_.size() - start_, message_);
+    }
+
+private:
+    void begin(Template which) {
+        end();
+        start_ = message_.size();
+        which_ = which;
+        put(static_cast<std::uint16_t>(which), message_);
+        put(std::uint16_t{0}, message_);
+    }
+
+    std::string& message_;
+    std::size_t max_bytes_;
+    std::size_t start_ = 0; // of the set; 0: none yet
+    Template which_ = Template::ipv4;
+};
+
+} // namespace
+
+Template template_of(const FlowKey& key) {
+    if (key.ip_version == 4)
+        return key.proto == icmp ? Template::icmpv4 : Template::ipv4;
+    return key.proto == icmpv6 ? Template::icmpv6 : Template::ipv6;
+}
+
+std::size_t Writer::write(std::span<const FlowRecord> flows, bool with_templates,
+                          std::size_t max_bytes, std::uint32_t export_time, std::string& message) {
+    message.clear();
+    put_header(export_time, sequence_, domain_.id, message);
+    if (with_templates)
+        put_templates(message);
+    DataSets sets(message, max_bytes);
+    std::size_t written = 0;
+    while (written < flows.size() && sets.add(flows[written], domain_))
+        ++written;
+    sets.end();
+    set_length(2, message.size(), message);
+    sequence_ += static_cast<std::uint32_t>(written);
+    return written;
+}
+
+} // namespace dynmon::ipfix

@@ -1,0 +1,173 @@
+#include "profile/ipfix_outlet.hpp"
+
+#include <algorithm>
+#include <thread>
+
+#include "base/log.hpp"
+
+namespace dynmon {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
+using std::chrono::seconds;
+
+constexpr nanoseconds first_retry = seconds(1), longest_retry = seconds(30);
+constexpr milliseconds step{50}; // between two tries at the end
+constexpr milliseconds udp_error_way{20};
+
+std::string count(std::size_t number, const char* of) {
+    return std::to_string(number) + ' ' + of + (number == 1 ? "" : "s");
+}
+
+} // namespace
+
+IpfixOutlet::IpfixOutlet(IpfixOptions options, std::unique_ptr<Collector> collector, Clocks clocks)
+    : options_(std::move(options)), collector_(std::move(collector)), clocks_(std::move(clocks)),
+      writer_(options_.domain) {}
+
+void IpfixOutlet::add(std::vector<FlowRecord> flows, const FlowWindow&) {
+    // Records of one template share a set.
+    std::stable_sort(flows.begin(), flows.end(), [](const FlowRecord& a, const FlowRecord& b) {
+        return ipfix::template_of(a.key) < ipfix::template_of(b.key);
+    });
+    waiting_.insert(waiting_.end(), flows.begin(), flows.end());
+}
+
+void IpfixOutlet::make_room() {
+    const bool full = waiting_.size() - in_flight_ >= options_.max_waiting;
+    if ((full || !options_.keeps) && !flush(clocks_.monotonic(), !options_.keeps))
+        throw_away();
+}
+
+std::vector<std::string> IpfixOutlet::send() {
+    const nanoseconds now = clocks_.monotonic();
+    const bool sent = flush(now);
+    if (options_.keeps || (sent && wait_for_arrival(now)))
+        return {};
+    waiting_.clear();
+    in_flight_ = 0;
+    throw_away();
+}
+
+// True when nothing is waiting any more. False loses the connection: what was sent comes again.
+bool IpfixOutlet::wait_for_arrival(nanoseconds now) {
+    try {
+        forget_arrived(collector_->forgets() ? udp_error_way : options_.patience);
+        if (!waiting_.empty())
+            throw Error(ErrorKind::failed, "no acknowledgement from " + options_.collector);
+        return true;
+    } catch (const Error& error) {
+        lose(error, now);
+        return false;
+    }
+}
+
+void IpfixOutlet::throw_away() const {
+    OutletAway away(ErrorKind::failed, fault_);
+    away.hint("the flows stay in the kernel until the collector is there");
+    throw away;
+}
+
+bool IpfixOutlet::flush(nanoseconds now, bool connect_anyway) {
+    try {
+        if (connected_)
+            forget_arrived(milliseconds{0});
+        if (waiting_.empty() && !connect_anyway)
+            return true;
+        if (!connected_ && now < retry_at_)
+            return false;
+        if (!connected_)
+            connect();
+        send_waiting(now);
+        return true;
+    } catch (const Error& error) {
+        lose(error, now);
+        return false;
+    }
+}
+
+void IpfixOutlet::connect() {
+    collector_->connect();
+    connected_ = true;
+    templates_for_ = 0;
+    writer_ = ipfix::Writer(options_.domain); // a stream of its own
+    ++sent_.connections;
+}
+
+bool IpfixOutlet::templates_are_due(nanoseconds now) const {
+    if (templates_for_ == 0)
+        return true;
+    return collector_->forgets() && now - templates_at_ >= options_.template_refresh;
+}
+
+void IpfixOutlet::send_waiting(nanoseconds now) {
+    const auto export_time = static_cast<std::uint32_t>(clocks_.epoch_ns() / 1'000'000'000);
+    while (in_flight_ < waiting_.size()) {
+        const bool with_templates = templates_are_due(now);
+        const std::span<const FlowRecord> rest = std::span(waiting_).subspan(in_flight_);
+        const std::size_t written =
+            writer_.write(rest, with_templates, collector_->max_message(), export_time, message_);
+        collector_->send(message_);
+        if (with_templates) {
+            templates_at_ = now;
+            templates_for_ = std::max<std::uint64_t>(options_.template_messages, 1);
+        }
+        if (collector_->forgets())
+            --templates_for_;
+        in_flight_ += written;
+        sent_.flows += written;
+        sent_.bytes += message_.size();
+        ++sent_.messages;
+    }
+}
+
+void IpfixOutlet::forget_arrived(milliseconds patience) {
+    if (in_flight_ == 0 || !collector_->has_arrived(patience))
+        return;
+    waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(in_flight_));
+    in_flight_ = 0;
+    retry_after_ = nanoseconds{0};
+    if (told_)
+        log::info("collector " + options_.collector + " is back");
+    told_ = false;
+}
+
+void IpfixOutlet::lose(Error fault, nanoseconds now) {
+    collector_->disconnect();
+    connected_ = false;
+    in_flight_ = 0;
+    retry_after_ = std::clamp(retry_after_ * 2, first_retry, longest_retry);
+    retry_at_ = now + retry_after_;
+    fault_ = fault.what();
+    if (!told_)
+        log::warn(fault_ + ": " +
+                  (options_.keeps ? count(waiting_.size(), "flow") + " wait for the collector"
+                                  : "windows stay in the kernel until the collector is there"));
+    told_ = true;
+}
+
+// Tries for as long as is left: there is no next window.
+void IpfixOutlet::close() {
+    const nanoseconds end = clocks_.monotonic() + options_.patience;
+    for (nanoseconds now = clocks_.monotonic(); now < end && !waiting_.empty();
+         now = clocks_.monotonic()) {
+        retry_at_ = nanoseconds{0};
+        if (!flush(now) || !wait_for_arrival(now))
+            std::this_thread::sleep_for(step);
+    }
+    if (waiting_.empty())
+        return collector_->disconnect();
+    std::uint64_t packets = 0, bytes = 0;
+    for (const FlowRecord& flow : waiting_) {
+        packets += flow.packets;
+        bytes += flow.bytes;
+    }
+    throw Error(ErrorKind::failed, count(waiting_.size(), "flow") + " (" +
+                                       count(packets, "packet") + ", " + count(bytes, "byte") +
+                                       ") did not arrive: " + fault_)
+        .hint("the collector has to listen when the export ends");
+}
+
+} // namespace dynmon

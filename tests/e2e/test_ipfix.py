@@ -1,0 +1,199 @@
+#!/usr/bin/python3
+"""Flows as IPFIX: every message is held against RFC 7011 by a collector of our own."""
+import collections
+import time
+
+import frames
+import harness
+import wire
+from exports import ExportCase, FLOWS, SENT, TCP, TCP_END, TCP_MORE, UDP, flow_of
+from frames import ACK, FIN, PSH, SYN
+
+
+class RecordTest(ExportCase):
+    def check(self, kind, address="127.0.0.1"):
+        collector = self.collector(kind, address)
+        self.load("f", "flows")
+        before = int(time.time() * 1000) - 20  # the clock of the coarse kind lags
+        self.receive(*SENT)
+        self.export(["--to", collector.to], "--count", 1)
+        self.eventually(lambda: len(collector.records()) >= len(FLOWS), "all records are there")
+        records = collector.records()
+        self.assertEqual(sorted(map(flow_of, records)), FLOWS)
+        index = self.blue.ifindex("blue0")
+        for record in records:
+            self.assertLessEqual(before, record["flowStartMilliseconds"])
+            self.assertLessEqual(record["flowStartMilliseconds"], record["flowEndMilliseconds"])
+            self.assertLessEqual(record["flowEndMilliseconds"], time.time() * 1000 + 20)
+            self.assertEqual(record["flowEndReason"], 4)  # the export ended
+            self.assertEqual(record["flowDirection"], 0)
+            self.assertEqual(record["ingressInterface"], index)
+            self.assertEqual(record["egressInterface"], 0)
+            self.assertEqual(record["deltaFlowCount"], 1)
+        (stream,) = collector.streams.values()
+        self.assertEqual(stream.domains, {index})
+        self.assertLess(abs(stream.export_times[-1] - time.time()), 30)
+
+    def test_every_field_over_udp(self):
+        self.check("udp")
+
+    def test_every_field_over_tcp(self):
+        self.check("tcp")
+
+    def test_every_field_over_udp_and_ipv6(self):
+        self.check("udp", "::1")
+
+    def test_every_field_over_tcp_and_ipv6(self):
+        self.check("tcp", "::1")
+
+    def test_a_host_may_be_named(self):
+        collector = self.collector("udp")
+        self.load("f", "flows")
+        self.receive(UDP)
+        self.export(["--to", f"udp:localhost:{collector.port}", "--domain", "77"], "--count", 1)
+        self.eventually(collector.records, "the record is there")
+        (stream,) = collector.streams.values()
+        self.assertEqual(stream.domains, {77})
+
+    def test_what_is_sent_is_an_egress_flow(self):
+        collector = self.collector("tcp")
+        self.load("f", "flows")
+        self.receive(UDP)
+        self.transmit(UDP)
+        self.export(["--to", collector.to], "--count", 1)
+        self.eventually(lambda: len(collector.records()) == 2, "both are there")
+        index = self.blue.ifindex("blue0")
+        self.assertEqual(sorted((r["flowDirection"], r["ingressInterface"], r["egressInterface"])
+                                for r in collector.records()), [(0, index, 0), (1, 0, index)])
+
+
+class MessageTest(ExportCase):
+    def test_datagrams_keep_to_the_mtu_and_lose_no_flow(self):
+        self.load("f", "flows")
+        for mtu in (512, 576, 1280, 1500, 9000):
+            collector = self.collector("udp")
+            sent = [frames.ipv4(frames.udp(port, 53), frames.UDP) for port in range(1000, 1400)]
+            self.receive(*sent)
+            self.export(["--to", collector.to, "--mtu", mtu], "--count", 1)
+            self.eventually(lambda: len(collector.records()) == 400, "all records are there")
+            self.assertEqual(sorted(r["sourceTransportPort"] for r in collector.records()),
+                             list(range(1000, 1400)))
+            (stream,) = collector.streams.values()
+            self.assertLessEqual(max(stream.lengths), mtu - 28)
+            self.assertGreater(max(stream.lengths), mtu - 28 - 70)
+
+    def test_without_a_number_the_mtu_is_that_of_the_path(self):
+        self.load("f", "flows")
+        wire.command("ip", "link", "set", "lo", "mtu", "1300")
+        self.at_end.append(lambda: wire.command("ip", "link", "set", "lo", "mtu", "65536"))
+        collector = self.collector("udp")
+        self.receive(*[frames.ipv4(frames.udp(port, 53), frames.UDP) for port in range(1000, 1100)])
+        self.export(["--to", collector.to], "--count", 1)
+        self.eventually(lambda: len(collector.records()) == 100, "all records are there")
+        (stream,) = collector.streams.values()
+        self.assertLessEqual(max(stream.lengths), 1300 - 28)
+        self.assertGreater(max(stream.lengths), 1300 - 28 - 70)
+
+    def test_templates_are_repeated_over_udp_only(self):
+        self.load("f", "flows")
+        for kind, expected in (("udp", [4, 0, 0] * 4), ("tcp", [4] + [0] * 11)):
+            collector = self.collector(kind)
+            exporter = self.start_export(collector.to, "--idle", 0, "--template-messages", 3)
+            for index in range(len(expected)):
+                self.receive(UDP)
+                self.eventually(lambda: len(collector.records()) == index + 1, "a record a window")
+            self.finish(exporter)
+            (stream,) = collector.streams.values()
+            self.assertEqual(stream.templates_in, expected)
+
+
+class TimeOutTest(ExportCase):
+    def test_a_flow_over_several_windows_is_one_record_when_it_is_silent(self):
+        self.load("f", "flows")
+        collector = self.collector("udp")
+        exporter = self.start_export(collector.to, "--idle", "500ms", "--active", "1h")
+        for _ in range(5):
+            self.receive(UDP)
+            exporter.stdout.readline()
+            exporter.stdout.readline()
+        self.eventually(collector.records, "the flow leaves")
+        self.finish(exporter)
+        (record,) = collector.records()
+        self.assertEqual(record["packetDeltaCount"], 5)
+        self.assertEqual(record["flowEndReason"], 1)
+        self.assertGreater(record["flowEndMilliseconds"], record["flowStartMilliseconds"])
+
+    def test_a_flow_that_goes_on_leaves_with_the_active_time_out_and_loses_no_packet(self):
+        self.load("f", "flows")
+        collector = self.collector("tcp")
+        exporter = self.start_export(collector.to, "--idle", "1h", "--active", "300ms")
+        sent = 0
+        while len(collector.records()) < 3:
+            self.receive(UDP)
+            sent += 1
+        self.finish(exporter)
+        for entry in self.value(self.window("f"), "flows"):  # came after the last window
+            sent -= entry["value"]["packets"]
+        self.eventually(lambda: sum(r["packetDeltaCount"] for r in collector.records()) == sent,
+                        "every packet is told")
+        reasons = [record["flowEndReason"] for record in collector.records()]
+        self.assertEqual(reasons[:3], [2, 2, 2])
+        self.assertLessEqual(set(reasons[3:]), {2, 4})
+        times = [(r["flowStartMilliseconds"], r["flowEndMilliseconds"])
+                 for r in collector.records()]
+        for (_, end), (start, _) in zip(times, times[1:]):
+            self.assertLessEqual(end, start)
+
+    def test_fin_ends_a_flow_at_once(self):
+        self.load("f", "flows")
+        collector = self.collector("udp")
+        exporter = self.start_export(collector.to, "--idle", "1h", "--active", "1h")
+        self.receive(TCP, TCP_MORE)
+        exporter.stdout.readline()
+        exporter.stdout.readline()
+        self.receive(TCP_END, UDP)
+        self.eventually(collector.records, "the flow leaves")
+        (record,) = collector.records()
+        self.assertEqual((record["packetDeltaCount"], record["octetDeltaCount"],
+                          record["tcpControlBits"], record["flowEndReason"]),
+                         (3, 180, SYN | PSH | ACK | FIN, 3))
+        self.finish(exporter)  # what is in the cache goes too
+        self.eventually(lambda: len(collector.records()) == 2, "the other one leaves at the end")
+        self.assertEqual(collector.records()[1]["flowEndReason"], 4)
+
+    def test_a_full_cache_lets_flows_go_and_loses_none(self):
+        self.load("f", "flows")
+        collector = self.collector("tcp")
+        self.receive(*[frames.ipv4(frames.udp(port, 53), frames.UDP) for port in range(1000, 1100)])
+        self.export(["--to", collector.to, "--max-flows", 10], "--count", 1)
+        self.eventually(lambda: len(collector.records()) == 100, "all records are there")
+        self.assertEqual(collections.Counter(r["flowEndReason"] for r in collector.records()),
+                         {5: 90, 4: 10})
+
+
+class RefusedTest(ExportCase):
+    def test_what_is_no_collector_is_refused_before_anything_is_taken(self):
+        self.load("f", "flows")
+        self.receive(UDP)
+        for to, message in (
+                ("10.0.0.1:1", "neither udp: nor tcp:"),
+                ("udp:fd00::1:4739", "an IPv6 address has to be in brackets"),
+                ("tcp:a:70000", "'70000' is not a port")):
+            self.assertIn(message, self.refused(harness.USAGE, "export", "f", "--profile", "ipfix",
+                                                "--to", to, "--count", 1)["message"])
+        self.assertIn("needs --to", self.refused(
+            harness.USAGE, "export", "f", "--profile", "ipfix")["message"])
+        self.assertIn("--out is not for profile 'ipfix'", self.refused(
+            harness.USAGE, "export", "f", "--profile", "ipfix", "--to", "udp:a", "--out", "x")
+            ["message"])
+        self.assertEqual(self.metric(self.window("f"), "flows")["value"][0]["value"]["packets"], 1)
+
+    def test_a_monitor_without_flows_is_refused_by_what_it_lacks(self):
+        self.load("f", "packets")
+        error = self.refused(harness.USAGE, "export", "f", "--profile", "ipfix", "--to",
+                             "udp:127.0.0.1:9")
+        self.assertIn("has no field 'key.saddr'", error["message"])
+
+
+if __name__ == "__main__":
+    harness.main()

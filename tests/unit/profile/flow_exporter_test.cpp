@@ -1,0 +1,128 @@
+#include "profile/flow_table.hpp"
+
+using namespace dynmon;
+using namespace dynmon::test;
+
+TEST_CASE("a flow is read by the names of its fields") {
+    const Table table;
+    KeptOutlet outlet;
+    FlowExporter exporter({0, 0}, 100, outlet, [](const WindowReport&) {});
+    window(exporter, table.view, 3, {key_of(1000)}, {one});
+    REQUIRE(outlet.stored.size() == 1);
+    const FlowRecord& flow = outlet.stored[0];
+    CHECK(flow.key.sport == 1000);
+    CHECK(flow.key.dport == 443);
+    CHECK(flow.key.saddr[15] == 1);
+    CHECK(flow.key.daddr[15] == 2);
+    CHECK(flow.key.proto == 6);
+    CHECK(flow.key.ip_version == 4);
+    CHECK(flow.key.vlan == 100);
+    CHECK(flow.first_ns == 1 * second);
+    CHECK(flow.last_ns == 2 * second);
+    CHECK(flow.packets == 4); // as on the wire
+    CHECK(flow.bytes == 4000);
+    CHECK(flow.tcp_flags == 0x02);
+    CHECK(flow.tos == 8);
+    CHECK(flow.flows == 2);
+    CHECK(flow.reason == EndReason::active);
+}
+
+TEST_CASE("copies of several CPUs are one flow") {
+    const Table table(2);
+    KeptOutlet outlet;
+    FlowExporter exporter({0, 0}, 100, outlet, [](const WindowReport&) {});
+    Value other = one;
+    other.first = 1 * second - 5;
+    other.wire_packets = 10;
+    other.tcp_flags = 0x10;
+    window(exporter, table.view, 3, {key_of(1000)}, {one, other});
+    REQUIRE(outlet.stored.size() == 1);
+    CHECK(outlet.stored[0].packets == 14);
+    CHECK(outlet.stored[0].first_ns == 1 * second - 5);
+    CHECK(outlet.stored[0].tcp_flags == 0x12);
+}
+
+TEST_CASE("fields that a table need not have have values that say nothing") {
+    for (const char* name :
+         {"sport", "vlan", "ip_version", "tcp_flags", "tos", "flows", "wire_packets"}) {
+        const Table table(0, name);
+        KeptOutlet outlet;
+        FlowExporter exporter({0, 0}, 100, outlet, [](const WindowReport&) {});
+        window(exporter, table.view, 3, {key_of(1000)}, {one});
+        REQUIRE(outlet.stored.size() == 1);
+        CHECK(outlet.stored[0].key.ip_version == 4);
+        CHECK(outlet.stored[0].packets == (std::string(name) == "wire_packets" ? 1 : 4));
+        CHECK(outlet.stored[0].key.sport == (std::string(name) == "sport" ? 0 : 1000));
+        CHECK(outlet.stored[0].flows == (std::string(name) == "flows" ? 1 : 2));
+    }
+}
+
+TEST_CASE("a monitor without a flow table is refused by the field that is not there") {
+    for (const auto& [name, path] : {std::pair{"saddr", "key.saddr"},
+                                     {"proto", "key.proto"},
+                                     {"last", "value.last"},
+                                     {"bytes", "value.bytes"}}) {
+        const Table table(0, name);
+        KeptOutlet outlet;
+        FlowExporter exporter({0, 0}, 100, outlet, [](const WindowReport&) {});
+        try {
+            exporter.prepare({&table.view});
+            FAIL("taken");
+        } catch (const Error& error) {
+            CHECK(error.kind() == ErrorKind::usage);
+            CHECK(std::string(error.what()) == std::string("metric 'flows' has no field '") + path +
+                                                   "', which profile 'ipfix' needs");
+        }
+    }
+}
+
+TEST_CASE("a window that comes again because it could not be emptied counts once") {
+    const Table table;
+    KeptOutlet outlet;
+    FlowExporter exporter({15 * second, 60 * second}, 100, outlet, [](const WindowReport&) {});
+    window(exporter, table.view, 3, {key_of(1)}, {one});
+    window(exporter, table.view, 3, {key_of(1)}, {one});
+    window(exporter, table.view, 4, {key_of(1)}, {one});
+    CHECK(exporter.cached() == 1);
+    exporter.close();
+    REQUIRE(outlet.stored.size() == 1);
+    CHECK(outlet.stored[0].packets == 8);
+    CHECK(outlet.stored[0].reason == EndReason::forced);
+    CHECK(outlet.closed);
+}
+
+TEST_CASE("a window that was given up on the way counts nothing, and counts when it comes again") {
+    const Table table;
+    KeptOutlet outlet;
+    FlowExporter exporter({15 * second, 60 * second}, 100, outlet, [](const WindowReport&) {});
+    exporter.begin_document("web", {3, 0, 3 * second, 1});
+    exporter.begin_metric(table.view);
+    const Key key = key_of(1);
+    exporter.entries({1, reinterpret_cast<const std::byte*>(&key),
+                      reinterpret_cast<const std::byte*>(&one), sizeof key, sizeof one});
+    window(exporter, table.view, 3, {key}, {one});
+    exporter.close();
+    REQUIRE(outlet.stored.size() == 1);
+    CHECK(outlet.stored[0].packets == 4);
+}
+
+TEST_CASE(
+    "without time-outs a window that did not arrive leaves nothing behind and may come again") {
+    const Table table;
+    KeptOutlet outlet;
+    FlowExporter exporter({0, 0}, 100, outlet, [](const WindowReport&) {});
+    outlet.fails = true;
+    CHECK_THROWS_AS(window(exporter, table.view, 3, {key_of(1)}, {one}), OutletAway);
+    CHECK(exporter.cached() == 0);
+    outlet.fails = false;
+    window(exporter, table.view, 3, {key_of(1)}, {one});
+    CHECK(outlet.stored.size() == 1);
+}
+
+TEST_CASE("no window is taken while there is no room for it") {
+    const Table table;
+    KeptOutlet outlet;
+    outlet.full = true;
+    FlowExporter exporter({15 * second, 60 * second}, 100, outlet, [](const WindowReport&) {});
+    CHECK_THROWS_AS(exporter.prepare({&table.view}), OutletAway);
+}

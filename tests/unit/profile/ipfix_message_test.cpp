@@ -1,0 +1,142 @@
+#include <numeric>
+
+#include "profile/flows.hpp"
+#include "profile/ipfix_message.hpp"
+#include "profile/ipfix_template.hpp"
+
+using namespace dynmon;
+using namespace dynmon::test;
+using ipfix::Template;
+
+namespace {
+
+std::vector<FlowRecord> some_of_each(std::size_t count) {
+    std::vector<FlowRecord> flows;
+    for (std::size_t i = 0; i < count; ++i) {
+        const bool v6 = i % 3 == 1;
+        const std::uint8_t protos[] = {6, 17, static_cast<std::uint8_t>(v6 ? 58 : 1)};
+        flows.push_back(flow_of(static_cast<std::uint16_t>(i), protos[i / 2 % 3], v6 ? 6 : 4));
+        flows.back().bytes = i * 1'000'003;
+    }
+    return flows;
+}
+
+} // namespace
+
+TEST_CASE("every field of a flow is in its record, in network order") {
+    FlowRecord flow = flow_of(0x1234);
+    flow.key.dport = 0x5678;
+    flow.key.vlan = 0x0102;
+    flow.key.egress = 1;
+    flow.first_ns = 1'795'262'400'123'456'789;
+    flow.last_ns = 1'795'262'401'999'999'999;
+    flow.packets = 0x0102030405060708;
+    flow.bytes = 0xf102030405060708;
+    flow.flows = 0x01020304;
+    flow.tcp_flags = 0x1b;
+    flow.tos = 0xb8;
+    flow.reason = EndReason::end_of_flow;
+    ipfix::Writer writer({0xa1b2c3d4, 7});
+    std::string bytes;
+    CHECK(writer.write({&flow, 1}, true, 1472, 1'795'262'402, bytes) == 1);
+    Decoder decoder;
+    const Message message = decoder.decode(bytes);
+    CHECK(message.export_time == 1'795'262'402);
+    CHECK(message.sequence == 0);
+    CHECK(message.domain == 0xa1b2c3d4);
+    CHECK(message.templates == 4);
+    REQUIRE(message.records.size() == 1);
+    CHECK(message.records[0].first == 256);
+    const std::map<unsigned, std::uint64_t> expected = {{8, 0x0a000001},
+                                                        {12, 0x0a000002},
+                                                        {7, 0x1234},
+                                                        {11, 0x5678},
+                                                        {4, 6},
+                                                        {6, 0x1b},
+                                                        {5, 0xb8},
+                                                        {1, 0xf102030405060708},
+                                                        {2, 0x0102030405060708},
+                                                        {3, 0x01020304},
+                                                        {152, 1'795'262'400'123},
+                                                        {153, 1'795'262'401'999},
+                                                        {136, 3},
+                                                        {61, 1},
+                                                        {10, 0},
+                                                        {14, 7},
+                                                        {58, 0x0102}};
+    CHECK(message.records[0].second.size() == expected.size());
+    for (const auto& [element, value] : expected)
+        CHECK_MESSAGE(message.number(0, element) == value, "element ", element);
+}
+
+TEST_CASE("IPv6 and ICMP have templates of their own") {
+    std::vector<FlowRecord> flows = {flow_of(1, 17, 6), flow_of(0, 1, 4), flow_of(0, 58, 6),
+                                     flow_of(0, 58, 4)};
+    flows[1].key.dport = 8 << 8;
+    flows[2].key.dport = 128 << 8 | 3;
+    ipfix::Writer writer({1, 7});
+    std::string bytes;
+    CHECK(writer.write(flows, true, 1472, 1, bytes) == 4);
+    const Message message = Decoder().decode(bytes);
+    REQUIRE(message.records.size() == 4);
+    const auto& udp6 = message.records[0];
+    CHECK(udp6.first == 257);
+    CHECK(udp6.second.at(27) == std::string("\xfd\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1", 16));
+    CHECK(udp6.second.at(28).back() == 2);
+    CHECK(udp6.second.count(8) == 0);
+    CHECK(message.records[1].first == 258);
+    CHECK(message.number(1, 32) == 8 << 8);
+    CHECK(message.records[1].second.count(7) == 0);
+    CHECK(message.records[2].first == 259);
+    CHECK(message.number(2, 139) == (128 << 8 | 3));
+    CHECK(message.records[3].first == 256); // not ICMP of its version
+    CHECK(message.number(0, 10) == 7);      // came in
+    CHECK(message.number(0, 14) == 0);
+}
+
+TEST_CASE("messages are as long as they may be, whatever flows there are, and lose none") {
+    for (const std::size_t count : {0u, 1u, 2u, 3u, 5u, 19u, 20u, 21u, 100u, 333u}) {
+        const std::vector<FlowRecord> flows = some_of_each(count);
+        for (std::size_t limit = ipfix::least_bytes; limit <= 1500; limit += 29) {
+            ipfix::Writer writer({1, 0});
+            Decoder decoder;
+            std::size_t done = 0;
+            for (bool first = true; first || done < count; first = false) {
+                std::string bytes;
+                const std::size_t written =
+                    writer.write(std::span(flows).subspan(done), first, limit, 1, bytes);
+                REQUIRE(bytes.size() <= limit);
+                const Message message = decoder.decode(bytes);
+                REQUIRE(message.sequence == done);
+                REQUIRE(message.records.size() == written);
+                REQUIRE((written > 0 || count == 0));
+                for (std::size_t i = 0; i < written; ++i)
+                    REQUIRE(message.number(i, 1) == flows[done + i].bytes);
+                done += written;
+                if (done < count) { // no message ends before it is full
+                    const auto next = ipfix::template_of(flows[done].key);
+                    REQUIRE(bytes.size() + 4 + ipfix::record_size(next) > limit);
+                }
+            }
+            REQUIRE(writer.sequence() == count);
+        }
+    }
+}
+
+TEST_CASE("a message of the largest size that its header can tell") {
+    const std::vector<FlowRecord> flows(2000, flow_of(1, 6, 6));
+    ipfix::Writer writer({1, 0});
+    std::string bytes;
+    const std::size_t written = writer.write(flows, true, ipfix::most_bytes, 1, bytes);
+    CHECK(bytes.size() <= 65535);
+    CHECK(bytes.size() + ipfix::record_size(Template::ipv6) > 65535);
+    CHECK(Decoder().decode(bytes).records.size() == written);
+}
+
+TEST_CASE("records of one template share a set") {
+    const std::vector<FlowRecord> flows(3, flow_of(1));
+    ipfix::Writer writer({1, 0});
+    std::string bytes;
+    writer.write(flows, false, 1472, 1, bytes);
+    CHECK(bytes.size() == 16 + 4 + 3 * ipfix::record_size(Template::ipv4));
+}
