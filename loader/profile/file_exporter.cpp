@@ -27,6 +27,7 @@ FileExporter::FileExporter(OutputDir& dir, std::unique_ptr<Rendering> rendering,
 FileExporter::~FileExporter() = default;
 
 void FileExporter::prepare(const std::vector<const MetricView*>& metrics) {
+    queues_.clear();
     for (const std::string& needed : metrics_) {
         const auto has_name = [&](const MetricView* metric) { return metric->name == needed; };
         const auto found = std::find_if(metrics.begin(), metrics.end(), has_name);
@@ -37,6 +38,8 @@ void FileExporter::prepare(const std::vector<const MetricView*>& metrics) {
                 .hint(std::string("the probe `") + rendering_->probe() +
                       "` has it, or one of your own with the same metrics and fields");
         rendering_->begin(**found);
+        if (is_queue_like((*found)->map_type))
+            queues_.push_back(**found);
     }
 }
 
@@ -67,16 +70,32 @@ void FileExporter::begin_metric(const MetricView& metric) {
 PopRoom* FileExporter::room_for_popped(const MetricView& metric, std::size_t bytes) {
     if (role_ != Role::rendered)
         return nullptr;
-    const std::size_t size = metric.value.size;
-    popped_.push_back(std::make_unique<PoppedFile>(dir_.fd(), dir_.path(), metric.map_name,
+    open_popped(metric, bytes);
+    return popped_.back().get();
+}
+
+void FileExporter::open_popped(const MetricView& queue, std::size_t bytes) {
+    const std::size_t size = queue.value.size;
+    popped_.push_back(std::make_unique<PoppedFile>(dir_.fd(), dir_.path(), queue.map_name,
                                                    name_.window, size, bytes));
     const auto left = popped_.back()->left_over();
-    if (!left.empty()) {
-        rendering_->add({left.size() / size, nullptr, left.data(), 0, size});
-        log::info(std::to_string(left.size() / size) +
-                  " packets that a run before had taken and not stored are in this window");
+    if (left.empty())
+        return;
+    rendering_->add({left.size() / size, nullptr, left.data(), 0, size});
+    log::info(std::to_string(left.size() / size) +
+              " packets that a run before had taken and not stored are in this window");
+}
+
+// A queue that a killed run has emptied is gone when its probe was replaced since.
+void FileExporter::take_left_over() {
+    if (!popped_.empty())
+        return;
+    for (const MetricView& queue : queues_) {
+        if (!PoppedFile::exists(dir_.fd(), queue.map_name, name_.window))
+            continue;
+        rendering_->begin(queue);
+        open_popped(queue, queue.value.size);
     }
-    return popped_.back().get();
 }
 
 void FileExporter::entries(const Batch& batch) {
@@ -97,6 +116,7 @@ void FileExporter::end_document() {
                         .missed = missed_.counts()};
     const Clock::time_point read = Clock::now();
     if (!repeated_) {
+        take_left_over();
         const WindowCounts counts = rendering_->counts();
         report.sessions = counts.sessions;
         report.packets = counts.packets;

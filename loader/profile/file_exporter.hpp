@@ -33,6 +33,9 @@ private:
     enum class Role { none, rendered, missed };
     using Clock = std::chrono::steady_clock;
 
+    void open_popped(const MetricView& queue, std::size_t bytes);
+    void take_left_over();
+
     OutputDir& dir_;
     std::unique_ptr<Rendering> rendering_;
     ReportWindow report_;
@@ -43,6 +46,7 @@ private:
     WindowName name_;
     bool repeated_ = false; // it is stored already
     MissedCounters missed_;
+    std::vector<MetricView> queues_; // that are rendered, of the running probe
     std::vector<std::unique_ptr<PoppedFile>> popped_;
     Clock::time_point began_;
 };

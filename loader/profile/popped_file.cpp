@@ -85,6 +85,11 @@ std::byte* PoppedFile::next(std::size_t bytes) {
     return room;
 }
 
+bool PoppedFile::exists(int folder, const std::string& queue, const Window& window) {
+    const std::string name = prefix + queue + window_suffix(window.sequence, window.to_ns);
+    return ::faccessat(folder, name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 void PoppedFile::remove_of(int folder, const std::string& path, std::uint64_t sequence,
                            std::uint64_t to_ns) {
     for (const std::string& name : names_in(folder, path))

@@ -29,6 +29,8 @@ public:
     std::byte* next(std::size_t bytes) override;
     void remove(); // all of it was stored
 
+    // Whether a run before has left the one of this queue and window.
+    static bool exists(int folder, const std::string& queue, const Window& window);
     // Removes from `folder` what belongs to a window that was stored.
     static void remove_of(int folder, const std::string& path, std::uint64_t sequence,
                           std::uint64_t to_ns);
