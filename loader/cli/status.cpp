@@ -53,7 +53,7 @@ ordered_json monitor_json(const MonitorStatus& monitor, bool stats) {
     for (const MapStatus& map : monitor.maps)
         maps.push_back({{"name", map.name},
                         {"type", map.type},
-                        {"entries", map.entries},
+                        {"entries", map.entries ? ordered_json(*map.entries) : ordered_json()},
                         {"max-entries", map.max_entries}});
     ordered_json document{{"name", monitor.name},
                           {"probe", monitor.probe},
@@ -104,7 +104,8 @@ void print_monitor(const MonitorStatus& monitor, bool stats) {
         std::cout << (stats ? cost_text(program.cost) : "") << "\n";
     }
     for (const MapStatus& map : monitor.maps)
-        std::cout << "  map " << map.name << "  " << map.type << "  " << map.entries << " of "
+        std::cout << "  map " << map.name << "  " << map.type << "  "
+                  << (map.entries ? std::to_string(*map.entries) : "some") << " of "
                   << map.max_entries << "\n";
 }
 
@@ -156,8 +157,7 @@ private:
     }
 
     Status look(const Settings& settings) const {
-        keep_what_is_needed(settings);
-        return read_status(settings, name_);
+        return read_status(settings, name_, [&] { keep_what_is_needed(settings); });
     }
 
     Status measure(const Settings& settings) const {

@@ -153,8 +153,15 @@ bool is_network_order(const Layout& field) {
            field.meaning == Meaning::eth_proto || field.meaning == Meaning::big_endian;
 }
 
+// Addresses of 16 bytes, which Dynmon did not have: as the text that its way of showing bytes would
+// make of them, they would be lost.
+bool is_long_address(const Layout& field, Style style) {
+    return style == Style::dynmon && field.kind == Kind::structure &&
+           (field.meaning == Meaning::ip || field.meaning == Meaning::ipv6);
+}
+
 bool prints_whole(const Layout& field, Style style) {
-    if (style == Style::people)
+    if (style == Style::people || is_long_address(field, style))
         return is_scalar(field);
     switch (field.kind) {
     case Kind::structure:
@@ -170,7 +177,8 @@ bool prints_whole(const Layout& field, Style style) {
 
 Scalar compile_scalar(const Layout& field, Style style) {
     Scalar scalar;
-    scalar.op = style == Style::people ? op_of_meaning(field) : op_of_kind(field, style);
+    scalar.op = style == Style::people || is_long_address(field, style) ? op_of_meaning(field)
+                                                                        : op_of_kind(field, style);
     scalar.is_signed = field.is_signed;
     scalar.swapped = style == Style::people && is_network_order(field);
     scalar.bit_offset = field.bit_offset;

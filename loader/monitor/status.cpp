@@ -54,9 +54,12 @@ HookStatus hook_status(const Store& store, const HookId& id) {
     return status;
 }
 
-std::uint32_t count_entries(const Fd& map, const MapFacts& facts) {
-    if (is_queue_like(facts.type) || is_array_like(facts.type))
+// Of a queue the kernel tells no more than whether there is something in it.
+std::optional<std::uint32_t> count_entries(const Fd& map, const MapFacts& facts) {
+    if (is_array_like(facts.type))
         return facts.max_entries;
+    if (is_queue_like(facts.type))
+        return is_empty(map, facts) ? std::optional<std::uint32_t>(0) : std::nullopt;
     MapReader reader(map, facts, Take::look);
     Batch batch;
     std::size_t count = 0;
@@ -118,9 +121,10 @@ void fill_monitor(const Store& store, MonitorStatus& status) {
         const Side side = map.swapped ? state.active_side() : Side::a;
         const Fd fd = dir.open_map(map, side);
         const MapFacts facts = map_facts(fd);
-        status.maps.push_back({map.name, map_type_name(facts.type),
-                               is_readable(facts.type) ? count_entries(fd, facts) : 0,
-                               facts.max_entries});
+        status.maps.push_back(
+            {map.name, map_type_name(facts.type),
+             is_readable(facts.type) ? count_entries(fd, facts) : std::optional<std::uint32_t>(0),
+             facts.max_entries});
     }
     for (const ProgramRecord& program : record.programs)
         status.programs.push_back(program_status(store, dir, record, program));
@@ -153,12 +157,15 @@ bool has_hooks_elsewhere(const Settings& settings) {
                        [&](const HookId& hook) { return hook.netns != own; });
 }
 
-Status read_status(const Settings& settings, const std::string& name) {
+Status read_status(const Settings& settings, const std::string& name,
+                   const std::function<void()>& locked) {
     Status status;
     const Store store = settings.open_store(false);
     if (!store.present() && name.empty())
         return status;
     const auto lock = store.try_lock(DirectoryLock::Mode::shared);
+    if (locked)
+        locked();
     if (!name.empty())
         store.require_monitor(name);
     if (!lock)

@@ -29,7 +29,7 @@ struct ProgramStatus {
 struct MapStatus {
     std::string name;
     std::string type;
-    std::uint32_t entries = 0; // of the side that is being written
+    std::optional<std::uint32_t> entries; // of the side that is being written; none: some
     std::uint32_t max_entries = 0;
 };
 
@@ -79,7 +79,9 @@ bool has_hooks_elsewhere(const Settings& settings);
 
 // `name` "": everything. Throws Error{usage} with the nearest name for an unknown monitor.
 // Changes nothing; what cannot be told is said in `problem`.
-Status read_status(const Settings& settings, const std::string& name);
+// `locked` is called when nothing can be loaded or unloaded any more, before anything is looked at.
+Status read_status(const Settings& settings, const std::string& name,
+                   const std::function<void()>& locked = {});
 
 const char* to_string(HookHealth health);
 

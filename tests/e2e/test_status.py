@@ -94,6 +94,19 @@ class StatusTest(harness.Case):
         self.window("f")
         self.assertEqual(fill(), (kind, 0, most))
 
+    def test_of_a_queue_it_is_told_whether_it_is_empty(self):
+        def fill():
+            return {entry["name"]: entry["entries"]
+                    for entry in self.monitor("k")["maps"]}["KIND_QUEUE"]
+
+        self.load("k", "kinds")
+        self.assertEqual(fill(), 0)
+        self.receive(frames.plain(60))
+        self.assertIsNone(fill())
+        self.assertIn("KIND_QUEUE  queue  some of 32", self.dynmon("status", "k").out)
+        self.window("k")
+        self.assertEqual(fill(), 0)
+
     def test_one_name_shows_one_monitor_and_its_hooks(self):
         self.load("a", "packets")
         self.load("b", "tally", "--hook", "xdp")

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import re
+import socket
 import subprocess
 import sys
 
@@ -39,14 +40,39 @@ class ReadmeTest(harness.Case):
         self.assertEqual(done.returncode, 0, f"{command}\n{done.stdout}{done.stderr}")
         return done.stdout
 
-    def test_the_probe_of_ten_minutes_builds_and_counts_as_printed(self):
-        self.write("my-probes/hello/hello.bpf.c")
-        self.write("my-probes/hello/probe.yaml")
-        os.symlink(harness.SOURCE / "Makefile.bpf", self.folder / "Makefile.bpf")
+    def call_it_eth0(self):
         self.blue.ip("link", "set", "blue0", "down")
         self.blue.ip("link", "set", "blue0", "name", "eth0")
         self.blue.ip("link", "set", "eth0", "up")
         self.blue.ip("neigh", "replace", "10.0.0.1", "lladdr", "02:00:00:00:00:01", "dev", "eth0")
+
+    def test_exports_write_the_files_and_messages_that_are_printed_there(self):
+        self.call_it_eth0()
+        self.blue.ip("link", "set", "lo", "up")
+        collector = self.blue.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(collector.close)
+        with self.blue.inside():
+            collector.bind(("127.0.0.1", 4739))
+        self.run_in_blue("dynmon-load load web flows --dev eth0")
+        for command in blocks()["run: export"].splitlines():
+            if " export " in command:  # which waits for its window longer than this takes
+                self.red.run("ping", "-q", "-c", "3", "-i", "0.01", "10.0.0.2")
+            if " bits " in command:  # crypto does not look at ICMP
+                self.red.run("bash", "-c", "echo hello > /dev/udp/10.0.0.2/53")
+            self.run_in_blue(command)
+        sessions = sorted(path.name for path in (self.folder / "sessions").glob("[!.]*"))
+        self.assertEqual(sessions, ["10.0.0.1-0___10.0.0.2-0___ICMP-iter0.csv", "results.csv"])
+        samples = numpy.load(self.folder / "samples" / "1t-10n-guard-iter0.npy")
+        self.assertEqual(samples.shape, (1, 10, 11))
+        self.assertEqual((samples[0, :, 1] > 0).sum(), 6)  # three questions and their answers
+        collector.settimeout(5)
+        self.assertEqual(collector.recv(2000)[:2], b"\0\x0a")
+
+    def test_the_probe_of_ten_minutes_builds_and_counts_as_printed(self):
+        self.write("my-probes/hello/hello.bpf.c")
+        self.write("my-probes/hello/probe.yaml")
+        os.symlink(harness.SOURCE / "Makefile.bpf", self.folder / "Makefile.bpf")
+        self.call_it_eth0()
         out = {}
         for command in blocks()["run: hello"].splitlines():
             if command.startswith("dynmon-load read"):
