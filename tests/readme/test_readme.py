@@ -32,7 +32,8 @@ class ReadmeTest(harness.Case):
 
     def run_in_blue(self, command):
         """A shell command as a user types it, on a host whose interface is called eth0."""
-        environment = {**os.environ, "PATH": f"{harness.BUILD}:{os.environ['PATH']}"}
+        environment = {**os.environ, "PATH": f"{harness.BUILD}:{os.environ['PATH']}",
+                       "DYNMON_PROBE_PATH": f"build/probes:{harness.BUILD}/probes"}
         done = subprocess.run(["nsenter", f"--net={self.blue.path}", "sh", "-ec", command],
                               cwd=self.folder, env=environment, capture_output=True, text=True,
                               timeout=120)
@@ -55,10 +56,10 @@ class ReadmeTest(harness.Case):
             collector.bind(("127.0.0.1", 4739))
         self.run_in_blue("dynmon-load load web flows --dev eth0")
         for command in blocks()["run: export"].splitlines():
-            if " export " in command:  # which waits for its window longer than this takes
-                self.red.run("ping", "-q", "-c", "3", "-i", "0.01", "10.0.0.2")
-            if " bits " in command:  # crypto does not look at ICMP
+            if " export bits " in command:  # crypto does not look at ICMP
                 self.red.run("bash", "-c", "echo hello > /dev/udp/10.0.0.2/53")
+            elif " export " in command:
+                self.red.run("ping", "-q", "-c", "3", "-i", "0.01", "10.0.0.2")
             self.run_in_blue(command)
         sessions = sorted(path.name for path in (self.folder / "sessions").glob("[!.]*"))
         self.assertEqual(sessions, ["10.0.0.1-0___10.0.0.2-0___ICMP-iter0.csv", "results.csv"])
