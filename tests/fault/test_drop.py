@@ -74,7 +74,7 @@ class DropTest(RightsCase):
 
     def test_a_reader_swaps_and_follows_a_replace_without_any(self):
         self.load("p", "flows")
-        process = self.reader("read", "p", "--interval", "50ms", "--format", "json")
+        process = self.reader("read", "p", "--interval", "200ms", "--format", "json")
         self.check_drops(process)
         counted = 0
         for generation, probe in ((2, "packets"), (3, "flows"), (4, "flows")):
