@@ -127,6 +127,21 @@ std::vector<std::vector<std::byte>> keys(const bpf_map* map) {
     return result;
 }
 
+std::vector<std::vector<std::byte>> events(const bpf_map* ring) {
+    std::vector<std::vector<std::byte>> result;
+    const auto take = [](void* into, void* data, std::size_t size) {
+        const auto* bytes = static_cast<const std::byte*>(data);
+        static_cast<decltype(result)*>(into)->emplace_back(bytes, bytes + size);
+        return 0;
+    };
+    ring_buffer* reader = ring_buffer__new(bpf_map__fd(ring), take, &result, nullptr);
+    if (!reader)
+        throw std::runtime_error("a ring buffer does not open");
+    ring_buffer__consume(reader);
+    ring_buffer__free(reader);
+    return result;
+}
+
 Field field(const btf* types, std::uint32_t struct_id, std::string_view name) {
     const btf_type* type = btf__type_by_id(types, struct_id);
     const btf_member* member = btf_members(type);

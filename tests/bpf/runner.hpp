@@ -101,6 +101,9 @@ private:
 // Every key of a map.
 std::vector<std::vector<std::byte>> keys(const bpf_map* map);
 
+// Takes everything out of a ring buffer, oldest first.
+std::vector<std::vector<std::byte>> events(const bpf_map* ring);
+
 // A field of a key, found by name in the map's BTF.
 struct Field {
     std::size_t offset;
