@@ -77,6 +77,13 @@ unsigned allowed_cpus() {
     return static_cast<unsigned>(CPU_COUNT(&allowed));
 }
 
+std::int64_t read_clock(clockid_t clock) {
+    timespec now{};
+    if (::clock_gettime(clock, &now) != 0)
+        throw std::runtime_error("there is no clock " + std::to_string(clock));
+    return now.tv_sec * 1'000'000'000LL + now.tv_nsec;
+}
+
 CpuPin::CpuPin(unsigned which) {
     which %= allowed_cpus();
     ::sched_getaffinity(0, sizeof before_, &before_);

@@ -1,6 +1,8 @@
 // Loads one program of a skeleton and runs it over frames; reads maps by the names in their BTF.
 #pragma once
 
+#include <cstdint>
+#include <ctime>
 #include <functional>
 #include <stdexcept>
 #include <string>
@@ -65,6 +67,8 @@ int run(int program_fd, const Bytes& frame, Gso gso = {}, int repeat = 1);
 // With more frames than CPUs they interrupt each other within the program, which on a hook never
 // happens: per-CPU counters may miss some then.
 void run_at_once(int program_fd, const std::vector<Bytes>& frames, int repeat);
+
+std::int64_t read_clock(clockid_t clock); // in ns
 
 unsigned allowed_cpus(); // on how many CPUs the calling thread may run
 

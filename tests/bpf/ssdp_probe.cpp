@@ -1,7 +1,6 @@
 #include "ssdp_probe.hpp"
 
 #include <cstring>
-#include <ctime>
 
 #include <linux/pkt_cls.h>
 
@@ -25,10 +24,7 @@ Kinds kinds(const Loaded<ssdp_bpf>& probe, const char* field) {
 }
 
 std::uint64_t uptime_ns() {
-    timespec now{};
-    ::clock_gettime(CLOCK_MONOTONIC, &now);
-    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
-           static_cast<std::uint64_t>(now.tv_nsec);
+    return static_cast<std::uint64_t>(read_clock(CLOCK_MONOTONIC));
 }
 
 Bytes from(const std::string& source, const Bytes& datagram) {
