@@ -20,7 +20,7 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr std::uint64_t ns_per_second = 1'000'000'000;
-const std::string no_prefix = "there was no prefix on standard input";
+constexpr const char* no_prefix = "there was no prefix on standard input";
 
 // "9m58s", "2d3h": the two largest units.
 std::string short_duration(std::uint64_t seconds) {
