@@ -1,5 +1,6 @@
 #include "base/libbpf_log.hpp"
 
+#include <algorithm>
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
@@ -33,6 +34,19 @@ LibbpfLog::LibbpfLog() : outer_(innermost) {
 
 LibbpfLog::~LibbpfLog() {
     innermost = outer_;
+}
+
+std::string last_complaint(std::string_view log) {
+    constexpr std::string_view prefix = "libbpf: ";
+    std::string_view best;
+    for (std::size_t start = 0; start < log.size();) {
+        const std::size_t end = std::min(log.find('\n', start), log.size());
+        const std::string_view line = log.substr(start, end - start);
+        if (line.starts_with(prefix) && !line.starts_with("libbpf: failed to load object"))
+            best = line.substr(prefix.size());
+        start = end + 1;
+    }
+    return std::string(best);
 }
 
 } // namespace dynmon

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 namespace dynmon {
 
@@ -20,5 +21,8 @@ private:
     std::string text_;
     LibbpfLog* outer_;
 };
+
+// The last complaint in such a text, in one line; "" if there is none.
+std::string last_complaint(std::string_view log);
 
 } // namespace dynmon

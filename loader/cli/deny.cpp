@@ -20,6 +20,7 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr std::uint64_t ns_per_second = 1'000'000'000;
+constexpr const char* no_prefix = "there was no prefix on standard input";
 
 // "9m58s", "2d3h": the two largest units.
 std::string short_duration(std::uint64_t seconds) {
@@ -210,7 +211,8 @@ private:
                       {"added", texts_json(added)},
                       {"renewed", texts_json(renewed)},
                       {"expires", expires_json(expires_ns)}},
-                     monitor_ + " denies" + joined(networks) + " " + until);
+                     networks.empty() ? no_prefix
+                                      : monitor_ + " denies" + joined(networks) + " " + until);
     }
 
     void remove(const Global& global, DenyLists& lists,
@@ -220,7 +222,8 @@ private:
         for (const Network& network : networks)
             lists.list_for(network).remove(network);
         print_result(global, {{"monitor", monitor_}, {"removed", texts_json(networks)}},
-                     monitor_ + " no longer denies" + joined(networks));
+                     networks.empty() ? no_prefix
+                                      : monitor_ + " no longer denies" + joined(networks));
     }
 
     void require_denied(DenyLists& lists, const Network& network) const {

@@ -32,6 +32,12 @@ std::string totals_path(const std::string& monitor_dir, const MetricSource& sour
     return monitor_dir + "/" + totals_name(source.view.direction, source.view.name);
 }
 
+// Where the exporter, if there is one, wants what is popped; null: it does not care.
+PopRoom* room_of(Exporter* exporter, const MetricView& metric, const MapFacts& facts) {
+    const std::size_t most = std::size_t{facts.max_entries} * facts.value_size;
+    return exporter == nullptr ? nullptr : exporter->room_for_popped(metric, most);
+}
+
 } // namespace
 
 void make_totals(const std::string& monitor_dir, const std::vector<MetricSource>& sources) {
@@ -68,11 +74,7 @@ void Deliverer::walk(const Delivery& delivery, std::size_t index, SeriesTable* s
     if (!is_shown(delivery, index) && !remove)
         return;
     const MapFacts facts = map_facts(item.map);
-    PopRoom* const room =
-        queue && remove && exporter_ != nullptr
-            ? exporter_->room_for_popped(item.source->view,
-                                         std::size_t{facts.max_entries} * facts.value_size)
-            : nullptr;
+    PopRoom* const room = queue && remove ? room_of(exporter_, item.source->view, facts) : nullptr;
     MapReader reader(item.map, facts, remove ? Take::remove : Take::look, jobs_, room);
     Batch batch;
     while (reader.next(batch)) {

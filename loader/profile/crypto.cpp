@@ -76,7 +76,7 @@ public:
 
     // How CPUs become one is for the manifest to say; what it leaves open is said here.
     void begin(const MetricView& metric) override {
-        const FieldFinder fields(metric, profile());
+        const FieldFinder fields(metric, "profile 'crypto'");
         key_ = SessionReader(fields, "key");
         packets_ = fields.number("value.n_packets");
         packets_reverse_ = fields.number("value.n_packets_reverse");

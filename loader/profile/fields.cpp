@@ -32,8 +32,8 @@ std::unique_ptr<Layout> FieldFinder::find(const std::string& path) const {
 }
 
 void FieldFinder::refuse(const std::string& fault) const {
-    throw Error(ErrorKind::usage, "metric '" + metric_.name + "' " + fault + ", which profile '" +
-                                      profile_ + "' needs")
+    throw Error(ErrorKind::usage,
+                "metric '" + metric_.name + "' " + fault + ", which " + needed_by_ + " needs")
         .hint("`dynmon-load read` prints any metric as it is; loader/profile/README.md says what "
               "each profile is made of");
 }

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <string_view>
+#include <utility>
 
 #include "export/exporter.hpp"
 #include "layout/scalar.hpp"
@@ -38,9 +38,9 @@ private:
 // Looks into the key and the value of one metric: "key.sport", "value.id.sport".
 class FieldFinder {
 public:
-    // `profile` is for the errors. `metric` must outlive it.
-    FieldFinder(const MetricView& metric, std::string_view profile)
-        : metric_(metric), profile_(profile) {}
+    // `needed_by` is for the errors: "profile 'ddos'". `metric` must outlive it.
+    FieldFinder(const MetricView& metric, std::string needed_by)
+        : metric_(metric), needed_by_(std::move(needed_by)) {}
 
     Field number(const std::string& path) const;        // throws Error{usage} when there is none
     Field number_if_any(const std::string& path) const; // none is fine; another kind is not
@@ -52,7 +52,7 @@ private:
     [[noreturn]] void refuse(const std::string& fault) const;
 
     const MetricView& metric_;
-    std::string profile_;
+    std::string needed_by_;
 };
 
 } // namespace dynmon

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.hpp"
+#include "profile/session.hpp"
 
 namespace dynmon {
 
@@ -26,16 +27,11 @@ std::uint64_t unit_of(const MetricView& metric, const char* name) {
     }
 }
 
-bool is_v4(const IpBytes& address) {
-    return address[10] == 0xff && address[11] == 0xff &&
-           std::all_of(address.begin(), address.begin() + 10, [](auto byte) { return byte == 0; });
-}
-
 } // namespace
 
 FlowFields::FlowFields(const MetricView& metric)
     : egress_(metric.direction == Direction::egress ? 1 : 0) {
-    const FieldFinder find(metric, "ipfix");
+    const FieldFinder find(metric, "a table of flows");
     saddr_ = find.address("key.saddr");
     daddr_ = find.address("key.daddr");
     proto_ = find.number("key.proto");
@@ -64,7 +60,7 @@ FlowRecord FlowFields::read(const Row& row) const {
     flow.key.dport = static_cast<std::uint16_t>(dport_.number(row.key));
     flow.key.vlan = static_cast<std::uint16_t>(vlan_.number(row.key));
     flow.key.proto = static_cast<std::uint8_t>(proto_.number(row.key));
-    flow.key.ip_version = is_v4(flow.key.saddr) && is_v4(flow.key.daddr) ? 4 : 6;
+    flow.key.ip_version = is_ipv4(flow.key.saddr) && is_ipv4(flow.key.daddr) ? 4 : 6;
     if (ip_version_) // an IPv6 packet may carry mapped addresses
         flow.key.ip_version = static_cast<std::uint8_t>(ip_version_.number(row.key));
     flow.key.egress = egress_;

@@ -18,7 +18,7 @@ void Conversations::clear() {
 }
 
 void Conversations::begin(const MetricView& metric) {
-    const FieldFinder fields(metric, profile_);
+    const FieldFinder fields(metric, "profile '" + profile_ + "'");
     in_packets_ = metric.name == packet_metric;
     if (in_packets_)
         begin_packets(fields);

@@ -2,6 +2,7 @@
 // template: counts what passes, layer by layer. Keep the layers that you need and change them.
 #include "dynmon.h"
 #include "packet.h"
+#include "session.h"
 
 // Parameters, set when it is loaded: --set transport=0. What is off costs nothing.
 const volatile bool link = true;         // L2: frames by EtherType and VLAN
@@ -33,17 +34,6 @@ struct transport_key {
     dynmon_proto_t protocol;
 };
 
-// Canonical: the lower address, or with equal addresses the lower port, is saddr.
-struct session_key {
-    dynmon_ip_t saddr;
-    dynmon_ip_t daddr;
-    dynmon_port_t sport;
-    dynmon_port_t dport;
-    __u16 vlan;
-    __u8 ip_version;
-    dynmon_proto_t protocol;
-};
-
 struct counted {
     __u64 packets; // as on the wire: a super-packet counts its segments
     __u64 bytes;   // of the frame on the link, of IP on the wire otherwise
@@ -52,7 +42,7 @@ struct counted {
 struct session {
     dynmon_time_ns_t first;
     dynmon_time_ns_t last;
-    __u64 packets; // from saddr to daddr
+    __u64 packets; // from saddr to daddr of the key, see session.h
     __u64 bytes;
     __u64 packets_reverse; // the other way
     __u64 bytes_reverse;
@@ -84,7 +74,7 @@ struct packet {
 TABLE(LINK, struct link_key, struct counted);
 TABLE(NETWORK, struct network_key, struct counted);
 TABLE(TRANSPORT, struct transport_key, struct counted);
-TABLE(SESSIONS, struct session_key, struct session);
+TABLE(SESSIONS, struct dynmon_session_key, struct session);
 DYNMON_EVENTS(PACKETS, struct packet, 1 << 18);
 
 // Packets that found a table full.
@@ -138,38 +128,14 @@ static __always_inline void count_transport(const struct dynmon_packet* pkt,
         add(&TRANSPORT, &key, headers->segments, dynmon_wire_bytes(pkt, headers));
 }
 
-// Addresses are compared as numbers of 128 bits.
-static __always_inline bool is_reverse(const struct dynmon_headers* headers) {
-    __u64 source[2], destination[2];
-
-    __builtin_memcpy(source, &headers->saddr, sizeof(source));
-    __builtin_memcpy(destination, &headers->daddr, sizeof(destination));
-    if (source[0] != destination[0])
-        return bpf_be64_to_cpu(source[0]) > bpf_be64_to_cpu(destination[0]);
-    if (source[1] != destination[1])
-        return bpf_be64_to_cpu(source[1]) > bpf_be64_to_cpu(destination[1]);
-    return bpf_ntohs(headers->sport) > bpf_ntohs(headers->dport);
-}
-
 static __always_inline void count_session(const struct dynmon_packet* pkt,
                                           const struct dynmon_headers* headers) {
-    const bool has_ports = dynmon_has_ports(headers->protocol);
-    const bool reverse = is_reverse(headers);
     const dynmon_time_ns_t now = dynmon_now();
     const struct session none = {.first = now};
+    struct dynmon_session_key key;
     struct session* session;
-    struct session_key key = {
-        .saddr = reverse ? headers->daddr : headers->saddr,
-        .daddr = reverse ? headers->saddr : headers->daddr,
-        .vlan = headers->vlan,
-        .ip_version = headers->ip_version,
-        .protocol = headers->protocol,
-    };
+    const bool reverse = dynmon_session_key(&key, headers);
 
-    if (has_ports) {
-        key.sport = reverse ? headers->dport : headers->sport;
-        key.dport = reverse ? headers->sport : headers->dport;
-    }
     session = dynmon_lookup_or_init(&SESSIONS, &key, &none);
     if (!session)
         return miss(headers->segments);

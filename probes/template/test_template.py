@@ -114,7 +114,7 @@ class ProbeTest(unittest.TestCase):
         self.load("--set", "per_session=1")
         self.send("there0", *[frame(UDP, udp(40000, 53, b"question"))] * 2,
                   frame(UDP, udp(53, 40000, b"answer"), SERVER, CLIENT))
-        rows = self.read("sessions", 3, "saddr", "sport", "daddr", "dport", "protocol")
+        rows = self.read("sessions", 3, "saddr", "sport", "daddr", "dport", "proto")
         self.assertEqual(list(rows), [(CLIENT, 40000, SERVER, 53, "UDP")])
         row, = rows.values()
         self.assertEqual((row["packets"], row["bytes"], row["packets_reverse"],

@@ -1,5 +1,4 @@
 // dynmon_now() is the time since the epoch from every clock that the loader may choose.
-#include <ctime>
 #include <sstream>
 
 #include <doctest/doctest.h>
@@ -11,12 +10,6 @@
 namespace {
 
 const Bytes frame = ethernet(ETH_P_IP, ipv4({}, tcp({})));
-
-std::int64_t read_clock(clockid_t clock) {
-    timespec now{};
-    REQUIRE(::clock_gettime(clock, &now) == 0);
-    return now.tv_sec * 1'000'000'000LL + now.tv_nsec;
-}
 
 struct Source {
     std::string helper;

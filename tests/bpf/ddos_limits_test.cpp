@@ -64,8 +64,8 @@ TEST_CASE("ddos: of each session the first packets are captured, all are counted
     CHECK(missed(probe, "limit") == 7);
 }
 
-// The original passes its limit here: it compares and increments without holding anything. CPUs meet
-// within those few instructions seldom, so that the large limit is tried again and again.
+// The original passes its limit here: it compares and increments without holding anything. CPUs
+// meet within those few instructions seldom, so that the large limit is tried again and again.
 TEST_CASE("ddos: limits are exact when CPUs take packets of the same sessions at once") {
     constexpr int repeat = 100000;
     for (const std::uint32_t limit : {1u, 100u, 100000u, 100000u, 100000u, 100000u, 100000u}) {

@@ -1,5 +1,4 @@
 // The probe `ddos`: what it says of each packet, and that its limits are exact.
-#include <ctime>
 
 #include <doctest/doctest.h>
 #include <linux/pkt_cls.h>
@@ -119,12 +118,8 @@ TEST_CASE("ddos: a packet says which end sent it, and through which hook it came
 
 TEST_CASE("ddos: packets carry the time at which they came, in their order") {
     Probe probe("ddos_ingress");
-    timespec wall{};
-    timespec up{};
-    ::clock_gettime(CLOCK_REALTIME, &wall);
-    ::clock_gettime(CLOCK_MONOTONIC, &up);
-    const std::int64_t now = wall.tv_sec * 1'000'000'000LL + wall.tv_nsec;
-    probe->data_dynmon->dynmon_clock_base = now - (up.tv_sec * 1'000'000'000LL + up.tv_nsec);
+    const std::int64_t now = read_clock(CLOCK_REALTIME);
+    probe->data_dynmon->dynmon_clock_base = now - read_clock(CLOCK_MONOTONIC);
     run(probe.fd(), tcp_frame(1));
     run(probe.fd(), tcp_frame(2));
     const auto packets = buffer(probe);

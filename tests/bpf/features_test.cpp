@@ -1,5 +1,4 @@
 // The probe `features`: three pauses, each with its own end, and no place given twice.
-#include <ctime>
 #include <set>
 
 #include <doctest/doctest.h>
@@ -80,10 +79,8 @@ public:
     explicit Timeline(const Limits& limits) : probe_("features_ingress", with(limits)) {}
 
     void at(double seconds, std::initializer_list<std::uint16_t> from) {
-        timespec up{};
-        ::clock_gettime(CLOCK_MONOTONIC, &up);
         probe_->data_dynmon->dynmon_clock_base =
-            static_cast<__s64>((1000 + seconds) * 1e9) - (up.tv_sec * 1'000'000'000LL + up.tv_nsec);
+            static_cast<__s64>((1000 + seconds) * 1e9) - read_clock(CLOCK_MONOTONIC);
         for (const std::uint16_t port : from)
             run(probe_.fd(), frame(port));
     }

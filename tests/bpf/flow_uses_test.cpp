@@ -1,24 +1,7 @@
 // Flows that are used again, and every kind of table that they can be kept in.
-#include <thread>
-
 #include <doctest/doctest.h>
 
 #include "flows_table.hpp"
-
-namespace {
-
-void run_often(int program, const Bytes& frame, int times) {
-    Bytes out(frame.size() + 256); // TC wants room for the frame it hands back
-    LIBBPF_OPTS(bpf_test_run_opts, options);
-    options.data_in = frame.data();
-    options.data_size_in = static_cast<__u32>(frame.size());
-    options.data_out = out.data();
-    options.data_size_out = static_cast<__u32>(out.size());
-    options.repeat = times;
-    REQUIRE(bpf_prog_test_run_opts(program, &options) == 0);
-}
-
-} // namespace
 
 TEST_CASE("a flow is used once more when a packet comes after a longer silence") {
     constexpr std::int64_t second = 1'000'000'000;
@@ -30,7 +13,7 @@ TEST_CASE("a flow is used once more when a packet comes after a longer silence")
         {15 * second, 14 * second, 1}, {15 * second, 16 * second, 2},  {second, 2 * second, 2},
         {0, 3600 * second, 1},         {15 * second, -16 * second, 1}, // the clock was set back
     };
-    const OneCpu pinned;
+    const CpuPin pinned;
     for (const bpf_map_type type : table_types) {
         for (const auto& each : cases) {
             CAPTURE(type);
@@ -70,7 +53,7 @@ TEST_CASE("a flow is used once more by a SYN after FIN or RST, and knows whether
         {syn | ack, 2, 0}, {syn, 2, 0}, {ack, 2, 0}, {rst, 2, 1},       {rst | ack, 2, 1},
         {syn, 3, 0},       {fin, 3, 1}, {fin, 3, 1}, {syn, 4, 0},
     };
-    const OneCpu pinned;
+    const CpuPin pinned;
     for (const bpf_map_type type : table_types) {
         Loaded<flows_bpf> probe("flows_ingress",
                                 [&](flows_bpf& skeleton) { set_table(skeleton, type); });
@@ -90,7 +73,7 @@ TEST_CASE("a flow is used once more by a SYN after FIN or RST, and knows whether
 }
 
 TEST_CASE("a connection that is opened again after a silence is one more use, not two") {
-    const OneCpu pinned;
+    const CpuPin pinned;
     Loaded<flows_bpf> probe("flows_ingress");
     const auto send = [&](std::uint8_t flags) {
         run(probe.fd(), ethernet(ETH_P_IP, ipv4({}, tcp({.flags = flags}))));
@@ -105,7 +88,7 @@ TEST_CASE("a connection that is opened again after a silence is one more use, no
 }
 
 TEST_CASE("every kind of table says the same of the same packets") {
-    const OneCpu pinned;
+    const CpuPin pinned;
     for (const bpf_map_type type : table_types) {
         CAPTURE(type);
         Loaded<flows_bpf> probe("flows_ingress",
@@ -131,19 +114,12 @@ TEST_CASE("every kind of table says the same of the same packets") {
 TEST_CASE("no packet is lost when all CPUs count in one flow") {
     constexpr int times = 50'000;
     const Bytes frame = ethernet(ETH_P_IP, ipv4({}, tcp({.flags = 0x10}, payload(60))));
-    const auto cpus = static_cast<unsigned>(libbpf_num_possible_cpus());
+    const unsigned cpus = allowed_cpus();
     for (const bpf_map_type type : table_types) {
         CAPTURE(type);
         Loaded<flows_bpf> probe("flows_ingress",
                                 [&](flows_bpf& skeleton) { set_table(skeleton, type); });
-        std::vector<std::thread> threads;
-        for (unsigned cpu = 0; cpu < cpus; ++cpu)
-            threads.emplace_back([&, cpu] {
-                const OneCpu pinned(cpu);
-                run_often(probe.fd(), frame, times);
-            });
-        for (std::thread& thread : threads)
-            thread.join();
+        run_at_once(probe.fd(), std::vector<Bytes>(cpus, frame), times);
         const Value flow = ingress(probe).begin()->second;
         CHECK(flow.sum("packets") == std::uint64_t{cpus} * times);
         CHECK(flow.sum("bytes") == std::uint64_t{cpus} * times * 100);

@@ -80,11 +80,3 @@ void set_table(flows_bpf& skeleton, bpf_map_type type) {
     REQUIRE(bpf_map__set_type(skeleton.maps.FLOWS_INGRESS, type) == 0);
     REQUIRE(bpf_map__set_type(skeleton.maps.FLOWS_EGRESS, type) == 0);
 }
-
-OneCpu::OneCpu(unsigned cpu) {
-    ::sched_getaffinity(0, sizeof before_, &before_);
-    cpu_set_t here;
-    CPU_ZERO(&here);
-    CPU_SET(cpu, &here);
-    REQUIRE(::sched_setaffinity(0, sizeof here, &here) == 0);
-}

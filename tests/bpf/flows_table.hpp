@@ -7,8 +7,6 @@
 #include <utility>
 #include <vector>
 
-#include <sched.h>
-
 #include "flows.skel.h"
 #include "runner.hpp"
 
@@ -31,15 +29,3 @@ constexpr bpf_map_type table_types[] = {BPF_MAP_TYPE_PERCPU_HASH, BPF_MAP_TYPE_H
 
 // As the loader does it: the maps, and the parameter that tells the program what they are.
 void set_table(flows_bpf& skeleton, bpf_map_type type);
-
-// This thread stays on one CPU, so that a per-CPU flow has one copy that counts.
-class OneCpu {
-public:
-    explicit OneCpu(unsigned cpu = 0);
-    OneCpu(const OneCpu&) = delete;
-    OneCpu& operator=(const OneCpu&) = delete;
-    ~OneCpu() { ::sched_setaffinity(0, sizeof before_, &before_); }
-
-private:
-    cpu_set_t before_{};
-};

@@ -1,6 +1,5 @@
 // The flow table of the probe `flows`: what becomes one flow, and what a flow says.
 #include <cstdlib>
-#include <ctime>
 
 #include <doctest/doctest.h>
 #include <linux/pkt_cls.h>
@@ -78,12 +77,8 @@ TEST_CASE("a flow counts the segments of a super-packet and their headers") {
 
 TEST_CASE("a flow knows its first and its last packet") {
     Loaded<flows_bpf> probe("flows_ingress");
-    timespec wall{};
-    timespec up{};
-    ::clock_gettime(CLOCK_REALTIME, &wall);
-    ::clock_gettime(CLOCK_MONOTONIC, &up);
-    const std::int64_t now = wall.tv_sec * 1'000'000'000LL + wall.tv_nsec;
-    probe->data_dynmon->dynmon_clock_base = now - (up.tv_sec * 1'000'000'000LL + up.tv_nsec);
+    const std::int64_t now = read_clock(CLOCK_REALTIME);
+    probe->data_dynmon->dynmon_clock_base = now - read_clock(CLOCK_MONOTONIC);
 
     const Bytes frame = ethernet(ETH_P_IP, ipv4({}, tcp({})));
     run(probe.fd(), frame);

@@ -91,14 +91,23 @@ check "… and the last good object is still whole" built "$work/broken/probes/a
 mkdir -p "$work/user/mine/my-probe" "$work/user/mine/notes"
 cp probes/packets/packets.bpf.c "$work/user/mine/my-probe/my-probe.bpf.c"
 cd "$work/user" || exit 1
+printf '#define ANSWER 42\n' >"$work/user/mine/my-probe/answer.h"
+echo '#include "answer.h"' >>"$work/user/mine/my-probe/my-probe.bpf.c"
 check "PROBES= builds a user's folder, relative to where one is" build PROBES=mine
 check "… into ./build" built "$work/user/build/probes/my-probe" my-probe
 check "… without our probes" refuse test -e "$work/user/build/probes/flows"
 check "… nor the pivot" refuse test -e "$work/user/build/bpf"
 check "… a dash in the name gives a C name" \
     grep -q 'struct my_probe_bpf {' "$work/user/build/probes/my-probe/my-probe.skel.h"
+check "… and a header of the probe goes where its source goes" \
+    cmp -s mine/my-probe/answer.h build/probes/my-probe/answer.h
 build PROBES="$work/user/mine"
 check "an absolute path is the same folder: nothing to do" rebuilds 0
+echo '#define MORE 43' >>mine/my-probe/answer.h
+build PROBES=mine
+check "a changed header of the probe is copied and rebuilds it" rebuilds 3
+check "a built folder is one that builds" build PROBES=build/probes BUILD=again
+check "… without a word" refuse says warning
 check "make -C works" sh -c "make -C '$work/user' -f '$tree/Makefile.bpf' PROBES=mine BUILD=other \
     >'$work/log' 2>&1 && test -s '$work/user/other/probes/my-probe/my-probe.bpf.o'"
 check "clean removes what was made" build PROBES=mine clean

@@ -77,6 +77,13 @@ unsigned allowed_cpus() {
     return static_cast<unsigned>(CPU_COUNT(&allowed));
 }
 
+std::int64_t read_clock(clockid_t clock) {
+    timespec now{};
+    if (::clock_gettime(clock, &now) != 0)
+        throw std::runtime_error("there is no clock " + std::to_string(clock));
+    return now.tv_sec * 1'000'000'000LL + now.tv_nsec;
+}
+
 CpuPin::CpuPin(unsigned which) {
     which %= allowed_cpus();
     ::sched_getaffinity(0, sizeof before_, &before_);
@@ -124,6 +131,21 @@ std::vector<std::vector<std::byte>> keys(const bpf_map* map) {
         result.push_back(next);
         previous = result.back().data();
     }
+    return result;
+}
+
+std::vector<std::vector<std::byte>> events(const bpf_map* ring) {
+    std::vector<std::vector<std::byte>> result;
+    const auto take = [](void* into, void* data, std::size_t size) {
+        const auto* bytes = static_cast<const std::byte*>(data);
+        static_cast<decltype(result)*>(into)->emplace_back(bytes, bytes + size);
+        return 0;
+    };
+    ring_buffer* reader = ring_buffer__new(bpf_map__fd(ring), take, &result, nullptr);
+    if (!reader)
+        throw std::runtime_error("a ring buffer does not open");
+    ring_buffer__consume(reader);
+    ring_buffer__free(reader);
     return result;
 }
 

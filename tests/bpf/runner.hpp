@@ -1,6 +1,8 @@
 // Loads one program of a skeleton and runs it over frames; reads maps by the names in their BTF.
 #pragma once
 
+#include <cstdint>
+#include <ctime>
 #include <functional>
 #include <stdexcept>
 #include <string>
@@ -66,6 +68,8 @@ int run(int program_fd, const Bytes& frame, Gso gso = {}, int repeat = 1);
 // happens: per-CPU counters may miss some then.
 void run_at_once(int program_fd, const std::vector<Bytes>& frames, int repeat);
 
+std::int64_t read_clock(clockid_t clock); // in ns
+
 unsigned allowed_cpus(); // on how many CPUs the calling thread may run
 
 // The calling thread stays on one CPU: what it runs finds what it left in a per-CPU map.
@@ -100,6 +104,9 @@ private:
 
 // Every key of a map.
 std::vector<std::vector<std::byte>> keys(const bpf_map* map);
+
+// Takes everything out of a ring buffer, oldest first.
+std::vector<std::vector<std::byte>> events(const bpf_map* ring);
 
 // A field of a key, found by name in the map's BTF.
 struct Field {

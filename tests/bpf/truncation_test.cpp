@@ -2,8 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "mirror.skel.h"
-#include "runner.hpp"
-#include "veth.hpp"
+#include "target.hpp"
 
 namespace {
 
@@ -42,29 +41,13 @@ std::vector<Sample> samples() {
     };
 }
 
-// Runs XDP by BPF_PROG_TEST_RUN, but TC at the egress of a device: newer kernels refuse a test run
-// with less than an IP header.
-class Target {
-public:
-    explicit Target(const std::string& program) : probe_(program) {
-        if (!probe_.xdp())
-            link_.attach_tc(probe_.fd(), false);
-    }
-
-    decltype(mirror_bpf::mirror_bpf__bss::seen) see(const Bytes& frame) const {
-        const auto calls = probe_->bss->seen.calls;
-        if (probe_.xdp())
-            CHECK(run(probe_.fd(), frame) == XDP_PASS);
-        else
-            link_.send("left", frame);
-        CHECK(probe_->bss->seen.calls == calls + 1);
-        return probe_->bss->seen;
-    }
-
-private:
-    VethPair link_;
-    Loaded<mirror_bpf> probe_;
-};
+decltype(mirror_bpf::mirror_bpf__bss::seen) see(const Target<mirror_bpf>& target,
+                                                const Bytes& frame) {
+    const auto calls = target->bss->seen.calls;
+    target.give(frame);
+    CHECK(target->bss->seen.calls == calls + 1);
+    return target->bss->seen;
+}
 
 const std::string programs[] = {"mirror_egress", "mirror_ingress_xdp"};
 
@@ -72,14 +55,14 @@ const std::string programs[] = {"mirror_egress", "mirror_ingress_xdp"};
 
 TEST_CASE("a frame that is cut off anywhere is malformed, and passes") {
     for (const std::string& program : programs) {
-        const Target target(program);
+        const Target<mirror_bpf> target(program);
         for (const Sample& sample : samples()) {
             for (std::size_t size = 14; size <= sample.frame.size(); ++size) {
                 CAPTURE(program);
                 CAPTURE(sample.name);
                 CAPTURE(size);
                 const bool whole = size == sample.frame.size();
-                const auto seen = target.see(first(sample.frame, size));
+                const auto seen = see(target, first(sample.frame, size));
                 CHECK(seen.len == size);
                 CHECK(seen.parsed == (whole ? parsed_ip : parsed_malformed));
                 if (whole)
@@ -92,7 +75,7 @@ TEST_CASE("a frame that is cut off anywhere is malformed, and passes") {
 TEST_CASE("an IP packet that ends anywhere is one as soon as its IP headers are whole, and has "
           "ports as soon as its L4 header is") {
     for (const std::string& program : programs) {
-        const Target target(program);
+        const Target<mirror_bpf> target(program);
         for (const Sample& sample : samples()) {
             const std::size_t smallest = sample.l3 + (sample.frame[sample.l3] >> 4 == 4 ? 20 : 40);
             for (std::size_t size = smallest; size <= sample.frame.size(); ++size) {
@@ -100,7 +83,7 @@ TEST_CASE("an IP packet that ends anywhere is one as soon as its IP headers are 
                 CAPTURE(sample.name);
                 CAPTURE(size);
                 const Bytes frame = with_true_length(first(sample.frame, size), sample.l3);
-                const auto seen = target.see(frame);
+                const auto seen = see(target, frame);
                 CHECK(seen.parsed == (size >= sample.l4 ? parsed_ip : parsed_malformed));
                 if (size < sample.l4)
                     continue;

@@ -46,6 +46,20 @@ def flow_of(record):
             record.get("tcpControlBits", 0), record["ipClassOfService"], record["vlanId"])
 
 
+def fill_disk(folder, pages=0):
+    """Leaves so many pages of the disk that the folder is on; returns the file that takes the rest."""
+    filler = folder / "filler"
+    filler.unlink(missing_ok=True)
+    with open(filler, "wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(4096))
+        except OSError:
+            pass
+        file.truncate(max(0, file.tell() - pages * 4096))
+    return filler
+
+
 class ExportCase(harness.Case):
     def setUp(self):
         super().setUp()

@@ -31,17 +31,19 @@ import time
 import unittest
 
 import kernel
+import leftovers
 import wire
+from leftovers import BPFFS, STORE
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = pathlib.Path(os.environ.get("DYNMON_BUILD", SOURCE / "build"))
 DYNMON = pathlib.Path(os.environ.get("DYNMON_LOAD", BUILD / "dynmon-load"))  # or a sanitized one
 PROBES = [BUILD / "probes", BUILD / "e2e" / "probes"]
-BPFFS = pathlib.Path("/sys/fs/bpf")
-STORE = BPFFS / "dynmon"
 # Seconds between two frames of traffic(): an emulated CPU that only sends does nothing else.
 PAUSE = float(os.environ.get("DYNMON_TRAFFIC_PAUSE", 0))
 INSIDE = "DYNMON_TEST_SANDBOX"
+
+pins, sweep_bpffs = leftovers.pins, leftovers.sweep_bpffs
 
 # Exit codes of dynmon-load.
 OK, FAILED, USAGE, BUSY, UNSUPPORTED, REJECTED = range(6)
@@ -114,13 +116,13 @@ class Result:
         return json.loads(self.out)
 
 
-class Case(unittest.TestCase):
+class Case(leftovers.Leftovers, unittest.TestCase):
     maxDiff = None
 
     def setUp(self):
+        super().setUp()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="dynmon-test-"))
         self.addCleanup(shutil.rmtree, self.folder)
-        self.seen = {}          # BPF objects that were pinned at some time, and where
         self.processes = []
         self.at_end = []        # takes away what the test put beside dynmon
         self.addCleanup(sweep_bpffs)
@@ -248,7 +250,7 @@ class Case(unittest.TestCase):
             self.wire.settle(frame)
         sent[0] += 1
 
-    # Waiting and leftovers
+    # Waiting
 
     def eventually(self, condition, what, seconds=5):
         """Asks until `condition` gives something true; returns it."""
@@ -259,57 +261,11 @@ class Case(unittest.TestCase):
             time.sleep(0.005)
         return found
 
-    def note_pins(self):
-        for path in pins():
-            with contextlib.suppress(FileNotFoundError, PermissionError):
-                kind, number = kernel.object_id(path)
-                if kind != "link_id":
-                    self.seen[kind, number] = str(path)
-
-    def assert_nothing_left(self):
-        self.assertEqual(pins(), [], "pins are left")
-        self.assertFalse(STORE.exists(), "the directory of the store is left")
-        if os.path.exists(self.blue.path):
-            self.assert_device_is_free()
-        # Freed after a grace period; which ones are not, says the failure.
-        with contextlib.suppress(self.failureException):
-            self.eventually(lambda: not self.alive(), "", seconds=20)
-        self.assertEqual(self.alive(), [], "programs or maps are left")
-
-    def alive(self):
-        return [(*item, path) for item, path in self.seen.items() if kernel.is_alive(*item)]
-
-    def assert_device_is_free(self):
-        for device in json.loads(self.blue.ip("-j", "link")):
-            self.assertNotIn("xdp", device, "an XDP program is left")
-            with self.blue.inside():
-                for point in (kernel.TCX_INGRESS, kernel.TCX_EGRESS):
-                    self.assertEqual(kernel.tcx_programs(device["ifindex"], point), [],
-                                     "a TCX program is left")
-        qdiscs = json.loads(wire.command("tc", "-n", "blue", "-j", "qdisc"))
-        self.assertNotIn("clsact", [qdisc["kind"] for qdisc in qdiscs], "a qdisc is left")
-
-
 def seconds(text):
     """ISO 8601 with nanoseconds → seconds since the epoch."""
     whole, _, fraction = text.rstrip("Z").partition(".")
     stamp = datetime.datetime.fromisoformat(whole).replace(tzinfo=datetime.timezone.utc)
     return stamp.timestamp() + float(f"0.{fraction or 0}")
-
-
-def pins():
-    """Everything in our bpffs but what the kernel itself puts there."""
-    return [pathlib.Path(folder) / name for folder, _, names in os.walk(BPFFS) for name in names
-            if not name.endswith(".debug")]
-
-
-def sweep_bpffs():
-    """What a failed test left must not be found by the next one."""
-    for path in BPFFS.iterdir():
-        if path.is_dir():
-            shutil.rmtree(path)
-        elif path.suffix != ".debug":
-            path.unlink()
 
 
 def stop(process):

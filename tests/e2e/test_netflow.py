@@ -9,6 +9,7 @@ import time
 import frames
 import harness
 import wire
+from exports import fill_disk
 from frames import ACK, FIN, PSH, SYN
 
 COLUMNS = ["First seen", "Duration", "Proto", "Src IP:Port", "Dst IP:Port", "Flags", "ToS",
@@ -135,20 +136,10 @@ class DiskTest(NetflowCase):
         wire.command("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(self.out))
         self.addCleanup(wire.command, "umount", str(self.out))
 
-    def fill(self):
-        filler = self.out / "filler"
-        with open(filler, "wb", buffering=0) as file:
-            try:
-                while True:
-                    file.write(bytes(4096))
-            except OSError:
-                pass
-        return filler
-
     def test_a_full_disk_leaves_the_window_in_the_kernel(self):
         self.small_disk()
         self.load("f", "flows")
-        filler = self.fill()
+        filler = fill_disk(self.out)
         self.receive(UDP, UDP)
         result = self.export("--idle", 0, "--count", 2, code=harness.FAILED)
         self.assertIn("ENOSPC", result.err)
@@ -161,7 +152,7 @@ class DiskTest(NetflowCase):
     def test_flows_wait_for_room_on_a_full_disk(self):
         self.small_disk()
         self.load("f", "flows")
-        filler = self.fill()
+        filler = fill_disk(self.out)
         exporter = self.start_export("--idle", "100ms")
         self.receive(UDP, UDP)
         heard = []

@@ -127,6 +127,13 @@ class DenyTest(SsdpCase):
         self.receive(udp4(1, 2, source="172.16.0.1"))
         self.assertEqual(self.denied()["10.11.249.0/24"]["packets"], 1)
 
+    def test_of_an_empty_list_nothing_is_said_to_be_denied(self):
+        self.guard()
+        for action in ("add", "remove"):
+            result = self.dynmon("deny", "edge", action, "-")
+            self.assertEqual(result.out, "there was no prefix on standard input\n")
+        self.assertEqual(self.denied(), {})
+
     def test_for_people_it_is_a_table(self):
         self.guard()
         run = lambda *words: self.dynmon("deny", "edge", *words).out

@@ -14,6 +14,7 @@ import frames
 import harness
 import killed
 import wire
+from exports import fill_disk
 
 HEADER_CELLS = 20
 
@@ -143,18 +144,6 @@ class FullDiskTest(Words, harness.Case):
                      str(self.out))
         self.addCleanup(wire.command, "umount", "-l", str(self.out))
 
-    def leave_free(self, pages):
-        """Fills the disk up to so many pages."""
-        filler = self.out / "filler"
-        filler.unlink(missing_ok=True)
-        with open(filler, "wb", buffering=0) as file:
-            try:
-                while True:
-                    file.write(bytes(4096))
-            except OSError:
-                pass
-            file.truncate(max(0, file.tell() - pages * 4096))
-
     def test_nothing_is_lost_on_a_full_disk_and_nothing_is_there_twice(self):
         self.dynmon("load", "m", self.PROBE, "--dev", "blue0", "--netns", "blue")
         ledger = self.LEDGER(self, self.out)
@@ -162,7 +151,7 @@ class FullDiskTest(Words, harness.Case):
         for pages in (0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 30):
             with self.subTest(pages=pages):
                 ledger.send(8, sessions=12)
-                self.leave_free(pages)
+                fill_disk(self.out, pages)
                 run = self.try_export()
                 if run.code != harness.OK:
                     failures += 1
@@ -170,7 +159,7 @@ class FullDiskTest(Words, harness.Case):
                     self.assertIn("ENOSPC", run.err)
                     self.assertIn("make room and run it again", run.err)
                     before = ledger.written()
-                    self.leave_free(0)
+                    fill_disk(self.out, 0)
                     self.dynmon(*self.words(), code=harness.FAILED)
                     self.assertEqual(ledger.written(), before)
                 (self.out / "filler").unlink()

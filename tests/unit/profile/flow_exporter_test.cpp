@@ -71,7 +71,7 @@ TEST_CASE("a monitor without a flow table is refused by the field that is not th
         } catch (const Error& error) {
             CHECK(error.kind() == ErrorKind::usage);
             CHECK(std::string(error.what()) == std::string("metric 'flows' has no field '") + path +
-                                                   "', which profile 'ipfix' needs");
+                                                   "', which a table of flows needs");
         }
     }
 }
