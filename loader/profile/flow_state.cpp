@@ -1,5 +1,6 @@
 #include "profile/flow_state.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -31,7 +32,7 @@ void put(const void* bytes, std::size_t size, std::string& out) {
 
 std::vector<FlowRecord> take_records(std::string_view& from, std::size_t count) {
     std::vector<FlowRecord> records(count);
-    std::memcpy(records.data(), from.data(), count * sizeof(FlowRecord));
+    std::copy_n(from.data(), count * sizeof(FlowRecord), reinterpret_cast<char*>(records.data()));
     from.remove_prefix(count * sizeof(FlowRecord));
     return records;
 }
