@@ -210,7 +210,8 @@ private:
                       {"added", texts_json(added)},
                       {"renewed", texts_json(renewed)},
                       {"expires", expires_json(expires_ns)}},
-                     monitor_ + " denies" + joined(networks) + " " + until);
+                     networks.empty() ? "no prefix was named: nothing is denied anew"
+                                      : monitor_ + " denies" + joined(networks) + " " + until);
     }
 
     void remove(const Global& global, DenyLists& lists,
@@ -220,7 +221,8 @@ private:
         for (const Network& network : networks)
             lists.list_for(network).remove(network);
         print_result(global, {{"monitor", monitor_}, {"removed", texts_json(networks)}},
-                     monitor_ + " no longer denies" + joined(networks));
+                     networks.empty() ? "no prefix was named: all stay denied that were"
+                                      : monitor_ + " no longer denies" + joined(networks));
     }
 
     void require_denied(DenyLists& lists, const Network& network) const {

@@ -127,6 +127,15 @@ class DenyTest(SsdpCase):
         self.receive(udp4(1, 2, source="172.16.0.1"))
         self.assertEqual(self.denied()["10.11.249.0/24"]["packets"], 1)
 
+    def test_without_a_prefix_in_standard_input_nothing_is_denied(self):
+        self.guard()
+        (self.folder / "none.txt").write_text("# none today\n")
+        for action in ("add", "remove"):
+            with open(self.folder / "none.txt") as file:
+                done = self.dynmon("deny", "edge", action, "-", stdin=file)
+            self.assertIn("no prefix was named", done.out)
+        self.assertEqual(self.denied(), {})
+
     def test_for_people_it_is_a_table(self):
         self.guard()
         run = lambda *words: self.dynmon("deny", "edge", *words).out
