@@ -111,7 +111,8 @@ public:
                "written\n"
                "  comes again, and so does the window of a run that was killed, once. Iterations "
                "go\n"
-               "  on from run to run. Ctrl-C ends behind the window at hand.";
+               "  on from run to run. While it runs look with `read --peek`: a `read` takes the "
+               "window.";
     }
 
     void declare(CLI::App& app) override {
