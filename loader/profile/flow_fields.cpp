@@ -33,9 +33,9 @@ bool is_v4(const IpBytes& address) {
 
 } // namespace
 
-FlowFields::FlowFields(const MetricView& metric)
+FlowFields::FlowFields(const MetricView& metric, std::string_view profile)
     : egress_(metric.direction == Direction::egress ? 1 : 0) {
-    const FieldFinder find(metric, "ipfix");
+    const FieldFinder find(metric, profile);
     saddr_ = find.address("key.saddr");
     daddr_ = find.address("key.daddr");
     proto_ = find.number("key.proto");
@@ -54,6 +54,10 @@ FlowFields::FlowFields(const MetricView& metric)
     tcp_flags_ = find.number_if_any("value.tcp_flags");
     tos_ = find.number_if_any("value.tos");
     flows_ = find.number_if_any("value.flows");
+    if (metric.stays)
+        throw Error(ErrorKind::usage, "metric '" + metric.name + "' is not emptied when it is " +
+                                          "read: every window would count its flows again")
+            .hint("give it extraction-options: {empty-on-read: true}");
 }
 
 FlowRecord FlowFields::read(const Row& row) const {
