@@ -26,7 +26,7 @@ std::string hint_for(int fault) {
         return "the folder has to belong to who runs this: capabilities are given up before the "
                "first window is read";
     case ENOENT:
-        return "the folder that it lies in has to be there";
+        return "make the folder first: mkdir -p";
     case ENOTDIR:
         return "it has to be a folder";
     case EEXIST:

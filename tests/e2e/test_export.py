@@ -237,7 +237,7 @@ class VerbTest(exported.ExportCase):
     def test_a_folder_that_cannot_be_is_refused_with_what_to_do(self):
         self.load("c", "crypto")
         (self.folder / "file").write_text("")
-        for out, hint in (("file", "has to be a folder"), ("no/such", "has to be there")):
+        for out, hint in (("file", "has to be a folder"), ("no/such", "mkdir -p")):
             error = self.refused(harness.FAILED, "export", "c", "--profile", "crypto", "--out",
                                  self.folder / out)
             self.assertIn(hint, error["hint"])
