@@ -54,7 +54,7 @@ typedef __u8 dynmon_tcp_state_t; /* BPF_TCP_* */
 typedef __u32 dynmon_ifindex_t;
 typedef __u64 dynmon_time_ns_t;     /* since the Unix epoch, as dynmon_now() gives it */
 typedef __u32 dynmon_time_s_t;      /* the same in seconds, where room is scarce */
-typedef __u64 dynmon_duration_ns_t; /* between two of them */
+typedef __u64 dynmon_duration_ns_t; /* between two of them; a parameter takes no bare number */
 typedef __u32 dynmon_duration_us_t;
 typedef __u64 dynmon_ktime_ns_t; /* since boot, as bpf_ktime_get_ns() gives it */
 

@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "cli/map_argument.hpp"
+#include "cli/options.hpp"
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
 #include "kernel/rights.hpp"
@@ -52,7 +53,7 @@ public:
         app.add_option("--count", count_, "how many times; default: until Ctrl-C")
             ->needs(follow)
             ->type_name("N")
-            ->check(CLI::PositiveNumber);
+            ->check(at_least_one());
     }
 
     int run(const Global& global) override {

@@ -16,6 +16,7 @@
 #include "monitor/read.hpp"
 #include "monitor/roster.hpp"
 #include "profile/flow_outlet.hpp"
+#include "query/literal_number.hpp"
 
 namespace dynmon {
 
@@ -110,7 +111,8 @@ public:
                "written\n"
                "  comes again, and so does the window of a run that was killed, once. Iterations "
                "go\n"
-               "  on from run to run. Ctrl-C ends behind the window at hand.";
+               "  on from run to run. While it runs look with `read --peek`: a `read` takes the "
+               "window.";
     }
 
     void declare(CLI::App& app) override {
@@ -129,7 +131,7 @@ public:
             ->type_name("TIME");
         app.add_option("--count", count_, "so many windows; default: until Ctrl-C")
             ->type_name("N")
-            ->check(CLI::PositiveNumber);
+            ->check(at_least_one());
     }
 
     int run(const Global& global) override {
@@ -137,7 +139,7 @@ public:
         require_options_of(profile);
         arguments_.interval = parse_duration(interval_, "--interval");
         arguments_.monitor = request_.name;
-        arguments_.interface = observed_interface(global);
+        during("export '" + request_.name + "'", [&] { look_at_monitor(global); });
         Sink lines(STDOUT_FILENO);
         const auto target = profile.open(arguments_, [&](const WindowReport& report) {
             if (!global.json)
@@ -219,12 +221,28 @@ private:
         }
     }
 
-    std::uint32_t observed_interface(const Global& global) const {
+    void look_at_monitor(const Global& global) {
         const Store store = global.settings.open_store(false);
+        store.require_monitor(request_.name);
         const GenerationRecord record = current_generation(store, request_.name).read_record();
-        return record.programs.empty()
-                   ? 0
-                   : static_cast<std::uint32_t>(record.programs.front().hook.ifindex);
+        if (!record.programs.empty())
+            arguments_.interface = static_cast<std::uint32_t>(record.programs.front().hook.ifindex);
+        if (profile_ == "lucid")
+            require_packets(record);
+    }
+
+    // A sample of fewer packets than it says is none: LUCID would have had more of the flow.
+    void require_packets(const GenerationRecord& record) const {
+        const auto limit = record.parameters.find("n_packet_per_session");
+        if (limit == record.parameters.end())
+            return;
+        const auto captured = parse_exact_number(limit->second);
+        if (captured && captured->size < arguments_.packets)
+            throw Error(ErrorKind::usage, "--packets " + std::to_string(arguments_.packets) +
+                                              ": the probe captures " + limit->second +
+                                              " of each session")
+                .hint("load it with --set n_packet_per_session=" +
+                      std::to_string(arguments_.packets));
     }
 
     std::optional<OutletAway> away_; // the last window was not taken

@@ -93,7 +93,7 @@ void declare_flow_options(CLI::App& app, FlowArguments& arguments) {
                    "ipfix, netflow: so many are kept at most, and so many may wait for the "
                    "collector; default: 1000000")
         ->type_name("N")
-        ->check(CLI::PositiveNumber);
+        ->check(at_least_one());
     app.add_option("--state", arguments.state,
                    "ipfix, netflow: file for flows that are kept from one window to the next, so "
                    "that an export that is killed loses none")
@@ -111,7 +111,7 @@ void declare_flow_options(CLI::App& app, FlowArguments& arguments) {
     app.add_option("--template-messages", arguments.template_messages,
                    "ipfix over UDP: and after so many messages; default: 20")
         ->type_name("N")
-        ->check(CLI::PositiveNumber);
+        ->check(at_least_one());
 }
 
 std::unique_ptr<ExportTarget> open_ipfix(const ExportArguments& arguments, ReportWindow report) {

@@ -162,10 +162,13 @@ private:
         if (fs::exists(fs::symlink_status(target)))
             throw Error(ErrorKind::usage, target.string() + " is there already, and is left alone")
                 .hint("choose another name or another --dir");
+        std::error_code fault;
+        if (!fs::exists(fs::path(dir_), fault) && !fault)
+            throw Error(ErrorKind::usage, "make a folder in " + dir_, ENOENT)
+                .hint("mkdir -p " + quoted(dir_));
         if (::mkdir(stage.c_str(), 0777) != 0)
-            throw Error(errno == ENOENT ? ErrorKind::usage : ErrorKind::failed,
-                        "make a folder in " + dir_, errno)
-                .hint(errno == ENOENT ? "mkdir -p " + quoted(dir_) : "");
+            throw Error(ErrorKind::failed, "make a folder in " + dir_, errno)
+                .hint("name another folder: --dir DIR");
         Undo undo;
         undo.add([&] {
             std::error_code ignored;

@@ -104,6 +104,17 @@ std::chrono::nanoseconds parse_duration(const std::string& text, const std::stri
     return std::chrono::nanoseconds(static_cast<std::int64_t>(length->size));
 }
 
+// That of CLI11 prints the largest double.
+CLI::Validator at_least_one() {
+    return {[](const std::string& text) {
+                const auto number = parse_exact_number(text);
+                return number && !number->negative && number->size > 0
+                           ? ""
+                           : "'" + text + "' is not a number from 1";
+            },
+            ""};
+}
+
 // Not through a symbolic link, and not into a FIFO that nobody reads: who runs this is mostly root,
 // and the folder may be anybody's.
 void write_verifier_log(const std::string& file, const VerifierError& error) {

@@ -53,6 +53,9 @@ struct KeepOptions {
 // "1s", "250ms", "2m" (a bare number is seconds). Throws Error{usage} naming `option`.
 std::chrono::nanoseconds parse_duration(const std::string& text, const std::string& option);
 
+// For options that count something: 1 or more.
+CLI::Validator at_least_one();
+
 void write_verifier_log(const std::string& file, const VerifierError& error);
 
 // Runs `body`; a verifier's refusal has its whole log written to `file` (if one is named).

@@ -26,7 +26,7 @@ void OutputOptions::declare(CLI::App& app, const std::vector<std::string>& forma
         ->check([](const std::string& text) { return text.empty() ? "no column" : ""; });
     app.add_option("--top", top, "only the first N entries of each metric")
         ->type_name("N")
-        ->check(CLI::PositiveNumber);
+        ->check(at_least_one());
     declare_columns(app, columns);
     app.add_option("--jobs", jobs, "2: read large maps ahead on a second CPU while printing")
         ->check(CLI::Range(1, 2))

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/error.hpp"
+#include "cli/options.hpp"
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
 #include "kernel/rights.hpp"
@@ -43,7 +44,7 @@ public:
         app.add_option("--count", count_, "how often; default: until Ctrl-C")
             ->needs(interval)
             ->type_name("N")
-            ->check(CLI::PositiveNumber);
+            ->check(at_least_one());
     }
 
     int run(const Global& global) override {

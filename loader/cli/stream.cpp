@@ -48,7 +48,7 @@ public:
         declare_columns(app, options_.columns);
         app.add_option("--count", options_.count, "so many events; default: until Ctrl-C")
             ->type_name("N")
-            ->check(CLI::PositiveNumber);
+            ->check(at_least_one());
         app.add_option("--timeout", timeout_, "no longer than that, e.g. 10s")->type_name("TIME");
     }
 

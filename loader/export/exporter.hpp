@@ -48,6 +48,7 @@ struct MetricView {
     std::map<std::string, Merge> merge_fields;
     std::optional<OpenMetrics> open_metrics;
     std::uint64_t from_ns = 0; // when its entries began to count; 0: with the window
+    bool stays = false;        // its entries stay in the map, and are in the next window again
     bool whole = true;         // every entry, in the map's order: an array needs no index
 };
 

@@ -64,6 +64,40 @@ std::optional<WideInteger> read_number(std::string_view text) {
     return negative ? -number : number;
 }
 
+// A number without a unit could be of any, so that only 0 goes without. `unit`: of the result, in
+// ns; what is no multiple of it is no number.
+std::optional<WideInteger> read_duration(std::string_view text, std::int64_t unit) {
+    constexpr std::array longer = {Suffix{"m", 60}, Suffix{"h", 3'600}, Suffix{"d", 86'400}};
+    std::string in_seconds(text);
+    std::int64_t factor = 1;
+    for (const Suffix& suffix : longer)
+        if (text.size() > 1 && text.ends_with(suffix.text) && digit_of(text[text.size() - 2], 10)) {
+            in_seconds.back() = 's';
+            factor = suffix.factor;
+        }
+    const bool has_unit = in_seconds.ends_with('s') || text == "0";
+    const auto number = has_unit ? read_number(in_seconds) : std::nullopt;
+    if (!number || *number % unit != 0)
+        return std::nullopt;
+    return *number * factor / unit;
+}
+
+// The unit of a duration in ns; 0: the type is none.
+std::int64_t duration_unit(Meaning meaning) {
+    switch (meaning) {
+    case Meaning::duration_ns:
+        return 1;
+    case Meaning::duration_us:
+        return 1'000;
+    case Meaning::duration_ms:
+        return 1'000'000;
+    case Meaning::duration_s:
+        return 1'000'000'000;
+    default:
+        return 0;
+    }
+}
+
 std::optional<WideInteger> read_address(std::string_view text) {
     in_addr address{};
     if (inet_pton(AF_INET, std::string(text).c_str(), &address) != 1)
@@ -139,6 +173,8 @@ std::string ParameterType::describe() const {
         return "true or false";
     if (is_map_type())
         return "a type of map such as hash, percpu_hash or lru_hash";
+    if (duration_unit(layout_.meaning) != 0)
+        return "a duration such as 30s, 250ms, 5m or 0";
     if (layout_.kind == Layout::Kind::enumeration)
         return enum_names(*layout_.enumerators);
     return "a number from " + to_text(smallest()) + " to " + to_text(largest()) + " (" +
@@ -154,6 +190,8 @@ WideInteger ParameterType::parse(std::string_view text) const {
                                    : static_cast<unsigned char>(text[1]);
     else if (layout_.meaning == Meaning::ipv4 && text.find('.') != std::string_view::npos)
         number = read_address(text);
+    else if (const std::int64_t unit = duration_unit(layout_.meaning); unit != 0)
+        number = read_duration(text, unit);
     else
         number = read_number(text);
 

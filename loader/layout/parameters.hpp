@@ -20,9 +20,10 @@ struct GlobalValue {
 // The values to write into .rodata: the manifest's defaults overridden by `assignments`
 // ("name=value"), each typed and range-checked through BTF; a global that the manifest does not
 // list can be set as well. Accepts decimal, 0x…, true/false, 'c', enum names, the suffixes k/M/G
-// (powers of 1000) and ns/us/ms/s (nanoseconds), and 10.0.0.1 for IPv4 addresses. Ports, IPv4
-// addresses and
-// __be types are stored in network order, as programs find them in packets.
+// (powers of 1000) and ns/us/ms/s (nanoseconds), and 10.0.0.1 for IPv4 addresses. A
+// dynmon_duration_ns_t and its like take ns/us/ms/s/m/h/d, and no number without a unit but 0.
+// Ports, IPv4 addresses and __be types are stored in network order, as programs find them in
+// packets.
 // Throws Error{usage} that names the parameter, its type and its range, or the nearest name.
 std::vector<GlobalValue> resolve_parameters(const Manifest& manifest, const Object& object,
                                             const std::vector<std::string>& assignments);

@@ -1,4 +1,6 @@
 // Manifest → JSON, leaving out what is as it would be anyway.
+#include <map>
+
 #include <nlohmann/json.hpp>
 
 #include "manifest/manifest.hpp"
@@ -130,8 +132,11 @@ std::string manifest_to_json(const Manifest& manifest) {
         object["verdict"] = "drop";
     for (const Parameter& parameter : manifest.parameters)
         object["parameters"].push_back(parameter_json(parameter));
+    std::map<std::string, Json> maps; // in an order that does not depend on who wrote them
     for (const MapConfig& map : manifest.maps)
-        object["maps"][map.name] = map_json(map);
+        maps[map.name] = map_json(map);
+    if (!maps.empty())
+        object["maps"] = maps;
     for (const PathConfig& path : manifest.paths)
         object[path.direction == Direction::ingress ? "ingress-path" : "egress-path"] =
             path_json(path);

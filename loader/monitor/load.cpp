@@ -54,6 +54,8 @@ public:
             undo_.add([&store = store_, &lock = lock_, id = hook.id] {
                 remove_idle_hooks(store, lock, {id});
             });
+        else
+            warn_of_another_way(request, hook.id);
         if (restore_chain(store_, lock_, hook.id))
             put_back(store_, lock_, hook.id);
         if (hook.id.point == HookPoint::xdp)
@@ -70,6 +72,19 @@ public:
     }
 
 private:
+    // The hook is there, is not changed under the monitors on it, and is not what was asked for.
+    void warn_of_another_way(const LoadRequest& request, const HookId& id) const {
+        const HookRecord record = read_hook_record(store_, id);
+        const bool xdp = id.point == HookPoint::xdp;
+        if (xdp ? !request.mode || *request.mode == record.mode
+                : !request.tc_attach || *request.tc_attach == record.attach)
+            return;
+        const char* tc = record.attach == Attach::clsact ? "clsact" : "tcx";
+        log::warn("'" + request.device + "' has its " + to_string(id.point) + " hook already, " +
+                  (xdp ? to_string(record.mode) : tc) +
+                  ", and it stays so: for another, unload all monitors that are on it");
+    }
+
     // Its other end then sends packet by packet what it would send in pieces of up to 64 KiB.
     void warn_of_veth(const std::string& device, int number) const {
         const NetNsScope inside(netns_);

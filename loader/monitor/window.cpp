@@ -136,7 +136,8 @@ std::vector<MetricSource> metric_sources(const GenerationDir& dir, const Generat
                 .cpus = is_per_cpu(facts.type) ? possible_cpus() : 0,
                 .merge = metric.merge.value_or(Merge::sum),
                 .merge_fields = metric.merge_fields,
-                .open_metrics = metric.open_metrics};
+                .open_metrics = metric.open_metrics,
+                .stays = !map->swapped && !metric.empty_on_read && !is_queue_like(facts.type)};
             if (!is_queue_like(facts.type))
                 view.key = key_layout(types.get(), map->key_type_id, facts, metric.formats);
             sources.push_back({.index = at,

@@ -25,6 +25,10 @@ std::string hint_for(int fault) {
     case EPERM:
         return "the folder has to belong to who runs this: capabilities are given up before the "
                "first window is read";
+    case ENOENT:
+        return "make the folder first: mkdir -p";
+    case ENOTDIR:
+        return "it has to be a folder";
     case EEXIST:
         return "move it away and run it again: the window is kept and comes again";
     case ENODEV: // no writable mapping of files

@@ -11,9 +11,10 @@ namespace {
 
 // Nothing when `metric` is no flow table; the first fault is noted, unless there is one of a metric
 // called flows, which it was probably meant to be.
-std::optional<FlowFields> flow_fields(const MetricView& metric, std::optional<Error>& fault) {
+std::optional<FlowFields> flow_fields(const MetricView& metric, const FlowOutlet& outlet,
+                                      std::optional<Error>& fault) {
     try {
-        return FlowFields(metric);
+        return FlowFields(metric, outlet.profile());
     } catch (const Error& error) {
         if (!fault || metric.name == "flows")
             fault = error;
@@ -60,7 +61,7 @@ void FlowExporter::save() const {
 void FlowExporter::prepare(const std::vector<const MetricView*>& metrics) {
     std::optional<Error> fault;
     for (const MetricView* metric : metrics)
-        if (flow_fields(*metric, fault))
+        if (flow_fields(*metric, outlet_, fault))
             return outlet_.make_room();
     throw fault ? *fault : Error(ErrorKind::usage, "the monitor has no metric");
 }
@@ -77,7 +78,7 @@ void FlowExporter::begin_metric(const MetricView& metric) {
     counts_missed_ = MissedCounters::is_one(metric);
     if (counts_missed_)
         missed_.begin(metric);
-    else if ((fields_ = flow_fields(metric, fault)))
+    else if ((fields_ = flow_fields(metric, outlet_, fault)))
         rows_.emplace(metric);
     else if (unused_.insert(metric.name).second)
         log::warn("metric '" + metric.name + "' is taken and goes nowhere: it is no flow table");

@@ -29,9 +29,9 @@ std::uint64_t unit_of(const MetricView& metric, const char* name) {
 
 } // namespace
 
-FlowFields::FlowFields(const MetricView& metric)
+FlowFields::FlowFields(const MetricView& metric, std::string_view profile)
     : egress_(metric.direction == Direction::egress ? 1 : 0) {
-    const FieldFinder find(metric, "a table of flows");
+    const FieldFinder find(metric, "profile '" + std::string(profile) + "'");
     saddr_ = find.address("key.saddr");
     daddr_ = find.address("key.daddr");
     proto_ = find.number("key.proto");
@@ -50,6 +50,10 @@ FlowFields::FlowFields(const MetricView& metric)
     tcp_flags_ = find.number_if_any("value.tcp_flags");
     tos_ = find.number_if_any("value.tos");
     flows_ = find.number_if_any("value.flows");
+    if (metric.stays)
+        throw Error(ErrorKind::usage, "metric '" + metric.name + "' is not emptied when it is " +
+                                          "read: every window would count its flows again")
+            .hint("give it extraction-options: {empty-on-read: true}");
 }
 
 FlowRecord FlowFields::read(const Row& row) const {

@@ -1,6 +1,8 @@
 // Finds the fields of a flow table by their names, and reads its entries as flows.
 #pragma once
 
+#include <string_view>
+
 #include "export/rows.hpp"
 #include "profile/fields.hpp"
 #include "profile/flow_record.hpp"
@@ -13,7 +15,9 @@ public:
     // key.proto, value.first, value.last, value.bytes and value.packets (or wire_packets, which is
     // preferred). Used when there: key.sport, key.dport, key.ip_version, key.vlan, value.tcp_flags,
     // value.tos, value.flows.
-    explicit FlowFields(const MetricView& metric);
+    // What stays in the map would be counted with every window, and is refused too. `profile` is
+    // for the errors.
+    FlowFields(const MetricView& metric, std::string_view profile);
 
     FlowRecord read(const Row& row) const;
 

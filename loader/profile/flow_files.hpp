@@ -12,6 +12,7 @@ public:
     FlowFiles(OutputDir& dir, bool keeps)
         : dir_(dir), keeps_(keeps), iteration_(dir.next_iteration()) {}
 
+    const char* profile() const override { return "netflow"; }
     void make_room() override;
     bool has(const FlowWindow& from) const override { return dir_.has(from.monitor, from.window); }
     void add(std::vector<FlowRecord> flows, const FlowWindow& from) override;

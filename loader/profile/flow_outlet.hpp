@@ -28,6 +28,7 @@ struct FlowWindow {
 class FlowOutlet {
 public:
     virtual ~FlowOutlet() = default;
+    virtual const char* profile() const = 0; // as --profile has it
     // Before a window is closed. Throws OutletAway when it is known that send() would have to, or
     // when there is no room for what would have to be kept.
     virtual void make_room() = 0;

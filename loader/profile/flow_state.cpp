@@ -42,15 +42,15 @@ std::vector<FlowRecord> take_records(std::string_view& from, std::size_t count) 
 FlowState::FlowState(const std::string& path, std::string monitor)
     : path_(path), monitor_(std::move(monitor)) {
     const std::size_t slash = path.rfind('/');
-    const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+    in_ = slash == std::string::npos ? "." : path.substr(0, std::max<std::size_t>(slash, 1));
     name_ = slash == std::string::npos ? path : path.substr(slash + 1);
-    folder_ = Fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    folder_ = Fd(::open(in_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!folder_)
-        fail_on_file("open", folder);
+        fail_on_file("open", in_);
 }
 
 std::optional<SavedFlows> FlowState::load() const {
-    const auto text = read_small_file(folder_.get(), name_, path_);
+    const auto text = read_small_file(folder_.get(), name_, in_);
     if (!text)
         return std::nullopt;
     const Header expected;
@@ -94,12 +94,12 @@ void FlowState::save(const Window& stored, const std::list<FlowRecord>& cached,
     for (const FlowRecord& flow : waiting)
         put(&flow, sizeof flow, text);
     const std::string fresh = name_ + ".new";
-    const Fd file = open_file(folder_.get(), fresh, O_WRONLY | O_CREAT | O_TRUNC, path_);
+    const Fd file = open_file(folder_.get(), fresh, O_WRONLY | O_CREAT | O_TRUNC, in_);
     write_whole(file.get(), text, path_ + ".new");
     sync_file(file.get(), path_ + ".new");
     if (::renameat(folder_.get(), fresh.c_str(), folder_.get(), name_.c_str()) != 0)
         fail_on_file("make", path_);
-    sync_file(folder_.get(), path_);
+    sync_file(folder_.get(), in_);
 }
 
 void FlowState::remove() const {

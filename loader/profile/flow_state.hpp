@@ -37,6 +37,7 @@ private:
     std::string path_;
     std::string name_;
     std::string monitor_;
+    std::string in_; // the folder of path_
     Fd folder_;
 };
 

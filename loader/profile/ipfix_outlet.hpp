@@ -41,6 +41,7 @@ public:
 
     IpfixOutlet(IpfixOptions options, std::unique_ptr<Collector> collector, Clocks clocks);
 
+    const char* profile() const override { return "ipfix"; }
     void make_room() override;
     void add(std::vector<FlowRecord> flows, const FlowWindow& from) override;
     std::vector<std::string> send() override;

@@ -3,8 +3,8 @@
 #include "dynmon.h"
 #include "session.h"
 
-const volatile __u32 n_session = 10000; // how many are tracked: the size of the map
-const volatile __u64 expire_after = 0;  // 0: never
+const volatile __u32 n_session = 10000;               // how many are tracked: the size of the map
+const volatile dynmon_duration_ns_t expire_after = 0; // 0: never
 
 struct features {
     __u64 n_packets; // from saddr to daddr, as on the wire

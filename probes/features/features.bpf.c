@@ -5,9 +5,9 @@
 
 const volatile __u32 n_session = 10; // sizes of the maps; the buffer has n_session times as many
 const volatile __u32 n_packet_per_session = 10;
-const volatile __u64 session_accept_restart = 5000000000;
-const volatile __u64 session_packet_restart = 1000000000;
-const volatile __u64 buffer_packet_restart = 1000000000;
+const volatile dynmon_duration_ns_t session_accept_restart = 5000000000;
+const volatile dynmon_duration_ns_t session_packet_restart = 1000000000;
+const volatile dynmon_duration_ns_t buffer_packet_restart = 1000000000;
 
 // All that is decided about a packet is decided under this one lock.
 struct capture_info {

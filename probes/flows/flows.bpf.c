@@ -8,7 +8,7 @@ const volatile __u8 track_ports = 1; // 0: one flow per pair of addresses and pr
 const volatile __u32 sample = 1;     // looks at one of so many packets
 const volatile enum bpf_map_type table = BPF_MAP_TYPE_PERCPU_HASH; // of both flow tables
 const volatile __u32 max_flows = 16384;                            // that a table holds
-const volatile __u64 idle_timeout = 15000000000ULL;                // 0: no silence ends a flow
+const volatile dynmon_duration_ns_t idle_timeout = 15000000000ULL; // 0: no silence ends a flow
 
 // Every byte is a field: what is not, would tell flows apart that are one.
 struct flow_key {

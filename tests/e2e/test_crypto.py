@@ -113,6 +113,9 @@ class CryptoTest(CryptoCase):
         error = self.refused(harness.USAGE, "load", "c", "crypto", "--dev", "blue0", "--netns",
                              "blue", "--set", "expire_after=18000000000s")
         self.assertIn("expire_after", error["message"])
+        error = self.refused(harness.USAGE, "load", "c", "crypto", "--dev", "blue0", "--netns",
+                             "blue", "--set", "expire_after=30")
+        self.assertIn("'30' is not a duration such as 30s", error["message"])
 
     def test_a_silent_session_starts_anew(self):
         self.load("c", "crypto", "--set", "expire_after=100ms")

@@ -220,6 +220,28 @@ class VerbTest(exported.ExportCase):
         error = self.refused(harness.USAGE, "export", "c", "--profile", "cyrpto", "--out", self.out)
         self.assertIn("cyrpto", error["message"])
 
+    def test_a_monitor_that_is_not_there_is_named(self):
+        self.load("web", "crypto")
+        error = self.refused(harness.USAGE, "export", "wbe", "--profile", "crypto", "--out",
+                             self.out)
+        self.assertIn("no monitor 'wbe'", error["message"])
+        self.assertEqual(error["hint"], "did you mean 'web'?")
+
+    def test_counts_begin_with_one(self):
+        self.load("c", "crypto")
+        for count in ("0", "-1", "x", ""):
+            error = self.refused(harness.USAGE, "export", "c", "--profile", "crypto", "--out",
+                                 self.out, "--count", count)
+            self.assertIn(f"'{count}' is not a number from 1", error["message"])
+
+    def test_a_folder_that_cannot_be_is_refused_with_what_to_do(self):
+        self.load("c", "crypto")
+        (self.folder / "file").write_text("")
+        for out, hint in (("file", "has to be a folder"), ("no/such", "mkdir -p")):
+            error = self.refused(harness.FAILED, "export", "c", "--profile", "crypto", "--out",
+                                 self.folder / out)
+            self.assertIn(hint, error["hint"])
+
     def test_two_exports_do_not_write_to_one_folder(self):
         self.load("c", "crypto")
         self.load("d", "ddos")

@@ -106,6 +106,14 @@ class LucidTest(exported.ExportCase):
         protocols = (array[:, 0, 4] * 4096).round().astype(int)
         self.assertEqual(list(protocols & ip_bit), [0, ip_bit])
 
+    def test_samples_of_more_packets_than_are_captured_are_refused(self):
+        self.load("d", "ddos", "--set", "n_packet_per_session=5")
+        error = self.refused(harness.USAGE, "export", "d", "--profile", "lucid", "--out", self.out,
+                             "--packets", "6")
+        self.assertIn("the probe captures 5 of each session", error["message"])
+        self.assertIn("n_packet_per_session=6", error["hint"])
+        self.export("d", "lucid", "--packets", "5")
+
     def test_a_window_without_flows_leaves_no_sample(self):
         self.load("d", "ddos")
         self.receive(udp(1, 53, self.DNS, source="fd00::1", to="fd00::2"))

@@ -65,6 +65,15 @@ class PacketsTest(harness.Case):
                                  "--hook", "xdp")
             self.assertIn("is a veth", result.err)
 
+    def test_a_hook_that_is_there_is_taken_as_it_is_and_this_is_said(self):
+        self.load("p", "packets", "--hook", "xdp", "--mode", "generic")
+        for mode, warns in (("native", True), ("generic", False)):
+            result = self.dynmon("load", "q", "packets", "--dev", "blue0", "--netns", "blue",
+                                 "--hook", "xdp", "--mode", mode)
+            self.assertEqual("has its xdp hook already, generic, and it stays so" in result.err,
+                             warns, result.err)
+            self.dynmon("unload", "q")
+
     def test_the_load_says_what_runs_where(self):
         loaded = self.load("p", "packets", "--hook", "xdp")
         self.assertEqual([(program["direction"], program["name"], program["hook"], program["netns"])

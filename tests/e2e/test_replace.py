@@ -187,6 +187,13 @@ class ApplyTest(harness.Case):
         self.apply()
         self.assertEqual(self.status(), before)
 
+    def test_every_probe_is_left_alone_when_nothing_differs(self):
+        for probe in sorted(folder.name for folder in (harness.BUILD / "probes").iterdir()):
+            with self.subTest(probe):
+                self.assertEqual(self.apply(name=probe, probe=probe)["outcome"], "loaded")
+                self.assertEqual(self.apply(name=probe, probe=probe)["outcome"], "unchanged")
+                self.dynmon("unload", probe)
+
     def test_apply_on_another_hook_is_refused(self):
         self.apply()
         error = self.refused(harness.BUSY, "apply", "t", "tally", "--dev", "blue0", "--netns",

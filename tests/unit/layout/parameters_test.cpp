@@ -108,6 +108,23 @@ TEST_CASE("what stands in network order in a packet is set in network order") {
     CHECK(fault({"p_peer=10.0.0.256"}).starts_with("parameter 'p_peer': '10.0.0.256' is not"));
 }
 
+TEST_CASE("a duration has a unit, and is stored in that of its type") {
+    CHECK(set<std::uint64_t>("p_pause=30s") == 30'000'000'000);
+    CHECK(set<std::uint64_t>("p_pause=9ns") == 9);
+    CHECK(set<std::uint64_t>("p_pause=5m") == 300'000'000'000);
+    CHECK(set<std::uint64_t>("p_pause=2h") == 7'200'000'000'000);
+    CHECK(set<std::uint64_t>("p_pause=1d") == 86'400'000'000'000);
+    CHECK(set<std::uint64_t>("p_pause=0") == 0);
+    CHECK(set<std::uint32_t>("p_pause_us=250ms") == 250'000);
+    CHECK(fault({"p_pause=30"}) ==
+          "parameter 'p_pause': '30' is not a duration such as 30s, 250ms, 5m or 0");
+    for (const char* text : {"", "s", "m", "10k", "-5s", "1.5s", "5x", "0x5s", "5ms m", "5mm", "5M",
+                             "999999999999s", "999999999999999999999d"})
+        CHECK_MESSAGE(fault({std::string("p_pause=") + text}) != "", text);
+    CHECK(fault({"p_pause_us=1ns"}) != "");
+    CHECK(fault({"p_pause_us=2h"}) != ""); // 7.2 * 10^9 us
+}
+
 TEST_CASE("a value beyond the type is refused with the type and its range") {
     CHECK(fault({"p_u8=256"}) == "parameter 'p_u8': '256' is not a number from 0 to 255 (__u8)");
     CHECK(fault({"p_u8=-1"}) == "parameter 'p_u8': '-1' is not a number from 0 to 255 (__u8)");

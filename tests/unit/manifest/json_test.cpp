@@ -111,6 +111,14 @@ TEST_CASE("a manifest written as JSON is read back as the same manifest") {
     }
 }
 
+TEST_CASE("in which order maps are written makes no difference") {
+    const auto json = [](const std::string& maps) {
+        return manifest_to_json(
+            parse_manifest("name: x\negress-path: {}\nmaps: {" + maps + "}\n").manifest);
+    };
+    CHECK(json("B: {max-entries: 5}, A: {type: t}") == json("A: {type: t}, B: {max-entries: 5}"));
+}
+
 TEST_CASE("JSON leaves out what is as it would be anyway") {
     const Manifest manifest =
         parse_manifest("name: flows\nhook: tc\nverdict: pass\negress-path: {program: out}\n")

@@ -115,10 +115,11 @@ TEST_CASE("globals are the const volatile ones of .rodata, without dynmon's own"
         std::vector<std::string> names;
         for (const GlobalInfo& global : object.globals())
             names.push_back(global.name);
-        CHECK(names == std::vector<std::string>{"p_u8", "p_u16", "p_u32", "p_u64", "p_s8", "p_s16",
-                                                "p_s32", "p_s64", "p_bool", "p_char", "p_color",
-                                                "p_flavour", "p_swapped", "p_typedef", "p_port",
-                                                "p_peer", "p_array", "p_struct", "hidden"});
+        CHECK(names == std::vector<std::string>{
+                           "p_u8",      "p_u16",     "p_u32",  "p_u64",  "p_s8",    "p_s16",
+                           "p_s32",     "p_s64",     "p_bool", "p_char", "p_color", "p_flavour",
+                           "p_swapped", "p_typedef", "p_port", "p_peer", "p_pause", "p_pause_us",
+                           "p_array",   "p_struct",  "hidden"});
         CHECK(object.global("p_u64")->size == 8);
         CHECK(object.global("p_u64")->offset == 8);
         CHECK(object.global("p_u16")->offset == 2);

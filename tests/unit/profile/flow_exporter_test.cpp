@@ -71,9 +71,20 @@ TEST_CASE("a monitor without a flow table is refused by the field that is not th
         } catch (const Error& error) {
             CHECK(error.kind() == ErrorKind::usage);
             CHECK(std::string(error.what()) == std::string("metric 'flows' has no field '") + path +
-                                                   "', which a table of flows needs");
+                                                   "', which profile 'kept' needs");
         }
     }
+}
+
+TEST_CASE("a table that is not emptied is refused: it would count with every window") {
+    Table table;
+    table.view.stays = true;
+    KeptOutlet outlet;
+    FlowExporter exporter({0, 0}, 100, outlet, [](const WindowReport&) {});
+    CHECK_THROWS_WITH_AS(exporter.prepare({&table.view}),
+                         "metric 'flows' is not emptied when it is read: every window would count "
+                         "its flows again",
+                         Error);
 }
 
 TEST_CASE("a window that comes again because it could not be emptied counts once") {

@@ -31,6 +31,15 @@ std::uint64_t packets_of(const KeptOutlet& outlet) {
 
 } // namespace
 
+TEST_CASE("a file that cannot be one is called by its name") {
+    const Kept kept;
+    std::filesystem::create_directory(kept.path);
+    CHECK_THROWS_WITH_AS(static_cast<void>(kept.state().load()),
+                         ("read " + kept.path + ": EISDIR").c_str(), Error);
+    CHECK_THROWS_WITH_AS(FlowState(kept.path + "/no/such", "web"),
+                         ("open " + kept.path + "/no: ENOENT").c_str(), Error);
+}
+
 TEST_CASE("flows come out of their file as they went in") {
     const Kept kept;
     CHECK_FALSE(kept.state().load());

@@ -72,6 +72,7 @@ struct Table {
 };
 
 struct KeptOutlet final : FlowOutlet {
+    const char* profile() const override { return "kept"; }
     void make_room() override {
         if (full)
             throw OutletAway(ErrorKind::failed, "full");

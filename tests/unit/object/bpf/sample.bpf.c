@@ -27,6 +27,10 @@ typedef __be16 dynmon_port_t;
 typedef __be32 dynmon_ipv4_t;
 const volatile dynmon_port_t p_port = 1;
 const volatile dynmon_ipv4_t p_peer = 1;
+typedef __u64 dynmon_duration_ns_t;
+typedef __u32 dynmon_duration_us_t;
+const volatile dynmon_duration_ns_t p_pause = 1;
+const volatile dynmon_duration_us_t p_pause_us = 1;
 // What is in .rodata as well but is no parameter.
 const volatile __u32 p_array[4] = {1, 2, 3, 4};
 const volatile struct { __u32 a; } p_struct = {1};
