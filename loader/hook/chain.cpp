@@ -114,6 +114,12 @@ std::size_t Chain::position_of(const Placement& placement) const {
         .hint("--before and --after name a monitor on the same interface and hook");
 }
 
+bool Chain::holds(const std::string& monitor) const {
+    return std::any_of(order_.begin(), order_.end(), [&](const auto& place) {
+        return members_[place.member].monitor == monitor;
+    });
+}
+
 void Chain::require_room(const std::string& monitor, const Placement& placement,
                          bool hand_over) const {
     if (order_.size() >= limits::tail_calls)

@@ -51,6 +51,8 @@ public:
 
     // Slot numbers that no member owns; throws Error{busy} when the array is full.
     std::vector<std::uint32_t> free_slots(std::size_t count) const;
+    // Whether packets run through a program of the monitor here.
+    bool holds(const std::string& monitor) const;
     // Throws as insert() would, before anything is loaded.
     void require_room(const std::string& monitor, const Placement& placement, bool hand_over) const;
 

@@ -1,5 +1,6 @@
 #include "monitor/load.hpp"
 
+#include <algorithm>
 #include <cerrno>
 
 #include "base/error.hpp"
@@ -37,6 +38,24 @@ void require_new_name(const Store& store, const DirectoryLock& lock, const std::
         .hint("`replace` exchanges its probe, `apply` loads or replaces, `unload` removes it");
 }
 
+bool is_beside(const Placement& placement) {
+    return placement.kind == Placement::Kind::before || placement.kind == Placement::Kind::after;
+}
+
+// A neighbour with one direction is not in the chain of the other: there any place will do.
+Placement placement_in(const Chain& chain, const Placement& asked) {
+    return is_beside(asked) && !chain.holds(asked.monitor) ? Placement{} : asked;
+}
+
+void require_neighbour(const Store& store, const GenerationPlan& plan, const Placement& asked) {
+    const auto holds = [&](const ProgramPlan& program) {
+        return open_chain_of(store, program.hook).holds(asked.monitor);
+    };
+    if (is_beside(asked) && std::none_of(plan.programs.begin(), plan.programs.end(), holds))
+        throw Error(ErrorKind::usage, "monitor '" + asked.monitor + "' is not in this chain")
+            .hint("--before and --after name a monitor on the same interface and hook");
+}
+
 // The hooks of a load, made where they are missing, and taken down again if it fails.
 class Hooks {
 public:
@@ -62,7 +81,7 @@ public:
             warn_of_veth(request.device, hook.id.ifindex);
         const ProgramInfo& program = select_program(probe.manifest, probe.object, direction, kind);
         const Chain chain = open_chain_of(store_, hook.id);
-        chain.require_room(request.name, request.placement, program.hand_over);
+        chain.require_room(request.name, placement_in(chain, request.placement), program.hand_over);
         return {.direction = direction,
                 .program = &program,
                 .hook = hook.id,
@@ -155,7 +174,7 @@ void start_monitor(const Store& store, const DirectoryLock& lock, const Generati
     for (const ProgramRecord& program : record.programs) {
         Chain chain = open_chain_of(store, program.hook);
         const std::size_t member = chain.find(record.monitor, record.number).value();
-        chain.insert(lock, member, record.initial_side, placement);
+        chain.insert(lock, member, record.initial_side, placement_in(chain, placement));
         undo.add(
             [&store, &lock, hook = program.hook, name = record.monitor, number = record.number] {
                 Chain again = open_chain_of(store, hook);
@@ -197,6 +216,7 @@ GenerationRecord load_monitor(const Settings& settings, const Probe& probe,
                         .kernel_btf = request.kernel_btf};
     for (const PathConfig& path : probe.manifest.paths)
         plan.programs.push_back(hooks.prepare(probe, request, path.direction, kind));
+    require_neighbour(store, plan, request.placement);
     const LoadedGeneration generation = load_generation(plan);
     publish_monitor(store, generation, undo);
     start_monitor(store, lock, generation.record, request.placement, undo);

@@ -143,10 +143,8 @@ void IpfixOutlet::lose(Error fault, nanoseconds now) {
     fault_ = fault.what();
     if (!told_)
         log::warn(fault_ + ": " +
-                  (options_.keeps
-                       ? count(waiting_.size(), "flow") +
-                             (waiting_.size() == 1 ? " waits" : " wait") + " for the collector"
-                       : "windows stay in the kernel until the collector is there"));
+                  (options_.keeps ? count(waiting_.size(), "flow") + " must wait for the collector"
+                                  : "windows stay in the kernel until the collector is there"));
     told_ = true;
 }
 

@@ -155,6 +155,14 @@ class ChainTest(harness.Case):
         self.send(1)
         self.assertEqual(self.packets("late"), 1)
 
+    def test_a_place_beside_a_monitor_with_one_direction_counts_there_alone(self):
+        self.put("a")
+        self.put("guard", "ssdp")
+        for option in ("before", "after"):
+            self.put(option, "packets", f"--{option}", "guard")
+        self.assertEqual(self.order(), ["a", "before", "guard", "after"])
+        self.assertEqual(self.order("tc-egress"), ["a", "before", "after"])
+
     def test_a_place_beside_an_unknown_monitor_is_refused_and_nothing_is_left(self):
         self.put("a")
         before = self.status()

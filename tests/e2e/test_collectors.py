@@ -21,7 +21,7 @@ class AwayTest(ExportCase):
             heard = []
             self.eventually(lambda: heard.append(exporter.stderr.readline())
                             or "wait for the collector" in heard[-1], "it says so")
-            self.assertIn("ECONNREFUSED: 1 flow wait", heard[-1])
+            self.assertIn("ECONNREFUSED: 1 flow must wait", heard[-1])
             self.receive(PING)
             collector = self.collector(kind, port=late.port)
             self.eventually(lambda: len(collector.records()) == 2, "both flows arrive", 20)
