@@ -71,7 +71,8 @@ static __always_inline void fill_tcp(struct features* features, const struct dyn
         features->tcpFlags = headers->tcp_flags;
     if (with_tcp_len)
         features->tcpLen = dynmon_payload(headers);
-    if (!(with_tcp_ack || with_tcp_win) || !dynmon_load(pkt, headers->l4_offset + 8, &tcp))
+    if (!(with_tcp_ack || with_tcp_win) || dynmon_l4_bytes(headers) < 8 + sizeof(tcp) ||
+        !dynmon_load(pkt, headers->l4_offset + 8, &tcp))
         return;
     if (with_tcp_ack)
         features->tcpAck = bpf_ntohl(tcp.ack);

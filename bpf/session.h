@@ -8,7 +8,7 @@
  *
  *     fit = dynmon_session_packet(pkt, &headers);
  *     if (fit != DYNMON_SESSION_FIT)
- *         dynmon_count(&MISSED, fit);
+ *         dynmon_count_packets(&MISSED, fit, &headers);
  *     …
  *     reverse = dynmon_session_key(&key, &headers);
  */
@@ -33,7 +33,7 @@ struct dynmon_session_key {
 /* Why a packet belongs to no session: the number of its counter in a struct that starts with
  * DYNMON_SESSION_UNFIT. */
 enum dynmon_session_fit {
-    DYNMON_SESSION_FRAGMENT = 0, /* has no L4 header: only if it was asked for */
+    DYNMON_SESSION_FRAGMENT = 0, /* a later one, of any protocol: only if it was asked for */
     DYNMON_SESSION_MALFORMED = 1,
     DYNMON_SESSION_NOT_IP = 2,
     DYNMON_SESSION_OTHER_PROTOCOL = 3, /* than TCP, UDP, ICMP */
@@ -52,26 +52,51 @@ enum dynmon_session_fit {
 #define DYNMON_COUNTER(type, field) (__builtin_offsetof(type, field) / sizeof(__u64))
 
 /* `map`: a PERCPU_ARRAY whose only value is a struct of __u64. */
-static __always_inline void dynmon_count(void* map, __u32 counter) {
+static __always_inline void dynmon_count_many(void* map, __u32 counter, __u64 amount) {
     const __u32 only = 0;
     __u64* counters = bpf_map_lookup_elem(map, &only);
 
     if (counters)
-        counters[counter]++;
+        counters[counter] += amount;
+}
+
+static __always_inline void dynmon_count(void* map, __u32 counter) {
+    dynmon_count_many(map, counter, 1);
+}
+
+/* Those of the packet that are on the wire, whatever dynmon_parse() said of it. */
+static __always_inline void dynmon_count_packets(void* map, __u32 counter,
+                                                 const struct dynmon_headers* headers) {
+    dynmon_count_many(map, counter, headers->segments);
 }
 
 static __always_inline bool dynmon_is_icmp(const struct dynmon_headers* headers) {
     return headers->protocol == IPPROTO_ICMP || headers->protocol == IPPROTO_ICMPV6;
 }
 
-/* Bytes behind the L4 header; of a later fragment all behind the IP header. */
-static __always_inline __u32 dynmon_payload(const struct dynmon_headers* headers) {
-    return headers->ip_bytes - (headers->l4_offset - headers->l3_offset) - headers->l4_header;
+/* Bytes behind the IP header and its extensions. */
+static __always_inline __u32 dynmon_l4_bytes(const struct dynmon_headers* headers) {
+    return headers->ip_bytes - (headers->l4_offset - headers->l3_offset);
 }
 
-static __always_inline bool dynmon_has_whole_l4(const struct dynmon_headers* headers) {
-    const __u32 left = headers->ip_bytes - (headers->l4_offset - headers->l3_offset);
+/* Bytes behind the L4 header, none if it is cut off; of a later fragment all behind the IP header.
+ */
+static __always_inline __u32 dynmon_payload(const struct dynmon_headers* headers) {
+    const __u32 left = dynmon_l4_bytes(headers);
 
+    if (headers->l4_header > left || (!headers->l4_header && dynmon_has_ports(headers->protocol) &&
+                                      headers->fragment != DYNMON_FRAGMENT_LATER))
+        return 0;
+    return left - headers->l4_header;
+}
+
+/* A first fragment may end within the L4 header, but not before the ninth byte of it: fragments are
+ * cut at multiples of 8. */
+static __always_inline bool dynmon_has_whole_l4(const struct dynmon_headers* headers) {
+    const __u32 left = dynmon_l4_bytes(headers);
+
+    if (headers->fragment == DYNMON_FRAGMENT_FIRST)
+        return left >= 8;
     if (headers->protocol == IPPROTO_TCP && headers->l4_header < sizeof(struct tcphdr))
         return false;
     return headers->l4_header && headers->l4_header <= left;
@@ -98,11 +123,11 @@ dynmon_session_packet(struct dynmon_packet* pkt, struct dynmon_headers* headers)
     if (parsed != DYNMON_IP)
         return parsed == DYNMON_NOT_IP ? DYNMON_SESSION_NOT_IP : DYNMON_SESSION_MALFORMED;
     dynmon_renew(pkt);
+    if (headers->fragment == DYNMON_FRAGMENT_LATER)
+        return DYNMON_SESSION_FRAGMENT;
     if (headers->protocol != IPPROTO_TCP && headers->protocol != IPPROTO_UDP &&
         !dynmon_is_icmp(headers))
         return dynmon_tunnel(headers) ? DYNMON_SESSION_TUNNEL : DYNMON_SESSION_OTHER_PROTOCOL;
-    if (headers->fragment == DYNMON_FRAGMENT_LATER)
-        return DYNMON_SESSION_FRAGMENT;
     return dynmon_has_whole_l4(headers) ? DYNMON_SESSION_FIT : DYNMON_SESSION_MALFORMED;
 }
 

@@ -24,6 +24,8 @@
 #define ETH_P_8021Q 0x8100
 #define ETH_P_IPV6 0x86DD
 #define ETH_P_8021AD 0x88A8
+#define ETH_P_QINQ1 0x9100 /* VLAN tags as some switches wrote them before 802.1ad */
+#define ETH_P_TEB 0x6558   /* an Ethernet frame, in tunnels */
 #endif
 #ifndef TC_ACT_UNSPEC
 #define TC_ACT_UNSPEC (-1)
