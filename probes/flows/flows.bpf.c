@@ -15,7 +15,7 @@ struct flow_key {
     dynmon_ip_t saddr;
     dynmon_ip_t daddr;
     dynmon_port_t sport;
-    dynmon_port_t dport; // ICMP: type * 256 + code
+    dynmon_port_t dport; // ICMP: type * 256 + code; 0xffff: not known
     dynmon_proto_t proto;
     __u8 ip_version;
     __u16 vlan;
@@ -54,12 +54,18 @@ struct {
     __type(value, struct missed);
 } FLOWS_MISSED_INGRESS SEC(".maps"), FLOWS_MISSED_EGRESS SEC(".maps");
 
+// Without ports the type of ICMP is not known either; 0 would be an echo reply.
+static __always_inline __u64 port_bits(const struct dynmon_headers* headers) {
+    if (track_ports)
+        return headers->sport | (__u64)headers->dport << 16;
+    return dynmon_is_icmp_protocol(headers->protocol) ? 0xffffULL << 16 : 0;
+}
+
 // In halves of 16 bytes and one word for the rest: the hash and the comparison of the kernel read
 // wide, and would wait for narrow stores.
 static __always_inline void fill_key(struct flow_key* key, const struct dynmon_headers* headers) {
-    const __u64 ports = track_ports ? headers->sport | (__u64)headers->dport << 16 : 0;
-    const __u64 rest = ports | (__u64)headers->protocol << 32 | (__u64)headers->ip_version << 40 |
-                       (__u64)headers->vlan << 48;
+    const __u64 rest = port_bits(headers) | (__u64)headers->protocol << 32 |
+                       (__u64)headers->ip_version << 40 | (__u64)headers->vlan << 48;
 
     key->saddr = headers->saddr;
     key->daddr = headers->daddr;
@@ -96,10 +102,10 @@ static __always_inline void follow_time(struct flow* flow, dynmon_time_ns_t now)
 static __always_inline void follow_connection(struct flow* flow, dynmon_tcp_flags_t flags) {
     if (dynmon_likely(!(flags & (DYNMON_TCP_SYN | DYNMON_TCP_FIN | DYNMON_TCP_RST))))
         return;
-    if (!(flags & DYNMON_TCP_SYN))
-        flow->closed = true;
-    else if (flow->closed)
+    if (flags & DYNMON_TCP_SYN && flow->closed)
         use_again(flow);
+    if (flags & (DYNMON_TCP_FIN | DYNMON_TCP_RST)) // last: a SYN with one of them closes too
+        flow->closed = true;
 }
 
 static __always_inline void add_own(struct flow* flow, const struct dynmon_headers* headers,
