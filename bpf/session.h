@@ -64,6 +64,13 @@ static __always_inline void dynmon_count(void* map, __u32 counter) {
     dynmon_count_many(map, counter, 1);
 }
 
+/* A frame that counts as the packets that it must have been at least, see dynmon_mtu. */
+static __always_inline void dynmon_count_estimated(void* map, __u32 counter,
+                                                   const struct dynmon_packet* pkt) {
+    if (!dynmon_likely(!pkt->estimated))
+        dynmon_count(map, counter);
+}
+
 /* Those of the packet that are on the wire, whatever dynmon_parse() said of it. */
 static __always_inline void dynmon_count_packets(void* map, __u32 counter,
                                                  const struct dynmon_headers* headers) {

@@ -22,6 +22,7 @@ struct missed {
     __u64 map_full;
     __u64 expired;         // sessions that started anew on a CPU
     __u64 expired_packets; // that were counted in them until then
+    __u64 estimated;       // frames of XDP that were several packets: counted by the MTU
 };
 
 struct {
@@ -111,16 +112,17 @@ static __always_inline enum dynmon_verdict record(struct dynmon_packet* pkt, voi
     bool reverse;
     enum dynmon_session_fit fit = dynmon_session_packet(pkt, &headers);
 
+    dynmon_count_estimated(missed, DYNMON_COUNTER(struct missed, estimated), pkt);
     if (fit == DYNMON_SESSION_FIT && dynmon_is_icmp(&headers))
         fit = DYNMON_SESSION_OTHER_PROTOCOL;
     if (fit != DYNMON_SESSION_FIT) {
-        dynmon_count(missed, fit);
+        dynmon_count_packets(missed, fit, &headers);
         return DYNMON_PASS;
     }
     reverse = dynmon_session_key(&key, &headers);
     session = find_session(&key, &headers, reverse);
     if (!session) {
-        dynmon_count(missed, DYNMON_COUNTER(struct missed, map_full));
+        dynmon_count_packets(missed, DYNMON_COUNTER(struct missed, map_full), &headers);
         return DYNMON_PASS;
     }
     now = dynmon_now();

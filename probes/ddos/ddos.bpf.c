@@ -19,6 +19,7 @@ struct missed {
     __u64 map_full;   // of a session for which there was no room
     __u64 queue_full; // found the buffer full
     __u64 limit;      // of a session that has all its packets
+    __u64 estimated;  // frames of XDP that were several packets: counted by the MTU
 };
 
 struct {
@@ -100,8 +101,9 @@ static __always_inline enum dynmon_verdict capture(struct dynmon_packet* pkt, vo
     const enum dynmon_session_fit fit = dynmon_session_packet(pkt, &headers);
     bool reverse;
 
+    dynmon_count_estimated(missed, DYNMON_COUNTER(struct missed, estimated), pkt);
     if (!has_features(fit)) {
-        dynmon_count(missed, fit);
+        dynmon_count_packets(missed, fit, &headers);
         return DYNMON_PASS;
     }
     reverse = dynmon_session_key(&features.id, &headers);

@@ -33,11 +33,12 @@ struct flow {
     __u32 flows;                  // 1, and 1 more for every later use of the key
 };
 
-// Packets that are in no flow.
+// Packets that are in no flow, but for the last.
 struct missed {
     __u64 table_full;
     __u64 not_ip;
     __u64 malformed;
+    __u64 estimated; // frames of XDP that were several packets: in flows, but counted by the MTU
 };
 
 struct {
@@ -161,9 +162,21 @@ static __always_inline void count_missed(void* missed_map, enum dynmon_parsed pa
     if (parsed == DYNMON_IP)
         missed->table_full += headers->segments;
     else if (parsed == DYNMON_NOT_IP)
-        missed->not_ip++;
+        missed->not_ip += headers->segments;
     else
-        missed->malformed++;
+        missed->malformed += headers->segments;
+}
+
+// A frame that counts as the packets that it must have been at least, see dynmon_mtu.
+static __always_inline void count_estimated(void* missed_map, const struct dynmon_packet* pkt) {
+    const __u32 zero = 0;
+    struct missed* missed;
+
+    if (dynmon_likely(!pkt->estimated))
+        return;
+    missed = bpf_map_lookup_elem(missed_map, &zero);
+    if (missed)
+        missed->estimated++;
 }
 
 static __always_inline bool count_flow(void* flows, const struct dynmon_packet* pkt,
@@ -191,6 +204,7 @@ static __always_inline enum dynmon_verdict record(void* flows, void* missed_map,
 
     if (sample > 1 && bpf_get_prandom_u32() % sample)
         return DYNMON_PASS;
+    count_estimated(missed_map, pkt);
     if (!dynmon_likely(dynmon_parse_plain(pkt, &headers)))
         record_any(flows, missed_map, pkt);
     else if (!count_flow(flows, pkt, &headers))

@@ -22,6 +22,7 @@ struct session_value {
 struct missed {
     DYNMON_SESSION_UNFIT
     __u64 not_buffered; // the buffer was busy
+    __u64 estimated;    // frames of XDP that were several packets: counted by the MTU
 };
 
 struct {
@@ -66,10 +67,11 @@ static __always_inline enum dynmon_verdict record(struct dynmon_packet* pkt, voi
     struct packet packet;
     enum dynmon_session_fit fit = dynmon_session_packet(pkt, &headers);
 
+    dynmon_count_estimated(missed, DYNMON_COUNTER(struct missed, estimated), pkt);
     if (fit == DYNMON_SESSION_FIT && dynmon_is_icmp(&headers))
         fit = DYNMON_SESSION_OTHER_PROTOCOL;
     if (fit != DYNMON_SESSION_FIT) {
-        dynmon_count(missed, fit);
+        dynmon_count_packets(missed, fit, &headers);
         return DYNMON_PASS;
     }
     __builtin_memset(&packet, 0, sizeof(packet));
