@@ -111,7 +111,10 @@ TEST_CASE("fragments, other protocols and what is no IP have kinds of their own"
         ethernet(ETH_P_IP, ipv4({.protocol = IPPROTO_UDP, .more_fragments = true}, answer)));
     expect_kind("FRAGMENT",
                 ethernet(ETH_P_IPV6, ipv6({.next = 44}, fragment(17, 20, true, answer))));
-    expect_kind("OTHER", ethernet(ETH_P_IP, ipv4({.fragment_offset = 20}, payload(64))));
+    // Of any protocol, and where what it begins with is not known.
+    expect_kind("FRAGMENT", ethernet(ETH_P_IP, ipv4({.fragment_offset = 20}, payload(64))));
+    expect_kind("FRAGMENT",
+                ethernet(ETH_P_IPV6, ipv6({.next = 44}, fragment(60, 20, true, answer))));
     expect_kind("OTHER", ethernet(ETH_P_IP, ipv4({.protocol = IPPROTO_UDP}, first(answer, 7))));
     expect_kind("NOT_IP", ethernet(ETH_P_ARP, payload(28)));
     Bytes nonsense = from("10.0.0.1");

@@ -52,6 +52,36 @@ TEST_CASE("the VLAN tag that the kernel takes off before TC ingress is seen, and
     CHECK(seen.vlan == 0);
 }
 
+TEST_CASE("as many VLAN tags are read where the kernel took one off as where it did not") {
+    const VethPair link;
+    Loaded<mirror_bpf> probe("mirror_ingress");
+    link.attach_tc(probe.fd(), true);
+    const auto& seen = probe->bss->seen;
+    const Bytes three =
+        vlan(2, ETH_P_8021Q, vlan(3, ETH_P_QINQ1, vlan(4, ETH_P_IP, ipv4({}, tcp({})))));
+
+    link.send("right", ethernet(ETH_P_8021AD, vlan(1, ETH_P_8021Q, three)));
+    REQUIRE(called(probe, 1));
+    CHECK(seen.vlan_offloaded == 1);
+    CHECK(seen.parsed == 0);
+    CHECK(seen.vlan == 1);
+    CHECK(seen.vlan_inner == 2);
+    CHECK(seen.l3_offset == 26);
+    CHECK(seen.dport == 443);
+
+    link.send("right", ethernet(ETH_P_8021Q, vlan(9, ETH_P_8021Q, vlan(1, ETH_P_8021Q, three))));
+    REQUIRE(called(probe, 2));
+    CHECK(seen.parsed == 1);
+    CHECK(seen.ethertype == ETH_P_8021Q);
+
+    // A tag of this type stays in the bytes.
+    link.send("right", ethernet(ETH_P_QINQ1, vlan(1, ETH_P_IP, ipv4({}, tcp({})))));
+    REQUIRE(called(probe, 3));
+    CHECK(seen.vlan_offloaded == 0);
+    CHECK(seen.vlan == 1);
+    CHECK(seen.dport == 443);
+}
+
 TEST_CASE("headers that lie in pages are read") {
     const VethPair link;
     Loaded<mirror_bpf> probe("mirror_egress");
