@@ -24,10 +24,12 @@ static __always_inline __u32 dynmon_forget(__u32 number) {
     return value;
 }
 
-/* A socket buffer may go on in pages which only the kernel can read. */
+/* A socket buffer may go on in pages which only the kernel can read, an XDP frame in fragments. */
 static __always_inline bool dynmon_load_far(const struct dynmon_packet* pkt, __u32 offset,
                                             void* into, __u32 size) {
-    return pkt->hook == DYNMON_HOOK_TC && bpf_skb_load_bytes(pkt->ctx, offset, into, size) == 0;
+    if (pkt->hook == DYNMON_HOOK_TC)
+        return bpf_skb_load_bytes(pkt->ctx, offset, into, size) == 0;
+    return dynmon_frags && bpf_xdp_load_bytes(pkt->ctx, offset, into, size) == 0;
 }
 
 /* Fills `*into` with the bytes at `offset` of the frame. False: the frame ends before. Headers are

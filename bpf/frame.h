@@ -8,6 +8,16 @@
 /* Set by the loader: what a frame starts with on the device, enum dynmon_link. */
 const volatile __u32 dynmon_link = DYNMON_LINK_ETHERNET;
 
+/* Set by the loader for XDP: the longest IP packet that the device takes from the wire, its MTU.
+ * Generic XDP and virtual devices hand over super-packets as if they were one packet, and nothing
+ * but their length tells: one that is longer counts as the packets it must have been at least. 0:
+ * not known, every frame is one packet. */
+const volatile __u32 dynmon_mtu = 0;
+
+/* Set by the loader for XDP programs that it loads with BPF_F_XDP_HAS_FRAGS (Linux 5.18): a frame
+ * may go on in fragments behind `data_end`. Otherwise no helper for them is in the program. */
+const volatile bool dynmon_frags = false;
+
 enum dynmon_direction {
     DYNMON_DIRECTION_INGRESS = 0,
     DYNMON_DIRECTION_EGRESS = 1,
@@ -114,7 +124,7 @@ static __always_inline void dynmon_from_xdp(struct dynmon_packet* pkt, struct xd
     pkt->data = (void*)(long)ctx->data;
     pkt->data_end = (void*)(long)ctx->data_end;
     pkt->ctx = ctx;
-    pkt->len = ctx->data_end - ctx->data;
+    pkt->len = dynmon_frags ? bpf_xdp_get_buff_len(ctx) : ctx->data_end - ctx->data;
     pkt->gso_segs = 0;
     pkt->gso_size = 0;
     pkt->segments = 1;

@@ -29,6 +29,10 @@
 #define DYNMON_TCP_SYN 0x02
 #define DYNMON_TCP_RST 0x04
 
+/* `icmp_type` and `icmp_code` where they are not in the packet: a later fragment, or fewer than 8
+ * bytes of ICMP. Type 255 is reserved by IANA, so that no packet means it; `dport` is 0xffff. */
+#define DYNMON_ICMP_UNKNOWN 255
+
 #define DYNMON_VLAN_TAGS 2
 #define DYNMON_IPV6_EXTENSIONS 6
 
@@ -48,7 +52,7 @@ struct dynmon_headers {
     dynmon_ip_t saddr;
     dynmon_ip_t daddr;
     dynmon_port_t sport; /* TCP, UDP, UDP-Lite, SCTP, DCCP; otherwise 0 */
-    dynmon_port_t dport; /* ICMP: type * 256 + code, as NetFlow has it */
+    dynmon_port_t dport; /* ICMP: type * 256 + code, as NetFlow has it; 0xffff: unknown */
     __be16 ethertype;    /* behind the VLAN tags */
     __u16 vlan;          /* identifier of the outermost tag that is not 0; 0: none */
     __u16 vlan_inner;    /* identifier of the tag behind it */
@@ -62,8 +66,8 @@ struct dynmon_headers {
     __u8 tos; /* IPv4 type of service or IPv6 traffic class */
     __u8 ttl; /* or hop limit */
     dynmon_tcp_flags_t tcp_flags;
-    __u8 fragment; /* enum dynmon_fragment */
-    __u8 icmp_type;
+    __u8 fragment;  /* enum dynmon_fragment */
+    __u8 icmp_type; /* DYNMON_ICMP_UNKNOWN, both: a later fragment, or cut off */
     __u8 icmp_code;
 } __attribute__((aligned(8))); /* so that addresses are copied in halves */
 
@@ -237,13 +241,22 @@ static __always_inline bool dynmon_has_ports(dynmon_proto_t protocol) {
            protocol == IPPROTO_UDPLITE || protocol == IPPROTO_DCCP;
 }
 
-/* A header that is cut off leaves everything at 0: the packet is still an IP packet. */
+static __always_inline bool dynmon_is_icmp_protocol(dynmon_proto_t protocol) {
+    return protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6;
+}
+
+/* A header that is cut off leaves everything at 0, but ICMP, where 0 is an echo reply, at
+ * DYNMON_ICMP_UNKNOWN: the packet is still an IP packet. */
 static __always_inline void dynmon_parse_l4(const struct dynmon_packet* pkt,
                                             struct dynmon_headers* headers) {
     const __u32 at = dynmon_forget(headers->l4_offset);
     const __u32 left = headers->l3_offset + headers->ip_bytes - at;
     struct udphdr start; /* the first 8 bytes of any of them */
 
+    if (dynmon_is_icmp_protocol(headers->protocol)) {
+        headers->icmp_type = headers->icmp_code = DYNMON_ICMP_UNKNOWN;
+        headers->dport = 0xffff;
+    }
     if (headers->fragment == DYNMON_FRAGMENT_LATER || left < sizeof(start) ||
         !dynmon_load(pkt, at, &start))
         return;
@@ -262,7 +275,7 @@ static __always_inline void dynmon_parse_l4(const struct dynmon_packet* pkt,
     if (dynmon_has_ports(headers->protocol)) {
         headers->sport = start.source;
         headers->dport = start.dest;
-    } else if (headers->protocol == IPPROTO_ICMP || headers->protocol == IPPROTO_ICMPV6) {
+    } else if (dynmon_is_icmp_protocol(headers->protocol)) {
         headers->icmp_type = bpf_ntohs(start.source) >> 8;
         headers->icmp_code = bpf_ntohs(start.source) & 0xff;
         headers->dport = start.source;

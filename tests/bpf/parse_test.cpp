@@ -125,6 +125,41 @@ TEST_CASE("ICMP: type and code, and both in the destination port as NetFlow has 
     });
 }
 
+TEST_CASE(
+    "ICMP: type and code that are not in the packet are unknown, not those of an echo reply") {
+    const auto expect_unknown = [](const Loaded<mirror_bpf>& probe, const Bytes& frame) {
+        const Seen seen = see(probe, frame);
+        CHECK(seen.parsed == parsed_ip);
+        CHECK(seen.icmp_type == 255);
+        CHECK(seen.icmp_code == 255);
+        CHECK(seen.sport == 0);
+        CHECK(seen.dport == 0xffff);
+        CHECK(seen.l4_header == 0);
+    };
+    const Bytes reply = icmp(0, 0, payload(56));
+    on_both([&](const Loaded<mirror_bpf>& probe) {
+        for (std::size_t size = 1; size < 8; ++size) {
+            CAPTURE(size);
+            expect_unknown(
+                probe, ethernet(ETH_P_IP, ipv4({.protocol = IPPROTO_ICMP}, first(reply, size))));
+            Bytes padded = ethernet(ETH_P_IPV6, ipv6({.next = IPPROTO_ICMPV6}, first(reply, size)));
+            padded.resize(70);
+            expect_unknown(probe, padded);
+        }
+        expect_unknown(
+            probe,
+            ethernet(ETH_P_IP, ipv4({.protocol = IPPROTO_ICMP, .fragment_offset = 185}, reply)));
+        expect_unknown(probe,
+                       ethernet(ETH_P_IPV6, ipv6({.next = IPPROTO_FRAGMENT},
+                                                 fragment(IPPROTO_ICMPV6, 181, false, reply))));
+        const Seen seen = see(probe, ethernet(ETH_P_IP, ipv4({.protocol = IPPROTO_ICMP}, reply)));
+        CHECK(seen.icmp_type == 0);
+        CHECK(seen.icmp_code == 0);
+        CHECK(seen.dport == 0);
+        CHECK(seen.l4_header == 8);
+    });
+}
+
 TEST_CASE("protocols with ports have them, others have none") {
     on_both([](const Loaded<mirror_bpf>& probe) {
         for (const int protocol : {33, 132, 136}) {
