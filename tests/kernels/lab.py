@@ -23,6 +23,7 @@ IFF_TUN, IFF_TAP, IFF_NO_PI, IFF_VNET_HDR = 1, 2, 0x1000, 0x4000
 NEEDS_CHECKSUM = 1            # of a virtio_net_hdr
 GSO_OF = {4: 1, 6: 4}         # its kinds of super-packets: TCP of each version of IP
 VNET_HDR = struct.Struct("=BBHHHH")  # flags, kind, headers, size, where the checksum starts and goes
+TAGS = (0x8100, 0x88a8)
 ETH_P_ALL, PACKET_OUTGOING = 3, 4
 SOL_PACKET, PACKET_STATISTICS = 263, 6
 # Headers of IPv6 that may stand before that of the protocol; and the protocols that have ports.
@@ -99,9 +100,13 @@ class Tap:
             except BlockingIOError:
                 break
             self.longest = max(self.longest, size)
-            if start[0] >> 4 in (4, 6):
-                direction = "egress" if address[2] == PACKET_OUTGOING else "ingress"
-                self.counts[direction].add_packet(bytes(start[:size]))
+            _, protocol, kind, *_ = address
+            direction = "egress" if kind == PACKET_OUTGOING else "ingress"
+            packet = bytes(start[:size])
+            while direction == "ingress" and protocol in TAGS:  # behind the outermost one
+                protocol, packet = struct.unpack_from("!H", packet, 2)[0], packet[4:]
+            if packet[0] >> 4 in (4, 6):
+                self.counts[direction].add_packet(packet)
         _, lost = struct.unpack("II", self.socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))
         if lost:
             raise AssertionError(f"the tap lost {lost} packets")
@@ -273,7 +278,7 @@ class Pump:
                 fcntl.ioctl(self.ends[name], TUNSETIFF, struct.pack(
                     "16sH14x", device.format(name).encode(), mode | IFF_NO_PI | IFF_VNET_HDR))
         self.before_ip = 14 if mode == IFF_TAP else 0
-        self.counts = {name: Count() for name in self.ends}  # by who sends
+        self.counts = {name: {"ingress": Count(), "egress": Count()} for name in self.ends}
         self.stopping, self.failure = threading.Event(), None
         self.thread = threading.Thread(target=self._run)
 
@@ -293,7 +298,8 @@ class Pump:
     def _carry(self, sender, data):
         packet = data[VNET_HDR.size + self.before_ip:]
         if packet[0] >> 4 in (4, 6):
-            self.counts[sender].add_packet(packet)
+            self.counts[sender]["egress"].add_packet(packet)
+            self.counts[peer(sender)]["ingress"].add_packet(packet)
         os.write(self.ends[peer(sender)], data)
 
     def put(self, receiver, headers, size, payload, version):
@@ -304,7 +310,7 @@ class Pump:
         os.write(self.ends[receiver], head + headers + payload)
         _, flow = flow_of(headers[self.before_ip:])
         segments = -(-len(payload) // size)
-        self.counts[peer(receiver)].add(
+        self.counts[receiver]["ingress"].add(
             flow, segments, len(payload) + segments * (len(headers) - self.before_ip))
 
     def close(self):
