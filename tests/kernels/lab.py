@@ -281,8 +281,6 @@ class Pump:
         self.counts = {name: {"ingress": Count(), "egress": Count()} for name in self.ends}
         self.stopping, self.failure = threading.Event(), None
         self.thread = threading.Thread(target=self._run)
-
-    def start(self):
         self.thread.start()
 
     def _run(self):

@@ -481,7 +481,6 @@ class TunTest(DeviceCase):
             self.wire.add_host(name, device, *OVERLAY[name])
             self.wire.route(name, device, far, *OVERLAY[peer(name)])
             self.monitor(name, device)
-        pump.start()
         for version in (4, 6):
             ends = {name: OVERLAY[name][version // 5] for name in ("red", "blue")}
             lab.converse(self.wire, ends, PORT, SIZE // 2)
