@@ -61,7 +61,8 @@ GUESTS = [
     Guest("faults", [*(fault(name) for name in ("gone", "slot", "taken", "rejected")), FALLBACKS,
                      *(e2e(name) for name in ("doctor", "status", "netns", "dump"))]),
     Guest("devices", [devices(name) for name in (
-        "UdpTunnel", "IpTunnel", "Ipsec", "Big", "Port", "Vlan", "Tun", "Netkit")], ends=True),
+        "UdpTunnel", "IpTunnel", "Ipsec", "Big", "Port", "Vlan", "Tun", "Netkit",
+        "Refused")], ends=True, seconds=2400),
     Guest("maxcpus", [sessions("PossibleCpus"), e2e("kinds")], ends=True, cpus="8",
           append="maxcpus=2"),  # QEMU's own maxcpus= is for CPUs to plug in, which 6.9 on ignores
     Guest("onecpu", [sessions("Fence"), e2e("exact", "FenceTest", folder="exact"),

@@ -553,5 +553,45 @@ class NetkitTest(DeviceCase):
         self.check(self.L3)
 
 
+class RefusedTest(DeviceCase):
+    """Devices where a probe would see nothing: dynmon-load says so, and where to look instead."""
+
+    def refusal(self, code, device, *options):
+        return self.refused(code, "load", "p", "flows", "--dev", device, "--netns", "blue", *options)
+
+    def test_vrf(self):
+        self.add_device("blue", "port", "type", "vrf", "table", "10")
+        self.blue.ip("link", "set", "blue0", "master", "port")
+        for options in ((), ("--hook", "xdp", "--mode", "generic")):
+            error = self.refusal(harness.UNSUPPORTED, "port", *options)
+            self.assertIn("VRF", error["message"])
+            self.assertIn("blue0", error["hint"])
+        self.monitor("blue", "blue0")
+
+    def test_nlmon(self):
+        self.add_device("blue", "port", "type", "nlmon")
+        self.assertIn("neither Ethernet frames nor IP",
+                      self.refusal(harness.UNSUPPORTED, "port")["message"])
+
+    def test_ipvlan_l3s(self):
+        self.add_device("blue", "port", "type", "ipvlan", "mode", "l3s", link="blue0")
+        error = self.refusal(harness.UNSUPPORTED, "port")
+        self.assertIn("l3s", error["message"])
+        self.assertIn("blue0", error["hint"])
+        self.monitor("blue", "port", "--hook", "tc-egress")  # what goes out is seen
+
+    @unittest.skipIf(KERNEL < (5, 15), "no native XDP of bonds before 5.15")
+    def test_a_bond_and_its_port(self):
+        xdp = ("--hook", "xdp", "--mode", "native")
+        self.add_device("blue", "port", "type", "bond", "mode", "active-backup")
+        self.blue.ip("link", "set", "blue0", "down")
+        self.blue.ip("link", "set", "blue0", "master", "port")
+        for taken, asked in (("port", "blue0"), ("blue0", "port")):
+            self.monitor("blue", taken, *xdp)
+            error = self.refusal(harness.BUSY, asked, *xdp)
+            self.assertIn(f"'{taken}' runs XDP program id ", error["message"])
+            self.dynmon("unload", f"on-{taken}")
+
+
 if __name__ == "__main__":
     harness.main()
