@@ -67,9 +67,18 @@ public:
     }
 
 private:
+    // Of a ring that overwrites. Where records differ in size, only their bytes are known.
+    static std::string overwritten_text(const StreamTotals& totals) {
+        if (totals.overwritten_bytes == 0)
+            return "";
+        return (totals.all_counted ? ", " + std::to_string(totals.overwritten)
+                                   : ", " + std::to_string(totals.overwritten_bytes) + " bytes") +
+               " overwritten before they were read";
+    }
+
     void report(const StreamTotals& totals) const {
         log::info(std::to_string(totals.events) + (totals.events == 1 ? " event, " : " events, ") +
-                  std::to_string(totals.lost) + " lost" +
+                  std::to_string(totals.lost) + " lost" + overwritten_text(totals) +
                   (options_.where.empty()
                        ? ""
                        : ", " + std::to_string(totals.filtered) + " filtered out"));

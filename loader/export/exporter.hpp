@@ -18,12 +18,24 @@
 
 namespace dynmon {
 
+// Where a monitor counts: one of its directions.
+struct CountingPlace {
+    Direction direction = Direction::ingress;
+    std::string hook;   // "xdp", "tc-ingress", "tc-egress"
+    std::string device; // as it is called now; "": that cannot be told
+    // Whether packets reach the monitor there now. Nothing: the caller has no right to look.
+    std::optional<bool> attached;
+    std::string health; // the word of `status` for it
+};
+
 // [from, to) in ns since the Unix epoch; `sequence` counts the windows of a monitor from 1.
 struct Window {
     std::uint64_t sequence = 0;
     std::uint64_t from_ns = 0;
     std::uint64_t to_ns = 0;
     std::uint32_t generation = 0;
+    // When the window was read: ingress first. Empty in `dump`.
+    std::vector<CountingPlace> places = {};
 };
 
 // Entries as the kernel returned them. Not owned; valid during the call only.

@@ -90,7 +90,7 @@ struct Part {
     std::vector<Batch> batches;
 };
 
-inline constexpr Window window_7{7, noon - 1'500'000'000, noon, 3};
+inline const Window window_7{7, noon - 1'500'000'000, noon, 3};
 
 // The text of one document, kept in memory.
 inline std::string render(const ExportOptions& options, const std::vector<Part>& parts,
