@@ -4,6 +4,7 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "cli/attachment.hpp"
 #include "cli/map_argument.hpp"
 #include "cli/options.hpp"
 #include "cli/output.hpp"
@@ -58,10 +59,14 @@ public:
         if (!timeout_.empty())
             options_.timeout = parse_duration(timeout_, "--timeout");
         options_.opened = [] { drop_rights(); };
+        const FoundMap map = map_.find(global.settings);
+        AttachmentWatch attachment(global.settings, MapArgument::monitor_of(map, global.settings));
+        attachment.look();
         const StopOnSignal signals;
         Sink sink(STDOUT_FILENO);
-        const StreamTotals totals = stream_events(map_.find(global.settings), options_, sink,
-                                                  [&] { return signals.stopped(); });
+        options_.each_round = [&] { attachment.look_rarely(); };
+        const StreamTotals totals =
+            stream_events(map, options_, sink, [&] { return signals.stopped(); });
         report(totals);
         return 0;
     }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "hook/hook.hpp"
+#include "kernel/tc.hpp"
 
 namespace dynmon {
 
@@ -17,6 +18,8 @@ void attach_clsact(const Fd& pivot, const HookId& id);
 // Leaves a filter alone that does not run `pivot_id`: it is another store's.
 void detach_clsact(const HookId& id, std::uint32_t pivot_id, bool made_qdisc);
 std::optional<std::uint32_t> clsact_program(const HookId& id); // what our filter runs
+
+TcDirection tc_direction(HookPoint point);
 
 // Is `pivot_id` what the kernel reports at the hook?
 bool runs_at(const HookId& id, std::uint32_t pivot_id);

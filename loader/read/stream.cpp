@@ -80,6 +80,8 @@ StreamTotals stream_events(const FoundMap& map, const StreamOptions& options, Si
         options.opened();
     while (!ended()) {
         in_round = 0;
+        if (options.each_round)
+            options.each_round();
         printer.renew_now();
         source->wait(wait_ms(deadline));
         if (const std::uint64_t count = lost.since_last_time())

@@ -32,6 +32,8 @@ struct StreamOptions {
     std::optional<std::chrono::nanoseconds> timeout;
     // Called when everything is open that capabilities are needed for; unset: nothing to do.
     std::function<void()> opened;
+    // Called now and then, ten times a second at least; unset: nothing to do.
+    std::function<void()> each_round = {};
 };
 
 struct StreamTotals {
