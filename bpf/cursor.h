@@ -8,26 +8,12 @@
 /* No header starts further in; also what the verifier needs to know of an offset. */
 #define DYNMON_HEADERS_MAX 0x3fffU
 
-/* The same number, of which the verifier knows nothing any more. Where paths meet again (one VLAN
- * tag or two, IPv4 or IPv6) it would otherwise walk what follows once for every value that they
- * left behind. It keeps track of what is stored at the start of an 8-byte stack slot, not of the
- * rest. */
-static __always_inline __u32 dynmon_forget(__u32 number) {
-    __u64 value = number;
-    __u64 slot;
-
-    asm volatile("*(u32 *)(%[slot] + 4) = %[value]\n"
-                 "%[value] = *(u32 *)(%[slot] + 4)"
-                 : [value] "+r"(value)
-                 : [slot] "r"(&slot)
-                 : "memory");
-    return value;
-}
-
-/* A socket buffer may go on in pages which only the kernel can read. */
+/* A socket buffer may go on in pages which only the kernel can read, an XDP frame in fragments. */
 static __always_inline bool dynmon_load_far(const struct dynmon_packet* pkt, __u32 offset,
                                             void* into, __u32 size) {
-    return pkt->hook == DYNMON_HOOK_TC && bpf_skb_load_bytes(pkt->ctx, offset, into, size) == 0;
+    if (pkt->hook == DYNMON_HOOK_TC)
+        return bpf_skb_load_bytes(pkt->ctx, offset, into, size) == 0;
+    return dynmon_frags && bpf_xdp_load_bytes(pkt->ctx, offset, into, size) == 0;
 }
 
 /* Fills `*into` with the bytes at `offset` of the frame. False: the frame ends before. Headers are

@@ -34,7 +34,7 @@ struct features {
     __u16 udpSize;  /* payload of the datagram, as its header has it */
     __u16 segments; /* packets on the wire, of which the features are those of the whole */
     dynmon_tcp_flags_t tcpFlags;
-    __u8 icmpType;
+    __u8 icmpType;  /* DYNMON_ICMP_UNKNOWN: a later fragment */
     __u8 reverse;   /* sent by `daddr` of id */
     __u8 direction; /* enum dynmon_direction */
     __u8 app;       /* enum dynmon_app */
@@ -71,7 +71,8 @@ static __always_inline void fill_tcp(struct features* features, const struct dyn
         features->tcpFlags = headers->tcp_flags;
     if (with_tcp_len)
         features->tcpLen = dynmon_payload(headers);
-    if (!(with_tcp_ack || with_tcp_win) || !dynmon_load(pkt, headers->l4_offset + 8, &tcp))
+    if (!(with_tcp_ack || with_tcp_win) || dynmon_l4_bytes(headers) < 8 + sizeof(tcp) ||
+        !dynmon_load(pkt, headers->l4_offset + 8, &tcp))
         return;
     if (with_tcp_ack)
         features->tcpAck = bpf_ntohl(tcp.ack);
@@ -119,6 +120,8 @@ static __always_inline void fill_features(struct features* features,
     }
     if (headers->fragment != DYNMON_FRAGMENT_LATER)
         fill_l4(features, pkt, headers);
+    else if (with_icmp_type && dynmon_is_icmp(headers))
+        features->icmpType = DYNMON_ICMP_UNKNOWN;
 }
 
 #endif

@@ -18,6 +18,15 @@
 
 #include "packet.h"
 
+/* Of TCP: in a super-packet of UDP there may be a tunnel. */
+static __always_inline void dynmon_plain_super_packet(const struct dynmon_packet* pkt,
+                                                      struct dynmon_headers* headers) {
+    const __u32 payload = headers->l4_offset + headers->l4_header;
+
+    headers->repeated = payload - headers->l3_offset;
+    headers->segments = dynmon_segments(pkt, dynmon_segment_size(pkt, headers->repeated), payload);
+}
+
 /* The rest of it, at `l4`: TCP or UDP, `left` bytes of it. */
 static __always_inline bool dynmon_plain_l4(const struct dynmon_packet* pkt, const void* l4,
                                             __u32 left, struct dynmon_headers* headers) {
@@ -27,7 +36,7 @@ static __always_inline bool dynmon_plain_l4(const struct dynmon_packet* pkt, con
     if (dynmon_likely(headers->protocol == IPPROTO_TCP) && left >= sizeof(struct tcphdr)) {
         headers->l4_header = (bytes[12] >> 4) * 4;
         headers->tcp_flags = bytes[13];
-    } else if (headers->protocol == IPPROTO_UDP && left >= sizeof(*start)) {
+    } else if (headers->protocol == IPPROTO_UDP && left >= sizeof(*start) && !pkt->gso_size) {
         headers->l4_header = sizeof(*start);
     } else {
         return false;
@@ -36,7 +45,9 @@ static __always_inline bool dynmon_plain_l4(const struct dynmon_packet* pkt, con
     headers->dport = start->dest;
     if (!dynmon_likely(!pkt->vlan_offloaded))
         dynmon_set_vlan(headers, pkt->vlan_tci);
-    headers->segments = dynmon_segments(pkt, headers->l4_offset + headers->l4_header);
+    headers->segments = 1;
+    if (!dynmon_likely(!pkt->gso_size))
+        dynmon_plain_super_packet(pkt, headers);
     return true;
 }
 

@@ -8,7 +8,7 @@
  *
  *     fit = dynmon_session_packet(pkt, &headers);
  *     if (fit != DYNMON_SESSION_FIT)
- *         dynmon_count(&MISSED, fit);
+ *         dynmon_count_packets(&MISSED, fit, &headers);
  *     …
  *     reverse = dynmon_session_key(&key, &headers);
  */
@@ -33,7 +33,7 @@ struct dynmon_session_key {
 /* Why a packet belongs to no session: the number of its counter in a struct that starts with
  * DYNMON_SESSION_UNFIT. */
 enum dynmon_session_fit {
-    DYNMON_SESSION_FRAGMENT = 0, /* has no L4 header: only if it was asked for */
+    DYNMON_SESSION_FRAGMENT = 0, /* a later one, of any protocol: only if it was asked for */
     DYNMON_SESSION_MALFORMED = 1,
     DYNMON_SESSION_NOT_IP = 2,
     DYNMON_SESSION_OTHER_PROTOCOL = 3, /* than TCP, UDP, ICMP */
@@ -52,26 +52,58 @@ enum dynmon_session_fit {
 #define DYNMON_COUNTER(type, field) (__builtin_offsetof(type, field) / sizeof(__u64))
 
 /* `map`: a PERCPU_ARRAY whose only value is a struct of __u64. */
-static __always_inline void dynmon_count(void* map, __u32 counter) {
+static __always_inline void dynmon_count_many(void* map, __u32 counter, __u64 amount) {
     const __u32 only = 0;
     __u64* counters = bpf_map_lookup_elem(map, &only);
 
     if (counters)
-        counters[counter]++;
+        counters[counter] += amount;
+}
+
+static __always_inline void dynmon_count(void* map, __u32 counter) {
+    dynmon_count_many(map, counter, 1);
+}
+
+/* A frame that counts as the packets that it must have been at least, see dynmon_mtu. */
+static __always_inline void dynmon_count_estimated(void* map, __u32 counter,
+                                                   const struct dynmon_packet* pkt) {
+    if (!dynmon_likely(!pkt->estimated))
+        dynmon_count(map, counter);
+}
+
+/* Those of the packet that are on the wire, whatever dynmon_parse() said of it. */
+static __always_inline void dynmon_count_packets(void* map, __u32 counter,
+                                                 const struct dynmon_headers* headers) {
+    dynmon_count_many(map, counter, headers->segments);
 }
 
 static __always_inline bool dynmon_is_icmp(const struct dynmon_headers* headers) {
-    return headers->protocol == IPPROTO_ICMP || headers->protocol == IPPROTO_ICMPV6;
+    return dynmon_is_icmp_protocol(headers->protocol);
 }
 
-/* Bytes behind the L4 header; of a later fragment all behind the IP header. */
+/* Bytes behind the IP header and its extensions. */
+static __always_inline __u32 dynmon_l4_bytes(const struct dynmon_headers* headers) {
+    return headers->ip_bytes - (headers->l4_offset - headers->l3_offset);
+}
+
+/* Bytes behind the L4 header, none if it is cut off; of a later fragment all behind the IP header.
+ */
 static __always_inline __u32 dynmon_payload(const struct dynmon_headers* headers) {
-    return headers->ip_bytes - (headers->l4_offset - headers->l3_offset) - headers->l4_header;
+    const __u32 left = dynmon_l4_bytes(headers);
+
+    if (headers->l4_header > left || (!headers->l4_header && dynmon_has_ports(headers->protocol) &&
+                                      headers->fragment != DYNMON_FRAGMENT_LATER))
+        return 0;
+    return left - headers->l4_header;
 }
 
+/* A first fragment may end within the L4 header, but not before the ninth byte of it: fragments are
+ * cut at multiples of 8. */
 static __always_inline bool dynmon_has_whole_l4(const struct dynmon_headers* headers) {
-    const __u32 left = headers->ip_bytes - (headers->l4_offset - headers->l3_offset);
+    const __u32 left = dynmon_l4_bytes(headers);
 
+    if (headers->fragment == DYNMON_FRAGMENT_FIRST)
+        return left >= 8;
     if (headers->protocol == IPPROTO_TCP && headers->l4_header < sizeof(struct tcphdr))
         return false;
     return headers->l4_header && headers->l4_header <= left;
@@ -98,11 +130,11 @@ dynmon_session_packet(struct dynmon_packet* pkt, struct dynmon_headers* headers)
     if (parsed != DYNMON_IP)
         return parsed == DYNMON_NOT_IP ? DYNMON_SESSION_NOT_IP : DYNMON_SESSION_MALFORMED;
     dynmon_renew(pkt);
+    if (headers->fragment == DYNMON_FRAGMENT_LATER)
+        return DYNMON_SESSION_FRAGMENT;
     if (headers->protocol != IPPROTO_TCP && headers->protocol != IPPROTO_UDP &&
         !dynmon_is_icmp(headers))
         return dynmon_tunnel(headers) ? DYNMON_SESSION_TUNNEL : DYNMON_SESSION_OTHER_PROTOCOL;
-    if (headers->fragment == DYNMON_FRAGMENT_LATER)
-        return DYNMON_SESSION_FRAGMENT;
     return dynmon_has_whole_l4(headers) ? DYNMON_SESSION_FIT : DYNMON_SESSION_MALFORMED;
 }
 
@@ -152,18 +184,52 @@ enum dynmon_server_method {
     DYNMON_SERVER_ECHO = 4,       /* who gets an ICMP echo request or sends the reply */
 };
 
+/* The server of a session: in a map's value as DYNMON_SERVER_FIELDS. */
+#define DYNMON_SERVER_FIELDS                                                                       \
+    dynmon_ip_t server_ip;                                                                         \
+    dynmon_port_t server_port;                                                                     \
+    __u8 method; /* enum dynmon_server_method; 0: not known */                                     \
+    __u8 server_ip_version;
+
+struct dynmon_server {
+    DYNMON_SERVER_FIELDS
+} __attribute__((may_alias));
+
+/* The same beside a key. */
+struct dynmon_server_note {
+    __u8 method;
+    bool at_source; /* the server is `saddr` and `sport` of the key */
+};
+
+/* DYNMON_SERVERS(SERVERS, 20000);
+ * What is known of the servers of sessions. Not to be swapped: it outlives the window, so that a
+ * session has the same server in the next one. */
+#define DYNMON_SERVERS(NAME, entries)                                                              \
+    struct {                                                                                       \
+        __uint(type, BPF_MAP_TYPE_LRU_HASH);                                                       \
+        __uint(max_entries, entries);                                                              \
+        __type(key, struct dynmon_session_key);                                                    \
+        __type(value, struct dynmon_server_note);                                                  \
+    } NAME SEC(".maps")
+
+/* Opens a connection. With FIN or RST it is no SYN that anybody answers. */
+static __always_inline bool dynmon_is_syn(const struct dynmon_headers* headers) {
+    return (headers->tcp_flags & (DYNMON_TCP_SYN | DYNMON_TCP_FIN | DYNMON_TCP_RST)) ==
+           DYNMON_TCP_SYN;
+}
+
 /* What the packet says: the method in the lower byte, and whether it is the source above. */
 static __always_inline __u32 dynmon_server_guess(const struct dynmon_headers* headers) {
     const __u16 sport = bpf_ntohs(headers->sport);
     const __u16 dport = dynmon_is_icmp(headers) ? 0 : bpf_ntohs(headers->dport);
 
-    if (headers->tcp_flags & 0x02)
+    if (dynmon_is_syn(headers))
         return (headers->tcp_flags & 0x10) << 4 | DYNMON_SERVER_SYN;
     if (dynmon_is_icmp(headers)) {
         const bool v4 = headers->protocol == IPPROTO_ICMP;
-        if (headers->l4_header && headers->icmp_type == (v4 ? 8 : 128))
+        if (headers->icmp_type == (v4 ? 8 : 128))
             return DYNMON_SERVER_ECHO;
-        if (headers->l4_header && headers->icmp_type == (v4 ? 0 : 129))
+        if (headers->icmp_type == (v4 ? 0 : 129))
             return 1 << 8 | DYNMON_SERVER_ECHO;
     }
     if (dport < 1024)
@@ -173,19 +239,87 @@ static __always_inline __u32 dynmon_server_guess(const struct dynmon_headers* he
     return (sport < dport) << 8 | DYNMON_SERVER_LOWER_PORT;
 }
 
-/* Sets who is the server by this packet, and by which enum dynmon_server_method. */
-static __always_inline void dynmon_find_server(const struct dynmon_headers* headers,
-                                               dynmon_ip_t* ip, dynmon_port_t* port, __u8* method) {
+/* `reverse`: as dynmon_session_key() says it. */
+static __always_inline struct dynmon_server_note
+dynmon_note_server(const struct dynmon_headers* headers, bool reverse) {
     const __u32 guess = dynmon_forget(dynmon_server_guess(headers));
+    const struct dynmon_server_note note = {.method = guess, .at_source = (guess >> 8) != reverse};
 
-    if (guess >> 8) {
-        *ip = headers->saddr;
-        *port = headers->sport;
+    return note;
+}
+
+/* A SYN says it for sure; who is asked for an echo answers it; a port below 1024 takes rights to
+ * listen on; the lower of two others is a guess. Nothing is known: 0. */
+static __always_inline __u32 dynmon_server_rank(__u32 method) {
+    const __u32 ranks = 4 << 4 * DYNMON_SERVER_SYN | 3 << 4 * DYNMON_SERVER_ECHO |
+                        2 << 4 * DYNMON_SERVER_KNOWN_PORT | 1 << 4 * DYNMON_SERVER_LOWER_PORT;
+
+    return ranks >> 4 * (method & 7) & 15;
+}
+
+/* What `headers` say, `fresh`, against what is known. Better knowledge replaces worse, and a SYN
+ * without ACK an older one: it opens another connection between the same ports. */
+static __always_inline bool dynmon_is_better(const struct dynmon_headers* headers,
+                                             const struct dynmon_server_note* fresh, __u32 method,
+                                             bool at_source) {
+    if (fresh->method == DYNMON_SERVER_SYN && method == DYNMON_SERVER_SYN)
+        return fresh->at_source != at_source && !(headers->tcp_flags & 0x10);
+    return dynmon_server_rank(fresh->method) > dynmon_server_rank(method);
+}
+
+static __always_inline void dynmon_set_server(struct dynmon_server* server,
+                                              const struct dynmon_session_key* key,
+                                              const struct dynmon_server_note* note) {
+    if (note->at_source) {
+        server->server_ip = key->saddr;
+        server->server_port = key->sport;
     } else {
-        *ip = headers->daddr;
-        *port = dynmon_is_icmp(headers) ? 0 : headers->dport;
+        server->server_ip = key->daddr;
+        server->server_port = key->dport;
     }
-    *method = guess;
+    server->server_ip_version = key->ip_version;
+    server->method = note->method;
+}
+
+static __always_inline void dynmon_remember(void* servers, const struct dynmon_session_key* key,
+                                            const struct dynmon_headers* headers,
+                                            struct dynmon_server_note* note, bool recall) {
+    const struct dynmon_server_note* known = bpf_map_lookup_elem(servers, key);
+
+    if (!known || dynmon_is_better(headers, note, known->method, known->at_source))
+        bpf_map_update_elem(servers, key, note, BPF_ANY);
+    else if (recall)
+        *note = *known;
+}
+
+/* The server of a session that is new to its table: what `servers`, a map of DYNMON_SERVERS, knows
+ * or the packet says, whichever is better. */
+static __always_inline void dynmon_find_server(void* servers, const struct dynmon_session_key* key,
+                                               const struct dynmon_headers* headers, bool reverse,
+                                               struct dynmon_server* server) {
+    struct dynmon_server_note note = dynmon_note_server(headers, reverse);
+
+    dynmon_remember(servers, key, headers, &note, true);
+    dynmon_set_server(server, key, &note);
+}
+
+static __always_inline bool dynmon_is_at_source(const struct dynmon_server* server,
+                                                const struct dynmon_session_key* key) {
+    return server->server_port == key->sport &&
+           dynmon_ip_half(&server->server_ip, 1) == dynmon_ip_half(&key->saddr, 1) &&
+           dynmon_ip_half(&server->server_ip, 0) == dynmon_ip_half(&key->saddr, 0);
+}
+
+/* True: a later packet of the session says better than `server` who the server is, and
+ * dynmon_set_server() has to follow. Of ports alone the first packet has said all. */
+static __always_inline bool dynmon_corrects_server(const struct dynmon_session_key* key,
+                                                   const struct dynmon_headers* headers,
+                                                   bool reverse, const struct dynmon_server* server,
+                                                   struct dynmon_server_note* note) {
+    if (dynmon_likely(!dynmon_is_syn(headers) && !dynmon_is_icmp(headers)))
+        return false;
+    *note = dynmon_note_server(headers, reverse);
+    return dynmon_is_better(headers, note, server->method, dynmon_is_at_source(server, key));
 }
 
 #endif

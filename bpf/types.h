@@ -24,6 +24,8 @@
 #define ETH_P_8021Q 0x8100
 #define ETH_P_IPV6 0x86DD
 #define ETH_P_8021AD 0x88A8
+#define ETH_P_QINQ1 0x9100 /* VLAN tags as some switches wrote them before 802.1ad */
+#define ETH_P_TEB 0x6558   /* an Ethernet frame, in tunnels */
 #endif
 #ifndef TC_ACT_UNSPEC
 #define TC_ACT_UNSPEC (-1)
@@ -40,8 +42,11 @@ typedef __be32 dynmon_ipv4_t; /* network order */
 typedef struct {
     __u8 bytes[16];
 } __attribute__((aligned(4))) dynmon_ipv6_t;
+/* IPv6, or IPv4 as ::ffff:a.b.c.d. A packet of IPv6 may carry such an address too: put the integer
+ * `ip_version` (4 or 6) beside it in the struct, or `server_version` for one member `server`, and
+ * readers tell the two apart. Without it such an address is taken for one of IPv4. */
 typedef struct {
-    __u8 bytes[16]; /* IPv6, or IPv4 as ::ffff:a.b.c.d */
+    __u8 bytes[16];
 } __attribute__((aligned(4))) dynmon_ip_t;
 typedef struct {
     __u8 bytes[6];

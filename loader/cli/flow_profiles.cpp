@@ -13,7 +13,7 @@ namespace dynmon {
 
 namespace {
 
-constexpr std::size_t least_mtu = 512, most_mtu = 65535;
+constexpr std::size_t least_mtu = 576, most_mtu = 65535;
 
 TimeOuts time_outs_of(const FlowArguments& flows) {
     const auto ns = [](const std::string& text, const char* option) {

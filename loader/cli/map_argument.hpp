@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include <CLI/App.hpp>
+#include <CLI/CLI.hpp>
 
 #include "monitor/settings.hpp"
 #include "read/find_map.hpp"

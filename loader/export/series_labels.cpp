@@ -53,6 +53,11 @@ void SeriesTable::copy_label(const LabelSource& label, const std::byte* key, cha
         return;
     }
     std::memcpy(to, key + label.bits.offset, slot.size);
+    if (slot.version_at != 0) // 0 where it makes no difference to the text
+        to[slot.version_at] = is_mapped(key + label.bits.offset) &&
+                                      is_known_ipv6(label.bits.version_at, key + label.bits.offset)
+                                  ? 6
+                                  : 0;
     if (slot.meaning == Meaning::text)
         if (void* end = std::memchr(to, 0, slot.size))
             std::fill(static_cast<char*>(end), to + slot.size, '\0');

@@ -118,6 +118,10 @@ Layout SeriesTable::take_slot(const Layout& field) {
     slot.offset = static_cast<std::uint32_t>(id_size_);
     slot.fields.resize(std::min<std::size_t>(slot.fields.size(), 1)); // of an array: its element
     id_size_ += slot.size;
+    if (slot.version_at != 0) { // in a byte behind the address
+        slot.version_at = static_cast<std::int32_t>(slot.size);
+        ++id_size_;
+    }
     return slot;
 }
 

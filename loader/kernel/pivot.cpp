@@ -22,6 +22,12 @@ struct SkeletonDestroy {
 
 } // namespace
 
+std::vector<std::byte> pivot_object() {
+    std::size_t size = 0;
+    const auto* bytes = static_cast<const std::byte*>(pivot_bpf::elf_bytes(&size));
+    return {bytes, bytes + size};
+}
+
 Pivot load_pivot(bool xdp) {
     const LibbpfLog log;
     const std::unique_ptr<pivot_bpf, SkeletonDestroy> skeleton(pivot_bpf::open());

@@ -1,6 +1,9 @@
 // The root program of a hook, built into the loader.
 #pragma once
 
+#include <cstddef>
+#include <vector>
+
 #include "base/fd.hpp"
 
 namespace dynmon {
@@ -10,6 +13,8 @@ struct Pivot {
     Fd program;
     Fd chain; // PROG_ARRAY of limits::chain_slots entries
 };
+
+std::vector<std::byte> pivot_object(); // the ELF file that is built in
 
 Pivot load_pivot(bool xdp); // XDP or TC (the same program serves both directions)
 

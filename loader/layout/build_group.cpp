@@ -1,6 +1,7 @@
 // Structs, unions and sections of global variables, and what their members are called.
 #include "layout/builder.hpp"
 #include "layout/meaning.hpp"
+#include "layout/path.hpp"
 
 namespace dynmon {
 
@@ -36,6 +37,7 @@ void LayoutBuilder::group(Layout& field, const BareType& bare, const Place& plac
     members(field, bare);
     if (!place.anonymous)
         outer_names.swap(names_);
+    link_versions(field);
     owner_ = owner;
     owner_path_ = owner_path;
 }

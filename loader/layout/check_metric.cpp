@@ -2,6 +2,7 @@
 
 #include <map>
 #include <optional>
+#include <utility>
 
 #include "base/error.hpp"
 #include "base/identifier.hpp"
@@ -134,6 +135,7 @@ private:
     }
 
     void check_merges(const Layout& value) {
+        std::string leader;
         for (const auto& [path, merge] : metric_.merge_fields) {
             const Position at = place(metric_.merge_fields_at, path);
             if (!is_per_cpu(map_->type)) {
@@ -141,7 +143,14 @@ private:
                 return;
             }
             try {
-                MergePlan(value, Merge::sum, {{path, merge}});
+                if (merge == Merge::leads && !std::exchange(leader, path).empty())
+                    add(at, "merge of '" + path + "': another field leads already");
+                std::map<std::string, Merge> rules{{path, merge}};
+                if (merge == Merge::follows) // is right or wrong with what leads
+                    for (const auto& entry : metric_.merge_fields)
+                        if (entry.second == Merge::leads)
+                            rules.insert(entry);
+                MergePlan(value, Merge::sum, rules);
             } catch (const Error& error) {
                 add(at, error);
             }

@@ -130,6 +130,7 @@ private:
     class Builder;
     struct Run;
     std::vector<Step> steps_;
+    std::unique_ptr<Scalar> leader_; // the field that leads, if there is one
     std::uint32_t size_ = 0;
 };
 

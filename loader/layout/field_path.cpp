@@ -1,5 +1,6 @@
 // Names and paths: from a path to its field, from a layout to its leaves.
 #include <charconv>
+#include <optional>
 
 #include "base/error.hpp"
 #include "base/limits.hpp"
@@ -25,6 +26,27 @@ bool take_index(std::string_view& path, std::uint32_t count, std::uint32_t& inde
         return false;
     path.remove_prefix(close + 1);
     return true;
+}
+
+// An integer of whole bytes: its lowest byte is the version.
+std::optional<std::uint32_t> version_byte(const Layout& group, const std::string& name) {
+    const Layout* field = find_member(group, name);
+    if (!field || field->kind != Layout::Kind::integer || field->bit_size != 0)
+        return std::nullopt;
+    return field->offset + (field->big_endian ? field->size - 1 : 0);
+}
+
+void link_versions_in(Layout& members, const Layout& group) {
+    for (Layout& field : members.fields) {
+        if (field.meaning == Meaning::ip) {
+            auto version = version_byte(group, field.name + "_version");
+            if (!version)
+                version = version_byte(group, "ip_version");
+            field.version_at = version ? static_cast<std::int32_t>(*version - field.offset) : 0;
+        } else if (field.name.empty() && is_group(field)) {
+            link_versions_in(field, group);
+        }
+    }
 }
 
 class LeafWalk {
@@ -80,6 +102,10 @@ private:
 };
 
 } // namespace
+
+void link_versions(Layout& group) {
+    link_versions_in(group, group);
+}
 
 // Members of anonymous structs and unions belong to the struct around them, as in C.
 const Layout* find_member(const Layout& group, std::string_view name) {

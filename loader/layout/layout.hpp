@@ -18,7 +18,8 @@ enum class Meaning {
     none,
     ipv4,      // 4 bytes, network order
     ipv6,      // 16 bytes
-    ip,        // 16 bytes: IPv6, or IPv4 as ::ffff:a.b.c.d, which is printed as a.b.c.d
+    ip,        // 16 bytes: IPv6, or IPv4 as ::ffff:a.b.c.d, which is printed as a.b.c.d unless the
+               // struct says that it is IPv6: see Layout::version_at
     mac,       // 6 bytes
     port,      // 2 bytes, network order
     ip_proto,  // an integer: "TCP"
@@ -82,8 +83,11 @@ struct Layout {
     std::uint32_t size = 0;      // bytes; of a bitfield: those of its storage unit's cover
     std::uint8_t bit_offset = 0; // of a bitfield: bits after `offset` (little endian counting)
     std::uint8_t bit_size = 0;   // 0: not a bitfield
-    std::uint32_t count = 0;     // elements, for arrays
-    std::uint32_t stride = 0;    // bytes from one element to the next
+    // Of Meaning::ip: how far behind its first byte the struct has the byte that is 4 or 6;
+    // 0: nothing says it.
+    std::int32_t version_at = 0;
+    std::uint32_t count = 0;                    // elements, for arrays
+    std::uint32_t stride = 0;                   // bytes from one element to the next
     std::shared_ptr<const EnumSet> enumerators; // of an enum
     // What people see instead: of flags, states, interfaces; of an opaque field its own name.
     std::shared_ptr<const EnumSet> names;

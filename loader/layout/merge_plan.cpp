@@ -30,7 +30,8 @@ MergePlan& MergePlan::operator=(MergePlan&&) noexcept = default;
 
 class MergePlan::Builder {
 public:
-    Builder(std::vector<Step>& steps, const std::map<std::string, Merge>& fields) : steps_(steps) {
+    Builder(MergePlan& plan, const std::map<std::string, Merge>& fields)
+        : steps_(plan.steps_), leader_(plan.leader_) {
         for (const auto& [path, merge] : fields)
             rules_[without_brackets(path)] = {path, merge, false};
     }
@@ -41,6 +42,10 @@ public:
         for (const auto& [plain, given] : rules_)
             if (!given.used)
                 refuse_unknown(given.path, layout);
+        for (const auto& [plain, given] : rules_)
+            if (given.merge == Merge::follows && !leader_)
+                throw Error(ErrorKind::usage, "merge of '" + given.path + "': no field leads")
+                    .hint("give one field of the value the rule leads");
     }
 
 private:
@@ -62,12 +67,24 @@ private:
                              [&] { return merge_rule(given->second.merge); }),
                       true};
         }
+        if (wanted.rule == MergeRule::leads && wanted.explicitly)
+            lead(field);
         if (is_scalar(field))
             leaf(field, wanted);
         else if (field.kind == Kind::array)
             array(field, wanted);
         else
             group(field, {wanted.rule, false});
+    }
+
+    void lead(const Layout& field) {
+        if (leader_)
+            throw Error(ErrorKind::usage, "merge of '" + path_ + "': another field leads already");
+        if (!is_scalar(field) || loops_ > 0)
+            throw Error(ErrorKind::usage,
+                        "merge of '" + path_ + "': only a single number can lead");
+        leader_ = std::make_unique<Scalar>(compile_scalar(field, Style::people));
+        leader_->enumerators = nullptr;
     }
 
     void leaf(const Layout& field, Wanted wanted) {
@@ -92,7 +109,9 @@ private:
         Step& loop = steps_.emplace_back();
         loop.count = field.count;
         loop.stride = field.stride;
+        ++loops_;
         visit_element(field.fields.front(), wanted);
+        --loops_;
         const std::size_t body = steps_.size() - at - 1;
         if (body == 0)
             steps_.pop_back(); // of empty structs
@@ -117,7 +136,8 @@ private:
             visit_member(field.fields.front(), wanted.rule);
         } else if (is_union) {
             Step& step = steps_.emplace_back();
-            step.rule = wanted.rule == MergeRule::last ? MergeRule::last : MergeRule::first;
+            const bool taken = wanted.rule == MergeRule::last || wanted.rule == MergeRule::follows;
+            step.rule = taken ? wanted.rule : MergeRule::first;
             step.scalar.offset = field.offset;
             step.scalar.size = field.size;
         }
@@ -154,6 +174,8 @@ private:
     }
 
     std::vector<Step>& steps_;
+    std::unique_ptr<Scalar>& leader_;
+    unsigned loops_ = 0;                 // arrays around the field at hand
     std::map<std::string, Given> rules_; // by path without "[]"
     std::string path_;
 };
@@ -161,6 +183,32 @@ private:
 struct MergePlan::Run {
     std::size_t cpus;
     std::size_t stride;
+    std::size_t leader; // a CPU
+
+    static std::size_t find_leader(const Scalar& field, const std::byte* copies, std::size_t cpus,
+                                   std::size_t stride) {
+        std::size_t leader = 0;
+        unsigned __int128 least = 0;
+        for (std::size_t cpu = 0; cpu < cpus; ++cpu, copies += stride) {
+            const unsigned __int128 value = load_integer(field, copies);
+            const bool less = field.is_signed
+                                  ? static_cast<__int128>(value) < static_cast<__int128>(least)
+                                  : value < least;
+            if (value != 0 && (least == 0 || less)) {
+                least = value;
+                leader = cpu;
+            }
+        }
+        return leader;
+    }
+
+    void follow(const Step& step, const std::byte* copies, std::byte* into) const {
+        copies += leader * stride;
+        if (step.scalar.bit_size != 0)
+            store_integer(step.scalar, load_integer(step.scalar, copies), into);
+        else
+            std::memcpy(into + step.scalar.offset, copies + step.scalar.offset, step.scalar.size);
+    }
 
     template <typename T>
     T fold(const Step& step, const std::byte* copies) const {
@@ -186,6 +234,8 @@ struct MergePlan::Run {
     }
 
     void leaf(const Step& step, const std::byte* copies, std::byte* into) const {
+        if (step.rule == MergeRule::follows)
+            return follow(step, copies, into);
         switch (step.op) {
         case Step::Op::u64:
             return store_word(step.scalar, fold<std::uint64_t>(step, copies), into);
@@ -221,7 +271,7 @@ struct MergePlan::Run {
 
 MergePlan::MergePlan(const Layout& layout, Merge preset, const std::map<std::string, Merge>& fields)
     : size_(layout.size) {
-    Builder(steps_, fields).build(layout, preset);
+    Builder(*this, fields).build(layout, preset);
 }
 
 void MergePlan::merge(const std::byte* copies, std::size_t cpus, std::size_t stride,
@@ -229,7 +279,8 @@ void MergePlan::merge(const std::byte* copies, std::size_t cpus, std::size_t str
     std::memset(into, 0, size_); // padding must not show what was in memory before
     if (cpus == 0)
         return;
-    Run{cpus, stride}.steps(steps_.data(), steps_.data() + steps_.size(), copies, into);
+    const std::size_t leader = leader_ ? Run::find_leader(*leader_, copies, cpus, stride) : 0;
+    Run{cpus, stride, leader}.steps(steps_.data(), steps_.data() + steps_.size(), copies, into);
 }
 
 } // namespace dynmon

@@ -58,6 +58,10 @@ MergeRule merge_rule(Merge merge) {
         return MergeRule::last;
     case Merge::bit_or:
         return MergeRule::bit_or;
+    case Merge::leads:
+        return MergeRule::leads;
+    case Merge::follows:
+        return MergeRule::follows;
     case Merge::none:
         break;
     }
@@ -65,7 +69,7 @@ MergeRule merge_rule(Merge merge) {
 }
 
 MergeRule preset_rule(const Layout& field, MergeRule preset) {
-    if (preset == MergeRule::first || preset == MergeRule::last)
+    if (preset == MergeRule::first || preset == MergeRule::last || preset == MergeRule::follows)
         return preset;
     if (is_identity(field) || !holds_number(field))
         return MergeRule::first;
@@ -79,9 +83,10 @@ MergeRule preset_rule(const Layout& field, MergeRule preset) {
 }
 
 bool rule_fits(MergeRule rule, const Layout& field) {
-    if (rule == MergeRule::first || rule == MergeRule::last)
+    if (rule == MergeRule::first || rule == MergeRule::last || rule == MergeRule::follows)
         return true;
-    return holds_number(field) && !(rule == MergeRule::bit_or && field.kind == Kind::real);
+    const bool whole = rule == MergeRule::bit_or || rule == MergeRule::leads;
+    return holds_number(field) && !(whole && field.kind == Kind::real);
 }
 
 bool has_one_meaning(const Layout& arms) {

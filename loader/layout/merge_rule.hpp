@@ -9,8 +9,9 @@
 namespace dynmon {
 
 // The manifest's rules. first and last: the value of the CPU with the lowest, highest number of
-// those whose value is not zero.
-enum class MergeRule : std::uint8_t { sum, max, min, first, last, bit_or };
+// those whose value is not zero. leads: the smallest value that is not zero; follows: the value of
+// the CPU that it is from.
+enum class MergeRule : std::uint8_t { sum, max, min, first, last, bit_or, leads, follows };
 
 MergeRule merge_rule(Merge merge); // throws Error{usage} for Merge::none
 // The preset where it makes sense, and what makes sense where it does not.

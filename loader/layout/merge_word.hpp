@@ -67,6 +67,7 @@ T combine(MergeRule rule, T sofar, T value) {
     case MergeRule::max:
         return value > sofar ? value : sofar;
     case MergeRule::min:
+    case MergeRule::leads:
         return value != 0 && (sofar == 0 || value < sofar) ? value : sofar;
     case MergeRule::first:
         return sofar != 0 ? sofar : value;
@@ -75,6 +76,9 @@ T combine(MergeRule rule, T sofar, T value) {
     case MergeRule::bit_or:
         if constexpr (!std::is_same_v<T, double>)
             return sofar | value;
+        break;
+    case MergeRule::follows: // is no matter of two values
+        break;
     }
     return sofar;
 }

@@ -31,6 +31,10 @@ void for_each_leaf(const Layout& root, const LeafVisitor& visit);
 // is none.
 const Layout* find_member(const Layout& group, std::string_view name);
 
+// Sets version_at of the addresses in `group` and its anonymous members: the version of `saddr` is
+// in the integer `saddr_version` of the same struct, or else in `ip_version`.
+void link_versions(Layout& group);
+
 // `field` and everything below moved by `bytes`.
 void shift(Layout& field, std::uint32_t bytes);
 

@@ -73,6 +73,7 @@ struct Scalar {
     bool quoted = false;      // a number that stands for a missing name is a JSON string
     std::uint32_t offset = 0; // from the start of the root value
     std::uint32_t size = 0;
+    std::int32_t version_at = 0;          // of ip: see Layout
     const EnumSet* enumerators = nullptr; // owned by the layout's shared_ptr
 
     static constexpr std::size_t room = longest_text + 2; // what print_scalar needs reserved
@@ -90,6 +91,11 @@ bool prints_whole(const Layout& field, Style style);
 
 // Stored in the order of the network, by its type or by what it stands for.
 bool is_network_order(const Layout& field);
+
+// The address at `at` came in an IPv6 packet, as its struct says.
+inline bool is_known_ipv6(std::int32_t version_at, const std::byte* at) {
+    return version_at != 0 && at[version_at] == std::byte{6};
+}
 
 // Bits of an integer, an enum or a pointer.
 unsigned width(const Scalar& scalar);

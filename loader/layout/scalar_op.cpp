@@ -187,6 +187,7 @@ Scalar compile_scalar(const Layout& field, Style style) {
     scalar.exact = style == Style::raw;
     scalar.offset = field.offset;
     scalar.size = field.size;
+    scalar.version_at = field.version_at;
     scalar.enumerators = names_of(field, style).get();
     return scalar;
 }

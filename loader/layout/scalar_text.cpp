@@ -155,7 +155,7 @@ void put_string(const Scalar& scalar, const std::byte* root, Cursor& to, bool js
         to.at = put_ipv6(to.at, at);
         return;
     case Op::ip:
-        to.at = put_ip(to.at, at);
+        to.at = is_known_ipv6(scalar.version_at, at) ? put_ipv6(to.at, at) : put_ip(to.at, at);
         return;
     case Op::mac:
         return put_mac(at, to);

@@ -19,12 +19,6 @@ std::uint8_t octet(const std::byte* bytes, std::size_t i) {
     return std::to_integer<std::uint8_t>(bytes[i]);
 }
 
-bool is_mapped(const std::byte* address) { // ::ffff:0:0/96
-    static constexpr std::array<unsigned char, 12> prefix = {0, 0, 0, 0, 0,    0,
-                                                             0, 0, 0, 0, 0xff, 0xff};
-    return std::memcmp(address, prefix.data(), prefix.size()) == 0;
-}
-
 struct Run {
     std::size_t start = 8;
     std::size_t length = 1; // a single zero group is not shortened
@@ -86,6 +80,12 @@ std::string_view until_nul(std::string_view bytes) {
 }
 
 } // namespace
+
+bool is_mapped(const std::byte* address) {
+    static constexpr std::array<unsigned char, 12> prefix = {0, 0, 0, 0, 0,    0,
+                                                             0, 0, 0, 0, 0xff, 0xff};
+    return std::memcmp(address, prefix.data(), prefix.size()) == 0;
+}
 
 char* put_ipv6(char* at, const std::byte* address) {
     if (is_mapped(address)) {

@@ -24,6 +24,7 @@ inline char* put_ipv4(char* at, const std::byte* address) {
     }
     return at;
 }
+bool is_mapped(const std::byte* address);           // of 16 bytes: ::ffff:0:0/96
 char* put_ipv6(char* at, const std::byte* address); // RFC 5952
 char* put_ip(char* at, const std::byte* address);   // IPv4-mapped as a.b.c.d
 // "2026-11-21T01:02:03.123456789Z"; `second` of the Unix epoch, years 0 to 9999.

@@ -30,7 +30,7 @@ const char* to_string(XdpMode mode) {
 }
 
 const char* to_string(Merge merge) {
-    return name_in(merge_choices, merge);
+    return merge == Merge::none ? "none" : name_in(field_merge_choices, merge);
 }
 
 const char* to_string(MetricType type) {

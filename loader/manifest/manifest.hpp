@@ -16,7 +16,9 @@ enum class Direction { ingress, egress };
 enum class HookKind { xdp, tc }; // which hook ingress uses; egress is always TC
 enum class XdpMode { native, generic, offload };
 // How the values of several CPUs become one.
-enum class Merge { sum, max, min, first, last, bit_or, none };
+// leads, follows: of single fields. The CPU with the smallest value that is not 0 leads, and what
+// follows is its.
+enum class Merge { sum, max, min, first, last, bit_or, none, leads, follows };
 enum class MetricType { counter, gauge, histogram, untyped };
 enum class BucketScale { log2, linear };
 

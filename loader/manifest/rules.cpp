@@ -182,9 +182,10 @@ const Choices<BucketScale> scale_choices = {{"log2", BucketScale::log2},
 const Choices<Merge> merge_choices = {
     {"sum", Merge::sum},   {"max", Merge::max},   {"min", Merge::min},  {"first", Merge::first},
     {"last", Merge::last}, {"or", Merge::bit_or}, {"none", Merge::none}};
-const Choices<Merge> field_merge_choices = {{"sum", Merge::sum},   {"max", Merge::max},
-                                            {"min", Merge::min},   {"first", Merge::first},
-                                            {"last", Merge::last}, {"or", Merge::bit_or}};
+const Choices<Merge> field_merge_choices = {{"sum", Merge::sum},     {"max", Merge::max},
+                                            {"min", Merge::min},     {"first", Merge::first},
+                                            {"last", Merge::last},   {"or", Merge::bit_or},
+                                            {"leads", Merge::leads}, {"follows", Merge::follows}};
 
 std::string_view without_total(std::string_view name) {
     constexpr std::string_view total = "_total";

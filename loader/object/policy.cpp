@@ -45,11 +45,10 @@ void check_helpers(const ElfSection& section) {
         std::memcpy(&insn, section.data.data() + at, sizeof insn);
         if (insn.code != call_code || insn.src_reg != 0)
             continue;
-        for (const auto& [number, name] : forbidden_helpers)
-            if (insn.imm == number)
-                refuse("section '" + std::string(section.name) + "' calls " + name +
-                           ", which acts on other processes",
-                       "a monitor only looks: leave the call out");
+        if (const char* name = forbidden_helper(insn.imm))
+            refuse("section '" + std::string(section.name) + "' calls " + name +
+                       ", which acts on other processes",
+                   "a monitor only looks: leave the call out");
     }
 }
 
@@ -68,6 +67,13 @@ void check_externs(const btf* types) {
 }
 
 } // namespace
+
+const char* forbidden_helper(std::int32_t number) {
+    for (const auto& [forbidden, name] : forbidden_helpers)
+        if (number == forbidden)
+            return name;
+    return nullptr;
+}
 
 void require_permitted(const Object& object) {
     during(object.path(), [&] {

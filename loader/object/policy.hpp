@@ -1,6 +1,8 @@
 // What an object may ask of the kernel: programs for network devices, and nothing else.
 #pragma once
 
+#include <cstdint>
+
 #include "object/object.hpp"
 
 namespace dynmon {
@@ -10,5 +12,8 @@ namespace dynmon {
 // (.kconfig), or one that calls a helper which changes what other processes do. Of all programs,
 // also those that would not be loaded: an object like that is no monitor.
 void require_permitted(const Object& object);
+
+// The name of a helper that makes an object refused; nullptr: it may be called.
+const char* forbidden_helper(std::int32_t number);
 
 } // namespace dynmon

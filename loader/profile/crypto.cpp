@@ -116,8 +116,9 @@ public:
             return {{"result_" + std::to_string(name.iteration) + ".json", document()}};
         std::string rows;
         for (const Session& session : sessions_)
-            rows += std::to_string(session.alive) + ", " + address_text(session.sides.client.ip) +
-                    ", " + address_text(session.sides.server.ip) + ", " +
+            rows += std::to_string(session.alive) + ", " +
+                    address_text(session.sides.client.ip, session.id.ip_version) + ", " +
+                    address_text(session.sides.server.ip, session.id.ip_version) + ", " +
                     std::to_string(session.sides.client.port) + ", " +
                     std::to_string(session.sides.server.port) + ", " +
                     protocol_text(session.id.protocol) + ", " + values(session, false) + "\n";
@@ -146,9 +147,9 @@ private:
         std::string text = "[";
         for (const Session& session : sessions_) {
             text += text.size() > 1 ? ",\n" : "\n";
-            text += R"({"id": [")" + address_text(session.sides.client.ip) + R"(", ")" +
-                    address_text(session.sides.server.ip) + R"(", )" +
-                    std::to_string(session.sides.client.port) + ", " +
+            text += R"({"id": [")" + address_text(session.sides.client.ip, session.id.ip_version) +
+                    R"(", ")" + address_text(session.sides.server.ip, session.id.ip_version) +
+                    R"(", )" + std::to_string(session.sides.client.port) + ", " +
                     std::to_string(session.sides.server.port) + R"(, ")" +
                     protocol_text(session.id.protocol) + R"("], )";
             if (session.id.vlan != 0)

@@ -69,8 +69,7 @@ public:
         const std::string end = "-iter" + std::to_string(name.iteration) + ".csv";
         for (const Conversation& session : gathered_.all()) {
             const Sides sides = sides_of(session.id, session.server);
-            files.push_back(
-                {file_stem(sides, session.id.protocol, session.id.vlan) + end, table(session)});
+            files.push_back({file_stem(sides, session.id) + end, table(session)});
         }
         return files;
     }
@@ -94,9 +93,10 @@ private:
         for (const Conversation& session : gathered_.all()) {
             text += text.size() > 1 ? ",\n" : "\n";
             const Sides sides = sides_of(session.id, session.server);
-            text += R"({"id": [")" + address_text(sides.client.ip) + R"(", )" +
-                    std::to_string(sides.client.port) + R"(, ")" + address_text(sides.server.ip) +
-                    R"(", )" + std::to_string(sides.server.port) + R"(, ")" +
+            text += R"({"id": [")" + address_text(sides.client.ip, session.id.ip_version) +
+                    R"(", )" + std::to_string(sides.client.port) + R"(, ")" +
+                    address_text(sides.server.ip, session.id.ip_version) + R"(", )" +
+                    std::to_string(sides.server.port) + R"(, ")" +
                     protocol_text(session.id.protocol) + R"("], )";
             if (session.id.vlan != 0)
                 text += "\"vlan\": " + std::to_string(session.id.vlan) + ", ";

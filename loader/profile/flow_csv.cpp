@@ -10,7 +10,6 @@ namespace dynmon {
 namespace {
 
 constexpr std::uint64_t ns_per_second = 1'000'000'000;
-constexpr std::uint8_t icmp = 1, icmpv6 = 58;
 
 // "2026-11-21 12:00:00.123456789", UTC.
 void put_first_seen(std::uint64_t ns, std::string& out) {
@@ -66,9 +65,16 @@ const char* text_of(EndReason reason) {
     return "";
 }
 
+std::string destination_port(const FlowKey& key) {
+    if (has_unknown_type(key))
+        return "unknown";
+    if (!is_icmp_of_its_version(key))
+        return std::to_string(key.dport);
+    return std::to_string(key.dport >> 8) + '.' + std::to_string(key.dport & 0xff);
+}
+
 void put_row(const FlowRecord& flow, std::string& out) {
     const FlowKey& key = flow.key;
-    const bool is_icmp = key.proto == (key.ip_version == 4 ? icmp : icmpv6);
     put_first_seen(flow.first_ns, out);
     out += ',';
     put_seconds(flow.last_ns > flow.first_ns ? flow.last_ns - flow.first_ns : 0, out);
@@ -78,10 +84,7 @@ void put_row(const FlowRecord& flow, std::string& out) {
     out += ',';
     put_end(key, key.saddr, std::to_string(key.sport), out);
     out += ',';
-    put_end(key, key.daddr,
-            is_icmp ? std::to_string(key.dport >> 8) + '.' + std::to_string(key.dport & 0xff)
-                    : std::to_string(key.dport),
-            out);
+    put_end(key, key.daddr, destination_port(key), out);
     out += ',';
     put_flags(flow.tcp_flags, out);
     for (const std::uint64_t number :

@@ -64,9 +64,9 @@ FlowRecord FlowFields::read(const Row& row) const {
     flow.key.dport = static_cast<std::uint16_t>(dport_.number(row.key));
     flow.key.vlan = static_cast<std::uint16_t>(vlan_.number(row.key));
     flow.key.proto = static_cast<std::uint8_t>(proto_.number(row.key));
-    flow.key.ip_version = is_ipv4(flow.key.saddr) && is_ipv4(flow.key.daddr) ? 4 : 6;
-    if (ip_version_) // an IPv6 packet may carry mapped addresses
-        flow.key.ip_version = static_cast<std::uint8_t>(ip_version_.number(row.key));
+    flow.key.ip_version = version_of(ip_version_, row.key, flow.key.saddr, flow.key.daddr);
+    if (is_icmp(flow.key) && !dport_)
+        flow.key.dport = icmp_unknown;
     flow.key.egress = egress_;
     flow.first_ns = first_.number(row.value) * first_unit_ns_;
     flow.last_ns = last_.number(row.value) * last_unit_ns_;

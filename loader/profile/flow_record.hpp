@@ -15,7 +15,7 @@ struct FlowKey {
     std::array<std::uint8_t, 16> saddr{}; // network order; IPv4 as ::ffff:a.b.c.d
     std::array<std::uint8_t, 16> daddr{};
     std::uint16_t sport = 0;
-    std::uint16_t dport = 0; // of ICMP: type * 256 + code
+    std::uint16_t dport = 0; // of ICMP: type * 256 + code, or icmp_unknown
     std::uint16_t vlan = 0;  // 0: none
     std::uint8_t proto = 0;
     std::uint8_t ip_version = 4;
@@ -25,6 +25,25 @@ struct FlowKey {
     bool operator==(const FlowKey&) const = default;
 };
 static_assert(std::has_unique_object_representations_v<FlowKey>, "it is hashed as bytes");
+
+// The port of ICMP whose type nobody has seen: a later fragment, a header that is cut off, a table
+// without ports. Type 255 is reserved, so that no real one is this.
+inline constexpr std::uint16_t icmp_unknown = 0xffff;
+
+inline constexpr std::uint8_t icmp_protocol = 1, icmpv6_protocol = 58;
+
+// Of either version in either.
+inline bool is_icmp(const FlowKey& key) {
+    return key.proto == icmp_protocol || key.proto == icmpv6_protocol;
+}
+
+inline bool is_icmp_of_its_version(const FlowKey& key) {
+    return key.proto == (key.ip_version == 4 ? icmp_protocol : icmpv6_protocol);
+}
+
+inline bool has_unknown_type(const FlowKey& key) {
+    return is_icmp(key) && key.dport == icmp_unknown;
+}
 
 struct FlowKeyHash {
     std::size_t operator()(const FlowKey& key) const {

@@ -8,7 +8,6 @@ namespace {
 
 constexpr std::uint16_t version = 10;
 constexpr std::size_t set_header = 4;
-constexpr std::uint8_t icmp = 1, icmpv6 = 58;
 
 void put_header(std::uint32_t export_time, std::uint32_t sequence, std::uint32_t domain,
                 std::string& out) {
@@ -64,9 +63,12 @@ private:
 } // namespace
 
 Template template_of(const FlowKey& key) {
-    if (key.ip_version == 4)
-        return key.proto == icmp ? Template::icmpv4 : Template::ipv4;
-    return key.proto == icmpv6 ? Template::icmpv6 : Template::ipv6;
+    const bool v4 = key.ip_version == 4;
+    if (has_unknown_type(key))
+        return v4 ? Template::icmpv4_unknown : Template::icmpv6_unknown;
+    if (!is_icmp_of_its_version(key))
+        return v4 ? Template::ipv4 : Template::ipv6;
+    return v4 ? Template::icmpv4 : Template::icmpv6;
 }
 
 std::size_t Writer::write(std::span<const FlowRecord> flows, bool with_templates,

@@ -10,10 +10,17 @@
 namespace dynmon::ipfix {
 
 inline constexpr std::size_t most_bytes = 65535; // the header has 16 bits for the length
-inline constexpr std::size_t least_bytes = 448;  // all templates fit, and a record beside them
+inline constexpr std::size_t least_bytes = 512;  // all templates fit, and a record beside them
 
 // One template for each, with only the fields that such a flow has.
-enum class Template : std::uint16_t { ipv4 = 256, ipv6 = 257, icmpv4 = 258, icmpv6 = 259 };
+enum class Template : std::uint16_t {
+    ipv4 = 256,
+    ipv6 = 257,
+    icmpv4 = 258,
+    icmpv6 = 259,
+    icmpv4_unknown = 260, // without the type and code, which nobody has seen
+    icmpv6_unknown = 261,
+};
 Template template_of(const FlowKey& key);
 
 struct Domain {

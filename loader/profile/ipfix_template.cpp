@@ -84,6 +84,8 @@ constexpr auto ipv6_elements =
     with_common(source_ipv6, destination_ipv6, source_port, destination_port, tcp_flags);
 constexpr auto icmpv4_elements = with_common(source_ipv4, destination_ipv4, icmp_ipv4);
 constexpr auto icmpv6_elements = with_common(source_ipv6, destination_ipv6, icmp_ipv6);
+constexpr auto icmpv4_unknown_elements = with_common(source_ipv4, destination_ipv4);
+constexpr auto icmpv6_unknown_elements = with_common(source_ipv6, destination_ipv6);
 
 void put_number(std::uint64_t value, std::uint16_t size, std::string& out) {
     for (int shift = size * 8 - 8; shift >= 0; shift -= 8)
@@ -102,6 +104,10 @@ std::span<const Element> elements_of(Template which) {
         return icmpv4_elements;
     case Template::icmpv6:
         return icmpv6_elements;
+    case Template::icmpv4_unknown:
+        return icmpv4_unknown_elements;
+    case Template::icmpv6_unknown:
+        return icmpv6_unknown_elements;
     }
     return {};
 }
@@ -114,7 +120,9 @@ std::size_t record_size(Template which) {
 }
 
 void put_templates(std::string& out) {
-    constexpr std::array all = {Template::ipv4, Template::ipv6, Template::icmpv4, Template::icmpv6};
+    constexpr std::array all = {Template::ipv4,           Template::ipv6,
+                                Template::icmpv4,         Template::icmpv6,
+                                Template::icmpv4_unknown, Template::icmpv6_unknown};
     std::string templates;
     for (const Template which : all) {
         const auto elements = elements_of(which);

@@ -88,6 +88,9 @@ unsigned transport_bit(std::uint8_t protocol) {
     }
 }
 
+// Of a later fragment and the like: for tshark such a packet has no type, which is 0 for LUCID.
+constexpr std::uint8_t icmp_type_unknown = 255;
+
 constexpr std::size_t feature_count = 11;
 constexpr std::array<const char*, feature_count> feature_names = {
     "timestamp", "packet_length", "highest_layer",   "IP_flags",   "protocols", "TCP_length",
@@ -138,7 +141,7 @@ public:
 private:
     // LUCID knows IPv4 alone, and a flow by its packets.
     bool is_wanted(const Conversation& flow) const {
-        return !flow.packets.empty() && (ipv6_ || is_ipv4(flow.id.source.ip));
+        return !flow.packets.empty() && (ipv6_ || flow.id.ip_version == 4);
     }
 
     std::string seconds_text() const {
@@ -181,7 +184,7 @@ private:
         const std::uint64_t first = first_time(packets);
         for (const PacketRecord& packet : packets) {
             const Features features =
-                normalized(flow.id.protocol, is_ipv4(flow.id.source.ip), packet, first);
+                normalized(flow.id.protocol, flow.id.ip_version == 4, packet, first);
             to.append(reinterpret_cast<const char*>(features.data()), sizeof features);
         }
         to.append((packets_ - packets.size()) * sizeof(Features), '\0');
@@ -214,7 +217,8 @@ private:
                 static_cast<double>(packet.tcp_flags),
                 static_cast<double>(packet.tcp_window),
                 udp_length,
-                static_cast<double>(packet.icmp_type)};
+                packet.icmp_type == icmp_type_unknown ? 0.0
+                                                      : static_cast<double>(packet.icmp_type)};
     }
 
     std::uint32_t layer_number(std::string_view layer) const {
@@ -234,8 +238,9 @@ private:
             const Endpoint& source = reverse ? flow->id.destination : flow->id.source;
             const Endpoint& destination = reverse ? flow->id.source : flow->id.destination;
             json entry{{"id",
-                        {address_text(source.ip), source.port, address_text(destination.ip),
-                         destination.port, protocol_text(flow->id.protocol)}}};
+                        {address_text(source.ip, flow->id.ip_version), source.port,
+                         address_text(destination.ip, flow->id.ip_version), destination.port,
+                         protocol_text(flow->id.protocol)}}};
             if (flow->id.vlan != 0)
                 entry["vlan"] = flow->id.vlan;
             entry["packets"] = kept(*flow).size();

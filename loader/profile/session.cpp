@@ -14,7 +14,7 @@ std::size_t SessionIdHash::operator()(const SessionId& id) const {
     const std::hash<std::string_view> hash;
     const std::size_t rest = std::size_t{id.source.port} << 40 ^
                              std::size_t{id.destination.port} << 24 ^ std::size_t{id.vlan} << 8 ^
-                             id.protocol;
+                             std::size_t{id.ip_version} << 56 ^ id.protocol;
     return (hash(text(id.source.ip)) * 31 + hash(text(id.destination.ip))) * 31 +
            std::hash<std::size_t>()(rest);
 }
@@ -22,23 +22,33 @@ std::size_t SessionIdHash::operator()(const SessionId& id) const {
 SessionReader::SessionReader(const FieldFinder& fields, const std::string& prefix)
     : saddr_(fields.address(prefix + ".saddr")), daddr_(fields.address(prefix + ".daddr")),
       sport_(fields.number(prefix + ".sport")), dport_(fields.number(prefix + ".dport")),
-      proto_(fields.number(prefix + ".proto")), vlan_(fields.number_if_any(prefix + ".vlan")) {}
+      proto_(fields.number(prefix + ".proto")), vlan_(fields.number_if_any(prefix + ".vlan")),
+      ip_version_(fields.number_if_any(prefix + ".ip_version")) {}
 
 SessionId SessionReader::read(const std::byte* root) const {
-    return {{saddr_.address(root), static_cast<std::uint16_t>(sport_.number(root))},
-            {daddr_.address(root), static_cast<std::uint16_t>(dport_.number(root))},
-            static_cast<std::uint8_t>(proto_.number(root)),
-            static_cast<std::uint16_t>(vlan_.number(root))};
+    SessionId id{{saddr_.address(root), static_cast<std::uint16_t>(sport_.number(root))},
+                 {daddr_.address(root), static_cast<std::uint16_t>(dport_.number(root))},
+                 static_cast<std::uint8_t>(proto_.number(root)),
+                 static_cast<std::uint16_t>(vlan_.number(root))};
+    id.ip_version = version_of(ip_version_, root, id.source.ip, id.destination.ip);
+    return id;
 }
 
-bool is_ipv4(const IpBytes& ip) {
-    return std::all_of(ip.begin(), ip.begin() + 10, [](std::uint8_t byte) { return byte == 0; }) &&
-           ip[10] == 0xff && ip[11] == 0xff;
+std::uint8_t version_of(const Field& said, const std::byte* root, const IpBytes& source,
+                        const IpBytes& destination) {
+    const std::uint64_t version = said.number(root);
+    if (version == 4 || version == 6)
+        return static_cast<std::uint8_t>(version);
+    const auto mapped = [](const IpBytes& ip) {
+        return is_mapped(reinterpret_cast<const std::byte*>(ip.data()));
+    };
+    return mapped(source) && mapped(destination) ? 4 : 6;
 }
 
-std::string address_text(const IpBytes& ip) {
+std::string address_text(const IpBytes& ip, std::uint8_t ip_version) {
     char text[longest_text];
-    const char* const end = put_ip(text, reinterpret_cast<const std::byte*>(ip.data()));
+    const auto* bytes = reinterpret_cast<const std::byte*>(ip.data());
+    const char* const end = ip_version == 6 ? put_ipv6(text, bytes) : put_ip(text, bytes);
     return std::string(static_cast<const char*>(text), end);
 }
 
@@ -56,14 +66,14 @@ Sides sides_of(const SessionId& id, const Endpoint& server) {
     return {id.source, id.destination, false};
 }
 
-std::string file_stem(const Sides& sides, std::uint8_t protocol, std::uint16_t vlan) {
-    const auto endpoint = [](const Endpoint& side) {
-        std::string text = address_text(side.ip);
+std::string file_stem(const Sides& sides, const SessionId& id) {
+    const auto endpoint = [&](const Endpoint& side) {
+        std::string text = address_text(side.ip, id.ip_version);
         std::replace(text.begin(), text.end(), ':', '-');
         return text + '-' + std::to_string(side.port);
     };
     return endpoint(sides.client) + "___" + endpoint(sides.server) + "___" +
-           protocol_text(protocol) + (vlan != 0 ? "-vlan" + std::to_string(vlan) : "");
+           protocol_text(id.protocol) + (id.vlan != 0 ? "-vlan" + std::to_string(id.vlan) : "");
 }
 
 } // namespace dynmon

@@ -129,7 +129,7 @@ int FieldValue::compare(const std::byte* a, const std::byte* b) const {
     case ValueClass::real:
         return order(placed(real(a)), placed(real(b)));
     case ValueClass::bytes:
-        return std::memcmp(bytes(a), bytes(b), size());
+        return compare_bytes(bytes(a), bytes(b));
     case ValueClass::prefix:
         return compare(prefix(a), prefix(b));
     case ValueClass::text:

@@ -59,6 +59,16 @@ public:
     }
     double real(const std::byte* root) const;
     const std::byte* bytes(const std::byte* root) const { return root + scalar_.offset; }
+    // Of the address at `at`: 4 or 6, or 0 where nothing says it.
+    int version(const std::byte* at) const {
+        const int said = scalar_.version_at == 0 ? 0 : std::to_integer<int>(at[scalar_.version_at]);
+        return said == 4 || said == 6 ? said : 0;
+    }
+    // Addresses by their bytes; of two that are alike IPv4 comes first.
+    int compare_bytes(const std::byte* a, const std::byte* b) const {
+        const int order = std::memcmp(a, b, size());
+        return order != 0 ? order : version(a) - version(b);
+    }
     std::string_view text(const std::byte* root) const;
     Prefix prefix(const std::byte* root) const;
 

@@ -29,6 +29,7 @@ double read_real_literal(const Layout& field, std::string_view text); // rounded
 struct BytesLiteral {
     std::string bytes;
     std::size_t bits = 0;
+    int version = 0; // of an address: 4 or 6, as it was written
 };
 BytesLiteral read_bytes_literal(const Layout& field, std::string_view text);
 

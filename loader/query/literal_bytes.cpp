@@ -71,6 +71,7 @@ std::optional<BytesLiteral> read_address(Meaning meaning, std::string_view text)
     if (*prefix > static_cast<int>(size * 8))
         return std::nullopt;
     BytesLiteral literal;
+    literal.version = is_v4 ? 4 : 6;
     literal.bytes.assign(bytes, size);
     literal.bits = *prefix < 0 ? size * 8 : static_cast<std::size_t>(*prefix);
     if (is_v4 && meaning == Meaning::ip) {

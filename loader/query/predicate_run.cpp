@@ -41,6 +41,12 @@ bool has_prefix(const std::byte* at, const BytesLiteral& literal) {
     return differ >> (8 - rest) == 0;
 }
 
+// Of two addresses with the same bytes the one of IPv4 comes first.
+int order(const std::byte* at, int version, const BytesLiteral& literal) {
+    const int bytes = std::memcmp(at, literal.bytes.data(), literal.bytes.size());
+    return bytes != 0 || version == 0 ? bytes : version - literal.version;
+}
+
 // * stands for any characters, ? for one byte, \ takes the meaning from the next one. Goes back to
 // the last star only, so that a hostile pattern costs no more than pattern times text.
 bool matches(std::string_view pattern, std::string_view text) {
@@ -138,14 +144,17 @@ bool Predicate::Test::real(double number) const {
 }
 
 bool Predicate::Test::address(const std::byte* at) const {
-    const auto same = [at](const BytesLiteral& literal) { return has_prefix(at, literal); };
+    const int version = value.version(at);
+    const auto same = [&](const BytesLiteral& literal) {
+        return (version == 0 || version == literal.version) && has_prefix(at, literal);
+    };
     switch (compare) {
     case Compare::equal:
         return std::any_of(bytes.begin(), bytes.end(), same);
     case Compare::not_equal:
         return !same(bytes.front());
     default:
-        return ordered(compare, std::memcmp(at, bytes.front().bytes.data(), value.size()), 0);
+        return ordered(compare, order(at, version, bytes.front()), 0);
     }
 }
 

@@ -179,6 +179,7 @@ private:
         }
         in_union_ = outside;
         placed.size = end_ - placed.offset;
+        link_versions(placed); // they have moved
         return placed;
     }
 

@@ -13,9 +13,7 @@ struct features {
     __u64 n_bytes_reverse;
     dynmon_time_ns_t start_timestamp;
     dynmon_time_ns_t alive_timestamp;
-    dynmon_ip_t server_ip;
-    dynmon_port_t server_port;
-    __u8 method; // enum dynmon_server_method; set by the CPU that made the session alone
+    DYNMON_SERVER_FIELDS // set on the CPUs that know it: the smallest method is the best
 };
 
 // Packets that are in no session, but for the last two.
@@ -24,6 +22,7 @@ struct missed {
     __u64 map_full;
     __u64 expired;         // sessions that started anew on a CPU
     __u64 expired_packets; // that were counted in them until then
+    __u64 estimated;       // frames of XDP that were several packets: counted by the MTU
 };
 
 struct {
@@ -33,6 +32,8 @@ struct {
     __type(value, struct features);
 } SESSIONS_TRACKED_CRYPTO SEC(".maps");
 
+DYNMON_SERVERS(SERVERS, 20000);
+
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
     __uint(max_entries, 1);
@@ -40,21 +41,40 @@ struct {
     __type(value, struct missed);
 } CRYPTO_MISSED_INGRESS SEC(".maps"), CRYPTO_MISSED_EGRESS SEC(".maps");
 
-// A new element is all zero on the other CPUs, so that of all copies one knows the server.
+static __always_inline struct dynmon_server* server_of(struct features* session) {
+    return (struct dynmon_server*)&session->server_ip;
+}
+
+// A packet that says better than this CPU's copy who is the server.
+static __always_inline void correct_server(struct features* session,
+                                           const struct dynmon_session_key* key,
+                                           const struct dynmon_headers* headers, bool reverse) {
+    struct dynmon_server_note note;
+
+    if (!dynmon_corrects_server(key, headers, reverse, server_of(session), &note))
+        return;
+    dynmon_remember(&SERVERS, key, headers, &note, false);
+    dynmon_set_server(server_of(session), key, &note);
+}
+
+// A new element is all zero on the other CPUs: they know no server until they see a SYN.
 static __always_inline struct features* find_session(const struct dynmon_session_key* key,
-                                                     const struct dynmon_headers* headers) {
+                                                     const struct dynmon_headers* headers,
+                                                     bool reverse) {
     struct features* session = bpf_map_lookup_elem(&SESSIONS_TRACKED_CRYPTO, key);
     struct features initial;
 
-    if (session)
+    if (dynmon_likely(session)) {
+        correct_server(session, key, headers, reverse);
         return session;
+    }
     __builtin_memset(&initial, 0, sizeof(initial));
-    dynmon_find_server(headers, &initial.server_ip, &initial.server_port, &initial.method);
+    dynmon_find_server(&SERVERS, key, headers, reverse, server_of(&initial));
     return dynmon_lookup_or_init(&SESSIONS_TRACKED_CRYPTO, key, &initial);
 }
 
-static __always_inline void start_anew(struct features* session,
-                                       const struct dynmon_headers* headers, void* missed_map) {
+// Silence does not change who is the server.
+static __always_inline void start_anew(struct features* session, void* missed_map) {
     const __u32 only = 0;
     struct missed* missed = bpf_map_lookup_elem(missed_map, &only);
 
@@ -65,8 +85,6 @@ static __always_inline void start_anew(struct features* session,
     session->n_packets = session->n_packets_reverse = 0;
     session->n_bytes = session->n_bytes_reverse = 0;
     session->start_timestamp = 0;
-    if (session->method)
-        dynmon_find_server(headers, &session->server_ip, &session->server_port, &session->method);
 }
 
 static __always_inline void add_packet(struct features* session, const struct dynmon_packet* pkt,
@@ -94,21 +112,22 @@ static __always_inline enum dynmon_verdict record(struct dynmon_packet* pkt, voi
     bool reverse;
     enum dynmon_session_fit fit = dynmon_session_packet(pkt, &headers);
 
+    dynmon_count_estimated(missed, DYNMON_COUNTER(struct missed, estimated), pkt);
     if (fit == DYNMON_SESSION_FIT && dynmon_is_icmp(&headers))
         fit = DYNMON_SESSION_OTHER_PROTOCOL;
     if (fit != DYNMON_SESSION_FIT) {
-        dynmon_count(missed, fit);
+        dynmon_count_packets(missed, fit, &headers);
         return DYNMON_PASS;
     }
     reverse = dynmon_session_key(&key, &headers);
-    session = find_session(&key, &headers);
+    session = find_session(&key, &headers, reverse);
     if (!session) {
-        dynmon_count(missed, DYNMON_COUNTER(struct missed, map_full));
+        dynmon_count_packets(missed, DYNMON_COUNTER(struct missed, map_full), &headers);
         return DYNMON_PASS;
     }
     now = dynmon_now();
     if (expire_after && session->start_timestamp && now > session->alive_timestamp + expire_after)
-        start_anew(session, &headers, missed);
+        start_anew(session, missed);
     add_packet(session, pkt, &headers, reverse, now);
     return DYNMON_PASS;
 }

@@ -7,9 +7,7 @@ const volatile __u32 n_session = 1024; // how many are tracked: the size of the 
 const volatile __u32 n_packet_per_session = 100;
 
 struct session_value {
-    dynmon_ip_t server_ip;
-    dynmon_port_t server_port;
-    __u8 method;      // enum dynmon_server_method
+    DYNMON_SERVER_FIELDS
     __u32 n_captured; // packets in the buffer, or that found it full
     __u64 n_packets;  // all of the session, as the hook sees them
     struct bpf_spin_lock lock;
@@ -21,6 +19,7 @@ struct missed {
     __u64 map_full;   // of a session for which there was no room
     __u64 queue_full; // found the buffer full
     __u64 limit;      // of a session that has all its packets
+    __u64 estimated;  // frames of XDP that were several packets: counted by the MTU
 };
 
 struct {
@@ -36,6 +35,8 @@ struct {
     __type(value, struct session_value);
 } SESSIONS_TRACKED_DDOS SEC(".maps");
 
+DYNMON_SERVERS(SERVERS, 4096);
+
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
     __uint(max_entries, 1);
@@ -43,16 +44,37 @@ struct {
     __type(value, struct missed);
 } DDOS_MISSED_INGRESS SEC(".maps"), DDOS_MISSED_EGRESS SEC(".maps");
 
-// Whoever is first says who is the server; the others find it said.
+static __always_inline struct dynmon_server* server_of(struct session_value* session) {
+    return (struct dynmon_server*)&session->server_ip;
+}
+
+// A packet that says better than what stands there who is the server. Of two CPUs that do so at the
+// same moment the one that comes last has its say; under the lock address and method are of one.
+static __always_inline void correct_server(struct session_value* session,
+                                           const struct dynmon_session_key* key,
+                                           const struct dynmon_headers* headers, bool reverse) {
+    struct dynmon_server_note note;
+
+    if (!dynmon_corrects_server(key, headers, reverse, server_of(session), &note))
+        return;
+    dynmon_remember(&SERVERS, key, headers, &note, false);
+    bpf_spin_lock(&session->lock);
+    dynmon_set_server(server_of(session), key, &note);
+    bpf_spin_unlock(&session->lock);
+}
+
 static __always_inline struct session_value* find_session(const struct dynmon_session_key* key,
-                                                          const struct dynmon_headers* headers) {
+                                                          const struct dynmon_headers* headers,
+                                                          bool reverse) {
     struct session_value* session = bpf_map_lookup_elem(&SESSIONS_TRACKED_DDOS, key);
     struct session_value initial;
 
-    if (session)
+    if (dynmon_likely(session)) {
+        correct_server(session, key, headers, reverse);
         return session;
+    }
     __builtin_memset(&initial, 0, sizeof(initial));
-    dynmon_find_server(headers, &initial.server_ip, &initial.server_port, &initial.method);
+    dynmon_find_server(&SERVERS, key, headers, reverse, server_of(&initial));
     return dynmon_lookup_or_init(&SESSIONS_TRACKED_DDOS, key, &initial);
 }
 
@@ -79,12 +101,13 @@ static __always_inline enum dynmon_verdict capture(struct dynmon_packet* pkt, vo
     const enum dynmon_session_fit fit = dynmon_session_packet(pkt, &headers);
     bool reverse;
 
+    dynmon_count_estimated(missed, DYNMON_COUNTER(struct missed, estimated), pkt);
     if (!has_features(fit)) {
-        dynmon_count(missed, fit);
+        dynmon_count_packets(missed, fit, &headers);
         return DYNMON_PASS;
     }
     reverse = dynmon_session_key(&features.id, &headers);
-    session = find_session(&features.id, &headers);
+    session = find_session(&features.id, &headers, reverse);
     if (!session) {
         dynmon_count(missed, DYNMON_COUNTER(struct missed, map_full));
         return DYNMON_PASS;

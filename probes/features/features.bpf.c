@@ -32,6 +32,7 @@ struct missed {
     __u64 session_limit; // as many sessions are tracked as may be
     __u64 packet_limit;  // the session has all its packets
     __u64 buffer_full;
+    __u64 estimated; // frames of XDP that were several packets: counted by the MTU
 };
 
 struct {
@@ -166,9 +167,12 @@ static __always_inline enum dynmon_verdict capture(struct dynmon_packet* pkt, vo
     struct dynmon_headers headers;
     __u32 why = dynmon_session_packet(pkt, &headers);
 
+    dynmon_count_estimated(missed, COUNTER(estimated), pkt);
     if (has_features(why))
         why = store(pkt, &headers);
-    if (why != TAKEN)
+    if (why <= DYNMON_SESSION_TUNNEL)
+        dynmon_count_packets(missed, why, &headers);
+    else if (why != TAKEN)
         dynmon_count(missed, why);
     return DYNMON_PASS;
 }

@@ -15,7 +15,7 @@ struct flow_key {
     dynmon_ip_t saddr;
     dynmon_ip_t daddr;
     dynmon_port_t sport;
-    dynmon_port_t dport; // ICMP: type * 256 + code
+    dynmon_port_t dport; // ICMP: type * 256 + code; 0xffff: not known
     dynmon_proto_t proto;
     __u8 ip_version;
     __u16 vlan;
@@ -33,11 +33,12 @@ struct flow {
     __u32 flows;                  // 1, and 1 more for every later use of the key
 };
 
-// Packets that are in no flow.
+// Packets that are in no flow, but for the last.
 struct missed {
     __u64 table_full;
     __u64 not_ip;
     __u64 malformed;
+    __u64 estimated; // frames of XDP that were several packets: in flows, but counted by the MTU
 };
 
 struct {
@@ -54,12 +55,18 @@ struct {
     __type(value, struct missed);
 } FLOWS_MISSED_INGRESS SEC(".maps"), FLOWS_MISSED_EGRESS SEC(".maps");
 
+// Without ports the type of ICMP is not known either; 0 would be an echo reply.
+static __always_inline __u64 port_bits(const struct dynmon_headers* headers) {
+    if (track_ports)
+        return headers->sport | (__u64)headers->dport << 16;
+    return dynmon_is_icmp_protocol(headers->protocol) ? 0xffffULL << 16 : 0;
+}
+
 // In halves of 16 bytes and one word for the rest: the hash and the comparison of the kernel read
 // wide, and would wait for narrow stores.
 static __always_inline void fill_key(struct flow_key* key, const struct dynmon_headers* headers) {
-    const __u64 ports = track_ports ? headers->sport | (__u64)headers->dport << 16 : 0;
-    const __u64 rest = ports | (__u64)headers->protocol << 32 | (__u64)headers->ip_version << 40 |
-                       (__u64)headers->vlan << 48;
+    const __u64 rest = port_bits(headers) | (__u64)headers->protocol << 32 |
+                       (__u64)headers->ip_version << 40 | (__u64)headers->vlan << 48;
 
     key->saddr = headers->saddr;
     key->daddr = headers->daddr;
@@ -96,10 +103,10 @@ static __always_inline void follow_time(struct flow* flow, dynmon_time_ns_t now)
 static __always_inline void follow_connection(struct flow* flow, dynmon_tcp_flags_t flags) {
     if (dynmon_likely(!(flags & (DYNMON_TCP_SYN | DYNMON_TCP_FIN | DYNMON_TCP_RST))))
         return;
-    if (!(flags & DYNMON_TCP_SYN))
-        flow->closed = true;
-    else if (flow->closed)
+    if (flags & DYNMON_TCP_SYN && flow->closed)
         use_again(flow);
+    if (flags & (DYNMON_TCP_FIN | DYNMON_TCP_RST)) // last: a SYN with one of them closes too
+        flow->closed = true;
 }
 
 static __always_inline void add_own(struct flow* flow, const struct dynmon_headers* headers,
@@ -155,9 +162,21 @@ static __always_inline void count_missed(void* missed_map, enum dynmon_parsed pa
     if (parsed == DYNMON_IP)
         missed->table_full += headers->segments;
     else if (parsed == DYNMON_NOT_IP)
-        missed->not_ip++;
+        missed->not_ip += headers->segments;
     else
-        missed->malformed++;
+        missed->malformed += headers->segments;
+}
+
+// A frame that counts as the packets that it must have been at least, see dynmon_mtu.
+static __always_inline void count_estimated(void* missed_map, const struct dynmon_packet* pkt) {
+    const __u32 zero = 0;
+    struct missed* missed;
+
+    if (dynmon_likely(!pkt->estimated))
+        return;
+    missed = bpf_map_lookup_elem(missed_map, &zero);
+    if (missed)
+        missed->estimated++;
 }
 
 static __always_inline bool count_flow(void* flows, const struct dynmon_packet* pkt,
@@ -185,6 +204,7 @@ static __always_inline enum dynmon_verdict record(void* flows, void* missed_map,
 
     if (sample > 1 && bpf_get_prandom_u32() % sample)
         return DYNMON_PASS;
+    count_estimated(missed_map, pkt);
     if (!dynmon_likely(dynmon_parse_plain(pkt, &headers)))
         record_any(flows, missed_map, pkt);
     else if (!count_flow(flows, pkt, &headers))

@@ -36,7 +36,7 @@ enum traffic {
     MEMCACHED,
     DHDISCOVER,
     WATCHED,  // from a port that PORTS says to watch
-    FRAGMENT, // a later fragment of UDP: it has no ports
+    FRAGMENT, // a later fragment, of any protocol: it has no ports
     NOT_IP,
     MALFORMED,
 };
@@ -146,10 +146,10 @@ static __always_inline enum traffic classify(const struct dynmon_packet* pkt,
     const enum watch* watch;
     enum traffic kind;
 
-    if (headers->protocol != IPPROTO_UDP)
-        return OTHER;
     if (headers->fragment == DYNMON_FRAGMENT_LATER)
         return FRAGMENT;
+    if (headers->protocol != IPPROTO_UDP)
+        return OTHER;
     watch = bpf_map_lookup_elem(&PORTS, &headers->sport);
     if (watch && *watch == IGNORE)
         return OTHER;

@@ -59,6 +59,7 @@ struct packet {
     dynmon_proto_t protocol;
     dynmon_tcp_flags_t tcp_flags;
     __u8 ttl;
+    __u8 ip_version; // says of which version the addresses are
     __u8 start_size; // of start; 0: not asked for, or shorter
     __u8 start[8];   // of the payload
 };
@@ -166,19 +167,20 @@ static __always_inline void read_payload(const struct dynmon_packet* pkt,
 
 static __always_inline void tell(const struct dynmon_packet* pkt,
                                  const struct dynmon_headers* headers) {
-    struct packet event = {
-        .time = dynmon_now(),
-        .saddr = headers->saddr,
-        .daddr = headers->daddr,
-        .sport = headers->sport,
-        .dport = headers->dport,
-        .direction = pkt->direction,
-        .bytes = dynmon_wire_bytes(pkt, headers),
-        .protocol = headers->protocol,
-        .tcp_flags = headers->tcp_flags,
-        .ttl = headers->ttl,
-    };
+    struct packet event;
 
+    __builtin_memset(&event, 0, sizeof(event)); // its padding is sent too
+    event.time = dynmon_now();
+    event.saddr = headers->saddr;
+    event.daddr = headers->daddr;
+    event.sport = headers->sport;
+    event.dport = headers->dport;
+    event.direction = pkt->direction;
+    event.bytes = dynmon_wire_bytes(pkt, headers);
+    event.protocol = headers->protocol;
+    event.tcp_flags = headers->tcp_flags;
+    event.ttl = headers->ttl;
+    event.ip_version = headers->ip_version;
     if (payload)
         read_payload(pkt, headers, &event);
     dynmon_emit(PACKETS, &event); // without room: counted in PACKETS_lost

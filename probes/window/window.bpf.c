@@ -16,14 +16,13 @@ struct packet {
 };
 
 struct session_value {
-    dynmon_ip_t server_ip;
-    dynmon_port_t server_port;
-    __u8 method; // enum dynmon_server_method
+    DYNMON_SERVER_FIELDS
 };
 
 struct missed {
     DYNMON_SESSION_UNFIT
     __u64 not_buffered; // the buffer was busy
+    __u64 estimated;    // frames of XDP that were several packets: counted by the MTU
 };
 
 struct {
@@ -46,16 +45,21 @@ struct {
     __type(value, struct missed);
 } WINDOW_MISSED_INGRESS SEC(".maps"), WINDOW_MISSED_EGRESS SEC(".maps");
 
-// The look-up is also what keeps a session from being evicted.
+// The look-up is also what keeps a session from being evicted. An element is replaced as a whole,
+// so that a reader never sees half of it.
 static __always_inline void note_server(const struct dynmon_session_key* key,
-                                        const struct dynmon_headers* headers) {
+                                        const struct dynmon_headers* headers, bool reverse) {
+    const struct session_value* known = bpf_map_lookup_elem(&SESSION_SERVERS, key);
+    struct dynmon_server_note note;
     struct session_value session;
 
-    if (bpf_map_lookup_elem(&SESSION_SERVERS, key))
+    if (!known)
+        note = dynmon_note_server(headers, reverse);
+    else if (dynmon_likely(!dynmon_corrects_server(
+                 key, headers, reverse, (const struct dynmon_server*)&known->server_ip, &note)))
         return;
-    __builtin_memset(&session, 0, sizeof(session));
-    dynmon_find_server(headers, &session.server_ip, &session.server_port, &session.method);
-    bpf_map_update_elem(&SESSION_SERVERS, key, &session, BPF_NOEXIST);
+    dynmon_set_server((struct dynmon_server*)&session.server_ip, key, &note);
+    bpf_map_update_elem(&SESSION_SERVERS, key, &session, known ? BPF_ANY : BPF_NOEXIST);
 }
 
 static __always_inline enum dynmon_verdict record(struct dynmon_packet* pkt, void* missed) {
@@ -63,10 +67,11 @@ static __always_inline enum dynmon_verdict record(struct dynmon_packet* pkt, voi
     struct packet packet;
     enum dynmon_session_fit fit = dynmon_session_packet(pkt, &headers);
 
+    dynmon_count_estimated(missed, DYNMON_COUNTER(struct missed, estimated), pkt);
     if (fit == DYNMON_SESSION_FIT && dynmon_is_icmp(&headers))
         fit = DYNMON_SESSION_OTHER_PROTOCOL;
     if (fit != DYNMON_SESSION_FIT) {
-        dynmon_count(missed, fit);
+        dynmon_count_packets(missed, fit, &headers);
         return DYNMON_PASS;
     }
     __builtin_memset(&packet, 0, sizeof(packet));
@@ -75,7 +80,7 @@ static __always_inline enum dynmon_verdict record(struct dynmon_packet* pkt, voi
     packet.n_bytes = dynmon_wire_bytes(pkt, &headers);
     packet.segments = headers.segments;
     packet.direction = pkt->direction;
-    note_server(&packet.id, &headers);
+    note_server(&packet.id, &headers, packet.reverse);
     if (bpf_map_push_elem(&PACKET_WINDOW, &packet, BPF_EXIST) != 0)
         dynmon_count(missed, DYNMON_COUNTER(struct missed, not_buffered));
     return DYNMON_PASS;

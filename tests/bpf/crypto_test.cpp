@@ -117,6 +117,50 @@ TEST_CASE("crypto: every CPU counts, one knows the server") {
     CHECK(copies_with(counted, "start_timestamp") == cpus);
 }
 
+TEST_CASE(
+    "crypto: each CPU that sees a SYN knows the server, and the smallest method is the best") {
+    if (allowed_cpus() < 2)
+        return;
+    Probe probe("crypto_ingress");
+    {
+        const CpuPin pin(0);
+        run(probe.fd(), back()); // the lower port is the source's
+    }
+    {
+        const CpuPin pin(1);
+        run(probe.fd(), there());
+        CHECK(copies_with(only_value(probe), "method") == 1);
+        run(probe.fd(),
+            ethernet(ETH_P_IP, ipv4({.source = "10.0.0.2", .destination = "10.0.0.1"},
+                                    tcp({.source = 3333, .destination = 40000, .flags = 0x02}))));
+    }
+    const Value session = only_value(probe);
+    CHECK(copies_with(session, "method") == 2);
+    CHECK(session.sum("method") == 3 + 1);
+    CHECK(session.sum("server_ip_version") == 4 + 4);
+    for (std::size_t copy = 0; copy < session.copies(); ++copy) {
+        const auto port = ntohs(static_cast<std::uint16_t>(session.of(copy, "server_port")));
+        if (session.of(copy, "method") == 3)
+            CHECK(port == 3333);
+        else if (session.of(copy, "method") == 1)
+            CHECK(port == 40000);
+    }
+}
+
+TEST_CASE("crypto: the next window knows the server that this one has found") {
+    Probe first("crypto_ingress");
+    Probe second("crypto_ingress", [&](crypto_bpf& skeleton) {
+        REQUIRE(bpf_map__reuse_fd(skeleton.maps.SERVERS, bpf_map__fd(first->maps.SERVERS)) == 0);
+    });
+    run(first.fd(),
+        ethernet(ETH_P_IP, ipv4({}, tcp({.source = 3333, .destination = 40000, .flags = 0x02}))));
+    run(second.fd(), ethernet(ETH_P_IP, ipv4({.source = "10.0.0.2", .destination = "10.0.0.1"},
+                                             tcp({.source = 40000, .destination = 3333}))));
+    const Value session = only_value(second);
+    CHECK(session.sum("method") == 1);
+    CHECK(ntohs(static_cast<std::uint16_t>(session.sum("server_port"))) == 40000);
+}
+
 TEST_CASE("crypto: a session starts anew after a silence of more than expire_after") {
     constexpr std::uint64_t second = 1'000'000'000;
     Probe probe("crypto_ingress",

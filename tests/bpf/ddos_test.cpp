@@ -169,6 +169,23 @@ TEST_CASE(
     }
 }
 
+TEST_CASE("ddos: a later fragment of ICMP has an unknown type, and is no echo reply") {
+    const Bytes v4 =
+        ethernet(ETH_P_IP, ipv4({.protocol = IPPROTO_ICMP, .fragment_offset = 9}, payload(64)));
+    const Bytes v6 = ethernet(ETH_P_IPV6, ipv6({.next = IPPROTO_FRAGMENT},
+                                               fragment(IPPROTO_ICMPV6, 9, false, payload(64))));
+    for (const Bytes& frame : {v4, v6}) {
+        CHECK(features(frame).of("icmpType") == 255);
+        Probe probe("ddos_ingress");
+        run(probe.fd(), frame);
+        const bpf_map* map = probe->maps.SESSIONS_TRACKED_DDOS;
+        CHECK(only_session(probe->obj, map, "session_value").of("method") == 2);
+    }
+    CHECK(features(v4, [](ddos_bpf& skeleton) {
+              skeleton.rodata->with_icmp_type = false;
+          }).of("icmpType") == 0);
+}
+
 TEST_CASE("ddos: fragments=false only counts fragments without an L4 header") {
     Probe probe("ddos_ingress", [](ddos_bpf& skeleton) { skeleton.rodata->fragments = false; });
     for (const std::uint16_t offset : {0, 9, 18})

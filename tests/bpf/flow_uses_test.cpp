@@ -49,9 +49,29 @@ TEST_CASE("a flow is used once more by a SYN after FIN or RST, and knows whether
         std::uint64_t closed;
     };
     const Step steps[] = {
-        {syn, 1, 0},       {syn, 1, 0}, {ack, 1, 0}, {fin | ack, 1, 1}, {ack, 1, 1},
-        {syn | ack, 2, 0}, {syn, 2, 0}, {ack, 2, 0}, {rst, 2, 1},       {rst | ack, 2, 1},
-        {syn, 3, 0},       {fin, 3, 1}, {fin, 3, 1}, {syn, 4, 0},
+        {syn, 1, 0},
+        {syn, 1, 0},
+        {ack, 1, 0},
+        {fin | ack, 1, 1},
+        {ack, 1, 1},
+        {syn | ack, 2, 0},
+        {syn, 2, 0},
+        {ack, 2, 0},
+        {rst, 2, 1},
+        {rst | ack, 2, 1},
+        {syn, 3, 0},
+        {fin, 3, 1},
+        {fin, 3, 1},
+        {syn, 4, 0},
+        // A packet that is both opens and closes.
+        {syn | fin, 4, 1},
+        {syn | fin, 5, 1},
+        {syn | rst, 6, 1},
+        {syn | rst | ack, 7, 1},
+        {ack, 7, 1},
+        {syn, 8, 0},
+        {syn | rst, 8, 1},
+        {syn | fin | rst, 9, 1},
     };
     const CpuPin pinned;
     for (const bpf_map_type type : table_types) {
@@ -69,6 +89,21 @@ TEST_CASE("a flow is used once more by a SYN after FIN or RST, and knows whether
             CHECK(flow.sum("closed") == step.closed);
             CHECK(flow.sum("packets") == packets);
         }
+    }
+}
+
+TEST_CASE("a flow whose first packet has SYN and FIN, or SYN and RST, is closed") {
+    for (const int flags : {0x03, 0x06, 0x07}) {
+        CAPTURE(flags);
+        const CpuPin pinned;
+        Loaded<flows_bpf> probe("flows_ingress");
+        const Bytes frame =
+            ethernet(ETH_P_IP, ipv4({}, tcp({.flags = static_cast<std::uint8_t>(flags)})));
+        run(probe.fd(), frame);
+        CHECK(uses(ingress(probe).begin()->second) == 1);
+        CHECK(ingress(probe).begin()->second.sum("closed") == 1);
+        run(probe.fd(), frame);
+        CHECK(uses(ingress(probe).begin()->second) == 2);
     }
 }
 

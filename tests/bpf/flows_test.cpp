@@ -112,6 +112,41 @@ TEST_CASE("later fragments share a flow without ports") {
     CHECK(flows.begin()->second.sum("packets") == 2);
 }
 
+TEST_CASE("ICMP whose type is not in the packet is no echo reply") {
+    const Bytes echo = icmp(0, 0, payload(56));
+    const auto v4 = [&](std::uint16_t offset, const Bytes& body) {
+        return ethernet(ETH_P_IP,
+                        ipv4({.protocol = IPPROTO_ICMP, .fragment_offset = offset}, body));
+    };
+    const auto v6 = [&](const Bytes& body) {
+        return ethernet(ETH_P_IPV6,
+                        ipv6({.next = IPPROTO_FRAGMENT}, fragment(IPPROTO_ICMPV6, 9, false, body)));
+    };
+    for (const std::string program : {"flows_ingress", "flows_ingress_xdp"}) {
+        Loaded<flows_bpf> probe(program);
+        run(probe.fd(), v4(0, echo));
+        run(probe.fd(), v4(9, payload(64)));
+        run(probe.fd(), v4(0, first(echo, 7)));
+        run(probe.fd(), v6(payload(64)));
+        CHECK(names(ingress(probe)) ==
+              std::vector<std::string>{"1 v4 vlan0 10.0.0.1:0 > 10.0.0.2:0",
+                                       "1 v4 vlan0 10.0.0.1:0 > 10.0.0.2:65535",
+                                       "58 v6 vlan0 2001:db8::1:0 > 2001:db8::2:65535"});
+        CHECK(ingress(probe).at("1 v4 vlan0 10.0.0.1:0 > 10.0.0.2:65535").sum("packets") == 2);
+    }
+}
+
+TEST_CASE("track_ports=0 leaves the type of ICMP unknown, and says nothing of other ports") {
+    Loaded<flows_bpf> probe("flows_ingress",
+                            [](flows_bpf& skeleton) { skeleton.rodata->track_ports = 0; });
+    for (const std::uint8_t type : {0, 3, 8})
+        run(probe.fd(), ethernet(ETH_P_IP, ipv4({.protocol = IPPROTO_ICMP}, icmp(type, 0))));
+    run(probe.fd(), ethernet(ETH_P_IP, ipv4({}, tcp({}))));
+    CHECK(names(ingress(probe)) ==
+          std::vector<std::string>{"1 v4 vlan0 10.0.0.1:0 > 10.0.0.2:65535",
+                                   "6 v4 vlan0 10.0.0.1:0 > 10.0.0.2:0"});
+}
+
 TEST_CASE("packets that are in no flow are counted by reason") {
     Loaded<flows_bpf> probe("flows_ingress");
     const Bytes frame = ethernet(ETH_P_IP, ipv4({}, tcp({})));

@@ -149,3 +149,11 @@ Bytes with_true_length(Bytes frame, std::size_t l3_offset) {
 Bytes first(const Bytes& frame, std::size_t size) {
     return Bytes(frame.begin(), frame.begin() + static_cast<std::ptrdiff_t>(size));
 }
+
+Bytes hex(std::string_view digits) {
+    Bytes result;
+    for (; digits.size() >= 2; digits.remove_prefix(2))
+        result.push_back(
+            static_cast<std::uint8_t>(std::stoul(std::string(digits.substr(0, 2)), nullptr, 16)));
+    return result;
+}

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <netinet/in.h>
@@ -61,3 +62,4 @@ Bytes ethernet(std::uint16_t ethertype, const Bytes& body);
 Bytes with_true_length(Bytes frame, std::size_t l3_offset);
 
 Bytes first(const Bytes& frame, std::size_t size);
+Bytes hex(std::string_view digits);

@@ -125,6 +125,41 @@ TEST_CASE("ICMP: type and code, and both in the destination port as NetFlow has 
     });
 }
 
+TEST_CASE(
+    "ICMP: type and code that are not in the packet are unknown, not those of an echo reply") {
+    const auto expect_unknown = [](const Loaded<mirror_bpf>& probe, const Bytes& frame) {
+        const Seen seen = see(probe, frame);
+        CHECK(seen.parsed == parsed_ip);
+        CHECK(seen.icmp_type == 255);
+        CHECK(seen.icmp_code == 255);
+        CHECK(seen.sport == 0);
+        CHECK(seen.dport == 0xffff);
+        CHECK(seen.l4_header == 0);
+    };
+    const Bytes reply = icmp(0, 0, payload(56));
+    on_both([&](const Loaded<mirror_bpf>& probe) {
+        for (std::size_t size = 0; size < 8; ++size) {
+            CAPTURE(size);
+            expect_unknown(
+                probe, ethernet(ETH_P_IP, ipv4({.protocol = IPPROTO_ICMP}, first(reply, size))));
+            Bytes padded = ethernet(ETH_P_IPV6, ipv6({.next = IPPROTO_ICMPV6}, first(reply, size)));
+            padded.resize(70);
+            expect_unknown(probe, padded);
+        }
+        expect_unknown(
+            probe,
+            ethernet(ETH_P_IP, ipv4({.protocol = IPPROTO_ICMP, .fragment_offset = 185}, reply)));
+        expect_unknown(probe,
+                       ethernet(ETH_P_IPV6, ipv6({.next = IPPROTO_FRAGMENT},
+                                                 fragment(IPPROTO_ICMPV6, 181, false, reply))));
+        const Seen seen = see(probe, ethernet(ETH_P_IP, ipv4({.protocol = IPPROTO_ICMP}, reply)));
+        CHECK(seen.icmp_type == 0);
+        CHECK(seen.icmp_code == 0);
+        CHECK(seen.dport == 0);
+        CHECK(seen.l4_header == 8);
+    });
+}
+
 TEST_CASE("protocols with ports have them, others have none") {
     on_both([](const Loaded<mirror_bpf>& probe) {
         for (const int protocol : {33, 132, 136}) {
@@ -146,33 +181,40 @@ TEST_CASE("protocols with ports have them, others have none") {
     });
 }
 
-TEST_CASE("VLAN: one tag, two tags, a priority tag, and one tag too many") {
+TEST_CASE("VLAN: up to four tags of any of the three types, priority tags, and one tag too many") {
     const Bytes ip = ipv4({}, tcp({}));
     const auto one = ethernet(ETH_P_8021Q, vlan(0xe064, ETH_P_IP, ip));
     const auto two = ethernet(ETH_P_8021AD, vlan(7, ETH_P_8021Q, vlan(4095, ETH_P_IP, ip)));
+    const auto old = ethernet(ETH_P_QINQ1, vlan(7, ETH_P_8021Q, vlan(8, ETH_P_IP, ip)));
     const auto priority = ethernet(ETH_P_8021Q, vlan(0xe000, ETH_P_8021Q, vlan(9, ETH_P_IP, ip)));
     const auto three =
-        ethernet(ETH_P_8021AD, vlan(1, ETH_P_8021Q, vlan(2, ETH_P_8021Q, vlan(3, ETH_P_IP, ip))));
+        ethernet(ETH_P_8021AD, vlan(1, ETH_P_QINQ1, vlan(2, ETH_P_8021Q, vlan(3, ETH_P_IP, ip))));
+    const auto four = ethernet(
+        ETH_P_8021Q,
+        vlan(1, ETH_P_8021Q, vlan(2, ETH_P_8021Q, vlan(3, ETH_P_8021Q, vlan(4, ETH_P_IP, ip)))));
+    const auto five = ethernet(
+        ETH_P_8021Q, vlan(1, ETH_P_8021Q,
+                          vlan(2, ETH_P_8021Q,
+                               vlan(3, ETH_P_8021Q, vlan(4, ETH_P_8021Q, vlan(5, ETH_P_IP, ip))))));
     // By the egress program: at ingress the kernel takes the outer tag off before TC.
     for (const std::string program : {"mirror_egress", "mirror_ingress_xdp"}) {
         CAPTURE(program);
         Loaded<mirror_bpf> probe(program);
-        Seen seen = see(probe, one);
-        CHECK(seen.parsed == parsed_ip);
-        CHECK(seen.vlan == 100);
-        CHECK(seen.vlan_inner == 0);
-        CHECK(seen.l3_offset == 18);
-        CHECK(seen.dport == 443);
-        seen = see(probe, two);
-        CHECK(seen.parsed == parsed_ip);
-        CHECK(seen.vlan == 7);
-        CHECK(seen.vlan_inner == 4095);
-        CHECK(seen.l3_offset == 22);
-        CHECK(seen.dport == 443);
-        seen = see(probe, priority);
-        CHECK(seen.vlan == 9);
-        CHECK(seen.vlan_inner == 0);
-        seen = see(probe, three);
+        const auto expect = [&](const Bytes& frame, int outer, int inner, int l3_offset) {
+            const Seen seen = see(probe, frame);
+            CHECK(seen.parsed == parsed_ip);
+            CHECK(seen.vlan == outer);
+            CHECK(seen.vlan_inner == inner);
+            CHECK(seen.l3_offset == l3_offset);
+            CHECK(seen.dport == 443);
+        };
+        expect(one, 100, 0, 18);
+        expect(two, 7, 4095, 22);
+        expect(old, 7, 8, 22);
+        expect(priority, 9, 0, 22);
+        expect(three, 1, 2, 26);
+        expect(four, 1, 2, 30);
+        const Seen seen = see(probe, five);
         CHECK(seen.parsed == parsed_not_ip);
         CHECK(seen.ethertype == ETH_P_8021Q);
     }
@@ -228,6 +270,44 @@ TEST_CASE("IPv6 extension headers are walked, up to six of them") {
     });
 }
 
+TEST_CASE("every extension header of IPv6 that says what follows is walked") {
+    on_both([](const Loaded<mirror_bpf>& probe) {
+        const Bytes inner = tcp({.source = 11, .destination = 22});
+        // Next header and length field, and as many bytes as that length means.
+        const auto header = [&](std::uint8_t length, std::size_t bytes) {
+            Bytes result(bytes, 0);
+            result[0] = IPPROTO_TCP;
+            result[1] = length;
+            result.insert(result.end(), inner.begin(), inner.end());
+            return result;
+        };
+        const auto expect = [&](std::uint8_t protocol, std::uint8_t length, std::size_t bytes) {
+            CAPTURE(static_cast<int>(protocol));
+            CAPTURE(static_cast<int>(length));
+            const Seen seen =
+                see(probe, ethernet(ETH_P_IPV6, ipv6({.next = protocol}, header(length, bytes))));
+            CHECK(seen.parsed == parsed_ip);
+            CHECK(seen.protocol == IPPROTO_TCP);
+            CHECK(seen.l4_offset == 54 + bytes);
+            CHECK(seen.dport == 22);
+        };
+        for (const std::uint8_t protocol : {0, 43, 60, 135, 139, 140}) {
+            expect(protocol, 0, 8);
+            expect(protocol, 4, 40);
+        }
+        expect(51, 4, 24); // AH counts words of 4 bytes, two of them not
+        expect(51, 1, 12);
+        for (const std::uint8_t protocol : {50, 59, 253}) {
+            const Seen seen =
+                see(probe, ethernet(ETH_P_IPV6, ipv6({.next = protocol}, header(0, 8))));
+            CHECK(seen.protocol == protocol);
+            CHECK(seen.dport == 0);
+        }
+        // IPv4 has no extension headers: AH is what its packet carries.
+        CHECK(see(probe, ethernet(ETH_P_IP, ipv4({.protocol = 51}, header(4, 24)))).protocol == 51);
+    });
+}
+
 TEST_CASE("IPv6 fragments: first, later and atomic") {
     on_both([](const Loaded<mirror_bpf>& probe) {
         const auto see_fragment = [&](std::uint16_t offset, bool more) {
@@ -271,6 +351,101 @@ TEST_CASE("what is not IP is told from what is malformed") {
     });
 }
 
+TEST_CASE("a length of 0 is no length but in a super-packet and in a jumbogram") {
+    const Bytes no_next =
+        hex("02000000000202000000000186dd6000000000003b40fd000000000000000000000000000001fd0000"
+            "00000000000000000000000002000000000000");
+    const Bytes v4 =
+        hex("02000000000202000000000108004500000000010000401166ea0a0000010a00000200010002000bf963"
+            "78797a000000000000000000000000000000");
+    // 40 bytes of header and then padding that looks like options, a fragment header and ports.
+    Bytes padded = ethernet(ETH_P_IPV6, ipv6({.next = IPPROTO_UDP}, udp(1, 2)));
+    padded[18] = padded[19] = 0;
+    Bytes options = padded;
+    options[20] = IPPROTO_HOPOPTS;
+    on_both([&](const Loaded<mirror_bpf>& probe) {
+        Seen seen = see(probe, no_next);
+        CHECK(seen.parsed == parsed_ip);
+        CHECK(seen.protocol == 59);
+        CHECK(seen.ip_bytes == 40);
+        CHECK(seen.wire_bytes == 40);
+        CHECK(see(probe, v4).parsed == parsed_malformed);
+        seen = see(probe, padded);
+        CHECK(seen.parsed == parsed_ip);
+        CHECK(seen.ip_bytes == 40);
+        CHECK(seen.dport == 0);
+        CHECK(see(probe, options).parsed == parsed_malformed);
+    });
+}
+
+TEST_CASE("a jumbogram says its length in an option, and not less than 65,536") {
+    const auto jumbogram = [](std::uint32_t length, std::size_t size) {
+        Bytes option = extension(IPPROTO_TCP, 0, tcp({}, payload(size)));
+        option[2] = 0xc2;
+        option[3] = 4;
+        for (int i = 0; i < 4; ++i)
+            option[4 + static_cast<std::size_t>(i)] =
+                static_cast<std::uint8_t>(length >> (24 - 8 * i));
+        Bytes frame = ethernet(ETH_P_IPV6, ipv6({.next = IPPROTO_HOPOPTS}, option));
+        frame[18] = frame[19] = 0;
+        return frame;
+    };
+    Loaded<mirror_bpf> probe("mirror_ingress_xdp", [](mirror_bpf& skeleton) {
+        skeleton.rodata->dynmon_frags = true;
+        bpf_program__set_flags(skeleton.progs.mirror_ingress_xdp, BPF_F_XDP_HAS_FRAGS);
+    });
+    const std::uint32_t bytes = 8 + 20 + 65508; // what the option says: all behind the IPv6 header
+    // A test run takes no frame that long: of what says more than there is nothing is read.
+    CHECK(see(probe, jumbogram(bytes, 3000)).parsed == parsed_malformed);
+    CHECK(see(probe, jumbogram(0xffff, 3000)).parsed == parsed_malformed);
+    CHECK(see(probe, jumbogram(8 + 20 + 3000, 3000)).parsed == parsed_malformed);
+    CHECK(see(probe, jumbogram(0xfffffff0, 3000)).parsed == parsed_malformed);
+}
+
+TEST_CASE("a first fragment that ends within its TCP header has what is there") {
+    const Bytes frame =
+        hex("02000000000202000000000108004500001c00052000400646d50a0000010a0000029c4001"
+            "bb00000000");
+    on_both([&](const Loaded<mirror_bpf>& probe) {
+        Bytes padded = frame;
+        padded.resize(60, 0xff);
+        for (const Bytes& each : {frame, padded}) {
+            const Seen seen = see(probe, each);
+            CHECK(seen.parsed == parsed_ip);
+            CHECK(seen.fragment == fragment_first);
+            CHECK(seen.ip_bytes == 28);
+            CHECK(seen.sport == 40000);
+            CHECK(seen.dport == 443);
+            CHECK(seen.tcp_flags == 0);
+            CHECK(seen.l4_header == 0);
+        }
+        const Bytes segment = tcp({.flags = 0x12, .options = 3}, payload(20));
+        for (const std::size_t size : {8u, 16u, 24u, 32u}) {
+            CAPTURE(size);
+            const Bytes part = first(segment, size);
+            for (const Bytes& cut :
+                 {ethernet(ETH_P_IP, ipv4({.more_fragments = true}, part)),
+                  ethernet(ETH_P_IPV6, ipv6({.next = IPPROTO_FRAGMENT},
+                                            fragment(IPPROTO_TCP, 0, true, part)))}) {
+                const Seen seen = see(probe, cut);
+                CHECK(seen.dport == 443);
+                CHECK(seen.tcp_flags == (size >= 16 ? 0x12 : 0));
+                CHECK(seen.l4_header == (size >= 24 ? 32 : 0));
+            }
+        }
+    });
+}
+
+TEST_CASE("SCTP and DCCP have headers of their own length") {
+    on_both([](const Loaded<mirror_bpf>& probe) {
+        Bytes body = udp(7, 9, payload(24));
+        CHECK(see(probe, ethernet(ETH_P_IP, ipv4({.protocol = 132}, body))).l4_header == 12);
+        body[4] = 6; // words
+        CHECK(see(probe, ethernet(ETH_P_IP, ipv4({.protocol = 33}, body))).l4_header == 24);
+        CHECK(see(probe, ethernet(ETH_P_IP, ipv4({.protocol = 136}, body))).l4_header == 8);
+    });
+}
+
 TEST_CASE("Ethernet padding is not part of the packet") {
     Bytes v4 = ethernet(ETH_P_IP, ipv4({.protocol = IPPROTO_UDP}, Bytes{1, 2, 3, 4}));
     v4.resize(60, 0x99);
@@ -279,40 +454,9 @@ TEST_CASE("Ethernet padding is not part of the packet") {
     on_both([&](const Loaded<mirror_bpf>& probe) {
         const Seen seen = see(probe, v4);
         CHECK(seen.ip_bytes == 24);
-        CHECK(seen.sport == 0); // 4 bytes are no UDP header, whatever follows
+        CHECK(seen.sport == 0x0102); // 4 bytes are ports, but no UDP header, whatever follows
+        CHECK(seen.dport == 0x0304);
         CHECK(seen.l4_header == 0);
         CHECK(see(probe, v6).parsed == parsed_malformed);
     });
-}
-
-TEST_CASE("a super-packet: segments and bytes as they are on the wire") {
-    Loaded<mirror_bpf> probe("mirror_ingress");
-    const Bytes v4 = ethernet(ETH_P_IP, ipv4({.options = 1}, tcp({.options = 3}, payload(1001))));
-    const Bytes v6 = ethernet(ETH_P_IPV6, ipv6({}, tcp({}, payload(1000))));
-
-    for (const std::uint32_t told : {11u, 0u}) {
-        CAPTURE(told);
-        const Seen seen = see(probe, v4, {100, told});
-        CHECK(seen.gso_size == 100);
-        CHECK(seen.segments == 11);
-        CHECK(seen.packet_segments == 11);
-        CHECK(seen.ip_bytes == 24 + 32 + 1001);
-        CHECK(seen.wire_bytes == 11 * (24 + 32) + 1001);
-    }
-    const Seen seen = see(probe, v6, {100, 0});
-    CHECK(seen.segments == 10);
-    CHECK(seen.wire_bytes == 10 * (40 + 20) + 1000);
-}
-
-TEST_CASE("a device without a link layer: the frame starts with the IP header") {
-    Loaded<mirror_bpf> probe("mirror_ingress_xdp",
-                             [](mirror_bpf& skeleton) { skeleton.rodata->dynmon_link = 1; });
-    Seen seen = see(probe, ipv4({}, tcp({})));
-    CHECK(seen.parsed == parsed_ip);
-    CHECK(seen.l3_offset == 0);
-    CHECK(seen.dport == 443);
-    seen = see(probe, ipv6({}, tcp({})));
-    CHECK(seen.parsed == parsed_ip);
-    CHECK(seen.ip_version == 6);
-    CHECK(seen.dport == 443);
 }

@@ -34,6 +34,7 @@ int run(int program_fd, const Bytes& frame, Gso gso, int repeat) {
     __sk_buff context{};
     context.gso_size = gso.size;
     context.gso_segs = gso.segments;
+    context.wire_len = gso.wire_len;
     bpf_test_run_opts options{};
     options.sz = sizeof(options);
     options.data_in = frame.data();

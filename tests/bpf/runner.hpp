@@ -58,6 +58,7 @@ private:
 struct Gso {
     std::uint32_t size = 0;
     std::uint32_t segments = 0;
+    std::uint32_t wire_len = 0; // 0: as long as the frame
 };
 
 // The verdict (XDP_*, TC_ACT_*) of the program for one frame, given to it `repeat` times.

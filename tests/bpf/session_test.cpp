@@ -127,6 +127,62 @@ TEST_CASE("otherwise the server has the lower port, with equal ones it is the de
     CHECK(server_of({tcp_frame(1024, 40000, 0x11)}) == "10.0.0.1:1024 3");
 }
 
+TEST_CASE("a SYN with FIN or RST opens nothing: the ports tell") {
+    for (const std::uint8_t flags : {0x03, 0x06, 0x07, 0x13, 0x16})
+        CHECK(server_of({tcp_frame(80, 40000, flags)}) == "10.0.0.1:80 2");
+}
+
+TEST_CASE("what is known better replaces a guess, and no guess replaces it") {
+    CHECK(server_of({tcp_frame(3333, 40000), tcp_frame(3333, 40000, 0x02)}) ==
+          "10.0.0.2:40000 1"); // a SYN after the lower port
+    CHECK(server_of({tcp_frame(80, 40000), tcp_frame(40000, 80, 0x12, down)}) ==
+          "10.0.0.2:40000 1"); // its answer after the known port
+    CHECK(server_of({tcp_frame(80, 40000, 0x02), tcp_frame(80, 40000)}) == "10.0.0.2:40000 1");
+    CHECK(server_of({icmp_frame(3), icmp_frame(8, down)}) ==
+          "10.0.0.1:0 4"); // an echo after others
+    CHECK(server_of({icmp_frame(8), icmp_frame(8, down), icmp_frame(3)}) == "10.0.0.2:0 4");
+    CHECK(server_of({udp_frame(5353, 5353), udp_frame(5353, 5353)}) == "10.0.0.2:5353 3");
+}
+
+TEST_CASE("a SYN that opens another connection between the same ports replaces the one before") {
+    CHECK(server_of({tcp_frame(179, 179, 0x02), tcp_frame(179, 179, 0x12, down),
+                     tcp_frame(179, 179, 0x02, down)}) == "10.0.0.1:179 1");
+}
+
+TEST_CASE("a session has the same server in the next window") {
+    const struct {
+        std::vector<Bytes> before, after;
+        const char* server;
+    } cases[] = {
+        {{tcp_frame(80, 40000, 0x02)}, {tcp_frame(80, 40000)}, "10.0.0.2:40000 1"},
+        {{udp_frame(5353, 5353)},
+         {ethernet(ETH_P_IP,
+                   ipv4({.protocol = IPPROTO_UDP, .source = "10.0.0.2", .destination = "10.0.0.1"},
+                        udp(5353, 5353)))},
+         "10.0.0.2:5353 3"},
+        {{tcp_frame(3333, 40000), tcp_frame(3333, 40000, 0x02)},
+         {tcp_frame(40000, 3333, 0x10, down)},
+         "10.0.0.2:40000 1"},
+        {{tcp_frame(3333, 40000)}, {tcp_frame(3333, 40000, 0x02)}, "10.0.0.2:40000 1"},
+        {{icmp_frame(8)}, {icmp_frame(3, down)}, "10.0.0.2:0 4"},
+    };
+    for (const auto& [before, after, expected] : cases) {
+        CAPTURE(expected);
+        Loaded<ddos_bpf> first("ddos_ingress");
+        // As the loader makes the second side: all maps but those of metrics are shared.
+        Loaded<ddos_bpf> second("ddos_ingress", [&](ddos_bpf& skeleton) {
+            REQUIRE(bpf_map__reuse_fd(skeleton.maps.SERVERS, bpf_map__fd(first->maps.SERVERS)) ==
+                    0);
+        });
+        for (const Bytes& frame : before)
+            run(first.fd(), frame);
+        for (const Bytes& frame : after)
+            run(second.fd(), frame);
+        const bpf_map* map = second->maps.SESSIONS_TRACKED_DDOS;
+        CHECK(server(only_session(second->obj, map, "session_value")) == expected);
+    }
+}
+
 TEST_CASE("the first packet of a session says who is its server") {
     CHECK(server_of({tcp_frame(40000, 8080, 0x02), tcp_frame(8080, 40000, 0x10, down),
                      tcp_frame(40000, 8080, 0x12)}) == "10.0.0.2:8080 1");

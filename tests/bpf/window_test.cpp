@@ -79,6 +79,19 @@ TEST_CASE("window: the first packet of a session says who is its server") {
           "2001:db8::2:3333 1");
 }
 
+TEST_CASE("window: a SYN corrects who is taken for the server") {
+    Probe probe("window_ingress");
+    const auto send = [&](std::uint8_t flags) {
+        run(probe.fd(),
+            ethernet(ETH_P_IPV6,
+                     ipv6({}, tcp({.source = 3333, .destination = 40000, .flags = flags}))));
+        return server(only_session(probe->obj, probe->maps.SESSION_SERVERS, "session_value"));
+    };
+    CHECK(send(0x10) == "2001:db8::1:3333 3");
+    CHECK(send(0x02) == "2001:db8::2:40000 1");
+    CHECK(send(0x10) == "2001:db8::2:40000 1");
+}
+
 TEST_CASE("window: what belongs to no session is counted by reason") {
     Probe probe("window_ingress");
     run(probe.fd(), ethernet(ETH_P_ARP, payload(28)));

@@ -34,6 +34,35 @@ std::string text_of(const MetricView& view, const std::vector<Batch>& batches) {
 
 } // namespace
 
+TEST_CASE("addresses of IPv4 and IPv6 are series of their own, also when their bytes are alike") {
+    Metrics m;
+    struct Key {
+        std::uint8_t saddr[16];
+        std::uint8_t ip_version;
+    };
+    Types& t = m.types;
+    const int ip = t.alias("dynmon_ip_t", t.array(t.u8, 16));
+    MetricView view = m.flows(BPF_MAP_TYPE_HASH);
+    view.key = t.layout(t.group("k", sizeof(Key), {{"saddr", ip, 0}, {"ip_version", t.u8, 128}}),
+                        sizeof(Key), {}, "key");
+    view.open_metrics = section(MetricType::counter, {key_label("saddr", "key.saddr")},
+                                {series_of("packets", "value.packets")});
+    Key key{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 1}, 4};
+    std::vector<Key> keys = {key, key, key};
+    keys[1].ip_version = 6;
+    keys[2] = {{0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, 6};
+    keys.push_back(keys[2]);
+    keys[3].ip_version = 0; // says nothing, and the text is the same
+    const std::vector<Flow> values = {{5, 0, 0}, {7, 0, 0}, {1, 0, 0}, {2, 0, 0}};
+    CHECK(text_of(view, {batch(keys, values)}) ==
+          "# TYPE packets counter\n"
+          "# HELP packets Help.\n"
+          "packets_total{saddr=\"10.0.0.1\",direction=\"ingress\"} 5\n"
+          "packets_total{saddr=\"::ffff:10.0.0.1\",direction=\"ingress\"} 7\n"
+          "packets_total{saddr=\"fd00::1\",direction=\"ingress\"} 3\n"
+          "# EOF\n");
+}
+
 TEST_CASE("one map value is many series, told apart by labels from the key") {
     const Metrics m;
     MetricView view = m.flows(BPF_MAP_TYPE_HASH);

@@ -186,6 +186,13 @@ TEST_CASE("only what is kept for each CPU can be merged") {
           Strings{"6:22 merge of 'value.fist': no such field"});
     CHECK(metric("      map-name: FLOWS\n      merge-fields: {value.name: sum, value.mac: last}\n")
               .size() == 1);
+    CHECK(metric("      map-name: FLOWS\n      merge-fields: {value.first: leads, value.mac: "
+                 "follows}\n") == Strings{});
+    CHECK(metric("      map-name: FLOWS\n      merge-fields: {value.mac: follows}\n") ==
+          Strings{"6:22 merge of 'value.mac': no field leads"});
+    CHECK(metric("      map-name: FLOWS\n      merge-fields: {value.first: leads, value.flags: "
+                 "leads}\n") ==
+          Strings{"6:22 merge of 'value.flags': another field leads already"});
 }
 
 TEST_CASE("parameters exist, are scalars, and their numbers agree with each other") {

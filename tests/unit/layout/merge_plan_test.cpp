@@ -40,6 +40,84 @@ int flow_type(Types& t) {
 
 } // namespace
 
+TEST_CASE("what follows is all of one CPU: that with the smallest value of what leads") {
+    Types t;
+    const Layout layout = t.layout(flow_type(t), sizeof(Flow));
+    const Rules rules = {{"value.proto", Merge::leads},
+                         {"value.first", Merge::follows},
+                         {"value.bytes", Merge::follows},
+                         {"value.balance", Merge::follows}};
+    const std::vector<Flow> cpus = {{7, 0, 1, 8, 0, 0, 0, 0, 1}, // does not lead: 0
+                                    {100, 300, 5, 9, 0, 17, 0, 0, -7},
+                                    {0, 250, 7, 0, 0, 6, 0, 0, 3},
+                                    {300, 1, 0, 5, 0, 6, 0, 0, 4}}; // as small, and later
+    const Flow sum = merged(layout, Merge::sum, rules, cpus);
+    CHECK(sum.proto == 6);
+    CHECK(sum.first == 0); // also a value of 0
+    CHECK(sum.bytes == 0);
+    CHECK(sum.balance == 3);
+    CHECK(sum.packets == 13);
+    CHECK(sum.last == 300);
+    const Flow none = merged(layout, Merge::sum, rules, {{7, 0, 1, 8, 0, 0, 0, 0, 1}});
+    CHECK(none.proto == 0);
+    CHECK(none.first == 7);
+}
+
+TEST_CASE("a signed field leads by its sign, and structs, arrays and bitfields follow") {
+    Types t;
+    struct Value {
+        std::int32_t rank;
+        std::uint16_t list[2];
+        std::uint8_t low : 3, high : 5;
+        std::uint8_t in[3];
+    };
+    const int in = t.group("in", 3, {{"a", t.u8, 0}, {"b", t.array(t.u8, 2), 8}});
+    const Layout layout = t.layout(t.group("v", sizeof(Value),
+                                           {{"rank", t.s32, 0},
+                                            {"list", t.array(t.u16, 2), 32},
+                                            {"low", t.u8, 64, 3},
+                                            {"high", t.u8, 67, 5},
+                                            {"in", in, 72}}),
+                                   sizeof(Value));
+    const std::vector<Value> cpus = {{1, {1, 2}, 1, 9, {1, 2, 3}}, {-5, {3, 0}, 6, 17, {0, 5, 0}}};
+    const Value value = merged(layout, Merge::sum,
+                               {{"value.rank", Merge::leads},
+                                {"value.list", Merge::follows},
+                                {"value.high", Merge::follows},
+                                {"value.in", Merge::follows}},
+                               cpus);
+    CHECK(value.rank == -5);
+    CHECK(value.list[0] == 3);
+    CHECK(value.list[1] == 0);
+    CHECK(value.low == 7);
+    CHECK(value.high == 17);
+    CHECK(value.in[0] == 0);
+    CHECK(value.in[1] == 5);
+    CHECK(value.in[2] == 0);
+}
+
+TEST_CASE("what cannot lead or has nobody to follow is refused") {
+    Types t;
+    const int type = t.group("v", 24,
+                             {{"list", t.array(t.u32, 2), 0},
+                              {"mac", t.alias("dynmon_mac_t", t.array(t.u8, 6)), 64},
+                              {"n", t.u8, 112},
+                              {"m", t.u8, 120},
+                              {"real", btf__add_float(t.edit(), "double", 8), 128}});
+    const Layout layout = t.layout(type, 24);
+    const auto refused = [&](const Rules& rules) {
+        return fault([&] { MergePlan(layout, Merge::sum, rules); });
+    };
+    CHECK(refused({{"value.n", Merge::follows}}).starts_with("merge of 'value.n': no field leads"));
+    CHECK(refused({{"value.m", Merge::leads}, {"value.n", Merge::leads}}) ==
+          "merge of 'value.n': another field leads already");
+    CHECK(refused({{"value.list", Merge::leads}}) ==
+          "merge of 'value.list': only a single number can lead");
+    CHECK(refused({{"value", Merge::leads}}) == "merge of 'value': only a single number can lead");
+    CHECK(refused({{"value.mac", Merge::leads}}).starts_with("merge of 'value.mac': "));
+    CHECK(refused({{"value.real", Merge::leads}}).starts_with("merge of 'value.real': "));
+}
+
 TEST_CASE("counters are added, the rest is merged as its meaning asks") {
     Types t;
     const Layout layout = t.layout(flow_type(t), sizeof(Flow));

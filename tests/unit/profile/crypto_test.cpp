@@ -46,6 +46,13 @@ TEST_CASE("crypto: which CPU made the session does not matter") {
           render(false, {web}, {second_cpu, first_cpu}, 2)[0].text);
 }
 
+TEST_CASE("crypto: IPv4 and IPv6 sessions whose addresses have the same bytes are two lines") {
+    const Key v6 = session_key("::ffff:10.0.0.1", 443, "::ffff:10.0.0.2", 5000);
+    const std::string text = render(false, {web, v6}, {first_cpu, first_cpu}, 1)[0].text;
+    CHECK(text.find(", 10.0.0.2, 10.0.0.1, 5000, 443, TCP") != std::string::npos);
+    CHECK(text.find(", ::ffff:10.0.0.2, ::ffff:10.0.0.1, 5000, 443, TCP") != std::string::npos);
+}
+
 TEST_CASE("crypto: the header is the original's") {
     const auto files = render(false, {web}, {first_cpu}, 1);
     CHECK(files[0].header ==

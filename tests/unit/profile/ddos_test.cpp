@@ -99,6 +99,37 @@ TEST_CASE("ddos: the same ends in two VLANs are two files") {
     CHECK(files[0].name != files[1].name);
 }
 
+TEST_CASE("ddos: IPv4 and IPv6 sessions whose addresses have the same bytes are two") {
+    const Key v4 = session_key("10.0.0.1", 5000, "10.0.0.2", 80);
+    const Key v6 = session_key("::ffff:10.0.0.1", 5000, "::ffff:10.0.0.2", 80);
+    const std::vector<Tracked> servers = {{address("10.0.0.2"), htons(80), {}, 1},
+                                          {address("::ffff:10.0.0.2"), htons(80), {}, 1}};
+    const auto csv = make_ddos_rendering(false, 7);
+    const auto files = render_ddos(*csv, {packet(v4, 1), packet(v6, 2)}, {v4, v6}, servers);
+    REQUIRE(files.size() == 2);
+    CHECK(files[0].name == "10.0.0.1-5000___10.0.0.2-80___TCP-iter0.csv");
+    CHECK(files[1].name == "--ffff-10.0.0.1-5000___--ffff-10.0.0.2-80___TCP-iter0.csv");
+    const auto document = make_ddos_rendering(true, 7);
+    const std::string text =
+        render_ddos(*document, {packet(v4, 1), packet(v6, 2)}, {v4, v6}, servers)[0].text;
+    const auto sessions = nlohmann::json::parse(text);
+    REQUIRE(sessions.size() == 2);
+    CHECK(sessions[0]["id"] == nlohmann::json({"10.0.0.1", 5000, "10.0.0.2", 80, "TCP"}));
+    CHECK(sessions[1]["id"] ==
+          nlohmann::json({"::ffff:10.0.0.1", 5000, "::ffff:10.0.0.2", 80, "TCP"}));
+    LucidOptions options;
+    for (const bool ipv6 : {false, true}) {
+        options.ipv6 = ipv6;
+        const auto lucid = make_lucid_rendering(options);
+        const auto beside = nlohmann::json::parse(
+            render_ddos(*lucid, {packet(v4, 1), packet(v6, 2)}, {v4, v6}, servers).at(1).text);
+        REQUIRE(beside["flows"].size() == (ipv6 ? 2 : 1));
+        CHECK(beside["flows"][0]["id"][0] == "10.0.0.1");
+        if (ipv6)
+            CHECK(beside["flows"][1]["id"][0] == "::ffff:10.0.0.1");
+    }
+}
+
 TEST_CASE("ddos: nothing makes no file, and nothing is left from the window before") {
     const auto rendering = make_ddos_rendering(false, 7);
     CHECK(render_ddos(*rendering, {tcp_packet()}, {}, {}).size() == 1);

@@ -27,7 +27,11 @@ TEST_CASE("flows are rows with the columns of nfdump, the earliest first") {
     ping.key.proto = 1;
     FlowRecord other = flow_of(0, 253);
     other.first_ns = other.last_ns = ping.first_ns + 1;
-    const std::vector<FlowRecord> flows = {tcp, udp, ping, other};
+    FlowRecord fragment = ping;
+    fragment.key.dport = icmp_unknown;
+    fragment.first_ns = fragment.last_ns = ping.first_ns + 2;
+    fragment.tcp_flags = 0;
+    const std::vector<FlowRecord> flows = {tcp, udp, ping, other, fragment};
     CHECK(std::string(flow_csv_header) + flow_csv_rows(flows) ==
           "First seen,Duration,Proto,Src IP:Port,Dst IP:Port,Flags,ToS,Packets,Bytes,Flows,"
           "Direction,VLAN,End\r\n"
@@ -38,5 +42,7 @@ TEST_CASE("flows are rows with the columns of nfdump, the earliest first") {
           "2026-11-21 12:00:01.000000005,0.000000000,ICMP,10.0.0.1:0,10.0.0.2:8.1,CEUAPRSF,0,1,"
           "100,1,ingress,0,\r\n"
           "2026-11-21 12:00:01.000000006,0.000000000,253,10.0.0.1:0,10.0.0.2:443,........,0,1,100,"
-          "1,ingress,0,\r\n");
+          "1,ingress,0,\r\n"
+          "2026-11-21 12:00:01.000000007,0.000000000,ICMP,10.0.0.1:0,10.0.0.2:unknown,........,0,1,"
+          "100,1,ingress,0,\r\n");
 }

@@ -57,6 +57,22 @@ TEST_CASE("fields that a table need not have have values that say nothing") {
     }
 }
 
+TEST_CASE("a table without ports knows no type of ICMP") {
+    const Table table(0, "dport");
+    KeptOutlet outlet;
+    FlowExporter exporter({0, 0}, 100, outlet, [](const WindowReport&) {});
+    std::vector<Key> keys = {key_of(0), key_of(0), key_of(0)};
+    keys[1].proto = 1;
+    keys[2].proto = 58;
+    keys[2].ip_version = 6;
+    window(exporter, table.view, 3, keys, {one, one, one});
+    REQUIRE(outlet.stored.size() == 3);
+    CHECK(outlet.stored[0].key.dport == 0);
+    CHECK(outlet.stored[1].key.dport == icmp_unknown);
+    CHECK(outlet.stored[2].key.dport == icmp_unknown);
+    CHECK(outlet.stored[2].key.ip_version == 6); // the addresses are IPv4-mapped
+}
+
 TEST_CASE("a monitor without a flow table is refused by the field that is not there") {
     for (const auto& [name, path] : {std::pair{"saddr", "key.saddr"},
                                      {"proto", "key.proto"},

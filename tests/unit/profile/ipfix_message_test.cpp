@@ -17,6 +17,8 @@ std::vector<FlowRecord> some_of_each(std::size_t count) {
         const std::uint8_t protos[] = {6, 17, static_cast<std::uint8_t>(v6 ? 58 : 1)};
         flows.push_back(flow_of(static_cast<std::uint16_t>(i), protos[i / 2 % 3], v6 ? 6 : 4));
         flows.back().bytes = i * 1'000'003;
+        if (i % 5 == 0 && flows.back().key.proto != 6)
+            flows.back().key.dport = icmp_unknown;
     }
     return flows;
 }
@@ -44,7 +46,7 @@ TEST_CASE("every field of a flow is in its record, in network order") {
     CHECK(message.export_time == 1'795'262'402);
     CHECK(message.sequence == 0);
     CHECK(message.domain == 0xa1b2c3d4);
-    CHECK(message.templates == 4);
+    CHECK(message.templates == 6);
     REQUIRE(message.records.size() == 1);
     CHECK(message.records[0].first == 256);
     const std::map<unsigned, std::uint64_t> expected = {{8, 0x0a000001},
@@ -92,6 +94,33 @@ TEST_CASE("IPv6 and ICMP have templates of their own") {
     CHECK(message.records[3].first == 256); // not ICMP of its version
     CHECK(message.number(0, 10) == 7);      // came in
     CHECK(message.number(0, 14) == 0);
+}
+
+TEST_CASE("ICMP of an unknown type has no element for it, and is no echo reply") {
+    std::vector<FlowRecord> flows = {flow_of(0, 1, 4), flow_of(0, 58, 6), flow_of(0, 58, 4),
+                                     flow_of(0, 1, 6), flow_of(0, 1, 4),  flow_of(0, 17, 4)};
+    for (std::size_t i = 0; i < 4; ++i)
+        flows[i].key.dport = icmp_unknown;
+    flows[4].key.dport = 0; // an echo reply
+    flows[5].key.dport = 0xffff;
+    CHECK(!(flows[0].key == flows[4].key));
+    ipfix::Writer writer({1, 7});
+    std::string bytes;
+    CHECK(writer.write(flows, true, 1472, 1, bytes) == flows.size());
+    const Message message = Decoder().decode(bytes);
+    const unsigned templates[] = {260, 261, 260, 261, 258, 256};
+    for (std::size_t i = 0; i < flows.size(); ++i) {
+        CAPTURE(i);
+        const auto& [id, record] = message.records.at(i);
+        CHECK(id == templates[i]);
+        CHECK(record.count(32) == (i == 4));
+        CHECK(record.count(139) == 0);
+        CHECK(record.count(7) == (i == 5)); // nor ports
+        CHECK(record.count(11) == (i == 5));
+        CHECK(record.count(i == 1 || i == 3 ? 27 : 8) == 1);
+        CHECK(message.number(i, 4) == flows[i].key.proto);
+    }
+    CHECK(message.number(4, 32) == 0);
 }
 
 TEST_CASE("messages are as long as they may be, whatever flows there are, and lose none") {

@@ -22,6 +22,7 @@ def packet(line):
     """(time, id, ten features) of what the sample says of a packet."""
     time, ends, app, length, flags, *tcp, udp_size, icmp_type = line
     transport = TRANSPORTS[ends[4]]
+    icmp_type = 0 if icmp_type == 255 else icmp_type  # not seen: as tshark has none
     highest = APPS[app] if APPS[app] and transport != "icmp" else transport
     return (time, ends, [length, lucid.layer_number(highest.upper()), flags,
                          lucid.protocol_number(["ip", transport, APPS[app]]), *tcp,

@@ -36,7 +36,14 @@ struct Key {
 
 inline Key session_key(const std::string& saddr, std::uint16_t sport, const std::string& daddr,
                        std::uint16_t dport, std::uint8_t proto = 6, std::uint16_t vlan = 0) {
-    return {address(saddr), address(daddr), htons(sport), htons(dport), proto, 4, vlan};
+    const bool v6 = saddr.find(':') != std::string::npos;
+    return {address(saddr),
+            address(daddr),
+            htons(sport),
+            htons(dport),
+            proto,
+            v6 ? std::uint8_t{6} : std::uint8_t{4},
+            vlan};
 }
 
 struct Packet {

@@ -215,6 +215,47 @@ TEST_CASE("an address that holds IPv4 or IPv6 knows which") {
     CHECK(!mapped("value in fd00::/8"));
 }
 
+TEST_CASE("a condition takes addresses of the version that it is written in") {
+    Types t;
+    struct Both {
+        std::uint8_t saddr[16];
+        std::uint8_t ip_version;
+    };
+    const int ip = t.alias("dynmon_ip_t", t.array(t.u8, 16));
+    const Layout layout = t.layout(
+        t.group("s", sizeof(Both), {{"saddr", ip, 0}, {"ip_version", t.u8, 128}}), sizeof(Both));
+    const auto of = [&](std::uint8_t version) {
+        return Value(layout,
+                     Both{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 9}, version});
+    };
+    const Value v4 = of(4), v6 = of(6), unknown = of(0);
+    const struct {
+        const char* condition;
+        bool holds_v4, holds_v6, holds_unknown;
+    } cases[] = {
+        {"saddr == 10.0.0.9", true, false, true},
+        {"saddr == ::ffff:10.0.0.9", false, true, true},
+        {"saddr != 10.0.0.9", false, true, false},
+        {"saddr != ::ffff:10.0.0.9", true, false, false},
+        {"saddr in 10.0.0.0/8", true, false, true},
+        {"saddr in 0.0.0.0/0", true, false, true},
+        {"saddr in ::/0", false, true, true},
+        {"saddr in ::ffff:0:0/96", false, true, true},
+        {"saddr in (fd00::/8, 10.0.0.8/29)", true, false, true},
+        {"saddr in fd00::/8", false, false, false},
+        {"saddr == 10.0.0.8", false, false, false},
+        {"saddr <= 10.0.0.9", true, false, true}, // of two alike IPv4 comes first
+        {"saddr < ::ffff:10.0.0.9", true, false, false},
+        {"saddr > 10.0.0.8", true, true, true},
+    };
+    for (const auto& [condition, holds_v4, holds_v6, holds_unknown] : cases) {
+        CAPTURE(condition);
+        CHECK(v4(condition) == holds_v4);
+        CHECK(v6(condition) == holds_v6);
+        CHECK(unknown(condition) == holds_unknown);
+    }
+}
+
 TEST_CASE("MACs and bytes") {
     Types t;
     const int six = t.array(t.u8, 6);

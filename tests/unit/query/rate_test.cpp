@@ -22,6 +22,25 @@ std::string rates(const Layout& layout, const T& value, double seconds = 2,
 
 } // namespace
 
+TEST_CASE("an address keeps its version, wherever it is moved to") {
+    Types t;
+    struct {
+        std::uint32_t packets = 10;
+        std::uint8_t server[16] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 1};
+        std::uint32_t bytes = 20;
+        std::uint32_t server_version = 6;
+    } value;
+    const int ip = t.alias("dynmon_ip_t", t.array(t.u8, 16));
+    const Layout layout = t.layout(t.group("v", sizeof value,
+                                           {{"packets", t.u32, 0},
+                                            {"server", ip, 32},
+                                            {"bytes", t.u32, 160},
+                                            {"server_version", t.u32, 192}}),
+                                   sizeof value);
+    CHECK(rates(layout, value, 2, Merge::sum, {{"value.server_version", Merge::first}}) ==
+          R"({"packets":5.0,"server":"::ffff:10.0.0.1","bytes":10.0,"server_version":6})");
+}
+
 TEST_CASE("what adds up is per second, the rest stays as it is") {
     Types t;
     struct {

@@ -24,6 +24,7 @@ struct {
     __u32 ip_bytes;
     __u32 segments;
     __u32 tunnel;
+    __u32 estimated;
     __u8 saddr[16];
     __u8 daddr[16];
     __u16 ethertype;
@@ -53,6 +54,7 @@ static __always_inline void show_packet(const struct dynmon_packet* pkt) {
     seen.hook = pkt->hook;
     seen.vlan_offloaded = pkt->vlan_offloaded;
     seen.vlan_tci = pkt->vlan_tci;
+    seen.estimated = pkt->estimated;
     seen.linear = pkt->data_end - pkt->data;
 }
 

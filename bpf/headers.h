@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* What dynmon_parse() (packet.h) makes of a packet, and what its readers share. */
+#ifndef DYNMON_HEADERS_H
+#define DYNMON_HEADERS_H
+
+#include "frame.h"
+
+/* Macros of <linux/in.h> and <linux/in6.h>. */
+#ifndef IPPROTO_HOPOPTS
+#define IPPROTO_HOPOPTS 0
+#define IPPROTO_ROUTING 43
+#define IPPROTO_FRAGMENT 44
+#define IPPROTO_ICMPV6 58
+#define IPPROTO_DSTOPTS 60
+#define IPPROTO_MH 135
+#endif
+#ifndef IPPROTO_HIP
+#define IPPROTO_HIP 139
+#define IPPROTO_SHIM6 140
+#endif
+
+/* Of `tcp_flags`. */
+#define DYNMON_TCP_FIN 0x01
+#define DYNMON_TCP_SYN 0x02
+#define DYNMON_TCP_RST 0x04
+
+/* `icmp_type` and `icmp_code` where they are not in the packet: a later fragment, or fewer than 8
+ * bytes of ICMP. Type 255 is reserved by IANA, so that no packet means it; `dport` is 0xffff. */
+#define DYNMON_ICMP_UNKNOWN 255
+
+#define DYNMON_SCTP_HEADER 12
+
+enum dynmon_parsed {
+    DYNMON_IP = 0,        /* IPv4 or IPv6: every field below is set */
+    DYNMON_NOT_IP = 1,    /* ARP, LLDP, …: only the link layer's fields and `segments` are set */
+    DYNMON_MALFORMED = 2, /* announces more than there is, or what cannot be; `segments` is set */
+};
+
+enum dynmon_fragment {
+    DYNMON_FRAGMENT_NONE = 0,
+    DYNMON_FRAGMENT_FIRST = 1, /* its L4 header may be cut off by its end */
+    DYNMON_FRAGMENT_LATER = 2, /* has no L4 header: sport and dport are 0 */
+};
+
+struct dynmon_headers {
+    dynmon_ip_t saddr;
+    dynmon_ip_t daddr;
+    dynmon_port_t sport; /* TCP, UDP, UDP-Lite, SCTP, DCCP; otherwise 0 */
+    dynmon_port_t dport; /* ICMP: type * 256 + code, as NetFlow has it; 0xffff: unknown */
+    __be16 ethertype;    /* behind the VLAN tags */
+    __u16 vlan;          /* identifier of the outermost tag that is not 0; 0: none */
+    __u16 vlan_inner;    /* identifier of the tag behind it */
+    __u16 l3_offset;     /* of the IP header in the frame */
+    __u16 l4_offset;     /* behind the IP header, its options and extensions */
+    __u16 l4_header;     /* bytes of the L4 header, where it has ports or is ICMP; 0: cut off */
+    __u32 ip_bytes;      /* of the IP packet or super-packet, without Ethernet padding */
+    __u32 segments;      /* packets on the wire that it stands for */
+    __u8 ip_version;     /* 4 or 6 */
+    dynmon_proto_t protocol;
+    __u8 tos; /* IPv4 type of service or IPv6 traffic class */
+    __u8 ttl; /* or hop limit */
+    dynmon_tcp_flags_t tcp_flags;
+    __u8 fragment;  /* enum dynmon_fragment */
+    __u8 icmp_type; /* DYNMON_ICMP_UNKNOWN, both: a later fragment, or cut off */
+    __u8 icmp_code;
+    __u16 repeated; /* of a super-packet: bytes from the IP header on that each segment has */
+    __u16 absent;   /* of a super-packet: bytes of headers that are not on the wire */
+    __u32 padding;
+} __attribute__((aligned(8))); /* so that addresses are copied in halves */
+
+/* Bytes of the packet on the wire, where a super-packet is many with a header each. */
+static __always_inline __u64 dynmon_wire_bytes(const struct dynmon_packet* pkt,
+                                               const struct dynmon_headers* headers) {
+    if (dynmon_likely(headers->segments == 1))
+        return headers->ip_bytes;
+    return headers->ip_bytes - headers->absent + (__u64)(headers->segments - 1) * headers->repeated;
+}
+
+/* The extension headers of IPv6 that have a next header, and are walked: those of IANA's list but
+ * ESP, which hides it, and two for experiments. */
+static __always_inline bool dynmon_is_extension(__u32 protocol) {
+    return protocol == IPPROTO_HOPOPTS || protocol == IPPROTO_ROUTING ||
+           protocol == IPPROTO_FRAGMENT || protocol == IPPROTO_AH || protocol == IPPROTO_DSTOPTS ||
+           protocol == IPPROTO_MH || protocol == IPPROTO_HIP || protocol == IPPROTO_SHIM6;
+}
+
+/* Bytes of one whose second byte is `length`. That of a fragment header is reserved. */
+static __always_inline __u32 dynmon_extension_size(__u32 protocol, __u8 length) {
+    if (protocol == IPPROTO_AH)
+        return (length + 2) * 4;
+    return protocol == IPPROTO_FRAGMENT ? sizeof(struct frag_hdr) : (length + 1) * 8;
+}
+
+/* A hop-by-hop header that holds nothing but the jumbo payload option (RFC 2675). */
+static __always_inline bool dynmon_is_jumbo(const __u8* header) {
+    return header[1] == 0 && header[2] == 0xc2 && header[3] == 4;
+}
+
+static __always_inline bool dynmon_has_ports(dynmon_proto_t protocol) {
+    return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP ||
+           protocol == IPPROTO_UDPLITE || protocol == IPPROTO_DCCP;
+}
+
+static __always_inline bool dynmon_is_icmp_protocol(dynmon_proto_t protocol) {
+    return protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6;
+}
+
+#endif
