@@ -46,12 +46,13 @@ DOCTOR = step(golden.STEP, "sh", "-c", "/dynmon/build/dynmon-load --json doctor 
 # Emulated CPUs do not race, and take long over it.
 QUICK_BPF = step("bpf", "/dynmon/build/tests/bpf/dynmon-bpf-tests", "-tce=*CPUs*at once*")
 QUICK = Guest("quick", [DOCTOR, QUICK_BPF, sessions("EveryProbe"), e2e("kinds"), e2e("packets"),
-                        sessions("Memlock")], seconds=340)
+                        e2e("late"), sessions("Memlock")], seconds=380)
 GUESTS = [
     Guest("base", [DOCTOR, BPF, sessions("EveryProbe"), sessions("Exact"), *(e2e(name) for name in (
-        "kinds", "chain", "replace", "maps", "windows", "packets", "flows", "stream"))]),
+        "kinds", "chain", "replace", "maps", "late", "windows", "packets", "flows", "stream"))]),
     Guest("faults", [*(fault(name) for name in ("gone", "slot", "taken", "rejected")), FALLBACKS,
                      *(e2e(name) for name in ("doctor", "status", "netns", "dump"))]),
+    Guest("late", [e2e("late"), e2e("stream")], ends=True),
     Guest("maxcpus", [sessions("PossibleCpus"), e2e("kinds")], ends=True, cpus="8",
           append="maxcpus=2"),  # QEMU's own maxcpus= is for CPUs to plug in, which 6.9 on ignores
     Guest("onecpu", [sessions("Fence"), e2e("exact", "FenceTest", folder="exact"),
