@@ -52,14 +52,15 @@ DOCTOR = step(golden.STEP, "sh", "-c", "/dynmon/build/dynmon-load --json doctor 
 # Emulated CPUs do not race, and take long over it.
 QUICK_BPF = step("bpf", "/dynmon/build/tests/bpf/dynmon-bpf-tests", "-tce=*CPUs*at once*")
 QUICK = Guest("quick", [DOCTOR, QUICK_BPF, sessions("EveryProbe"), e2e("kinds"), e2e("packets"),
-                        sessions("Memlock"),
+                        e2e("late"), sessions("Memlock"),
                         devices("devices", "UdpTunnelTest.test_vxlan", "IpsecTest.test_xfrm")],
-              seconds=400)
+               seconds=440)
 GUESTS = [
     Guest("base", [DOCTOR, BPF, sessions("EveryProbe"), sessions("Exact"), *(e2e(name) for name in (
-        "kinds", "chain", "replace", "maps", "windows", "packets", "flows", "stream"))]),
+        "kinds", "chain", "replace", "maps", "late", "windows", "packets", "flows", "stream"))]),
     Guest("faults", [*(fault(name) for name in ("gone", "slot", "taken", "rejected")), FALLBACKS,
                      *(e2e(name) for name in ("doctor", "status", "netns", "dump"))]),
+    Guest("late", [e2e("late"), e2e("stream")], ends=True),
     Guest("devices", [devices(name) for name in (
         "UdpTunnel", "IpTunnel", "Ipsec", "Big", "Port", "Vlan", "Tun", "Netkit",
         "Refused")], ends=True, seconds=2400),
