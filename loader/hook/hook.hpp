@@ -14,6 +14,10 @@ namespace dynmon {
 
 enum class Attach { link, clsact }; // XDP and TCX are links; clsact is a filter on a qdisc
 
+// Where our pivot goes among the programs that others have at the same place.
+enum class HookOrder { head, tail };
+const char* to_string(HookOrder order);
+
 // How a hook was made. Pinned beside it and never changed.
 struct HookRecord {
     std::string netns; // name as given; "" for the namespace of the loader
@@ -22,6 +26,8 @@ struct HookRecord {
     XdpMode mode = XdpMode::native; // XDP hooks
     bool made_qdisc = false;        // clsact was not there before us
     bool raw_ip = false;            // the device has no link-layer header
+    HookOrder order = HookOrder::head;
+    bool frags = false; // XDP: packets may lie in several buffers, which all programs have to know
 };
 
 struct HookRequest {
@@ -30,6 +36,12 @@ struct HookRequest {
     XdpMode mode = XdpMode::native;
     bool allow_generic = false;      // native refused: take generic and say so
     std::optional<Attach> tc_attach; // unset: TCX where the kernel has it
+    HookOrder order = HookOrder::head;
+    std::optional<std::uint32_t> tc_priority; // of a clsact filter; unset: as `order` says
+    // XDP, packets in several buffers: the program that comes can read them; it wants them in any
+    // case. Without either, a device that gives no others is refused.
+    bool reads_frags = false;
+    bool declares_frags = false;
 };
 
 enum class HookHealth {
@@ -57,6 +69,10 @@ struct HookState {
 // The store must be locked exclusively.
 bool ensure_hook(const Store& store, const DirectoryLock& lock, const NetNs& netns,
                  const HookRequest& request);
+
+// Throws Error{unsupported} when a program that cannot read packets in several buffers would get
+// such packets at the hook.
+void require_frags_fit(const HookRecord& record, const HookRequest& request);
 
 // The namespace with this inode, if it is the caller's or a name in /run/netns leads there.
 std::optional<NetNs> find_netns(std::uint64_t inode);
