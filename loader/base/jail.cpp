@@ -1,39 +1,91 @@
 #include "base/jail.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <cerrno>
 #include <climits>
 #include <csignal>
-#include <cstddef>
+#include <cstdlib>
 #include <fstream>
+#include <memory>
 
+#include <asm/termbits.h>
 #include <fcntl.h>
+#include <seccomp.h>
+#include <ucontext.h>
 #include <unistd.h>
 
-#include <linux/audit.h>
 #include <linux/capability.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
+#include "base/error.hpp"
+
 namespace dynmon {
 
 namespace {
 
-#if defined(__x86_64__)
-constexpr __u32 architecture = AUDIT_ARCH_X86_64;
-#elif defined(__aarch64__)
-constexpr __u32 architecture = AUDIT_ARCH_AARCH64;
-#elif defined(__riscv) && __riscv_xlen == 64
-constexpr __u32 architecture = AUDIT_ARCH_RISCV64;
-#else
-constexpr __u32 architecture = 0; // no filter: its numbers would be guesses
-#endif
+// What a process may do to itself and may look at, by purpose. The list is not what one version of
+// libbpf happens to call: it has all that is harmless, so that the next version runs as well. Calls
+// that another architecture or an older libseccomp does not know are left out there.
+constexpr const char* harmless_calls[] = {
+    // its memory
+    "brk", "mmap", "munmap", "mremap", "mprotect", "madvise", "mincore", "msync", "mlock",
+    "munlock", "membarrier", "memfd_create", "pkey_alloc", "pkey_free", "pkey_mprotect", "mseal",
+    "map_shadow_stack",
+    // the descriptors that it has, and those that lead nowhere else
+    "read", "readv", "pread64", "preadv", "preadv2", "write", "writev", "pwrite64", "pwritev",
+    "pwritev2", "lseek", "ftruncate", "fallocate", "fadvise64", "readahead", "copy_file_range",
+    "sendfile", "dup", "dup2", "dup3", "poll", "ppoll", "select", "pselect6", "pipe", "pipe2",
+    "eventfd2", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2",
+    // files, as they are
+    "stat", "lstat", "fstat", "newfstatat", "statx", "access", "faccessat", "faccessat2",
+    "readlink", "readlinkat", "getdents64", "statfs", "fstatfs", "getcwd",
+    // time
+    "clock_gettime", "clock_getres", "gettimeofday", "time", "nanosleep", "clock_nanosleep",
+    "times", "getrusage",
+    // what and where it is
+    "getpid", "gettid", "getppid", "getpgrp", "getpgid", "getsid", "getuid", "geteuid", "getgid",
+    "getegid", "getresuid", "getresgid", "getgroups", "capget", "uname", "sysinfo", "getcpu",
+    "getrandom", "getrlimit", "getpriority", "sched_getaffinity", "sched_getparam",
+    "sched_getscheduler", "sched_getattr", "sched_get_priority_min", "sched_get_priority_max",
+    "sched_yield",
+    // its only thread, its signals and its end
+    "futex", "futex_waitv", "futex_wake", "futex_wait", "set_robust_list", "set_tid_address",
+    "rseq", "arch_prctl", "riscv_hwprobe", "riscv_flush_icache", "rt_sigaction", "rt_sigpending",
+    "rt_sigreturn", "sigaltstack", "restart_syscall", "umask", "exit", "exit_group"};
 
-constexpr __u32 succeed = SECCOMP_RET_ERRNO; // with errno 0: the call returns 0
-constexpr __u32 refuse = SECCOMP_RET_ERRNO | EPERM;
+// The others of fcntl(2) lock files, or send signals to whom they are told.
+constexpr int harmless_fcntls[] = {F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD,     F_SETFD,
+                                   F_GETFL, F_SETFL,         F_GET_SEALS, F_ADD_SEALS};
+
+constexpr int harmless_prctls[] = {PR_GET_DUMPABLE, PR_SET_NAME, PR_GET_NAME, PR_CAPBSET_READ,
+                                   PR_SET_VMA};
+
+// Whether a handler can let a refused call return. Elsewhere there is no filter: nobody has tried
+// one there.
+#if defined(__x86_64__)
+constexpr bool known_architecture = true;
+void set_result(ucontext_t& context, long result) {
+    context.uc_mcontext.gregs[REG_RAX] = result;
+}
+#elif defined(__aarch64__)
+constexpr bool known_architecture = true;
+void set_result(ucontext_t& context, long result) {
+    context.uc_mcontext.regs[0] = static_cast<unsigned long long>(result);
+}
+#elif defined(__riscv) && __riscv_xlen == 64
+constexpr bool known_architecture = true;
+void set_result(ucontext_t& context, long result) {
+    context.uc_mcontext.__gregs[REG_A0] = static_cast<unsigned long>(result);
+}
+#else
+constexpr bool known_architecture = false;
+void set_result(ucontext_t&, long) {}
+#endif
 
 void set_limit(__rlimit_resource resource, rlim_t value) {
     rlimit limit{value, value};
@@ -57,50 +109,138 @@ void close_range_of(int first, int last) {
         ::close(fd);
 }
 
-// A list of answers: comparisons of what is in the accumulator.
+RefusedCalls* noted = nullptr; // by the process that stays harmless
+
+// The kernel sends SIGSYS in the place of a refused call.
+void refuse_call(int, siginfo_t* info, void* context) {
+    noted->add(info->si_syscall);
+    set_result(*static_cast<ucontext_t*>(context), -EPERM);
+}
+
+void handle_refusals(RefusedCalls& refused) {
+    noted = &refused;
+    struct sigaction action {};
+    action.sa_sigaction = refuse_call;
+    action.sa_flags = SA_SIGINFO;
+    sigaction(SIGSYS, &action, nullptr);
+    sigset_t sent;
+    sigemptyset(&sent);
+    sigaddset(&sent, SIGSYS);
+    sigprocmask(SIG_UNBLOCK, &sent, nullptr);
+}
+
 class Filter {
 public:
-    Filter() {
-        add(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, arch));
-        code_.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, architecture, 1, 0));
-        add(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
-        add(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr));
+    explicit Filter(std::uint32_t otherwise) : context_(seccomp_init(otherwise)) {
+        seccomp_attr_set(context_.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
     }
-    void answer(long call, __u32 result) {
-        code_.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<__u32>(call), 0, 1));
-        add(BPF_RET | BPF_K, result);
+    // `conditions` on the arguments, all of which must be met.
+    void answer(const char* call, std::uint32_t action,
+                std::initializer_list<scmp_arg_cmp> conditions = {}) {
+        const int number = seccomp_syscall_resolve_name(call);
+        if (number < 0) // of another architecture, or newer than libseccomp
+            return;
+        seccomp_rule_add_array(context_.get(), action, number,
+                               static_cast<unsigned>(conditions.size()), conditions.begin());
     }
-    void allow(std::initializer_list<long> calls) {
-        for (const long call : calls)
-            answer(call, SECCOMP_RET_ALLOW);
+    void allow(const char* call, std::initializer_list<scmp_arg_cmp> conditions = {}) {
+        answer(call, SCMP_ACT_ALLOW, conditions);
     }
-    // Of openat(2): for reading only.
-    void allow_reading() {
-        code_.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 4));
-        add(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[2]));
-        code_.push_back(
-            BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, O_WRONLY | O_RDWR | O_CREAT | O_TRUNC, 0, 1));
-        add(BPF_RET | BPF_K, refuse);
-        add(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-    }
-    bool install(__u32 otherwise) {
-        add(BPF_RET | BPF_K, otherwise);
-        const sock_fprog program{static_cast<unsigned short>(code_.size()), code_.data()};
-        return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
-    }
+    void install() { seccomp_load(context_.get()); }
 
 private:
-    void add(int code, __u32 operand) {
-        code_.push_back(BPF_STMT(static_cast<__u16>(code), operand));
-    }
-    std::vector<sock_filter> code_;
+    struct Release {
+        void operator()(void* context) const { seccomp_release(context); }
+    };
+    std::unique_ptr<void, Release> context_;
 };
+
+constexpr scmp_arg_cmp is(unsigned argument, std::uint64_t value) {
+    return {argument, SCMP_CMP_EQ, value, 0};
+}
+
+constexpr scmp_arg_cmp has_none_of(unsigned argument, std::uint64_t bits) {
+    return {argument, SCMP_CMP_MASKED_EQ, bits, 0};
+}
+
+void pretend_kernel(Filter& filter) {
+    constexpr std::uint32_t succeed = SCMP_ACT_ERRNO(0);
+    filter.answer("bpf", succeed);
+    filter.answer("close", succeed, {is(0, 0)});
+    filter.allow("close", {{0, SCMP_CMP_NE, 0, 0}});
+}
+
+void allow_harmless(Filter& filter) {
+    for (const char* call : harmless_calls)
+        filter.allow(call);
+    constexpr std::uint64_t writing = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC;
+    filter.allow("open", {has_none_of(1, writing)});
+    filter.allow("openat", {has_none_of(2, writing)});
+    for (const int command : harmless_fcntls)
+        filter.allow("fcntl", {is(1, static_cast<std::uint64_t>(command))});
+    for (const int option : harmless_prctls)
+        filter.allow("prctl", {is(0, static_cast<std::uint64_t>(option))});
+    for (const std::uint64_t request :
+         {std::uint64_t{TCGETS}, std::uint64_t{TCGETS2}}) // how the C library asks for a terminal
+        filter.allow("ioctl", {is(1, request)});
+    // Itself by name; what it drops of its limits it cannot get back.
+    const auto own = static_cast<std::uint64_t>(getpid());
+    filter.allow("tgkill", {is(0, own)});
+    for (const std::uint64_t process : {std::uint64_t{0}, own})
+        filter.allow("prlimit64", {is(0, process)});
+    // A refused call while SIGSYS is blocked would end the process, and glibc blocks all signals
+    // before it forks: nothing is ever blocked.
+    filter.answer("rt_sigprocmask", SCMP_ACT_ERRNO(0));
+}
 
 } // namespace
 
+// Numbers of calls, from the first on.
+struct RefusedCalls::Page {
+    static constexpr std::size_t most = 64;
+    std::atomic<std::size_t> count;
+    std::atomic<int> numbers[most];
+};
+
+RefusedCalls::RefusedCalls() {
+    void* memory =
+        mmap(nullptr, sizeof(Page), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        throw Error(ErrorKind::failed, "map memory to share with a child", errno);
+    page_ = new (memory) Page{};
+}
+
+RefusedCalls::~RefusedCalls() {
+    munmap(page_, sizeof(Page));
+}
+
+void RefusedCalls::add(int number) {
+    const std::size_t known = std::min(page_->count.load(), Page::most);
+    for (std::size_t i = 0; i < known; ++i)
+        if (page_->numbers[i] == number)
+            return;
+    if (known == Page::most)
+        return;
+    page_->numbers[known] = number;
+    page_->count = known + 1;
+}
+
+std::vector<std::string> RefusedCalls::names() const {
+    std::vector<std::string> names;
+    // A child that went astray may have written anything here.
+    const std::size_t count = std::min(page_->count.load(), Page::most);
+    for (std::size_t i = 0; i < count; ++i) {
+        const int number = page_->numbers[i];
+        const std::unique_ptr<char, decltype(&std::free)> name(
+            seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, number), std::free);
+        names.push_back(name ? name.get() : "system call " + std::to_string(number));
+    }
+    return names;
+}
+
 void die_of_crashes() {
-    for (const int number : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGXCPU, SIGTERM, SIGINT,
-                             SIGHUP, SIGALRM, SIGCHLD})
+    for (const int number : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGXCPU, SIGXFSZ, SIGTERM,
+                             SIGINT, SIGHUP, SIGALRM, SIGCHLD})
         std::signal(number, SIG_DFL);
     set_limit(RLIMIT_CORE, 0);
 }
@@ -114,6 +254,10 @@ void limit_cpu(std::chrono::seconds most) {
     // The hard limit is a second later: the soft one gives a signal that says what it was.
     rlimit limit{static_cast<rlim_t>(most.count()), static_cast<rlim_t>(most.count() + 1)};
     setrlimit(RLIMIT_CPU, &limit);
+}
+
+void limit_files(std::size_t size) {
+    set_limit(RLIMIT_FSIZE, size);
 }
 
 void drop_rights(const std::vector<int>& keep) {
@@ -142,21 +286,18 @@ void stand_in_at(int place) {
         ::close(memory);
 }
 
-void allow_only_memory(bool pretended_kernel) {
-    if (architecture == 0 || (sanitized && !pretended_kernel))
+void stay_harmless(bool pretended_kernel, RefusedCalls& refused) {
+    if (!known_architecture || (sanitized && !pretended_kernel))
         return;
-    Filter filter;
-    if (pretended_kernel) {
-        filter.answer(SYS_bpf, succeed);
-        filter.answer(SYS_close, succeed);
-        filter.allow({SYS_read, SYS_pread64, SYS_lseek, SYS_fstat, SYS_newfstatat, SYS_fcntl,
-                      SYS_faccessat, SYS_faccessat2, SYS_readlinkat});
-        filter.allow_reading();
-    }
-    filter.allow({SYS_write, SYS_exit_group, SYS_exit, SYS_brk, SYS_mmap, SYS_munmap, SYS_mremap,
-                  SYS_mprotect, SYS_madvise, SYS_futex, SYS_rt_sigprocmask, SYS_rt_sigreturn,
-                  SYS_getpid, SYS_gettid, SYS_getrandom, SYS_clock_gettime, SYS_uname});
-    filter.install(sanitized ? SECCOMP_RET_ALLOW : refuse);
+    handle_refusals(refused);
+    Filter filter(sanitized ? SCMP_ACT_ALLOW : SCMP_ACT_TRAP);
+    if (pretended_kernel)
+        pretend_kernel(filter);
+    else
+        filter.allow("close");
+    if (!sanitized)
+        allow_harmless(filter);
+    filter.install();
 }
 
 } // namespace dynmon

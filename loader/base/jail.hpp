@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <string>
 #include <vector>
 
 namespace dynmon {
@@ -18,11 +19,32 @@ inline constexpr bool sanitized = __has_feature(address_sanitizer) ||
 inline constexpr bool sanitized = false;
 #endif
 
+// The system calls that a sandbox refused. It lives in memory that a process shares with the
+// children that it forks, so the parent can read it even when a child has crashed.
+class RefusedCalls {
+public:
+    RefusedCalls(); // throws Error
+    ~RefusedCalls();
+    RefusedCalls(const RefusedCalls&) = delete;
+    RefusedCalls& operator=(const RefusedCalls&) = delete;
+
+    void add(int number); // can be called by a signal handler
+
+    // In the order in which they were refused, each once: "memfd_create". A number without a known
+    // name gives "system call 999".
+    std::vector<std::string> names() const;
+
+private:
+    struct Page;
+    Page* page_;
+};
+
 // Signals of a crash end the process, whatever handlers it had; no core is written.
 void die_of_crashes();
 
 void limit_memory(std::size_t more); // beyond what is mapped now
 void limit_cpu(std::chrono::seconds most);
+void limit_files(std::size_t size); // of each file that grows; those in memory count too
 
 // Closes all descriptors but `keep` and drops all capabilities, for good.
 void drop_rights(const std::vector<int>& keep);
@@ -30,10 +52,12 @@ void drop_rights(const std::vector<int>& keep);
 // Puts a descriptor of memory at `place`: 0 for what a pretended bpf(2) "returns".
 void stand_in_at(int place);
 
-// From here on every system call fails with EPERM but those for memory, for writing to descriptors
-// that are open, and for ending. `pretended_kernel`: files can be read, and bpf(2) succeeds without
-// doing anything; so does close(2), since what bpf(2) "returns" is no descriptor of its own.
+// From here on the process can compute, and can change nothing but itself: its memory and the
+// descriptors that it has. It can open files, but only to read them. Every other system call fails
+// with EPERM, and `refused`, which must live as long as the process, notes it.
+// `pretended_kernel`: bpf(2) succeeds without doing anything, and so does closing descriptor 0,
+// which is what bpf(2) "returns".
 // Without effect where the kernel has no seccomp filters.
-void allow_only_memory(bool pretended_kernel);
+void stay_harmless(bool pretended_kernel, RefusedCalls& refused);
 
 } // namespace dynmon

@@ -5,24 +5,32 @@
 #include <charconv>
 #include <csignal>
 #include <cstring>
+#include <mutex>
 #include <new>
+#include <set>
 
 #include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
+#include <bpf/libbpf.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "base/error.hpp"
 #include "base/fd.hpp"
 #include "base/jail.hpp"
+#include "base/log.hpp"
 
 namespace dynmon {
 
 namespace {
 
 std::atomic<bool> enabled = true;
+
+// What sandboxes have refused without ending a trial, by name.
+std::mutex refused_mutex;
+std::set<std::string> refused_so_far;
 
 constexpr std::size_t longest_report = 1u << 20; // of a child that may be nobody's friend any more
 constexpr char end_mark = '\n';                  // no report without it is whole
@@ -75,7 +83,7 @@ Report report_of(const Error& error) {
 }
 
 [[noreturn]] void run_child(int pipe, pid_t parent, const TrialOptions& options,
-                            const std::function<void()>& body) {
+                            RefusedCalls& refused, const std::function<void()>& body) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(1); // who asked is gone
@@ -88,10 +96,11 @@ Report report_of(const Error& error) {
         stand_in_at(0);
         keep.push_back(0);
     }
+    limit_files(options.memory); // only files in memory can grow
     Report report;
     try {
         drop_rights(keep);
-        allow_only_memory(options.pretended_kernel);
+        stay_harmless(options.pretended_kernel, refused);
         body();
         report.add("good");
     } catch (const Error& error) {
@@ -144,11 +153,19 @@ std::string signal_name(int number) {
     return name != nullptr ? std::string("SIG") + name : "signal " + std::to_string(number);
 }
 
+std::string beyond_memory(const TrialOptions& options) {
+    return "asked for more than " + std::to_string(options.memory >> 20) + " MiB";
+}
+
 std::string ending_of(const TrialOptions& options, int status, bool in_time) {
     if (!in_time)
         return "did not end within " + std::to_string(options.patience.count()) + " seconds";
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
         return "did not end within " + std::to_string(options.cpu.count()) + " seconds of CPU time";
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXFSZ)
+        return beyond_memory(options);
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+        return "was ended by the sandbox around it (SIGSYS)";
     if (WIFSIGNALED(status))
         return "crashed (" + signal_name(WTERMSIG(status)) + ")";
     return "crashed (exit code " + std::to_string(WEXITSTATUS(status)) + ")";
@@ -160,13 +177,42 @@ int number_in(const std::string& text) { // 0: none
     return number;
 }
 
-[[noreturn]] void throw_report(const std::vector<std::string>& fields) {
+Error error_in(const std::vector<std::string>& fields) {
     const int kind = number_in(fields[1]);
     Error error(kind >= 1 && kind <= 5 ? static_cast<ErrorKind>(kind) : ErrorKind::failed,
                 fields.back(), number_in(fields[2]));
     for (std::size_t i = fields.size() - 1; i > 4; --i)
         error.during(fields[i - 1]);
     error.hint(fields[3]);
+    return error;
+}
+
+std::string joined(const std::vector<std::string>& names) {
+    std::string text;
+    for (const std::string& name : names)
+        text += (text.empty() ? "" : ", ") + name;
+    return text;
+}
+
+std::string refusal_of(const std::vector<std::string>& calls) {
+    return "the sandbox around libbpf refuses " + joined(calls);
+}
+
+// libbpf went on without, which is well here; but it does something else than it will do outside.
+void remember_refused(const std::vector<std::string>& calls) {
+    const std::scoped_lock lock(refused_mutex);
+    std::vector<std::string> fresh;
+    for (const std::string& call : calls)
+        if (refused_so_far.insert(call).second)
+            fresh.push_back(call);
+    if (!fresh.empty())
+        log::warn(refusal_of(fresh) + ", and libbpf goes on without; " + refusal_advice());
+}
+
+// Whatever the error says: that a call was refused may be why.
+[[noreturn]] void throw_error(Error error, const std::vector<std::string>& refused) {
+    if (!refused.empty())
+        error.during(refusal_of(refused)).hint(refusal_advice());
     throw error;
 }
 
@@ -174,6 +220,16 @@ int number_in(const std::string& text) { // 0: none
 
 void set_trials(bool on) {
     enabled = on;
+}
+
+std::vector<std::string> refused_in_trials() {
+    const std::scoped_lock lock(refused_mutex);
+    return {refused_so_far.begin(), refused_so_far.end()};
+}
+
+std::string refusal_advice() {
+    return "report this as a fault of dynmon, with the version of libbpf (" +
+           std::string(libbpf_version_string()) + ")";
 }
 
 void in_trial(const std::string& what, const TrialOptions& options,
@@ -185,12 +241,13 @@ void in_trial(const std::string& what, const TrialOptions& options,
         throw Error(ErrorKind::failed, "make a pipe", errno);
     const Fd reading(ends[0]);
     Fd writing(ends[1]);
+    RefusedCalls refused;
     const pid_t parent = getpid();
     const pid_t child = ::fork();
     if (child < 0)
         throw Error(ErrorKind::failed, "make a process to try " + what, errno);
     if (child == 0)
-        run_child(writing.get(), parent, options, body);
+        run_child(writing.get(), parent, options, refused, body);
     writing.reset();
 
     std::string text;
@@ -200,16 +257,18 @@ void in_trial(const std::string& what, const TrialOptions& options,
         ::kill(child, SIGKILL);
     const int status = wait_for(child);
     const std::vector<std::string> fields = Report::fields(text);
-    if (fields.size() == 1 && fields[0] == "good")
+    if (fields.size() == 1 && fields[0] == "good") {
+        remember_refused(refused.names());
         return;
+    }
     if (fields.size() >= 5 && fields[0] == "error")
-        throw_report(fields);
+        throw_error(error_in(fields), refused.names());
     const bool memory = fields.size() == 1 && fields[0] == "memory";
-    throw Error(ErrorKind::rejected,
-                what + " " +
-                    (memory ? "asked for more than " + std::to_string(options.memory >> 20) + " MiB"
-                            : ending_of(options, status, in_time)))
-        .hint("it was tried in a process of its own: nothing was loaded");
+    throw_error(
+        Error(ErrorKind::rejected,
+              what + " " + (memory ? beyond_memory(options) : ending_of(options, status, in_time)))
+            .hint("it was tried in a process of its own: nothing was loaded"),
+        refused.names());
 }
 
 } // namespace dynmon

@@ -13,18 +13,25 @@ struct TrialOptions {
     std::size_t memory = 512u << 20; // bytes beyond what the process has mapped
     std::chrono::seconds cpu{10};
     std::chrono::seconds patience{60}; // of the clock on the wall
-    // bpf(2) says yes to everything, and files can be opened for reading: what prepares programs
-    // for the kernel runs to its end without one.
+    // bpf(2) says yes to everything: what prepares programs for the kernel runs to its end without
+    // one.
     bool pretended_kernel = false;
     std::vector<int> keep; // descriptors that the child needs
 };
 
-// Runs `body` in a forked child without privileges, files and other system calls than those for
-// memory. Returns when it ended well. An Error that it throws is thrown here; when it crashes, or
-// goes beyond a limit, throws Error{rejected} "`what` crashed (SIGSEGV)". Nothing else that `body`
-// does is seen by the caller.
+// Runs `body` in a forked child without privileges and descriptors, which can read files and can
+// change nothing but itself. Returns when it ended well. An Error that it throws is thrown here;
+// when it crashes, or goes beyond a limit, throws Error{rejected} "`what` crashed (SIGSEGV)". An
+// error says so when the sandbox has refused a system call. Nothing else that `body` does is seen
+// by the caller.
 void in_trial(const std::string& what, const TrialOptions& options,
               const std::function<void()>& body);
+
+// The system calls that were refused in trials of this process which ended well all the same.
+std::vector<std::string> refused_in_trials();
+
+// What to do when a sandbox refuses something that libbpf needs.
+std::string refusal_advice();
 
 // Off for the whole process: for fuzzers and tests, which want the crash itself.
 void set_trials(bool enabled);

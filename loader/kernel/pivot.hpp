@@ -1,6 +1,9 @@
 // The root program of a hook, built into the loader.
 #pragma once
 
+#include <cstddef>
+#include <vector>
+
 #include "base/fd.hpp"
 
 namespace dynmon {
@@ -11,6 +14,10 @@ struct Pivot {
     Fd chain; // PROG_ARRAY of limits::chain_slots entries
 };
 
-Pivot load_pivot(bool xdp); // XDP or TC (the same program serves both directions)
+std::vector<std::byte> pivot_object(); // the ELF file that is built in
+
+// XDP or TC (the same program serves both directions). `frags`, of XDP: it also runs on packets
+// that lie in several buffers, and every program of its chain has to as well.
+Pivot load_pivot(bool xdp, bool frags);
 
 } // namespace dynmon

@@ -5,8 +5,12 @@
 #include <linux/capability.h>
 
 #include "base/error.hpp"
+#include "base/trial.hpp"
 #include "kernel/fence.hpp"
+#include "kernel/load_object.hpp"
+#include "kernel/pivot.hpp"
 #include "monitor/diagnosis.hpp"
+#include "object/object.hpp"
 #include "store/bpffs.hpp"
 
 namespace dynmon {
@@ -59,6 +63,27 @@ void look_into_store(const Settings& settings, Examination& found) {
     }
 }
 
+// Whether libbpf gets in its sandbox what it needs, with an object that is always there.
+void try_sandbox(Examination& found) {
+    try {
+        const Object pivot = Object::parse(pivot_object(), "the built-in pivot");
+        for (const ProgramInfo& program : pivot.programs())
+            rehearse_load(pivot, {program.name}, {});
+    } catch (const Error& error) {
+        found.ailments.push_back(
+            {std::string("no probe can be loaded: ") + error.what(), advice_of(error)});
+        return;
+    }
+    std::string refused;
+    for (const std::string& call : refused_in_trials())
+        refused += (refused.empty() ? "" : ", ") + call;
+    if (!refused.empty())
+        found.ailments.push_back({"libbpf is not tried as it will run: the sandbox around it "
+                                  "refuses " +
+                                      refused,
+                                  refusal_advice()});
+}
+
 } // namespace
 
 Examination examine(const Settings& settings) {
@@ -68,6 +93,7 @@ Examination examine(const Settings& settings) {
     found.fence_is_membarrier = fence_is_membarrier();
     found.process = process_facts();
     found.restrictions = restrictions();
+    try_sandbox(found);
     look_into_store(settings, found);
     for (Ailment& ailment : diagnose(found))
         found.ailments.push_back(std::move(ailment));

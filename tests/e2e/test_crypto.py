@@ -109,6 +109,21 @@ class CryptoTest(CryptoCase):
         self.assertEqual(value["start_timestamp"], min(copy["start_timestamp"] for copy in times))
         self.assertEqual(value["alive_timestamp"], max(copy["alive_timestamp"] for copy in times))
 
+    @unittest.skipIf(len(os.sched_getaffinity(0)) < 2, "one CPU")
+    def test_a_syn_that_another_cpu_sees_corrects_the_guess_for_good(self):
+        first, second = sorted(os.sched_getaffinity(0))[:2]
+        self.load("c", "crypto")
+        with wire.on_cpu(first):
+            self.receive(to_blue(10))
+        with wire.on_cpu(second):
+            self.transmit(to_red(flags=SYN))
+        for last in (False, True):  # no packet of the second window says who is the server
+            value = self.session(self.window("c"))
+            self.assertEqual((value["server_ip"], value["server_port"], value["method"],
+                              value["server_ip_version"]), (RED, 40000, 1, 4))
+            if not last:
+                self.receive(to_blue(10))
+
     def test_a_silence_that_no_clock_can_hold_is_refused(self):
         error = self.refused(harness.USAGE, "load", "c", "crypto", "--dev", "blue0", "--netns",
                              "blue", "--set", "expire_after=18000000000s")

@@ -102,8 +102,8 @@ class SessionsTest(DdosCase):
         self.transmit(*[to_red(40000)] * 3)
         document = self.window("d")
         self.assertEqual(self.sessions(document), {40000: {
-            "server_ip": BLUE, "server_port": 443, "method": 1, "n_captured": 2, "n_packets": 6,
-            "lock": "bpf_spin_lock"}})
+            "server_ip": BLUE, "server_port": 443, "method": 1, "server_ip_version": 4,
+            "n_captured": 2, "n_packets": 6, "lock": "bpf_spin_lock"}})
         self.assertEqual(len(self.packets(document)), 2)
         self.assertEqual(self.missed(document), {"limit": 1})
         self.assertEqual(self.missed(document, "egress"), {"limit": 3})

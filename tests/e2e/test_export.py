@@ -173,6 +173,19 @@ class CryptoTest(exported.ExportCase):
             self.export("c", "crypto", count=2)
         self.assertEqual([row[3] for row in self.table()], ["5001", "5002", "5003"])
 
+    def test_client_and_server_keep_their_columns_from_window_to_window(self):
+        self.load("c", "crypto")
+        udp_peers = {"source": "10.0.0.2", "to": "10.0.0.1"}
+        self.receive(tcp(3333, 40000, SYN), udp(5353, 5353))
+        self.export("c", "crypto")
+        self.transmit(tcp(40000, 3333, ACK, **back()), udp(5353, 5353, **udp_peers))
+        self.export("c", "crypto")
+        self.receive(tcp(3333, 40000, ACK))
+        self.export("c", "crypto")
+        rows = sorted(row[1:7] for row in self.table())
+        self.assertEqual(rows, [["10.0.0.1", "10.0.0.2", "3333", "40000", "TCP", "1"]] * 3 +
+                         [["10.0.0.1", "10.0.0.2", "5353", "5353", "UDP", "3"]] * 2)
+
     def test_a_results_file_of_somebody_else_is_not_touched(self):
         self.load("c", "crypto")
         self.out.mkdir()

@@ -46,6 +46,23 @@ class RecordTest(ExportCase):
     def test_every_field_over_tcp_and_ipv6(self):
         self.check("tcp", "::1")
 
+    def test_icmp_of_an_unknown_type_has_no_element_for_it_and_is_no_echo_reply(self):
+        collector = self.collector("udp")
+        self.load("f", "flows")
+        reply = frames.ipv4(frames.icmp(0, data=bytes(56)), frames.ICMP)
+        later = bytearray(frames.ipv4(bytes(64), frames.ICMP))
+        later[20:22] = b"\0\x09"  # the fragment's offset, in units of 8 bytes
+        later6 = frames.ipv6(bytes([frames.ICMPV6, 0, 0, 72, 0, 0, 0, 1]) + bytes(64), 44)
+        self.receive(reply, bytes(later), later6)
+        self.export(["--to", collector.to], "--count", 1)
+        self.eventually(lambda: len(collector.records()) == 3, "all records are there")
+        told = sorted((r["protocolIdentifier"], r["octetDeltaCount"],
+                       sorted(name for name in r if "icmp" in name or "Port" in name))
+                      for r in collector.records())
+        self.assertEqual(told, [(1, 84, []), (1, 84, ["icmpTypeCodeIPv4"]), (58, 112, [])])
+        [typed] = [r for r in collector.records() if "icmpTypeCodeIPv4" in r]
+        self.assertEqual(typed["icmpTypeCodeIPv4"], 0)
+
     def test_a_host_may_be_named(self):
         collector = self.collector("udp")
         self.load("f", "flows")

@@ -28,6 +28,26 @@ def nanoseconds(text):
     return int(stamp.timestamp()) * 10**9 + int(fraction)
 
 
+class MappedTest(harness.Case):
+    def test_an_ipv4_mapped_address_of_an_ipv6_packet_is_no_ipv4_address(self):
+        self.load("f", "flows")
+        mapped = {"source": "::ffff:10.0.0.1", "to": "::ffff:10.0.0.2"}
+        self.receive(frames.ipv4(frames.udp(1, 53), frames.UDP),
+                     frames.ipv6(frames.udp(2, 53), frames.UDP, **mapped))
+
+        def shown(*words):
+            document = self.window("f", "flows", "--path", "ingress", "--peek", *words)
+            return {entry["key"]["sport"]: entry["key"]["saddr"]
+                    for entry in self.value(document, "flows")}
+
+        ipv4, ipv6 = {1: "10.0.0.1"}, {2: "::ffff:10.0.0.1"}
+        self.assertEqual(shown(), {**ipv4, **ipv6})
+        self.assertEqual(shown("--where", "saddr == 10.0.0.1"), ipv4)
+        self.assertEqual(shown("--where", "saddr == ::ffff:10.0.0.1"), ipv6)
+        self.assertEqual(shown("--where", "saddr in 10.0.0.0/8"), ipv4)
+        self.assertEqual(shown("--where", "saddr in ::/0"), ipv6)
+
+
 class ReadTest(harness.Case):
     # (frame, how many): three flows to 443 and 53 over IPv4, one over IPv6.
     SENT = [(frames.ipv4(frames.tcp(40000, 443, SYN), frames.TCP), 1),

@@ -40,7 +40,7 @@ class WindowTest(harness.Case):
             [entry] = self.value(document, "session_servers")
             self.assertEqual(entry["key"]["sport"], 1)
             self.assertEqual(entry["value"], {"server_ip": "10.0.0.2", "server_port": 3333,
-                                              "method": 1})
+                                              "method": 1, "server_ip_version": 4})
 
     def test_packets_of_both_directions_are_in_their_order(self):
         self.load("w", "window", "--hook", "xdp", "--mode", "generic")
