@@ -148,7 +148,7 @@ static __always_inline enum traffic classify(const struct dynmon_packet* pkt,
 
     if (headers->fragment == DYNMON_FRAGMENT_LATER)
         return FRAGMENT;
-    if (headers->protocol != IPPROTO_UDP)
+    if (headers->protocol != IPPROTO_UDP || !headers->l4_header)
         return OTHER;
     watch = bpf_map_lookup_elem(&PORTS, &headers->sport);
     if (watch && *watch == IGNORE)

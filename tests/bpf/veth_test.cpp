@@ -72,7 +72,7 @@ TEST_CASE("as many VLAN tags are read where the kernel took one off as where it 
     link.send("right", ethernet(ETH_P_8021Q, vlan(9, ETH_P_8021Q, vlan(1, ETH_P_8021Q, three))));
     REQUIRE(called(probe, 2));
     CHECK(seen.parsed == 1);
-    CHECK(seen.ethertype == ETH_P_8021Q);
+    CHECK(seen.ethertype == ETH_P_QINQ1);
 
     // A tag of this type stays in the bytes.
     link.send("right", ethernet(ETH_P_QINQ1, vlan(1, ETH_P_IP, ipv4({}, tcp({})))));
