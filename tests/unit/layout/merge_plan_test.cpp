@@ -58,7 +58,8 @@ TEST_CASE("what follows is all of one CPU: that with the smallest value of what 
     CHECK(sum.balance == 3);
     CHECK(sum.packets == 13);
     CHECK(sum.last == 300);
-    const Flow none = merged(layout, Merge::sum, rules, {{7, 0, 1, 8, 0, 0, 0, 0, 1}});
+    const Flow none =
+        merged(layout, Merge::sum, rules, std::vector<Flow>{{7, 0, 1, 8, 0, 0, 0, 0, 1}});
     CHECK(none.proto == 0);
     CHECK(none.first == 7);
 }
