@@ -111,7 +111,7 @@ TEST_CASE("what cannot lead or has nobody to follow is refused") {
     };
     CHECK(refused({{"value.n", Merge::follows}}).starts_with("merge of 'value.n': no field leads"));
     CHECK(refused({{"value.m", Merge::leads}, {"value.n", Merge::leads}}) ==
-          "merge of 'value.n': another field leads already");
+          "merge of 'value.m': another field leads already");
     CHECK(refused({{"value.list", Merge::leads}}) ==
           "merge of 'value.list': only a single number can lead");
     CHECK(refused({{"value", Merge::leads}}) == "merge of 'value': only a single number can lead");
