@@ -7,7 +7,7 @@ namespace dynmon {
 namespace {
 
 // By the number of enum bpf_map_type, up to Linux 7.3.
-constexpr std::array<const char*, first_unknown_type> names = {
+constexpr std::array<const char*, first_unknown_type> type_names = {
     "unspec",
     "hash",
     "array",
@@ -49,7 +49,7 @@ constexpr std::array<const char*, first_unknown_type> names = {
 } // namespace
 
 std::string map_type_name(MapType type) {
-    return type < names.size() ? names[type] : "number " + std::to_string(type);
+    return type < type_names.size() ? type_names[type] : "number " + std::to_string(type);
 }
 
 } // namespace dynmon

@@ -21,7 +21,7 @@ struct Flag {
 
 // By the bit, up to Linux 7.3. RDONLY and WRONLY belong to the descriptor that the map was made
 // with; the kernel does not keep them.
-constexpr std::array<Flag, 20> flags = {{
+constexpr std::array<Flag, 20> known_flags = {{
     {"BPF_F_NO_PREALLOC"},
     {"BPF_F_NO_COMMON_LRU"},
     {"BPF_F_NUMA_NODE"},
@@ -46,8 +46,8 @@ constexpr std::array<Flag, 20> flags = {{
 
 constexpr std::uint32_t flags_that_change(Changes what) {
     std::uint32_t found = 0;
-    for (std::size_t bit = 0; bit < flags.size(); ++bit)
-        if (flags[bit].changes == what)
+    for (std::size_t bit = 0; bit < known_flags.size(); ++bit)
+        if (known_flags[bit].changes == what)
             found |= 1u << bit;
     return found;
 }
@@ -80,7 +80,7 @@ std::string flag_names(std::uint32_t given) {
         char number[24];
         std::snprintf(number, sizeof number, "flag 0x%x", 1u << bit);
         names += (names.empty() ? "" : ", ") +
-                 std::string(bit < flags.size() ? flags[bit].name : number);
+                 std::string(bit < known_flags.size() ? known_flags[bit].name : number);
     }
     return names;
 }
