@@ -192,7 +192,7 @@ TEST_CASE("only what is kept for each CPU can be merged") {
           Strings{"6:22 merge of 'value.mac': no field leads"});
     CHECK(metric("      map-name: FLOWS\n      merge-fields: {value.first: leads, value.flags: "
                  "leads}\n") ==
-          Strings{"6:22 merge of 'value.flags': another field leads already"});
+          Strings{"6:42 merge of 'value.flags': another field leads already"});
 }
 
 TEST_CASE("parameters exist, are scalars, and their numbers agree with each other") {

@@ -58,7 +58,8 @@ TEST_CASE("what follows is all of one CPU: that with the smallest value of what 
     CHECK(sum.balance == 3);
     CHECK(sum.packets == 13);
     CHECK(sum.last == 300);
-    const Flow none = merged(layout, Merge::sum, rules, {{7, 0, 1, 8, 0, 0, 0, 0, 1}});
+    const Flow none =
+        merged(layout, Merge::sum, rules, std::vector<Flow>{{7, 0, 1, 8, 0, 0, 0, 0, 1}});
     CHECK(none.proto == 0);
     CHECK(none.first == 7);
 }
@@ -110,7 +111,7 @@ TEST_CASE("what cannot lead or has nobody to follow is refused") {
     };
     CHECK(refused({{"value.n", Merge::follows}}).starts_with("merge of 'value.n': no field leads"));
     CHECK(refused({{"value.m", Merge::leads}, {"value.n", Merge::leads}}) ==
-          "merge of 'value.n': another field leads already");
+          "merge of 'value.m': another field leads already");
     CHECK(refused({{"value.list", Merge::leads}}) ==
           "merge of 'value.list': only a single number can lead");
     CHECK(refused({{"value", Merge::leads}}) == "merge of 'value': only a single number can lead");
