@@ -63,6 +63,9 @@ class WarningsTest(OffloadCase):
         self.assertIn(f"generic XDP on 'blue0' {TAGS}", said)
         self.assertIn(f"generic XDP on 'blue0' {LARGE}", said)
         self.assertIn("these devices join them or send them in one piece: 'red0'", said)
+        # One packet for the hook; of the MTU, which the loader tells the program, it takes 7.
+        self.receive_large(10, 1000)
+        self.eventually(lambda: self.packets("p", "ingress", "--peek") == 7, "7 packets")
         self.follow(said)
         self.dynmon("unload", "p")
         self.assertEqual(self.load_on(*GENERIC), "")

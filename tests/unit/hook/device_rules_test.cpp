@@ -68,10 +68,11 @@ TEST_CASE("devices of Ethernet and of IP are taken, others are not") {
 
 TEST_CASE("a VRF is refused with the devices that belong to it") {
     const Link vrf = device("red", "vrf");
-    const std::vector<Link> links{vrf,
-                                  {.ifindex = 8, .name = "eth1", .master = index},
-                                  {.ifindex = 9, .name = "eth2", .master = index},
-                                  {.ifindex = 10, .name = "eth3"}};
+    const std::vector<Link> links{
+        vrf,
+        {.ifindex = 8, .name = "eth1", .type = ARPHRD_ETHER, .master = index},
+        {.ifindex = 9, .name = "eth2", .master = index},
+        {.ifindex = 10, .name = "eth3"}};
     for (const HookPoint point : {HookPoint::xdp, HookPoint::tc_ingress, HookPoint::tc_egress}) {
         refused(vrf, links, point, "'red' is a VRF", "load on the devices that belong to it: ");
         CHECK(unsuitable(vrf, links, point)->hint ==
