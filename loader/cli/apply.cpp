@@ -34,7 +34,7 @@ public:
                                      keep_.keep());
             });
         });
-        nlohmann::ordered_json document = generation_json(report.record);
+        nlohmann::ordered_json document = placed_json(global, report.record);
         document["outcome"] = to_string(report.outcome);
         print_result(global, document,
                      std::string(to_string(report.outcome)) + " " + name_ + ": generation " +

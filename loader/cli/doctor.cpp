@@ -87,7 +87,8 @@ ordered_json store_json(const StoreFindings& store) {
                          {"device", hook.device},
                          {"netns-name", hook.netns},
                          {"health", to_string(hook.health)},
-                         {"programs", hook.chain.size()}});
+                         {"programs", hook.chain.size()},
+                         {"in-front", neighbours_json(hook.in_front)}});
     return {{"path", store.path},
             {"state", to_string(store.state)},
             {"monitors", monitors},
@@ -146,6 +147,14 @@ void print_environment(const Examination& found) {
                        : "not mounted");
 }
 
+// ", behind program x (id 12) on tcx"
+std::string front_text(const HookStatus& hook) {
+    std::string text;
+    for (const Neighbour& neighbour : hook.in_front.value_or(std::vector<Neighbour>{}))
+        text += (text.empty() ? ", behind " : " and ") + describe(neighbour);
+    return text;
+}
+
 void print_store(const StoreFindings& store) {
     std::printf("store\n");
     line(store.path, to_string(store.state));
@@ -157,7 +166,7 @@ void print_store(const StoreFindings& store) {
     for (const HookStatus& hook : store.contents.hooks)
         line("hook " + hook.device, to_string(hook.id.point),
              std::string(to_string(hook.health)) + ", " + std::to_string(hook.chain.size()) +
-                 " program(s)");
+                 " program(s)" + front_text(hook));
     for (const std::string& name : store.staged)
         line("staged", name);
 }

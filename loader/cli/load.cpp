@@ -32,7 +32,7 @@ public:
                 return load_monitor(global.settings, probe, place_.request(name_, options_));
             });
         });
-        print_result(global, generation_json(record),
+        print_result(global, placed_json(global, record),
                      "loaded " + name_ + " (" + record.manifest.name + ") on " +
                          places_text(global, record));
         return 0;

@@ -47,6 +47,15 @@ void PlaceOptions::declare(CLI::App& app) {
         ->check(CLI::IsMember({"native", "generic", "offload"}));
     app.add_option("--tc", tc, "how TC is attached; default: tcx where the kernel has it (6.6)")
         ->check(CLI::IsMember({"tcx", "clsact"}));
+    app.add_option("--order", order,
+                   "TC: in front of the programs of others (head) or behind them (tail); default: "
+                   "head")
+        ->check(CLI::IsMember({"head", "tail"}));
+    app.add_option("--tc-priority", tc_priority,
+                   "priority of the clsact filter, 1 to 65535; default: the first that is free, or "
+                   "with --order tail the last")
+        ->check(CLI::Range(1, 65535))
+        ->type_name("N");
     auto* group = app.add_option_group("position", "place in the chain of the hook");
     group->add_flag("--first", first, "before all others");
     group->add_flag("--last", last, "after all others (default)");
@@ -69,6 +78,10 @@ LoadRequest PlaceOptions::request(const std::string& name, const ProbeOptions& p
             request.mode = candidate;
     if (!tc.empty())
         request.tc_attach = tc == "tcx" ? Attach::link : Attach::clsact;
+    if (!order.empty())
+        request.order = order == "tail" ? HookOrder::tail : HookOrder::head;
+    if (tc_priority != 0)
+        request.tc_priority = tc_priority;
     if (first)
         request.placement.kind = Placement::Kind::first;
     if (!before.empty())

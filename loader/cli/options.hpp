@@ -25,13 +25,15 @@ struct ProbeOptions {
     std::optional<ClockSource> clock_source() const;
 };
 
-// --dev, --netns, --hook, --mode, --tc, --first …: where a probe goes.
+// --dev, --netns, --hook, --mode, --tc, --order, --first …: where a probe goes.
 struct PlaceOptions {
     std::string device;
     std::string netns;
     std::string hook;
     std::string mode;
     std::string tc;
+    std::string order;
+    std::uint32_t tc_priority = 0; // 0: not given
     bool first = false;
     bool last = false;
     std::string before;

@@ -36,7 +36,7 @@ public:
                                         .kernel_btf = options_.kernel_btf});
             });
         });
-        nlohmann::ordered_json document = generation_json(report.record);
+        nlohmann::ordered_json document = placed_json(global, report.record);
         document["carried-maps"] = report.carried;
         document["unread-window"] = report.unread;
         print_result(global, document, sentence(report));

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/error.hpp"
+#include "base/log.hpp"
 #include "hook/hook.hpp"
 
 namespace dynmon {
@@ -61,6 +62,40 @@ std::optional<HookRecord> record_of(const Store& store, const HookId& hook) {
 }
 
 } // namespace
+
+ordered_json neighbours_json(const std::optional<std::vector<Neighbour>>& neighbours) {
+    if (!neighbours)
+        return nullptr;
+    ordered_json list = ordered_json::array();
+    for (const Neighbour& each : *neighbours) {
+        const bool filter = each.place == Neighbour::Place::clsact;
+        const bool program = each.program_id != 0;
+        const bool named = program && !each.name.empty();
+        list.push_back({{"place", to_string(each.place)},
+                        {"kind", program ? "bpf" : each.name},
+                        {"program", named ? ordered_json(each.name) : ordered_json()},
+                        {"id", program ? ordered_json(each.program_id) : ordered_json()},
+                        {"priority", filter ? ordered_json(each.priority) : ordered_json()}});
+    }
+    return list;
+}
+
+ordered_json placed_json(const Global& global, const GenerationRecord& record) {
+    ordered_json document = generation_json(record);
+    const Store store = global.settings.open_store(false);
+    for (std::size_t i = 0; i < record.programs.size(); ++i) {
+        const HookId& hook = record.programs[i].hook;
+        const auto neighbours = in_front_of(store, hook);
+        document["programs"][i]["in-front"] = neighbours_json(neighbours);
+        if (!record_of(store, hook))
+            continue;
+        for (const Neighbour& neighbour : neighbours.value_or(std::vector<Neighbour>{}))
+            log::warn(std::string(to_string(hook.point)) + " of '" + hook_device(store, hook) +
+                      "': " + describe(neighbour) +
+                      " runs in front of dynmon; what it keeps is not counted");
+    }
+    return document;
+}
 
 std::string places_text(const Global& global, const GenerationRecord& record) {
     if (record.programs.empty())

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/verb.hpp"
+#include "hook/neighbours.hpp"
 #include "store/generation.hpp"
 
 namespace dynmon {
@@ -13,6 +14,10 @@ nlohmann::ordered_json generation_json(const GenerationRecord& record);
 void print_result(const Global& global, const nlohmann::ordered_json& document,
                   const std::string& sentence);
 std::string iso_time(std::uint64_t epoch_ns); // "2026-11-21T01:02:03Z"
+// [{"place": "tcx", "kind": "bpf", "program": …, "id": …, "priority": …}, …]; null: unknown.
+nlohmann::ordered_json neighbours_json(const std::optional<std::vector<Neighbour>>& neighbours);
+// As generation_json(), with who stands in front of each of the programs; says so on stderr too.
+nlohmann::ordered_json placed_json(const Global& global, const GenerationRecord& record);
 // "eth0 (tc-ingress, tc-egress)": where the programs of a generation run.
 std::string places_text(const Global& global, const GenerationRecord& record);
 

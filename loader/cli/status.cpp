@@ -82,7 +82,9 @@ ordered_json hook_json(const HookStatus& hook, bool stats) {
                           {"mode", hook.mode},
                           {"health", to_string(hook.health)},
                           {"pivot-id", hook.pivot_id},
-                          {"chain", hook.chain}};
+                          {"chain", hook.chain},
+                          {"order", to_string(hook.order)},
+                          {"in-front", neighbours_json(hook.in_front)}};
     if (stats)
         add_cost(document, hook.cost);
     if (!hook.problem.empty())
@@ -121,6 +123,11 @@ void print_hook(const HookStatus& hook, bool stats) {
               << "\n";
     if (!hook.problem.empty())
         std::cout << "  problem: " << hook.problem << "\n";
+    if (!hook.in_front)
+        std::cout << "  in front: cannot be told without CAP_NET_ADMIN\n";
+    else
+        for (const Neighbour& neighbour : *hook.in_front)
+            std::cout << "  in front: " << describe(neighbour) << "\n";
 }
 
 class StatusVerb : public Verb {

@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "base/limits.hpp"
 #include "kernel/bpf.hpp"
+#include "kernel/prog_array.hpp"
 
 namespace dynmon {
 
@@ -142,8 +143,7 @@ void Chain::write_slot(std::uint32_t slot, const Fd& program) const {
         delete_element(map_, &slot);
         return;
     }
-    const int fd = program.get();
-    update_element(map_, &slot, &fd);
+    put_program(map_, slot, program);
 }
 
 Fd Chain::program_at(std::size_t position) const {

@@ -10,11 +10,13 @@
 
 #include "base/error.hpp"
 #include "base/limits.hpp"
+#include "base/log.hpp"
 #include "base/undo.hpp"
 #include "hook/attach.hpp"
+#include "hook/device_view.hpp"
 #include "kernel/bpf.hpp"
-#include "kernel/device.hpp"
 #include "kernel/features.hpp"
+#include "kernel/links.hpp"
 #include "kernel/own_pin.hpp"
 #include "kernel/pivot.hpp"
 #include "kernel/rights.hpp"
@@ -34,7 +36,9 @@ void write_hook_record(const std::string& dir, const HookRecord& record) {
                                {"attach", record.attach == Attach::link ? "link" : "clsact"},
                                {"mode", to_string(record.mode)},
                                {"made-qdisc", record.made_qdisc},
-                               {"raw-ip", record.raw_ip}});
+                               {"raw-ip", record.raw_ip},
+                               {"order", to_string(record.order)},
+                               {"frags", record.frags}});
 }
 
 // Pins pivot, chain and record under a staging name and publishes them in one step: a hook
@@ -44,7 +48,7 @@ void publish_hook(const Store& store, const HookRequest& request, const HookReco
     Undo undo;
     make_directory(stage);
     undo.add([&] { remove_tree(stage); });
-    const Pivot pivot = load_pivot(request.id.point == HookPoint::xdp);
+    const Pivot pivot = load_pivot(request.id.point == HookPoint::xdp, record.frags);
     pin(pivot.chain, stage + "/chain");
     pin(pivot.program, stage + "/pivot");
     write_hook_record(stage, record);
@@ -62,13 +66,12 @@ void attach_hook(const Store& store, const HookRequest& request, const HookRecor
     const std::string dir = store.hook_dir(request.id);
     const Fd pivot = open_pivot(store, request.id);
     if (record.attach == Attach::clsact) {
-        attach_clsact(pivot, request.id);
+        attach_clsact(pivot, request.id, request.order, request.tc_priority);
         return;
     }
-    XdpMode mode = record.mode;
     const Fd link = request.id.point == HookPoint::xdp
-                        ? attach_xdp(pivot, request.id.ifindex, mode, request.allow_generic)
-                        : attach_tcx(pivot, request.id);
+                        ? attach_xdp(pivot, request.id.ifindex, record.mode)
+                        : attach_tcx(pivot, request.id, request.order);
     pin(link, dir + "/link");
 }
 
@@ -88,24 +91,87 @@ HookRecord hook_record_from(const json& document) {
             record.mode = mode;
     record.made_qdisc = document.at("made-qdisc");
     record.raw_ip = document.at("raw-ip");
+    // Earlier versions did not write it, and went to the tail of TCX without being asked to.
+    record.order = document.value("order", "head") == "tail" ? HookOrder::tail : HookOrder::head;
+    record.frags = document.value("frags", false);
     return record;
 }
 
 HookRecord plan_hook(const Store& store, const NetNs& netns, const HookRequest& request) {
-    HookRecord record{.netns = netns.name(), .device = request.device, .mode = request.mode};
-    record.raw_ip = device_facts(request.device).raw_ip;
+    HookRecord record{.netns = netns.name(),
+                      .device = request.device,
+                      .mode = request.mode,
+                      .order = request.order};
+    const std::vector<Link> links = list_links();
+    const Link device = link_of(links, request.id.ifindex);
+    require_suitable(device, links, request.id.point);
+    record.raw_ip = has_raw_ip(device);
     if (request.id.point == HookPoint::xdp)
         return record;
     const bool no_tcx = tcx_support() == Support::no;
     record.attach = request.tc_attach.value_or(no_tcx ? Attach::clsact : Attach::link);
     if (record.attach == Attach::link && no_tcx)
         throw Error(ErrorKind::unsupported, "this kernel has no TCX").hint("--tc clsact");
+    if (record.attach == Attach::link && request.tc_priority)
+        throw Error(ErrorKind::usage, "TCX has no priorities")
+            .hint("--tc-priority goes with --tc clsact; --order head or tail with both");
     record.made_qdisc = record.attach == Attach::clsact &&
                         (!has_clsact(request.id.ifindex) || sibling_made_qdisc(store, request.id));
     return record;
 }
 
 } // namespace
+
+namespace {
+
+constexpr const char* frags_hint =
+    "build the probe again with this dynmon.h, or declare SEC(\"xdp.frags\") if it can read them; "
+    "--hook tc has no such packets";
+
+// The ways in which a device may run a pivot, best first. Packets in several buffers are read more
+// slowly: only a device that has no others gets a pivot for them, or a program that asks for it.
+struct XdpWay {
+    XdpMode mode = XdpMode::native;
+    bool frags = false;
+};
+
+std::vector<XdpWay> ways_of(const HookRequest& request) {
+    if (request.id.point != HookPoint::xdp || request.mode != XdpMode::native)
+        return {{.mode = request.mode}};
+    const bool able = request.reads_frags && xdp_frags_support() == Support::yes;
+    std::vector<XdpWay> ways;
+    if (!able || !request.declares_frags)
+        ways.push_back({});
+    if (able)
+        ways.push_back({.frags = true});
+    if (request.allow_generic)
+        ways.push_back({.mode = XdpMode::generic});
+    return ways;
+}
+
+void make_hook(const Store& store, const DirectoryLock& lock, const HookRequest& request,
+               const HookRecord& record) {
+    publish_hook(store, request, record);
+    Undo undo;
+    undo.add([&] { remove_hook(store, lock, request.id); });
+    attach_hook(store, request, record);
+    undo.commit();
+}
+
+// The device wants a program that reads packets in several buffers, and this one does not.
+[[noreturn]] void throw_unreadable(const HookRequest& request, const NoSuchMode& error) {
+    if (error.error_number() != ERANGE || request.reads_frags)
+        throw error;
+    NoSuchMode explained = error;
+    explained.hint(error.hint() + "; or " + frags_hint);
+    throw explained;
+}
+
+} // namespace
+
+const char* to_string(HookOrder order) {
+    return order == HookOrder::head ? "head" : "tail";
+}
 
 bool ensure_hook(const Store& store, const DirectoryLock& lock, const NetNs& netns,
                  const HookRequest& request) {
@@ -122,13 +188,32 @@ bool ensure_hook(const Store& store, const DirectoryLock& lock, const NetNs& net
         remove_hook(store, lock, request.id);
     }
     const NetNsScope inside(netns);
-    const HookRecord record = plan_hook(store, netns, request);
-    publish_hook(store, request, record);
-    Undo undo;
-    undo.add([&] { remove_hook(store, lock, request.id); });
-    attach_hook(store, request, record);
-    undo.commit();
+    HookRecord record = plan_hook(store, netns, request);
+    const std::vector<XdpWay> ways = ways_of(request);
+    for (std::size_t i = 0;; ++i) {
+        record.mode = ways[i].mode;
+        record.frags = ways[i].frags;
+        try {
+            make_hook(store, lock, request, record);
+            break;
+        } catch (const NoSuchMode& error) {
+            if (i + 1 == ways.size())
+                throw_unreadable(request, error);
+            if (ways[i + 1].mode != record.mode)
+                log::warn("the device refuses native XDP: generic XDP is used, as the manifest "
+                          "allows");
+        }
+    }
     return true;
+}
+
+void require_frags_fit(const HookRecord& record, const HookRequest& request) {
+    if (!record.frags || request.reads_frags)
+        return;
+    throw Error(ErrorKind::unsupported,
+                "XDP on '" + record.device +
+                    "' gives packets in several buffers, which the program cannot read")
+        .hint(frags_hint);
 }
 
 namespace {

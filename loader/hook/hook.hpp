@@ -14,6 +14,10 @@ namespace dynmon {
 
 enum class Attach { link, clsact }; // XDP and TCX are links; clsact is a filter on a qdisc
 
+// Where our pivot goes among the programs that others have at the same place.
+enum class HookOrder { head, tail };
+const char* to_string(HookOrder order);
+
 // How a hook was made. Pinned beside it and never changed.
 struct HookRecord {
     std::string netns; // name as given; "" for the namespace of the loader
@@ -22,6 +26,8 @@ struct HookRecord {
     XdpMode mode = XdpMode::native; // XDP hooks
     bool made_qdisc = false;        // clsact was not there before us
     bool raw_ip = false;            // the device has no link-layer header
+    HookOrder order = HookOrder::head;
+    bool frags = false; // XDP: packets may lie in several buffers, which all programs have to know
 };
 
 struct HookRequest {
@@ -30,6 +36,12 @@ struct HookRequest {
     XdpMode mode = XdpMode::native;
     bool allow_generic = false;      // native refused: take generic and say so
     std::optional<Attach> tc_attach; // unset: TCX where the kernel has it
+    HookOrder order = HookOrder::head;
+    std::optional<std::uint32_t> tc_priority; // of a clsact filter; unset: as `order` says
+    // XDP, packets in several buffers: the program that comes can read them; it wants them in any
+    // case. Without either, a device that gives no others is refused.
+    bool reads_frags = false;
+    bool declares_frags = false;
 };
 
 enum class HookHealth {
@@ -39,6 +51,11 @@ enum class HookHealth {
     moved,    // our pivot runs on, but the device is in another namespace now
     taken,    // somebody else's program is where our pivot was
 };
+
+// Packets reach our pivot, here or wherever the device is now.
+inline bool is_counting(HookHealth health) {
+    return health == HookHealth::attached || health == HookHealth::moved;
+}
 
 struct HookState {
     HookHealth health = HookHealth::attached;
@@ -53,6 +70,10 @@ struct HookState {
 bool ensure_hook(const Store& store, const DirectoryLock& lock, const NetNs& netns,
                  const HookRequest& request);
 
+// Throws Error{unsupported} when a program that cannot read packets in several buffers would get
+// such packets at the hook.
+void require_frags_fit(const HookRecord& record, const HookRequest& request);
+
 // The namespace with this inode, if it is the caller's or a name in /run/netns leads there.
 std::optional<NetNs> find_netns(std::uint64_t inode);
 
@@ -61,6 +82,10 @@ bool is_whole(const Store& store, const HookId& id);
 
 HookRecord read_hook_record(const Store& store, const HookId& id);
 HookState hook_state(const Store& store, const HookId& id);
+// The same in fewer calls, for readers: a hook that was moved passes for attached. Once asked, it
+// also works without the right to enter the device's network namespace. A namespace with a clsact
+// filter is kept alive by this process until it is asked again.
+HookState running_state(const Store& store, const HookId& id);
 // As the device is called now; as this process saw it last, or as it was called when the hook was
 // made, if that cannot be told.
 std::string hook_device(const Store& store, const HookId& id);

@@ -18,30 +18,49 @@ bpf_attach_type tcx_type(HookPoint point) {
     return point == HookPoint::tc_ingress ? tcx_ingress : tcx_egress;
 }
 
+} // namespace
+
 TcDirection tc_direction(HookPoint point) {
     return point == HookPoint::tc_ingress ? TcDirection::ingress : TcDirection::egress;
 }
-
-} // namespace
 
 bool runs_at(const HookId& id, std::uint32_t pivot) {
     if (interface_name(id.ifindex).empty())
         return false;
     if (id.point == HookPoint::xdp)
         return query_xdp(id.ifindex).program_id == pivot;
-    if (const auto programs = query_tcx(id.ifindex, tcx_type(id.point));
+    if (const auto programs = tcx_programs(id);
         programs && std::find(programs->begin(), programs->end(), pivot) != programs->end())
         return true;
     return clsact_program(id) == pivot;
 }
 
-Fd attach_tcx(const Fd& pivot, const HookId& id) {
-    return create_link(pivot, id.ifindex, tcx_type(id.point), 0);
+Fd attach_tcx(const Fd& pivot, const HookId& id, HookOrder order) {
+    try {
+        return create_link(pivot, id.ifindex, tcx_type(id.point),
+                           order == HookOrder::head ? tcx_before : tcx_after);
+    } catch (const Error& error) {
+        if (error.error_number() != ERANGE)
+            throw;
+        throw Error(ErrorKind::busy,
+                    std::string("attach to TCX: ") + to_string(id.point) + " of '" +
+                        interface_name(id.ifindex) + "' has " + std::to_string(most_tcx_programs) +
+                        " programs, as many as the kernel allows",
+                    ERANGE)
+            .hint("take one of them off (`bpftool net` lists them), or load with --tc clsact, "
+                  "which runs behind them all");
+    }
 }
 
-void attach_clsact(const Fd& pivot, const HookId& id) {
+void attach_clsact(const Fd& pivot, const HookId& id, HookOrder order,
+                   std::optional<std::uint32_t> priority) {
     create_clsact(id.ifindex);
-    attach_filter(id.ifindex, tc_direction(id.point), pivot);
+    const TcDirection direction = tc_direction(id.point);
+    const std::vector<TcFilter> filters = list_filters(id.ifindex, direction);
+    attach_filter(id.ifindex, direction, pivot,
+                  priority                   ? *priority
+                  : order == HookOrder::head ? first_priority(filters)
+                                             : last_priority(filters));
 }
 
 void detach_clsact(const HookId& id, std::uint32_t pivot, bool made_qdisc) {
@@ -56,6 +75,14 @@ void detach_clsact(const HookId& id, std::uint32_t pivot, bool made_qdisc) {
 
 std::optional<std::uint32_t> clsact_program(const HookId& id) {
     return query_filter(id.ifindex, tc_direction(id.point));
+}
+
+std::optional<std::vector<std::uint32_t>> tcx_programs(const HookId& id) {
+    return query_tcx(id.ifindex, tcx_type(id.point));
+}
+
+std::vector<TcFilter> clsact_filters(const HookId& id) {
+    return list_filters(id.ifindex, tc_direction(id.point));
 }
 
 void wait_detached(const HookId& id, std::uint32_t pivot) {

@@ -3,9 +3,11 @@
 #include <cerrno>
 
 #include "base/error.hpp"
-#include "base/log.hpp"
 #include "hook/attach.hpp"
+#include "hook/device_rules.hpp"
+#include "hook/device_view.hpp"
 #include "kernel/bpf.hpp"
+#include "kernel/links.hpp"
 
 namespace dynmon {
 
@@ -28,7 +30,34 @@ bool means_no_such_mode(int error_number) {
 
 } // namespace
 
-Fd attach_xdp(const Fd& pivot, int ifindex, XdpMode& mode, bool allow_generic) {
+namespace {
+
+// Why the kernel refuses a device on which nothing runs. Never returns where another is to blame.
+void require_no_conflict(int ifindex) {
+    const std::vector<Link> links = list_links();
+    const std::string conflict = xdp_conflict(link_of(links, ifindex), links);
+    if (!conflict.empty())
+        throw Error(ErrorKind::busy, "attach XDP: " + conflict)
+            .hint("load there, or here with --hook tc");
+}
+
+[[noreturn]] void throw_no_such_mode(int ifindex, int error_number) {
+    const std::vector<Link> links = list_links();
+    std::string hint = "--hook tc works on every device; so does --mode generic, but it counts "
+                       "packets that the kernel has joined as one";
+    if (error_number == ERANGE)
+        hint += "; or lower its MTU, and that of the other end of a veth pair, until a frame fits "
+                "into a page";
+    if (link_of(links, ifindex).kind == "bond")
+        hint += "; a bond has native XDP in some of its modes only, and when all of its ports have";
+    NoSuchMode error(ErrorKind::unsupported, "the device refuses native XDP", error_number);
+    error.hint(hint);
+    throw error;
+}
+
+} // namespace
+
+Fd attach_xdp(const Fd& pivot, int ifindex, XdpMode mode) {
     if (mode == XdpMode::offload)
         throw Error(ErrorKind::unsupported, "XDP offload cannot run a chain")
             .hint("network cards that run BPF themselves know no PROG_ARRAY; use --mode native");
@@ -36,26 +65,22 @@ Fd attach_xdp(const Fd& pivot, int ifindex, XdpMode& mode, bool allow_generic) {
         throw_taken(holder);
     try {
         return create_link(pivot, ifindex, BPF_XDP, xdp_flags(mode));
-    } catch (Error& error) {
-        if (error.error_number() == EBUSY || error.error_number() == EEXIST)
-            throw_taken(query_xdp(ifindex));
+    } catch (const Error& error) {
+        const int fault = error.error_number();
+        const bool taken = fault == EBUSY || fault == EEXIST;
+        if (const XdpState holder = taken ? query_xdp(ifindex) : XdpState{}; holder.program_id != 0)
+            throw_taken(holder);
         if (interface_name(ifindex).empty()) // of which the kernel says EINVAL
             throw Error(ErrorKind::failed, "attach XDP: the interface is gone", ENODEV);
-        if (mode != XdpMode::native || !means_no_such_mode(error.error_number()))
+        if (!taken && !means_no_such_mode(fault))
             throw;
-        if (!allow_generic)
-            throw Error(ErrorKind::unsupported, "the device refuses native XDP",
-                        error.error_number())
-                .hint(std::string("--mode generic works on every device, more slowly; --hook tc "
-                                  "too") +
-                      (error.error_number() == ERANGE
-                           ? "; or lower its MTU, and that of the other end of a veth pair, until "
-                             "a frame fits into a page"
-                           : ""));
+        require_no_conflict(ifindex);
+        if (taken)
+            throw_taken({});
+        if (mode != XdpMode::native)
+            throw;
+        throw_no_such_mode(ifindex, fault);
     }
-    log::warn("the device refuses native XDP: generic XDP is used, as the manifest allows");
-    mode = XdpMode::generic;
-    return create_link(pivot, ifindex, BPF_XDP, xdp_flags(mode));
 }
 
 } // namespace dynmon

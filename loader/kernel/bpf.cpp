@@ -228,10 +228,9 @@ void detach_link(const Fd& link) {
 }
 
 std::optional<std::vector<std::uint32_t>> query_tcx(int ifindex, bpf_attach_type type) {
-    constexpr std::uint32_t most_programs = 64; // BPF_MPROG_MAX
-    std::vector<std::uint32_t> ids(most_programs);
+    std::vector<std::uint32_t> ids(most_tcx_programs);
     std::uint32_t flags = 0;
-    std::uint32_t count = most_programs;
+    std::uint32_t count = most_tcx_programs;
     const int result = bpf_prog_query(ifindex, type, 0, &flags, ids.data(), &count);
     if (result == -EINVAL)
         return std::nullopt;

@@ -19,6 +19,10 @@ namespace dynmon {
 // Attach types of TCX (Linux 6.6), which the headers of older systems do not name.
 inline constexpr auto tcx_ingress = static_cast<bpf_attach_type>(46);
 inline constexpr auto tcx_egress = static_cast<bpf_attach_type>(47);
+// Where among the programs of TCX, likewise: without another program named, at the head or tail.
+inline constexpr std::uint32_t tcx_before = 1u << 3;   // BPF_F_BEFORE
+inline constexpr std::uint32_t tcx_after = 1u << 4;    // BPF_F_AFTER
+inline constexpr std::uint32_t most_tcx_programs = 63; // BPF_MPROG_MAX, less the terminating one
 
 struct MapFacts {
     std::uint32_t id = 0;
@@ -102,7 +106,7 @@ Fd enable_run_stats();
 // Attaches `program` to `ifindex` in the calling thread's network namespace.
 Fd create_link(const Fd& program, int ifindex, bpf_attach_type type, std::uint32_t flags);
 void detach_link(const Fd& link); // a link whose device is gone is detached already: no error
-// Program ids attached at a TCX hook; nullopt when the kernel has no TCX.
+// Ids of the programs at a TCX hook, as they run; nullopt when the kernel has no TCX.
 std::optional<std::vector<std::uint32_t>> query_tcx(int ifindex, bpf_attach_type type);
 
 // Possible (not online) CPUs: what the kernel copies per key of a per-CPU map.

@@ -64,6 +64,10 @@ Support tcx_support() {
     return feature::tcx();
 }
 
+Support xdp_frags_support() {
+    return feature::xdp_frags();
+}
+
 Support clock_support(ClockSource source) {
     switch (source) {
     case ClockSource::ktime:

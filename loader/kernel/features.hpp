@@ -22,6 +22,7 @@ const std::vector<Feature>& all_features();
 
 // Those by which the loader chooses.
 Support tcx_support();
+Support xdp_frags_support();
 Support clock_support(ClockSource source);
 // Memory of maps counts against RLIMIT_MEMLOCK of the process (before 5.11), not its cgroup.
 Support memlock_accounting();

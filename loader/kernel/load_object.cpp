@@ -13,6 +13,7 @@
 #include "kernel/duplicate.hpp"
 #include "kernel/machine.hpp"
 #include "kernel/prepare_object.hpp"
+#include "kernel/prog_array.hpp"
 #include "kernel/rights.hpp"
 #include "kernel/verifier_log.hpp"
 
@@ -122,6 +123,31 @@ void complete_log(const InstanceSpec& spec, Outcome& outcome) {
     outcome.log.append("\n").append(end.log);
 }
 
+// The verifier was content, but the kernel was not with an array that the program calls through.
+bool is_about_arrays(const Outcome& outcome) {
+    const std::size_t last = outcome.log.find_last_not_of('\n');
+    const std::size_t begin =
+        last == std::string::npos ? 0 : outcome.log.find_last_of('\n', last) + 1;
+    return outcome.error_number == EINVAL &&
+           (last == std::string::npos || outcome.log.compare(begin, 10, "processed ") == 0);
+}
+
+void require_arrays_fit(const InstanceSpec& spec, const Outcome& outcome) {
+    if (!is_about_arrays(outcome))
+        return;
+    const bpf_prog_type type = spec.object->program(spec.program)->type;
+    std::optional<ArrayOwner> any;
+    for (const auto& [name, map] : spec.given_maps) {
+        if (map_facts(*map).type != BPF_MAP_TYPE_PROG_ARRAY)
+            continue;
+        const ArrayOwner owner = owner_of(*map);
+        if (!any || owner.type != type)
+            any = owner;
+    }
+    if (any)
+        throw array_refusal(spec.program, type, *any, compares_attach_types());
+}
+
 } // namespace
 
 void rehearse_load(const Object& object, const std::vector<std::string>& programs,
@@ -154,6 +180,7 @@ Instance load_instance(const InstanceSpec& wanted) {
         return std::move(*outcome.instance);
     if (outcome.error_number == ENOSPC && !outcome.log.empty())
         complete_log(spec, outcome);
+    require_arrays_fit(spec, outcome);
     if (!outcome.log.empty())
         throw_verifier_error(spec.program, outcome.error_number, std::move(outcome.log));
     throw_load_error(spec.program, outcome.error_number, outcome.complaints);

@@ -27,6 +27,7 @@ struct InstanceSpec {
     std::vector<MapShape> shapes;                // of maps that are not made as the object says
     std::map<std::string, const Fd*> given_maps; // by name: used instead of a new one
     std::string kernel_btf;                      // file with the kernel's BTF; "": sysfs
+    bool frags = false; // XDP on packets in several buffers, as the pivot of its chain
 };
 
 // A loaded program and the maps that were made for it (given ones and .rodata are not in it).

@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "base/libbpf_log.hpp"
 #include "kernel/duplicate.hpp"
+#include "kernel/prepare_object.hpp"
 #include "kernel/rights.hpp"
 #include "pivot.skel.h"
 
@@ -28,13 +29,16 @@ std::vector<std::byte> pivot_object() {
     return {bytes, bytes + size};
 }
 
-Pivot load_pivot(bool xdp) {
+Pivot load_pivot(bool xdp, bool frags) {
     const LibbpfLog log;
     const std::unique_ptr<pivot_bpf, SkeletonDestroy> skeleton(pivot_bpf::open());
     if (!skeleton)
         throw Error(ErrorKind::failed, "open the pivot", errno);
     bpf_program__set_autoload(skeleton->progs.pivot_xdp, xdp);
     bpf_program__set_autoload(skeleton->progs.pivot_tc, !xdp);
+    // What a chain has to agree in is set here as it is for its members, and not left to libbpf.
+    for (bpf_program* program : {skeleton->progs.pivot_xdp, skeleton->progs.pivot_tc})
+        set_chain_attributes(program, frags);
     bpf_map__set_autocreate(skeleton->maps.chain_xdp, xdp);
     bpf_map__set_autocreate(skeleton->maps.chain_tc, !xdp);
     if (const int result = pivot_bpf::load(skeleton.get()); result < 0) {

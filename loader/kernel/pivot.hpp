@@ -16,6 +16,8 @@ struct Pivot {
 
 std::vector<std::byte> pivot_object(); // the ELF file that is built in
 
-Pivot load_pivot(bool xdp); // XDP or TC (the same program serves both directions)
+// XDP or TC (the same program serves both directions). `frags`, of XDP: it also runs on packets
+// that lie in several buffers, and every program of its chain has to as well.
+Pivot load_pivot(bool xdp, bool frags);
 
 } // namespace dynmon

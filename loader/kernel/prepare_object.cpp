@@ -50,8 +50,14 @@ ObjectPtr open_object(const InstanceSpec& spec) {
     return object;
 }
 
-// Types are set from our own table of sections, since an older libbpf does not know "tcx/ingress";
-// and every program of a chain must agree in attach type and frags, or the PROG_ARRAY refuses it.
+void set_chain_attributes(bpf_program* program, bool frags) {
+    const bool xdp = bpf_program__type(program) == BPF_PROG_TYPE_XDP;
+    bpf_program__set_expected_attach_type(program, xdp ? BPF_XDP : static_cast<bpf_attach_type>(0));
+    const std::uint32_t others = bpf_program__flags(program) & ~xdp_has_frags;
+    bpf_program__set_flags(program, xdp && frags ? others | xdp_has_frags : others);
+}
+
+// Types are set from our own table of sections: an older libbpf does not know "tcx/ingress".
 bpf_program* choose_program(bpf_object* object, const InstanceSpec& spec) {
     bpf_program* chosen = nullptr;
     bpf_program* program = nullptr;
@@ -64,11 +70,8 @@ bpf_program* choose_program(bpf_object* object, const InstanceSpec& spec) {
     if (chosen == nullptr)
         throw Error(ErrorKind::usage,
                     "no program '" + spec.program + "' in " + spec.object->path());
-    const bpf_prog_type type = spec.object->program(spec.program)->type;
-    bpf_program__set_type(chosen, type);
-    bpf_program__set_expected_attach_type(
-        chosen, type == BPF_PROG_TYPE_XDP ? BPF_XDP : static_cast<bpf_attach_type>(0));
-    bpf_program__set_flags(chosen, bpf_program__flags(chosen) & ~xdp_has_frags);
+    bpf_program__set_type(chosen, spec.object->program(spec.program)->type);
+    set_chain_attributes(chosen, spec.frags);
     return chosen;
 }
 

@@ -18,6 +18,10 @@ using ObjectPtr = std::unique_ptr<bpf_object, ObjectClose>;
 // All that follow throw Error with what libbpf says, or with what the spec asks for in vain.
 ObjectPtr open_object(const InstanceSpec& spec);
 
+// What all programs of a chain, its pivot included, have to agree in: the expected attach type of
+// their program type, and whether XDP runs on packets in several buffers.
+void set_chain_attributes(bpf_program* program, bool frags);
+
 // Of all programs only the wanted one will be loaded. Belongs to the object.
 bpf_program* choose_program(bpf_object* object, const InstanceSpec& spec);
 

@@ -1,21 +1,22 @@
 #include "kernel/tc.hpp"
 
-#include <array>
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <functional>
 
-#include <unistd.h>
+#include <arpa/inet.h>
 
 #include <bpf/libbpf.h>
+#include <linux/if_ether.h>
+#include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
-#include <sys/socket.h>
 
 #include "base/error.hpp"
 #include "base/libbpf_log.hpp"
 #include "kernel/bpf.hpp"
+#include "kernel/netlink.hpp"
 #include "kernel/netns.hpp"
 #include "kernel/rights.hpp"
 
@@ -24,7 +25,7 @@ namespace dynmon {
 namespace {
 
 constexpr std::uint32_t our_handle = 0x64796e; // "dyn"
-constexpr std::uint32_t our_priority = 0x64;
+constexpr std::uint32_t most_priority = 0xffff;
 
 bpf_tc_attach_point attach_point(TcDirection direction) {
     return direction == TcDirection::ingress ? BPF_TC_INGRESS : BPF_TC_EGRESS;
@@ -38,11 +39,11 @@ bpf_tc_hook make_hook(int ifindex, int point) {
     return hook;
 }
 
-bpf_tc_opts our_options() {
+bpf_tc_opts our_options(std::uint32_t priority) {
     bpf_tc_opts options{};
     options.sz = sizeof options;
     options.handle = our_handle;
-    options.priority = our_priority;
+    options.priority = priority;
     return options;
 }
 
@@ -53,57 +54,35 @@ bpf_tc_opts our_options() {
     throw error;
 }
 
-// Dumps `type` (RTM_GETQDISC, RTM_GETTFILTER) for one device; true when `match` accepts an answer.
-bool dump_matches(int type, int ifindex, std::uint32_t parent,
-                  const std::function<bool(const nlmsghdr*, const tcmsg*)>& match) {
-    const Fd socket_fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
-    struct {
-        nlmsghdr header;
-        tcmsg message;
-    } request{};
-    request.header.nlmsg_len = sizeof request;
-    request.header.nlmsg_type = static_cast<__u16>(type);
-    request.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-    request.message.tcm_ifindex = ifindex;
-    request.message.tcm_parent = parent;
-    if (!socket_fd || send(socket_fd.get(), &request, sizeof request, 0) < 0)
-        throw Error(ErrorKind::failed, "ask for queueing disciplines", errno);
-
-    bool found = false;
-    alignas(nlmsghdr) std::array<char, 32768> buffer;
-    for (;;) {
-        const ssize_t received = recv(socket_fd.get(), buffer.data(), buffer.size(), 0);
-        if (received < 0 && errno == EINTR)
-            continue;
-        if (received < 0)
-            throw Error(ErrorKind::failed, "read queueing disciplines", errno);
-        auto length = static_cast<std::uint32_t>(received);
-        for (auto* header = reinterpret_cast<nlmsghdr*>(buffer.data()); NLMSG_OK(header, length);
-             header = NLMSG_NEXT(header, length)) {
-            // An error means that there is no such parent, hence nothing to find.
-            if (header->nlmsg_type == NLMSG_DONE || header->nlmsg_type == NLMSG_ERROR)
-                return found;
-            const auto* message = static_cast<const tcmsg*>(NLMSG_DATA(header));
-            if (message->tcm_ifindex == ifindex && match(header, message))
-                found = true;
-        }
-    }
+// Shows every queueing discipline (RTM_GETQDISC) or filter (RTM_GETTFILTER) of a device to `take`.
+// The kernel's refusal means that there is no such parent or device, hence nothing to show.
+void dump_tc(int type, int ifindex, std::uint32_t parent,
+             const std::function<void(const tcmsg&, const Attributes&)>& take) {
+    tcmsg request{};
+    request.tcm_ifindex = ifindex;
+    request.tcm_parent = parent;
+    ask_netlink(type, NLM_F_DUMP, &request, sizeof request, "queueing disciplines",
+                [&](const nlmsghdr* answer) {
+                    const auto* message = static_cast<const tcmsg*>(NLMSG_DATA(answer));
+                    if (message->tcm_ifindex == ifindex)
+                        take(*message, attributes_of<tcmsg>(answer));
+                });
 }
 
-bool is_clsact(const nlmsghdr* header, const tcmsg* message) {
-    auto length = static_cast<std::uint32_t>(header->nlmsg_len - NLMSG_LENGTH(sizeof *message));
-    const auto* attribute = reinterpret_cast<const rtattr*>(reinterpret_cast<const char*>(message) +
-                                                            NLMSG_ALIGN(sizeof *message));
-    for (; RTA_OK(attribute, length); attribute = RTA_NEXT(attribute, length))
-        if (attribute->rta_type == TCA_KIND)
-            return std::strcmp(static_cast<const char*>(RTA_DATA(attribute)), "clsact") == 0;
-    return false;
+std::uint32_t parent_of(TcDirection direction) {
+    const std::uint32_t minor =
+        direction == TcDirection::ingress ? TC_H_MIN_INGRESS : TC_H_MIN_EGRESS;
+    return TC_H_MAKE(TC_H_CLSACT, minor);
 }
 
 } // namespace
 
 bool has_clsact(int ifindex) {
-    return dump_matches(RTM_GETQDISC, ifindex, 0, is_clsact);
+    bool found = false;
+    dump_tc(RTM_GETQDISC, ifindex, 0, [&](const tcmsg&, const Attributes& attributes) {
+        found = found || attributes.text(TCA_KIND) == "clsact";
+    });
+    return found;
 }
 
 void create_clsact(int ifindex) {
@@ -126,59 +105,122 @@ void delete_clsact(int ifindex) {
 }
 
 bool has_filters(int ifindex, TcDirection direction) {
-    const std::uint32_t minor =
-        direction == TcDirection::ingress ? TC_H_MIN_INGRESS : TC_H_MIN_EGRESS;
-    return dump_matches(RTM_GETTFILTER, ifindex, TC_H_MAKE(TC_H_CLSACT, minor),
-                        [](const nlmsghdr*, const tcmsg*) { return true; });
+    bool found = false;
+    dump_tc(RTM_GETTFILTER, ifindex, parent_of(direction),
+            [&](const tcmsg&, const Attributes&) { found = true; });
+    return found;
+}
+
+bool TcFilter::ours() const {
+    return kind == "bpf" && handle == our_handle;
+}
+
+std::vector<TcFilter> list_filters(int ifindex, TcDirection direction) {
+    std::vector<TcFilter> filters;
+    dump_tc(RTM_GETTFILTER, ifindex, parent_of(direction),
+            [&](const tcmsg& message, const Attributes& attributes) {
+                // Packets start in chain 0. The head of a priority has no handle: its filters
+                // follow.
+                const bool head = message.tcm_handle == 0 && attributes.text(TCA_KIND) == "bpf";
+                if (head || attributes.number<std::uint32_t>(TCA_CHAIN).value_or(0) != 0)
+                    return;
+                TcFilter filter{.priority = TC_H_MAJ(message.tcm_info) >> 16,
+                                .kind = attributes.text(TCA_KIND),
+                                .protocol = ntohs(TC_H_MIN(message.tcm_info)),
+                                .handle = message.tcm_handle};
+                if (filter.kind == "bpf") {
+                    const Attributes options = attributes.nested(TCA_OPTIONS);
+                    filter.program_id = options.number<std::uint32_t>(TCA_BPF_ID).value_or(0);
+                    filter.program_name = options.text(TCA_BPF_NAME);
+                }
+                filters.push_back(std::move(filter));
+            });
+    return filters;
+}
+
+bool is_usable(const std::vector<TcFilter>& filters, std::uint32_t priority) {
+    return std::none_of(filters.begin(), filters.end(), [&](const TcFilter& filter) {
+        return filter.priority == priority &&
+               (filter.kind != "bpf" || filter.protocol != ETH_P_ALL);
+    });
+}
+
+std::uint32_t first_priority(const std::vector<TcFilter>& filters) {
+    std::uint32_t priority = 1;
+    while (!is_usable(filters, priority) && priority < most_priority)
+        ++priority;
+    return priority;
+}
+
+std::uint32_t last_priority(const std::vector<TcFilter>& filters) {
+    std::uint32_t priority = most_priority;
+    while (!is_usable(filters, priority) && priority > 1)
+        --priority;
+    return priority;
 }
 
 namespace {
 
-[[noreturn]] void throw_taken(int ifindex, TcDirection direction) {
+std::optional<TcFilter> our_filter(int ifindex, TcDirection direction) {
+    for (TcFilter& filter : list_filters(ifindex, direction))
+        if (filter.ours())
+            return std::move(filter);
+    return std::nullopt;
+}
+
+[[noreturn]] void throw_taken(int ifindex, TcDirection direction, const TcFilter& filter) {
     const bool ingress = direction == TcDirection::ingress;
     char command[128];
     std::snprintf(command, sizeof command, "`tc filter del dev %s %s pref %u handle 0x%x bpf`",
-                  interface_name(ifindex).c_str(), ingress ? "ingress" : "egress", our_priority,
+                  interface_name(ifindex).c_str(), ingress ? "ingress" : "egress", filter.priority,
                   our_handle);
-    const auto program = query_filter(ifindex, direction);
     throw Error(ErrorKind::busy,
                 "a TC filter of dynmon is there already, from another store: program " +
-                    (program ? describe_program(*program) : "unknown"))
+                    describe_program(filter.program_id))
         .hint("--bpffs DIR names the store that it belongs to; if that BPF file system was "
               "unmounted, the filter passes every packet on, and " +
               std::string(command) + " removes it");
 }
 
+[[noreturn]] void throw_unusable(const std::vector<TcFilter>& filters, std::uint32_t priority) {
+    const auto holder = std::find_if(filters.begin(), filters.end(), [&](const TcFilter& filter) {
+        return filter.priority == priority;
+    });
+    throw Error(ErrorKind::busy, "attach TC filter: priority " + std::to_string(priority) +
+                                     " belongs to a filter of kind '" + holder->kind +
+                                     "', and the kernel allows no other kind beside it")
+        .hint("choose another priority with --tc-priority");
+}
+
 } // namespace
 
-void attach_filter(int ifindex, TcDirection direction, const Fd& program) {
+void attach_filter(int ifindex, TcDirection direction, const Fd& program, std::uint32_t priority) {
+    const std::vector<TcFilter> filters = list_filters(ifindex, direction);
+    for (const TcFilter& filter : filters)
+        if (filter.ours())
+            throw_taken(ifindex, direction, filter);
+    if (!is_usable(filters, priority))
+        throw_unusable(filters, priority);
     const LibbpfLog log;
     const bpf_tc_hook hook = make_hook(ifindex, attach_point(direction));
-    bpf_tc_opts options = our_options();
+    bpf_tc_opts options = our_options(priority);
     options.prog_fd = program.get();
-    const int result = bpf_tc_attach(&hook, &options);
-    if (result == -EEXIST)
-        throw_taken(ifindex, direction);
-    if (result < 0)
+    if (const int result = bpf_tc_attach(&hook, &options); result < 0)
         fail("attach TC filter", -result);
 }
 
 std::optional<std::uint32_t> query_filter(int ifindex, TcDirection direction) {
-    const LibbpfLog log;
-    const bpf_tc_hook hook = make_hook(ifindex, attach_point(direction));
-    bpf_tc_opts options = our_options();
-    const int result = bpf_tc_query(&hook, &options);
-    if (result == -ENOENT || result == -EINVAL || result == -ENODEV)
-        return std::nullopt; // no filter, no qdisc, no device
-    if (result < 0)
-        throw Error(ErrorKind::failed, "query TC filter", -result);
-    return options.prog_id;
+    const std::optional<TcFilter> filter = our_filter(ifindex, direction);
+    return filter ? std::optional(filter->program_id) : std::nullopt;
 }
 
 void detach_filter(int ifindex, TcDirection direction) {
+    const std::optional<TcFilter> filter = our_filter(ifindex, direction);
+    if (!filter)
+        return;
     const LibbpfLog log;
     const bpf_tc_hook hook = make_hook(ifindex, attach_point(direction));
-    bpf_tc_opts options = our_options();
+    const bpf_tc_opts options = our_options(filter->priority);
     const int result = bpf_tc_detach(&hook, &options);
     if (result < 0 && result != -ENOENT && result != -EINVAL && result != -ENODEV)
         fail("detach TC filter", -result);

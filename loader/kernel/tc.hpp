@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "base/fd.hpp"
 
@@ -19,8 +21,28 @@ void delete_clsact(int ifindex);
 // True when any filter, ours or not, hangs on one of the two directions.
 bool has_filters(int ifindex, TcDirection direction);
 
-// Our filter has a fixed handle and priority, so it is found again without any state.
-void attach_filter(int ifindex, TcDirection direction, const Fd& program);
+// A filter that packets meet, of whatever kind and whoever made it.
+struct TcFilter {
+    std::uint32_t priority = 0;
+    std::string kind;           // "bpf", "flower", …
+    std::uint16_t protocol = 0; // the packets that it sees: ETH_P_…, ETH_P_ALL for all
+    std::uint32_t handle = 0;
+    std::uint32_t program_id = 0; // kind "bpf"
+    std::string program_name;     // likewise
+    bool ours() const;            // made by dynmon, of whichever store
+};
+
+// In the order in which the kernel runs them. Empty when there is no clsact qdisc.
+std::vector<TcFilter> list_filters(int ifindex, TcDirection direction);
+
+// Where among `filters` a filter of ours can stand: the kernel puts programs at one priority only
+// together when they are of one kind and see the same packets, and runs the newest first.
+bool is_usable(const std::vector<TcFilter>& filters, std::uint32_t priority);
+std::uint32_t first_priority(const std::vector<TcFilter>& filters); // in front of all, if possible
+std::uint32_t last_priority(const std::vector<TcFilter>& filters);  // behind all, if possible
+
+// Our filter has a handle of its own, so it is found again without any state.
+void attach_filter(int ifindex, TcDirection direction, const Fd& program, std::uint32_t priority);
 // Program id of our filter; nullopt when there is none.
 std::optional<std::uint32_t> query_filter(int ifindex, TcDirection direction);
 void detach_filter(int ifindex, TcDirection direction); // absent is fine

@@ -42,7 +42,8 @@ bpf_insn leave() {
 
 int try_load(const TinyProgram& wanted, Fd* program, std::string* log) {
     std::array<char, 4096> text{};
-    LIBBPF_OPTS(bpf_prog_load_opts, options, .prog_flags = wanted.flags);
+    LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = wanted.attach_type,
+                .prog_flags = wanted.flags);
     if (log != nullptr) {
         options.log_buf = text.data();
         options.log_size = text.size();

@@ -26,6 +26,7 @@ struct TinyProgram {
     bpf_prog_type type = BPF_PROG_TYPE_SCHED_CLS;
     std::vector<bpf_insn> code;
     std::uint32_t flags = 0;
+    bpf_attach_type attach_type = static_cast<bpf_attach_type>(0);
 };
 
 // 0, or a negative errno. `program` (may be null) receives what was loaded, `log` (may be null)

@@ -31,6 +31,8 @@ std::vector<RodataValue> rodata_of(const GenerationPlan& plan,
         reserved_global("dynmon_clock_source", static_cast<std::uint32_t>(plan.clock)));
     values.push_back(
         reserved_global("dynmon_link", static_cast<std::uint32_t>(program.raw_ip ? 1 : 0)));
+    values.push_back(reserved_global("dynmon_mtu", program.mtu));
+    values.push_back(reserved_global(frags_global_name.data(), program.frags));
     return values;
 }
 
@@ -88,7 +90,8 @@ void load_instances(const GenerationPlan& plan, const std::vector<GlobalValue>& 
                                .rodata = rodata_of(plan, parameters, program, side),
                                .shapes = shapes,
                                .given_maps = given_maps(plan, generation, program, side),
-                               .kernel_btf = kernel_btf.path()});
+                               .kernel_btf = kernel_btf.path(),
+                               .frags = program.frags});
             generation.record.programs[i].ids.push_back(instance.program_id);
             generation.programs[i].push_back(std::move(instance.program));
             for (auto& [name, map] : instance.maps)

@@ -21,6 +21,8 @@ struct ProgramPlan {
     Fd chain;                         // the hook's PROG_ARRAY; empty: `check --kernel`
     std::vector<std::uint32_t> slots; // one per side
     bool raw_ip = false;              // the device has no link-layer header
+    bool frags = false;               // XDP: packets may lie in several buffers
+    std::uint32_t mtu = 0;            // of the device; 0: unknown
 };
 
 using MapSide = std::pair<std::string, Side>;

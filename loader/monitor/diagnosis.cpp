@@ -94,6 +94,24 @@ bool is_used(const Status& status, const HookId& id) {
     return false;
 }
 
+std::string remedy_of(const Neighbour& neighbour, const HookStatus& hook) {
+    const std::string again = "unload the monitors of the hook and load them again";
+    if (neighbour.place == Neighbour::Place::tcx && hook.attach == "clsact")
+        return again + " with --tc tcx, which goes to the head";
+    if (neighbour.program_id == 0)
+        return again + " with --tc tcx, or make that filter again with a larger priority";
+    return again + ": they go to the head";
+}
+
+// XDP comes before TC whatever anybody does: it is shown, but it is no ailment.
+void diagnose_front(const std::string& what, const HookStatus& hook, Ailments& out) {
+    for (const Neighbour& neighbour : hook.in_front.value_or(std::vector<Neighbour>{}))
+        if (neighbour.place != Neighbour::Place::xdp)
+            out.push_back({what + ": " + describe(neighbour) +
+                               " runs in front of dynmon; what it keeps is not counted",
+                           remedy_of(neighbour, hook)});
+}
+
 void diagnose_hook(const Status& status, const HookStatus& hook, Ailments& out) {
     const std::string what = "hook " + hook_text(hook);
     if (!hook.problem.empty())
@@ -110,6 +128,8 @@ void diagnose_hook(const Status& status, const HookStatus& hook, Ailments& out) 
     else if (hook.chain.empty())
         out.push_back({what + ": its chain is empty, so nothing is counted",
                        "dynmon-load recover puts the programs back"});
+    if (hook.order == HookOrder::head)
+        diagnose_front(what, hook, out);
 }
 
 void diagnose_store(const Examination& found, Ailments& out) {

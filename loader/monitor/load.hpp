@@ -15,11 +15,13 @@ namespace dynmon {
 struct LoadRequest {
     std::string name;
     std::string device;
-    std::string netns;                // "" for the caller's
-    std::optional<HookKind> hook;     // unset: the manifest's
-    std::optional<XdpMode> mode;      // unset: the manifest's
-    std::optional<Attach> tc_attach;  // unset: TCX where the kernel has it
-    std::optional<ClockSource> clock; // unset: the best of this kernel
+    std::string netns;                        // "" for the caller's
+    std::optional<HookKind> hook;             // unset: the manifest's
+    std::optional<XdpMode> mode;              // unset: the manifest's
+    std::optional<Attach> tc_attach;          // unset: TCX where the kernel has it
+    std::optional<HookOrder> order;           // unset: the head
+    std::optional<std::uint32_t> tc_priority; // of a clsact filter; unset: as `order` says
+    std::optional<ClockSource> clock;         // unset: the best of this kernel
     Placement placement;
     std::vector<std::string> assignments; // --set name=value
     std::string kernel_btf;

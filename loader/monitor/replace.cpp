@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "base/limits.hpp"
 #include "base/undo.hpp"
+#include "hook/device_view.hpp"
 #include "layout/difference.hpp"
 #include "monitor/build.hpp"
 #include "monitor/delivery.hpp"
@@ -114,11 +115,14 @@ HookId hook_for(const Successor& to, Direction direction, bool& is_new, Undo& un
     HookId id = to.old.programs.front().hook;
     id.point = direction == Direction::egress ? HookPoint::tc_egress : HookPoint::tc_ingress;
     const HookId& at = to.old.programs.front().hook;
-    const XdpMode mode = read_hook_record(to.store, at).mode;
+    const HookRecord neighbour = read_hook_record(to.store, at);
     const std::optional<NetNs> netns = find_netns(id.netns);
     if (!netns)
         throw Error(ErrorKind::failed, "the network namespace of the monitor cannot be reached");
-    HookRequest request{.id = id, .device = hook_device(to.store, at), .mode = mode};
+    HookRequest request{.id = id,
+                        .device = hook_device(to.store, at),
+                        .mode = neighbour.mode,
+                        .order = neighbour.order};
     if (ensure_hook(to.store, to.lock, *netns, request))
         undo.add([&to, id] { remove_idle_hooks(to.store, to.lock, {id}); });
     return id;
@@ -147,6 +151,8 @@ ProgramPlan plan_program(const Successor& to, Direction direction, Undo& undo) {
     const HookKind kind = hook.point == HookPoint::xdp ? HookKind::xdp : HookKind::tc;
     const ProgramInfo& program =
         select_program(to.probe.manifest, to.probe.object, direction, kind);
+    const HookRecord record = read_hook_record(to.store, hook);
+    require_frags_fit(record, {.id = hook, .reads_frags = program.reads_frags});
     const Chain chain = open_chain_of(to.store, hook);
     if (!program.hand_over && !is_new &&
         chain.members()[chain.order().back().member].monitor != to.request.name)
@@ -158,7 +164,9 @@ ProgramPlan plan_program(const Successor& to, Direction direction, Undo& undo) {
             .hook = hook,
             .chain = open_chain(to.store, hook),
             .slots = chain.free_slots(side_count(to.probe.manifest)),
-            .raw_ip = read_hook_record(to.store, hook).raw_ip};
+            .raw_ip = record.raw_ip,
+            .frags = record.frags,
+            .mtu = kind == HookKind::xdp ? device_mtu(hook) : 0};
 }
 
 void require_room_for_unread(const Store& store, const std::string& name) {

@@ -6,6 +6,7 @@
 #include "base/error.hpp"
 #include "kernel/own_pin.hpp"
 #include "kernel/xdp.hpp"
+#include "monitor/health.hpp"
 #include "monitor/roster.hpp"
 #include "read/map_kind.hpp"
 #include "read/map_reader.hpp"
@@ -33,6 +34,7 @@ HookStatus hook_status(const Store& store, const HookId& id) {
     HookStatus status{.id = id};
     try {
         const HookRecord record = read_hook_record(store, id);
+        status.order = record.order;
         status.device = hook_device(store, id);
         status.netns = record.netns;
         status.attach = record.attach == Attach::link ? "link" : "clsact";
@@ -52,6 +54,15 @@ HookStatus hook_status(const Store& store, const HookId& id) {
         status.problem = error.what();
     }
     return status;
+}
+
+using Fronts = std::map<HookId, std::optional<std::vector<Neighbour>>>;
+
+Fronts look_in_front(const Store& store) {
+    Fronts fronts;
+    for (const HookId& hook : store.hooks())
+        fronts[hook] = in_front_of(store, hook);
+    return fronts;
 }
 
 // Of a queue the kernel tells no more than whether there is something in it.
@@ -90,16 +101,13 @@ ProgramStatus program_status(const Store& store, const GenerationDir& dir,
 std::string health_of(const Store& store, const MonitorStatus& monitor,
                       const GenerationRecord& record) {
     for (std::size_t i = 0; i < monitor.programs.size(); ++i) {
-        const ProgramStatus& program = monitor.programs[i];
-        if (!exists(store.hook_dir(program.hook)) || !is_made_for_hook(store, record.programs[i]))
-            return "defunct";
-        const HookHealth health = hook_state(store, program.hook).health;
-        if (health != HookHealth::attached)
-            return to_string(health);
-        if (program.position == 0)
-            return "interrupted";
+        const bool in_chain = monitor.programs[i].position != 0;
+        const ProgramHealth health =
+            program_health(store, record.programs[i], hook_state, in_chain);
+        if (health.word != to_string(HookHealth::attached))
+            return health.word;
     }
-    return "attached";
+    return to_string(HookHealth::attached);
 }
 
 void fill_monitor(const Store& store, MonitorStatus& status) {
@@ -164,6 +172,9 @@ Status read_status(const Settings& settings, const std::string& name,
     if (!store.present() && name.empty())
         return status;
     const auto lock = store.try_lock(DirectoryLock::Mode::shared);
+    Fronts fronts;
+    if (lock)
+        fronts = look_in_front(store);
     if (locked)
         locked();
     if (!name.empty())
@@ -186,6 +197,7 @@ Status read_status(const Settings& settings, const std::string& name,
     }
     for (const HookId& hook : store.hooks()) {
         HookStatus entry = hook_status(store, hook);
+        entry.in_front = fronts[hook];
         const bool wanted = name.empty() || std::any_of(entry.chain.begin(), entry.chain.end(),
                                                         [&](const std::string& place) {
                                                             return place.starts_with(name + "/");
@@ -256,6 +268,7 @@ Status measure_status(const Settings& settings, const std::string& name,
         monitors = {name};
     }
     const Fd counting = enable_run_stats();
+    Fronts fronts = look_in_front(store);
     opened();
     const Metering metering(store, monitors);
     const Status before = read_status(settings, name);
@@ -265,10 +278,12 @@ Status measure_status(const Settings& settings, const std::string& name,
         for (const MonitorStatus& earlier : before.monitors)
             if (earlier.name == monitor.name)
                 subtract(monitor, earlier);
-    for (HookStatus& hook : status.hooks)
+    for (HookStatus& hook : status.hooks) {
+        hook.in_front = fronts[hook.id];
         for (const HookStatus& earlier : before.hooks)
             if (earlier.pivot_id == hook.pivot_id)
                 hook.cost = hook.cost - earlier.cost;
+    }
     return status;
 }
 

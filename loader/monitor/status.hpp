@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "hook/hook.hpp"
+#include "hook/neighbours.hpp"
 #include "monitor/meter.hpp"
 #include "monitor/settings.hpp"
 #include "store/generation.hpp"
@@ -61,6 +62,8 @@ struct HookStatus {
     Cost cost;                      // of the whole chain, while the kernel's statistics were on
     std::vector<std::string> chain; // "monitor/program", first to last
     std::string problem;            // "" or what is wrong with the hook or its chain
+    HookOrder order = HookOrder::head;
+    std::optional<std::vector<Neighbour>> in_front; // nothing: cannot be told
 };
 
 struct Status {
@@ -79,7 +82,8 @@ bool has_hooks_elsewhere(const Settings& settings);
 
 // `name` "": everything. Throws Error{usage} with the nearest name for an unknown monitor.
 // Changes nothing; what cannot be told is said in `problem`.
-// `locked` is called when nothing can be loaded or unloaded any more, before anything is looked at.
+// `locked` is called when nothing can be loaded or unloaded any more, before anything is looked at
+// but who stands in front of the hooks, for which the kernel wants CAP_NET_ADMIN.
 Status read_status(const Settings& settings, const std::string& name,
                    const std::function<void()>& locked = {});
 

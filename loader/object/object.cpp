@@ -122,8 +122,24 @@ BtfPtr copy_types(const bpf_object* object) {
     return copy;
 }
 
-std::vector<ProgramInfo> list_programs(const bpf_object* object, const ElfFile& elf) {
+// A global of .rodata, whoever is to set it.
+bool has_constant(const btf* types, std::string_view name) {
+    const int section = btf__find_by_name_kind(types, ".rodata", BTF_KIND_DATASEC);
+    if (section < 0)
+        return false;
+    const btf_type* type = btf__type_by_id(types, static_cast<__u32>(section));
+    for (int i = 0; i < btf_vlen(type); ++i) {
+        const btf_type* variable = btf__type_by_id(types, btf_var_secinfos(type)[i].type);
+        if (btf_is_var(variable) && name == btf__name_by_offset(types, variable->name_off))
+            return true;
+    }
+    return false;
+}
+
+std::vector<ProgramInfo> list_programs(const bpf_object* object, const ElfFile& elf,
+                                       const btf* types) {
     const HandOver hand_over(elf);
+    const bool house_reads_frags = has_constant(types, frags_global_name);
     std::vector<ProgramInfo> programs;
     bpf_program* program = nullptr;
     bpf_object__for_each_program(program, object) {
@@ -132,6 +148,10 @@ std::vector<ProgramInfo> list_programs(const bpf_object* object, const ElfFile& 
         info.section = bpf_program__section_name(program);
         info.type = type_of_section(info.section);
         info.hand_over = hand_over(info.name);
+        info.declares_frags =
+            info.type == BPF_PROG_TYPE_XDP && info.section.starts_with("xdp.frags");
+        info.reads_frags =
+            info.declares_frags || (info.type == BPF_PROG_TYPE_XDP && house_reads_frags);
         info.verdicts =
             possible_verdicts({bpf_program__insns(program), bpf_program__insn_cnt(program)});
         programs.push_back(std::move(info));
@@ -270,7 +290,7 @@ Object Object::parse(std::vector<std::byte> bytes, std::string path) {
 void Object::describe(const ElfFile& elf) {
     const ObjectPtr opened = open_with_libbpf(bytes_);
     btf_ = copy_types(opened.get());
-    programs_ = list_programs(opened.get(), elf);
+    programs_ = list_programs(opened.get(), elf, btf_.get());
     maps_ = list_maps(opened.get(), btf_.get());
     check_names(programs_, maps_);
     globals_ = list_globals(btf_.get());

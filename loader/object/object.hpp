@@ -25,6 +25,9 @@ struct ProgramInfo {
     std::string section;                       // "tc", "tcx/ingress", "xdp", "classifier", …
     bpf_prog_type type = BPF_PROG_TYPE_UNSPEC; // XDP or SCHED_CLS; UNSPEC for any other section
     bool hand_over = false; // refers to the chain map, so other probes may follow it
+    // XDP that can read packets in several buffers: its section says so, or dynmon.h sees to it.
+    bool declares_frags = false;
+    bool reads_frags = false;
     // What it can return, of all that its instructions say; nullopt: cannot be told.
     std::optional<std::set<std::int32_t>> verdicts;
 };
@@ -78,6 +81,7 @@ inline constexpr std::string_view chain_map_name = "dynmon_chain";
 inline constexpr std::string_view clock_map_name = ".data.dynmon";
 inline constexpr std::string_view meter_switch_name = ".data.dynmon_meter";
 inline constexpr std::string_view meter_map_name = "dynmon_meter";
+inline constexpr std::string_view frags_global_name = "dynmon_frags";
 
 struct BtfDelete {
     void operator()(btf* types) const { btf__free(types); }

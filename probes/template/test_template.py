@@ -127,8 +127,8 @@ class ProbeTest(unittest.TestCase):
                   frame(UDP, udp(40000, 53, b"short")))
         lines = self.dynmon("stream", "t/PACKETS", "--count", "2", "--timeout", "10s").splitlines()
         first, second = (json.loads(line)["event"] for line in lines)
-        self.assertEqual((first["saddr"], first["dport"], first["protocol"], first["bytes"]),
-                         (CLIENT, 53, "UDP", 45))
+        self.assertEqual((first["saddr"], first["ip_version"], first["dport"], first["protocol"],
+                          first["bytes"]), (CLIENT, 4, 53, "UDP", 45))
         self.assertEqual(first["start"], b"question".hex())
         self.assertEqual(second["start_size"], 0)
         self.read("network", 0)  # switched off

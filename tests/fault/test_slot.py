@@ -1,7 +1,10 @@
 #!/usr/bin/python3
 """Somebody else writes to our chain, link, filter or pins: detected, named, not overwritten; mended
 when it is gone."""
+import ctypes
+import errno
 import json
+import os
 import pathlib
 import shutil
 import struct
@@ -123,6 +126,60 @@ class SlotTest(ForeignCase):
             return False
 
 
+class OtherLoaderTest(ForeignCase):
+    """The chain belongs to a pivot that somebody else has loaded, for no attach type."""
+    TAIL_CALL, XDP_PASS, XDP_TYPE, PROG_ARRAY, PROG_LOAD = 12, 2, 6, 3, 5
+
+    def load_pivot(self, attach_type, array):
+        """A program that goes to slot 0 of `array`."""
+        code = b"".join(struct.pack("<BBhi", *instruction) for instruction in (
+            (0x18, 0x12, 0, array), (0, 0, 0, 0),  # r2 = the map
+            (0xb7, 0x03, 0, 0), (0x85, 0, 0, self.TAIL_CALL),
+            (0xb7, 0x00, 0, self.XDP_PASS), (0x95, 0, 0, 0)))
+        text, license_name = (ctypes.create_string_buffer(part) for part in (code, b"GPL"))
+        return kernel.bpf(self.PROG_LOAD, struct.pack(
+            "<IIQQIIQII16sII", self.XDP_TYPE, len(code) // 8, ctypes.addressof(text),
+            ctypes.addressof(license_name), 0, 0, 0, 0, 0, b"other_pivot", 0, attach_type))
+
+    def takes_both(self):
+        """Whether this kernel puts programs of two attach types into one array."""
+        with kernel.closing(kernel.make_map(self.PROG_ARRAY, 4, 4, 1)) as array:
+            with kernel.closing(self.load_pivot(0, array)):
+                try:
+                    os.close(self.load_pivot(kernel.XDP, array))
+                except OSError as error:
+                    self.assertEqual(error.errno, errno.EINVAL)
+                    return False
+        return True
+
+    def test_a_program_that_does_not_fit_the_chain_is_refused_with_the_reason(self):
+        self.load("p", "packets", "--hook", "xdp")
+        home, = (STORE / "hooks").glob("*_xdp")
+        for name in ("link", "pivot", "chain"):
+            (home / name).unlink()
+        self.eventually(lambda: "xdp" not in self.wire.link(self.blue, "blue0"), "it is off")
+        with kernel.closing(kernel.make_map(self.PROG_ARRAY, 4, 4, 128)) as array:
+            kernel.pin(array, home / "chain")
+            with kernel.closing(self.load_pivot(0, array)) as pivot:
+                kernel.pin(pivot, home / "pivot")
+        with self.blue.inside():
+            with kernel.closing(kernel.attach_link(home / "pivot", self.blue.ifindex("blue0"),
+                                                   kernel.XDP)) as link:
+                kernel.pin(link, home / "link")
+        place = ("--dev", "blue0", "--netns", "blue", "--hook", "xdp")
+        plain = harness.probe("plain") / "plain.bpf.o"
+        if self.takes_both():
+            self.dynmon("load", "q", "packets", *place)
+            return
+        # dynmon.h calls the next program through the chain, plain is merely put into it.
+        for probe, program in (("packets", "packets_ingress_xdp"), (plain, "plain_xdp")):
+            error = self.refused(harness.UNSUPPORTED, "load", "q", probe, *place)
+            self.assertIn(f"put '{program}' into the chain: the kernel allows only programs that "
+                          "are like those of the chain in", error["message"])
+            self.assertIn("expected attach type", error["message"])
+            self.assertIn("unload all monitors of the hook", error["hint"])
+
+
 class PlaceTest(ForeignCase):
     """Not the chain, but what leads into it is somebody else's.
 
@@ -193,7 +250,7 @@ class PlaceTest(ForeignCase):
         self.assertEqual((self.hook("tc-ingress")["health"], self.packets("p")), ("attached", 2))
 
     def filter(self, verb):
-        self.blue.run("tc", "filter", verb, "dev", "blue0", "ingress", "pref", "100", "handle",
+        self.blue.run("tc", "filter", verb, "dev", "blue0", "ingress", "pref", "1", "handle",
                       "0x64796e", "bpf", *(() if verb == "del" else
                                            ("direct-action", "object-pinned",
                                             str(self.THEIRS / "plain_tc"))))

@@ -115,7 +115,7 @@ class TcSharedTest(ForeignCase):
             link = kernel.attach_link(self.THEIRS / "plain_tc", index, kernel.TCX_INGRESS)
             try:
                 self.load("p", "packets")
-                theirs, ours = kernel.tcx_programs(index, kernel.TCX_INGRESS)
+                ours, theirs = kernel.tcx_programs(index, kernel.TCX_INGRESS)
                 self.assertEqual((theirs, ours), (self.program_id("plain_tc"),
                                                   self.hook("tc-ingress")["pivot-id"]))
                 self.send(5)
@@ -134,13 +134,13 @@ class TcSharedTest(ForeignCase):
         wire.command("bpftool", "prog", "load", str(harness.probe("tally") / "tally.bpf.o"),
                      str(second), "type", "tc")
         self.at_end.append(second.unlink)
-        ids = [self.program_id("plain_tc"), None, kernel.object_id(second)[1]]
+        ids = [None, self.program_id("plain_tc"), kernel.object_id(second)[1]]
         with self.blue.inside(), contextlib.ExitStack() as links:
             def attach(pin):
                 links.callback(os.close, kernel.attach_link(pin, index, kernel.TCX_INGRESS))
             attach(self.THEIRS / "plain_tc")
             self.load("f", "flows")
-            ids[1] = self.hook("tc-ingress")["pivot-id"]
+            ids[0] = self.hook("tc-ingress")["pivot-id"]
             attach(second)
             for words in (("read", "f"), ("replace", "f", "flows"), ("recover",),
                           ("load", "q", "packets", "--dev", "blue0", "--netns", "blue", "--first"),
@@ -150,7 +150,7 @@ class TcSharedTest(ForeignCase):
             self.send(3)
             self.assertEqual((self.packets("q"), self.foreign_count()), (3, 3))
             self.dynmon("unload", "q")
-            self.assertEqual(kernel.tcx_programs(index, kernel.TCX_INGRESS), [ids[0], ids[2]])
+            self.assertEqual(kernel.tcx_programs(index, kernel.TCX_INGRESS), ids[1:])
 
     def filter(self, *words):
         self.blue.run("tc", "filter", "add", "dev", "blue0", "ingress", *words, "bpf",

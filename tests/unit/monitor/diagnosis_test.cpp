@@ -121,3 +121,34 @@ TEST_CASE("a hook without use, without device, taken off, or with an empty chain
     found.store.contents.hooks[0].health = HookHealth::detached;
     CHECK(remedy(found, "is not attached").find("load them again") != std::string::npos);
 }
+
+TEST_CASE("who stands in front of a hook is a problem, unless that was asked for") {
+    Examination found = healthy();
+    const HookId id{.netns = 1, .ifindex = 2, .point = HookPoint::tc_ingress};
+    MonitorStatus monitor{.name = "p", .health = "attached"};
+    monitor.programs.push_back({.name = "p", .hook = id});
+    found.store.contents.monitors.push_back(monitor);
+    HookStatus hook{.id = id, .device = "eth0", .attach = "link", .chain = {"p/p"}};
+    const auto examine = [&](const Neighbour& neighbour) {
+        hook.in_front = std::vector<Neighbour>{neighbour};
+        found.store.contents.hooks = {hook};
+    };
+    const Neighbour program{.program_id = 9, .name = "theirs"};
+    examine(program);
+    CHECK(remedy(found, "program theirs (id 9) on tcx runs in front") ==
+          "unload the monitors of the hook and load them again: they go to the head");
+    hook.attach = "clsact";
+    examine(program);
+    CHECK(remedy(found, "theirs (id 9)").find("--tc tcx") != std::string::npos);
+    examine({.place = Neighbour::Place::clsact, .name = "flower", .priority = 1});
+    CHECK(remedy(found, "filter flower on clsact with priority 1").find("--tc tcx") !=
+          std::string::npos);
+    examine({.place = Neighbour::Place::xdp, .program_id = 9}); // always comes first
+    CHECK(diagnose(found).empty());
+    hook.order = HookOrder::tail;
+    examine(program);
+    CHECK(diagnose(found).empty());
+    hook.in_front = std::nullopt; // not to be told without rights
+    found.store.contents.hooks = {hook};
+    CHECK(diagnose(found).empty());
+}

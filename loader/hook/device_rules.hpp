@@ -1,0 +1,55 @@
+// What follows for a hook from what is known of its device. Pure: nothing here asks the kernel.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kernel/links.hpp"
+#include "kernel/offloads.hpp"
+#include "manifest/manifest.hpp"
+#include "store/hook_id.hpp"
+
+namespace dynmon {
+
+struct Refusal {
+    std::string reason;
+    std::string hint; // where to look instead
+};
+
+// Why no packet, or none that a probe can read, would ever come to `point` of `device`, which is
+// one of `links`. Nothing: packets do come.
+std::optional<Refusal> unsuitable(const Link& device, const std::vector<Link>& links,
+                                  HookPoint point);
+
+// Frames begin with an IP header: the device has no link layer.
+bool has_raw_ip(const Link& device);
+
+// Which other device keeps the kernel from running XDP on `device` with a program of its own; ""
+// when there is none.
+std::string xdp_conflict(const Link& device, const std::vector<Link>& links);
+
+// A device whose offloads bear on what XDP sees.
+struct OffloadSource {
+    enum class Role {
+        itself,    // the device, or one below it
+        other_end, // of a pair: it sends what comes in here
+        behind,    // a virtual machine or a program, which writes packets into a tun or tap
+    } role = Role::itself;
+    std::string device; // for `behind`: the tun or tap
+    std::string netns;  // of `device`, if it is another than that of the hook; a name or a path
+    bool loopback = false;
+    std::optional<Offloads> offloads; // nothing: they cannot be looked at
+};
+
+// Devices whose offloads bear on XDP on `device`, by index: itself, or what it stands on, down to
+// the last. The other ends of pairs are not looked up.
+std::vector<Link> offload_devices(const Link& device, const std::vector<Link>& links);
+bool is_pair(const Link& device);
+
+// What an XDP program on `device` gets wrong because of offloads, with the commands that switch
+// them off; at most one sentence a kind of offload.
+std::vector<std::string> xdp_warnings(const Link& device, XdpMode mode,
+                                      const std::vector<OffloadSource>& sources);
+
+} // namespace dynmon

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// Test probe: somebody else's TC program, which lets every packet in and keeps it from all programs
+// behind it.
+// clang-format off
+#include "vmlinux.h"
+
+#include <bpf/bpf_helpers.h>
+// clang-format on
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+SEC("tc") int keeper(struct __sk_buff* ctx) {
+    return 0; // TC_ACT_OK
+}
