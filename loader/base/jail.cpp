@@ -188,8 +188,8 @@ void allow_harmless(Filter& filter) {
     filter.allow("tgkill", {is(0, own)});
     for (const std::uint64_t process : {std::uint64_t{0}, own})
         filter.allow("prlimit64", {is(0, process)});
-    // A refused call while SIGSYS is blocked would end the process, and glibc blocks all signals
-    // before it forks: nothing is ever blocked.
+    // A refused call while SIGSYS is blocked would end the process, and posix_spawn(3) blocks all
+    // signals before it makes a process: nothing is ever blocked.
     filter.answer("rt_sigprocmask", SCMP_ACT_ERRNO(0));
 }
 
