@@ -24,7 +24,7 @@ struct Request {
 };
 
 template <typename Message>
-Request<Message> request(int type, int flags) {
+Request<Message> make_request(int type, int flags) {
     Request<Message> made;
     made.header.nlmsg_len = sizeof made;
     made.header.nlmsg_type = static_cast<__u16>(type);
@@ -34,7 +34,7 @@ Request<Message> request(int type, int flags) {
 
 // Sends `asked` and hands every message of the answer to `each`; 0, or the errno of the kernel.
 template <typename Message, typename Each>
-int ask(const Fd& socket, const Request<Message>& asked, bool many, Each&& each) {
+int ask_socket(const Fd& socket, const Request<Message>& asked, bool many, Each&& each) {
     if (send(socket.get(), &asked, sizeof asked, 0) < 0)
         throw Error(ErrorKind::failed, "look for TC filters", errno);
     alignas(nlmsghdr) std::array<char, 32768> buffer;
@@ -93,22 +93,22 @@ FilterWatch::FilterWatch() : socket_(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC,
 }
 
 bool FilterWatch::has_device(int ifindex) const {
-    Request<ifinfomsg> asked = request<ifinfomsg>(RTM_GETLINK, 0);
+    Request<ifinfomsg> asked = make_request<ifinfomsg>(RTM_GETLINK, 0);
     asked.message.ifi_index = ifindex;
-    const int fault = ask(socket_, asked, false, [](const nlmsghdr*) {});
+    const int fault = ask_socket(socket_, asked, false, [](const nlmsghdr*) {});
     if (fault != 0 && fault != ENODEV)
         throw Error(ErrorKind::failed, "look for interface " + std::to_string(ifindex), fault);
     return fault == 0;
 }
 
 std::optional<std::uint32_t> FilterWatch::program(int ifindex, TcDirection direction) const {
-    Request<tcmsg> asked = request<tcmsg>(RTM_GETTFILTER, NLM_F_DUMP);
+    Request<tcmsg> asked = make_request<tcmsg>(RTM_GETTFILTER, NLM_F_DUMP);
     asked.message.tcm_ifindex = ifindex;
     asked.message.tcm_parent = TC_H_MAKE(
         TC_H_CLSACT, direction == TcDirection::ingress ? TC_H_MIN_INGRESS : TC_H_MIN_EGRESS);
     std::optional<std::uint32_t> found;
     // An error: there is no such device, or no clsact qdisc on it.
-    ask(socket_, asked, true, [&](const nlmsghdr* header) {
+    ask_socket(socket_, asked, true, [&](const nlmsghdr* header) {
         if (const auto program = program_of(header))
             found = program;
     });
