@@ -152,6 +152,7 @@ DYNMON_INGRESS(ssdp_ingress) {
             counted->passed += pkt->segments;
         return DYNMON_PASS;
     }
+    dynmon_renew(pkt);
     entry = denied(&headers);
     if (entry)
         return drop(entry, headers.segments, dynmon_wire_bytes(pkt, &headers));
