@@ -23,7 +23,7 @@ IFF_TUN, IFF_TAP, IFF_NO_PI, IFF_VNET_HDR = 1, 2, 0x1000, 0x4000
 NEEDS_CHECKSUM = 1            # of a virtio_net_hdr
 GSO_OF = {4: 1, 6: 4}         # its kinds of super-packets: TCP of each version of IP
 VNET_HDR = struct.Struct("=BBHHHH")  # flags, kind, headers, size, checksum
-TAGS = (0x8100, 0x88a8)
+IP_BEHIND_TAG = (b"\x08\x00", b"\x86\xdd")
 ETH_P_ALL, PACKET_OUTGOING = 3, 4
 SOL_PACKET, PACKET_STATISTICS = 263, 6
 # Headers of IPv6 that may stand before that of the protocol; and the protocols that have ports.
@@ -100,11 +100,10 @@ class Tap:
             except BlockingIOError:
                 break
             self.longest = max(self.longest, size)
-            _, protocol, kind, *_ = address
-            direction = "egress" if kind == PACKET_OUTGOING else "ingress"
+            direction = "egress" if address[2] == PACKET_OUTGOING else "ingress"
             packet = bytes(start[:size])
-            while direction == "ingress" and protocol in TAGS:  # behind the outermost one
-                protocol, packet = struct.unpack_from("!H", packet, 2)[0], packet[4:]
+            if packet[2:4] in IP_BEHIND_TAG and packet[0] >> 4 not in (4, 6):
+                packet = packet[4:]  # the kernel takes the outer tag off only
             if packet[0] >> 4 in (4, 6):
                 self.counts[direction].add_packet(packet)
         _, lost = struct.unpack("II", self.socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))
