@@ -40,7 +40,8 @@ def sessions(name):
 
 def devices(name, *cases):
     """Cases of test_devices.py; a guest has every kind of device that its kernel ought to have."""
-    return step(name, PYTHON, f"{TESTS}/kernels/test_devices.py", "-v", *(cases or (f"{name}Test",)),
+    return step(name, PYTHON, f"{TESTS}/kernels/test_devices.py", "-v",
+                *(cases or (f"{name}Test",)),
                 environment={"DYNMON_EVERY_DEVICE": "1"})
 
 

@@ -3,8 +3,8 @@ taps that see each packet as it is on the wire.
 
     red: red0 ── mid0 [bridge] mid1 ── blue0 :blue
 
-red0 sends and receives super-packets. blue0 and what stands on it do not: a packet there is a packet
-of the wire, and the counts of every other device are held against those. Nobody speaks but the test:
+red0 sends and receives super-packets. blue0 and what stands on it do not: a packet there is a
+packet of the wire, and the counts of every other device are held against those. Only the test sends:
 no device has an IPv6 address for which the kernel would send something by itself.
 """
 import collections
@@ -22,8 +22,8 @@ TUNSETIFF = 0x400454ca
 IFF_TUN, IFF_TAP, IFF_NO_PI, IFF_VNET_HDR = 1, 2, 0x1000, 0x4000
 NEEDS_CHECKSUM = 1            # of a virtio_net_hdr
 GSO_OF = {4: 1, 6: 4}         # its kinds of super-packets: TCP of each version of IP
-VNET_HDR = struct.Struct("=BBHHHH")  # flags, kind, headers, size, where the checksum starts and goes
-TAGS = (0x8100, 0x88a8)
+VNET_HDR = struct.Struct("=BBHHHH")  # flags, kind, headers, size, checksum
+IP_BEHIND_TAG = (b"\x08\x00", b"\x86\xdd")
 ETH_P_ALL, PACKET_OUTGOING = 3, 4
 SOL_PACKET, PACKET_STATISTICS = 263, 6
 # Headers of IPv6 that may stand before that of the protocol; and the protocols that have ports.
@@ -42,8 +42,8 @@ def peer(name):
 
 
 def flow_of(packet):
-    """The bytes of an IP packet and its flow as the probe `flows` has it: source, port, destination,
-    port, protocol."""
+    """The bytes of an IP packet and its flow as the probe `flows` has it: source, port,
+    destination, port, protocol."""
     later = False
     if packet[0] >> 4 == 4:
         length, fragment = struct.unpack_from("!H2xH", packet, 2)
@@ -100,11 +100,10 @@ class Tap:
             except BlockingIOError:
                 break
             self.longest = max(self.longest, size)
-            _, protocol, kind, *_ = address
-            direction = "egress" if kind == PACKET_OUTGOING else "ingress"
+            direction = "egress" if address[2] == PACKET_OUTGOING else "ingress"
             packet = bytes(start[:size])
-            while direction == "ingress" and protocol in TAGS:  # behind the outermost one
-                protocol, packet = struct.unpack_from("!H", packet, 2)[0], packet[4:]
+            if packet[2:4] in IP_BEHIND_TAG and packet[0] >> 4 not in (4, 6):
+                packet = packet[4:]  # the kernel takes the outer tag off only
             if packet[0] >> 4 in (4, 6):
                 self.counts[direction].add_packet(packet)
         _, lost = struct.unpack("II", self.socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))
@@ -245,12 +244,13 @@ DATAGRAMS, DATAGRAM = 10, 1000
 
 
 def datagrams(lab, sender, addresses, port):
-    """Datagrams of one system call, each way a super-packet where the device takes one, and one
-    that becomes fragments."""
+    """Datagrams of one system call, a super-packet where the device takes one; and a datagram that
+    becomes fragments."""
     six = ":" in addresses["red"]
     kind = (socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_DGRAM)
     receiver = peer(sender)
-    with lab.namespaces[sender].socket(*kind) as out, lab.namespaces[receiver].socket(*kind) as into:
+    with (lab.namespaces[sender].socket(*kind) as out,
+          lab.namespaces[receiver].socket(*kind) as into):
         into.bind((addresses[receiver], port))
         into.settimeout(10 * wire.PATIENCE)
         out.bind((addresses[sender], port + 1))
@@ -301,8 +301,8 @@ class Pump:
         os.write(self.ends[peer(sender)], data)
 
     def put(self, receiver, headers, size, payload, version):
-        """A super-packet of TCP for `receiver`, as the host of a virtual machine gives it: without the
-        number of its segments, each of `size` bytes of the payload."""
+        """A super-packet of TCP for `receiver`, as the host of a virtual machine gives it: without
+        the number of its segments. Each has `size` bytes of the payload."""
         start = self.before_ip + (20 if version == 4 else 40)
         head = VNET_HDR.pack(NEEDS_CHECKSUM, GSO_OF[version], len(headers), size, start, 16)
         os.write(self.ends[receiver], head + headers + payload)
