@@ -76,24 +76,40 @@ static __always_inline __u64 dynmon_wire_bytes(const struct dynmon_packet* pkt,
     return headers->ip_bytes - headers->absent + (__u64)(headers->segments - 1) * headers->repeated;
 }
 
+/* 1 or 0, without a branch. Each branch is two ways for the verifier, and BPF has no instruction
+ * for a comparison's result: the compiler would branch. */
+static __always_inline __u32 dynmon_is(__u64 value, __u64 other) {
+    value ^= other;
+    barrier_var(value);
+    value -= 1;
+    barrier_var(value);
+    return value >> 63;
+}
+
 /* The extension headers of IPv6 that have a next header, and are walked: those of IANA's list but
- * ESP, which hides it, and two for experiments. */
-static __always_inline bool dynmon_is_extension(__u32 protocol) {
-    return protocol == IPPROTO_HOPOPTS || protocol == IPPROTO_ROUTING ||
-           protocol == IPPROTO_FRAGMENT || protocol == IPPROTO_AH || protocol == IPPROTO_DSTOPTS ||
-           protocol == IPPROTO_MH || protocol == IPPROTO_HIP || protocol == IPPROTO_SHIM6;
+ * ESP, which hides it, and two for experiments. 1 or 0, without a branch. */
+static __always_inline __u32 dynmon_is_extension(__u32 protocol) {
+    const __u64 below_64 = 1ULL << IPPROTO_HOPOPTS | 1ULL << IPPROTO_ROUTING |
+                           1ULL << IPPROTO_FRAGMENT | 1ULL << IPPROTO_AH | 1ULL << IPPROTO_DSTOPTS;
+    const __u64 from_128 =
+        1ULL << (IPPROTO_MH - 128) | 1ULL << (IPPROTO_HIP - 128) | 1ULL << (IPPROTO_SHIM6 - 128);
+
+    return (below_64 >> (protocol & 63) & dynmon_is(protocol >> 6, 0)) |
+           (from_128 >> (protocol & 63) & dynmon_is(protocol >> 6, 2));
 }
 
 /* Bytes of one whose second byte is `length`. That of a fragment header is reserved. */
 static __always_inline __u32 dynmon_extension_size(__u32 protocol, __u8 length) {
-    if (protocol == IPPROTO_AH)
-        return (length + 2) * 4;
-    return protocol == IPPROTO_FRAGMENT ? sizeof(struct frag_hdr) : (length + 1) * 8;
+    const __u32 ah = dynmon_is(protocol, IPPROTO_AH);
+    const __u32 counted = 1 - dynmon_is(protocol, IPPROTO_FRAGMENT);
+
+    return 8 + counted * length * (8 - 4 * ah);
 }
 
-/* A hop-by-hop header that holds nothing but the jumbo payload option (RFC 2675). */
-static __always_inline bool dynmon_is_jumbo(const __u8* header) {
-    return header[1] == 0 && header[2] == 0xc2 && header[3] == 4;
+/* A hop-by-hop header that holds nothing but the jumbo payload option (RFC 2675): 1, otherwise 0.
+ */
+static __always_inline __u32 dynmon_is_jumbo(const __u8* header) {
+    return dynmon_is((__u32)header[1] << 16 | header[2] << 8 | header[3], 0xc204);
 }
 
 static __always_inline bool dynmon_has_ports(dynmon_proto_t protocol) {

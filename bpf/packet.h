@@ -240,4 +240,17 @@ static __always_inline enum dynmon_parsed dynmon_parse(const struct dynmon_packe
     return DYNMON_IP;
 }
 
+/* Each way through the parser knows more or less of how long an XDP frame is, and the verifier
+ * would walk what follows once for each: pointers of which it knows nothing are one way. */
+static __always_inline void dynmon_renew(struct dynmon_packet* pkt) {
+    if (pkt->hook != DYNMON_HOOK_XDP)
+        return;
+    /* The compiler would add to the context's address first, which the verifier refuses. */
+    asm volatile("%[data] = *(u32 *)(%[ctx] + %[at])\n"
+                 "%[end] = *(u32 *)(%[ctx] + %[end_at])"
+                 : [data] "=&r"(pkt->data), [end] "=r"(pkt->data_end)
+                 : [ctx] "r"(pkt->ctx), [at] "i"(__builtin_offsetof(struct xdp_md, data)),
+                   [end_at] "i"(__builtin_offsetof(struct xdp_md, data_end)));
+}
+
 #endif

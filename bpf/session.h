@@ -109,19 +109,6 @@ static __always_inline bool dynmon_has_whole_l4(const struct dynmon_headers* hea
     return headers->l4_header && headers->l4_header <= left;
 }
 
-/* Each way through the parser knows more or less of how long an XDP frame is, and the verifier
- * would walk what follows once for each: pointers of which it knows nothing are one way. */
-static __always_inline void dynmon_renew(struct dynmon_packet* pkt) {
-    if (pkt->hook != DYNMON_HOOK_XDP)
-        return;
-    /* The compiler would add to the context's address first, which the verifier refuses. */
-    asm volatile("%[data] = *(u32 *)(%[ctx] + %[at])\n"
-                 "%[end] = *(u32 *)(%[ctx] + %[end_at])"
-                 : [data] "=&r"(pkt->data), [end] "=r"(pkt->data_end)
-                 : [ctx] "r"(pkt->ctx), [at] "i"(__builtin_offsetof(struct xdp_md, data)),
-                   [end_at] "i"(__builtin_offsetof(struct xdp_md, data_end)));
-}
-
 /* Reads the packet; DYNMON_SESSION_FIT and DYNMON_SESSION_FRAGMENT: `headers` is filled. */
 static __always_inline enum dynmon_session_fit
 dynmon_session_packet(struct dynmon_packet* pkt, struct dynmon_headers* headers) {

@@ -11,7 +11,7 @@
 
 /* Headers that are walked: enough for a tunnel with VLAN tags and IPv6 extensions inside and out.
  */
-#define DYNMON_WALK_STEPS 11
+#define DYNMON_WALK_STEPS 10
 
 /* What is read at a step: the number of a protocol of IP, or one of these. */
 enum dynmon_walk_next {
@@ -35,18 +35,13 @@ struct dynmon_walk_bytes {
 
 #define DYNMON_WALK_16(bytes, i) ((__u32)(bytes)->at[i] << 8 | (bytes)->at[(i) + 1])
 
-/* 1 or 0, without a branch. Every branch of a step is a way that the verifier goes at each step;
- * and BPF has no instruction for it, so that the compiler would make one. */
-static __always_inline __u32 dynmon_is(__u64 value, __u64 other) {
-    value ^= other;
-    barrier_var(value);
-    value -= 1;
-    barrier_var(value);
-    return value >> 63;
-}
-
 static __always_inline __u32 dynmon_is_ip(__u32 ethertype) {
     return dynmon_is(ethertype, ETH_P_IP) | dynmon_is(ethertype, ETH_P_IPV6);
+}
+
+/* A step: so many bytes further begins the next. */
+static __always_inline __u32 dynmon_walk_on(__u32 size, __u32 next) {
+    return size << 16 | next;
 }
 
 /* What a tunnel says is inside: IP, Ethernet or something else. */
@@ -55,67 +50,42 @@ static __always_inline __u32 dynmon_walk_inside(__u32 ip, __u32 ethernet) {
            (1 - ip - ethernet) * DYNMON_WALK_UNKNOWN;
 }
 
-static __always_inline void dynmon_walk_ethernet(struct dynmon_walk* walk,
-                                                 const struct dynmon_walk_bytes* bytes) {
+/* Behind a VLAN tag the next type is as far away as behind the addresses. */
+static __always_inline __u32 dynmon_walk_ethernet(const struct dynmon_walk_bytes* bytes) {
     const __u32 type = DYNMON_WALK_16(bytes, 12);
     const __u32 tag =
         dynmon_is(type, ETH_P_8021Q) | dynmon_is(type, ETH_P_8021AD) | dynmon_is(type, ETH_P_QINQ1);
 
-    /* Behind a tag the next type is as far away as behind the addresses. */
-    walk->next = dynmon_walk_inside(dynmon_is_ip(type), tag);
-    walk->at +=
-        sizeof(struct vlan_hdr) + (1 - tag) * (sizeof(struct ethhdr) - sizeof(struct vlan_hdr));
+    return dynmon_walk_on(tag * sizeof(struct vlan_hdr) + (1 - tag) * sizeof(struct ethhdr),
+                          dynmon_walk_inside(dynmon_is_ip(type), tag));
 }
 
 /* Inside a super-packet an IP header says all that is left, or 0 beyond 64 KiB. Any other length is
  * that of what a program sent, segment by segment: payload. */
-static __always_inline void dynmon_walk_ip(struct dynmon_walk* walk,
-                                           const struct dynmon_walk_bytes* bytes, __u32 end) {
-    const __u32 left = end - walk->at;
-    __u32 length;
-    __u32 payload;
+static __always_inline __u32 dynmon_walk_ip(const struct dynmon_walk_bytes* bytes, __u32 left) {
+    const __u32 v4 = dynmon_is(bytes->at[0] >> 4, 4);
+    const __u32 v6 = 1 - v4;
+    const __u32 length = v4 * DYNMON_WALK_16(bytes, 2) + v6 * DYNMON_WALK_16(bytes, 4);
+    const __u32 fits = dynmon_is(length, 0) | dynmon_is(length + v6 * sizeof(struct ipv6hdr), left);
 
-    if (bytes->at[0] >> 4 == 4) {
-        payload = (bytes->at[0] & 0xf) * 4;
-        length = DYNMON_WALK_16(bytes, 2);
-        walk->next = bytes->at[9];
-        payload = dynmon_is(length, 0) | dynmon_is(length, left) ? payload : 0;
-    } else {
-        payload = sizeof(struct ipv6hdr);
-        length = DYNMON_WALK_16(bytes, 4);
-        walk->next = bytes->at[6];
-        payload = dynmon_is(length, 0) | dynmon_is(length + payload, left) ? payload : 0;
-    }
-    walk->at += payload;
-    if (payload)
-        walk->known = walk->at;
-    else
-        walk->next = DYNMON_WALK_UNKNOWN;
+    return dynmon_walk_on(v4 * (bytes->at[0] & 0xf) * 4 + v6 * sizeof(struct ipv6hdr),
+                          v4 * bytes->at[9] + v6 * bytes->at[6] + (1 - fits) * DYNMON_WALK_UNKNOWN);
 }
 
-static __always_inline void dynmon_walk_extension(struct dynmon_walk* walk,
-                                                  const struct dynmon_walk_bytes* bytes) {
-    if (walk->next == IPPROTO_HOPOPTS && dynmon_is_jumbo(bytes->at))
-        walk->absent += DYNMON_JUMBO_HEADER;
-    walk->at += dynmon_extension_size(walk->next, bytes->at[1]);
-    walk->next = bytes->at[0];
-}
-
-/* The checksum, the key and the sequence number are there or not, a word each. */
-static __always_inline void dynmon_walk_gre(struct dynmon_walk* walk,
-                                            const struct dynmon_walk_bytes* bytes) {
+/* The checksum, the key and the sequence number are there or not, a word each. Only version 0 is
+ * known. */
+static __always_inline __u32 dynmon_walk_gre(const struct dynmon_walk_bytes* bytes) {
     const __u32 flags = bytes->at[0];
     const __u32 type = DYNMON_WALK_16(bytes, 2);
 
-    walk->next = dynmon_walk_inside(dynmon_is_ip(type), dynmon_is(type, ETH_P_TEB)) +
-                 (bytes->at[1] & 7) * DYNMON_WALK_UNKNOWN; /* versions */
-    walk->at += 4 + (flags >> 7 & 1) * 4 + (flags >> 5 & 1) * 4 + (flags >> 4 & 1) * 4;
+    return dynmon_walk_on(4 + ((flags >> 7 & 1) + (flags >> 5 & 1) + (flags >> 4 & 1)) * 4,
+                          dynmon_walk_inside(dynmon_is_ip(type), dynmon_is(type, ETH_P_TEB)) +
+                              (bytes->at[1] & 7) * DYNMON_WALK_UNKNOWN);
 }
 
 /* VXLAN and Geneve are told by their headers, on any port: what they carry has to fit to the byte
  * (see dynmon_walk_ip). Otherwise it is a super-packet of UDP itself. */
-static __always_inline void dynmon_walk_udp(struct dynmon_walk* walk,
-                                            const struct dynmon_walk_bytes* bytes) {
+static __always_inline __u32 dynmon_walk_udp(const struct dynmon_walk_bytes* bytes) {
     const __u32 first = bytes->at[8];
     const __u32 type = DYNMON_WALK_16(bytes, 10);
     const __u32 ip = dynmon_is_ip(type);
@@ -127,42 +97,47 @@ static __always_inline void dynmon_walk_udp(struct dynmon_walk* walk,
     const __u32 vxlan_ip =
         dynmon_is(first, 0x0c) & (dynmon_is(bytes->at[11], 1) | dynmon_is(bytes->at[11], 2));
 
-    walk->known = walk->at + sizeof(struct udphdr);
-    walk->at = walk->known + vxlan * 8 + geneve * (8 + (first & 0x3f) * 4);
-    walk->next = geneve * dynmon_walk_inside(ip, ethernet) +
-                 vxlan * (DYNMON_WALK_ETHERNET + vxlan_ip) +
-                 (1 - geneve - vxlan) * DYNMON_WALK_FOUND;
+    return dynmon_walk_on(sizeof(struct udphdr) + vxlan * 8 + geneve * (8 + (first & 0x3f) * 4),
+                          geneve * dynmon_walk_inside(ip, ethernet) +
+                              vxlan * (DYNMON_WALK_ETHERNET + vxlan_ip) +
+                              (1 - geneve - vxlan) * DYNMON_WALK_FOUND);
 }
 
+/* Of the transports behind which a segment's payload begins; 0: another. */
+static __always_inline __u32 dynmon_walk_transport(__u32 next,
+                                                   const struct dynmon_walk_bytes* bytes) {
+    return dynmon_is(next, IPPROTO_TCP) * (bytes->at[12] >> 4) * 4 +
+           dynmon_is(next, IPPROTO_SCTP) * DYNMON_SCTP_HEADER +
+           dynmon_is(next, IPPROTO_UDPLITE) * sizeof(struct udphdr);
+}
+
+/* Every kind of header is read as if it were there, and one is taken: no branch. */
 static __always_inline void dynmon_walk_step(struct dynmon_walk* walk,
                                              const struct dynmon_walk_bytes* bytes, __u32 end) {
-    switch (walk->next) {
-    case DYNMON_WALK_ETHERNET:
-        return dynmon_walk_ethernet(walk, bytes);
-    case DYNMON_WALK_IP:
-    case IPPROTO_IPIP:
-    case IPPROTO_IPV6:
-        return dynmon_walk_ip(walk, bytes, end);
-    case IPPROTO_GRE:
-        return dynmon_walk_gre(walk, bytes);
-    case IPPROTO_UDP:
-        return dynmon_walk_udp(walk, bytes);
-    case IPPROTO_TCP:
-        walk->at += (bytes->at[12] >> 4) * 4;
-        break;
-    case IPPROTO_SCTP:
-        walk->at += DYNMON_SCTP_HEADER;
-        break;
-    case IPPROTO_UDPLITE:
-        walk->at += sizeof(struct udphdr);
-        break;
-    default:
-        if (dynmon_is_extension(walk->next))
-            return dynmon_walk_extension(walk, bytes);
-        walk->next = DYNMON_WALK_UNKNOWN;
-        return;
-    }
-    walk->next = DYNMON_WALK_FOUND;
+    const __u32 next = walk->next;
+    const __u32 ethernet = dynmon_is(next, DYNMON_WALK_ETHERNET);
+    const __u32 ip = dynmon_is(next, DYNMON_WALK_IP) | dynmon_is(next, IPPROTO_IPIP) |
+                     dynmon_is(next, IPPROTO_IPV6);
+    const __u32 udp = dynmon_is(next, IPPROTO_UDP);
+    const __u32 gre = dynmon_is(next, IPPROTO_GRE);
+    const __u32 extension = dynmon_is_extension(next);
+    const __u32 transport = dynmon_walk_transport(next, bytes);
+    const __u32 found = 1 - dynmon_is(transport, 0);
+    const __u32 any = ethernet | ip | udp | gre | extension | found;
+    const __u32 on =
+        ethernet * dynmon_walk_ethernet(bytes) + ip * dynmon_walk_ip(bytes, end - walk->at) +
+        udp * dynmon_walk_udp(bytes) + gre * dynmon_walk_gre(bytes) +
+        extension * dynmon_walk_on(dynmon_extension_size(next, bytes->at[1]), bytes->at[0]) +
+        found * dynmon_walk_on(transport, DYNMON_WALK_FOUND) + (1 - any) * DYNMON_WALK_UNKNOWN;
+    const __u32 after = ip * (1 - ((on & 0xffff) / DYNMON_WALK_UNKNOWN & 1)) * (on >> 16) +
+                        udp * sizeof(struct udphdr);
+    const __u32 keep = dynmon_is(after, 0);
+
+    walk->known = keep * walk->known + (1 - keep) * (walk->at + after);
+    walk->absent +=
+        dynmon_is(next, IPPROTO_HOPOPTS) * dynmon_is_jumbo(bytes->at) * DYNMON_JUMBO_HEADER;
+    walk->at += on >> 16;
+    walk->next = on & 0xffff;
 }
 
 /* False: `known` is all that is known. One way for the verifier from each step to the next. */
@@ -197,6 +172,27 @@ static __always_inline __u32 dynmon_told_header(const struct dynmon_packet* pkt)
     return (skb->wire_len - pkt->len) / (pkt->gso_segs - 1);
 }
 
+/* What most super-packets are needs no walk: Ethernet, IPv4 without options or IPv6, TCP. Where its
+ * payload begins; 0: it is something else. */
+static __always_inline __u32 dynmon_find_plain_tcp(const struct dynmon_packet* pkt) {
+    struct {
+        __u8 at[24];
+    } start;
+    __u32 v4, v6, type, tcp;
+    __u8 words;
+
+    if (dynmon_link != DYNMON_LINK_ETHERNET || !dynmon_load_rare(pkt, 0, &start))
+        return 0;
+    type = DYNMON_WALK_16(&start, 12);
+    v4 = dynmon_is(type, ETH_P_IP) & dynmon_is(start.at[14], 0x45) &
+         dynmon_is(start.at[23], IPPROTO_TCP);
+    v6 = dynmon_is(type, ETH_P_IPV6) & dynmon_is(start.at[20], IPPROTO_TCP);
+    tcp = sizeof(struct ethhdr) + v4 * sizeof(struct iphdr) + v6 * sizeof(struct ipv6hdr);
+    if (!(v4 | v6) || !dynmon_load_rare(pkt, tcp + 12, &words))
+        return 0;
+    return tcp + (words >> 4) * 4;
+}
+
 /* Before the packet is parsed: what is found is two numbers, one way for the verifier. */
 static __always_inline __u32 dynmon_find_payload(const struct dynmon_packet* pkt,
                                                  const struct dynmon_begin* begin) {
@@ -204,8 +200,10 @@ static __always_inline __u32 dynmon_find_payload(const struct dynmon_packet* pkt
         .next = begin->ethertype ? DYNMON_WALK_IP : DYNMON_WALK_ETHERNET,
         .at = begin->at,
     };
-    __u32 told;
+    __u32 told = dynmon_forget(dynmon_find_plain_tcp(pkt));
 
+    if (told)
+        return told << 16;
     if (!dynmon_walk(pkt, &walk)) {
         told = dynmon_told_header(pkt);
         if (told > walk.known && told < pkt->len)

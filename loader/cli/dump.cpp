@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "cli/attachment.hpp"
 #include "cli/map_argument.hpp"
 #include "cli/options.hpp"
 #include "cli/output.hpp"
@@ -57,7 +58,11 @@ public:
     }
 
     int run(const Global& global) override {
-        TypedMap map(map_.find(global.settings), map_.object);
+        FoundMap found = map_.find(global.settings);
+        AttachmentWatch attachment(global.settings,
+                                   MapArgument::monitor_of(found, global.settings));
+        attachment.look();
+        TypedMap map(std::move(found), map_.object);
         drop_rights(rights_to_list(map.facts().type));
         map.set_jobs(output_.jobs);
         if (!merge_.empty() && map.view().cpus == 0)
@@ -71,7 +76,7 @@ public:
             log::info("a queue cannot be listed: only its head is shown, --pop takes all out");
         Sink sink(STDOUT_FILENO);
         if (follow_) {
-            follow(map, global, sink);
+            follow(map, global, sink, attachment);
             return 0;
         }
         map.print(output_.options(global.json), pop_ ? Take::remove : Take::look, sink);
@@ -79,10 +84,14 @@ public:
     }
 
 private:
-    void follow(const TypedMap& map, const Global& global, Sink& sink) const {
+    void follow(const TypedMap& map, const Global& global, Sink& sink,
+                AttachmentWatch& attachment) const {
         Follower follower(map, output_.options(global.json || output_.format.empty()));
         follower.look(sink);
-        repeat(interval_, count_, [&] { follower.look(sink); });
+        repeat(interval_, count_, [&] {
+            attachment.look_rarely();
+            follower.look(sink);
+        });
     }
 
     static Merge merge_from(const std::string& text) {

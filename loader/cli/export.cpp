@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "cli/attachment.hpp"
 #include "cli/export_profiles.hpp"
 #include "cli/options.hpp"
 #include "cli/output.hpp"
@@ -74,7 +75,19 @@ std::string as_text(const WindowReport& report) {
     return text + (missed.empty() ? "" : "; not captured: " + missed);
 }
 
-std::string as_json(const WindowReport& report, const char* profile) {
+// By direction; null: that cannot be told.
+nlohmann::ordered_json attached_json(const std::vector<CountingPlace>& places) {
+    nlohmann::ordered_json attached = nlohmann::ordered_json::object();
+    for (const CountingPlace& place : places) {
+        nlohmann::ordered_json& one = attached[to_string(place.direction)];
+        if (place.attached)
+            one = *place.attached;
+    }
+    return attached;
+}
+
+std::string as_json(const WindowReport& report, const char* profile,
+                    const std::vector<CountingPlace>& places) {
     nlohmann::ordered_json missed = nlohmann::ordered_json::object();
     for (const auto& [name, count] : report.missed)
         missed[name] = count;
@@ -89,6 +102,7 @@ std::string as_json(const WindowReport& report, const char* profile) {
                                   {"packets", report.packets},
                                   {"files", report.files},
                                   {"missed", missed},
+                                  {"attached", attached_json(places)},
                                   {"read_seconds", report.read_seconds},
                                   {"write_seconds", report.write_seconds}}
                .dump() +
@@ -141,10 +155,15 @@ public:
         arguments_.monitor = request_.name;
         during("export '" + request_.name + "'", [&] { look_at_monitor(global); });
         Sink lines(STDOUT_FILENO);
+        AttachmentNotes notes(request_.name);
+        request_.places = [&](const std::vector<CountingPlace>& places) {
+            places_ = places;
+            notes.note(places);
+        };
         const auto target = profile.open(arguments_, [&](const WindowReport& report) {
             if (!global.json)
                 return log::info(as_text(report));
-            lines.buffer() += as_json(report, profile.name);
+            lines.buffer() += as_json(report, profile.name, places_);
             lines.flush();
         });
         Sink nowhere(-1);
@@ -245,7 +264,8 @@ private:
                       std::to_string(arguments_.packets));
     }
 
-    std::optional<OutletAway> away_; // the last window was not taken
+    std::vector<CountingPlace> places_; // where the monitor counts now
+    std::optional<OutletAway> away_;    // the last window was not taken
     CLI::App* app_ = nullptr;
     ReadRequest request_;
     ExportArguments arguments_;

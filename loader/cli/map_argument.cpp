@@ -31,6 +31,20 @@ FoundMap find_pinned(const std::string& text, const Settings& settings) {
 
 } // namespace
 
+std::string MapArgument::monitor_of(const FoundMap& map, const Settings& settings) {
+    if (map.pin_path.empty())
+        return "";
+    try {
+        const std::string folder = settings.open_store(false).monitors_dir() + "/";
+        if (map.pin_path.starts_with(folder))
+            return map.pin_path.substr(folder.size(),
+                                       map.pin_path.find('/', folder.size()) - folder.size());
+    } catch (const Error&) {
+        // no store that is ours: the map is somebody else's
+    }
+    return "";
+}
+
 void MapArgument::declare(CLI::App& app) {
     app.add_option("MAP", words,
                    "a pinned path, `id N`, `name N`, or MONITOR/MAP of a loaded monitor")

@@ -17,6 +17,8 @@ struct MapArgument {
 
     void declare(CLI::App& app);
     FoundMap find(const Settings& settings) const; // throws Error{usage}
+    // The name of the monitor that a found map belongs to; "": none.
+    static std::string monitor_of(const FoundMap& map, const Settings& settings);
 };
 
 } // namespace dynmon

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/error.hpp"
+#include "cli/attachment.hpp"
 #include "cli/options.hpp"
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
@@ -56,6 +57,8 @@ public:
         if (!interval_.empty() && (format == Format::npy || format == Format::npz))
             throw Error(ErrorKind::usage, "--interval makes several files of " + output_.format)
                 .hint("read in a loop, into a file each time");
+        AttachmentNotes notes(request_.name);
+        request_.places = [&](const std::vector<CountingPlace>& places) { notes.note(places); };
         request_.opened = [] { drop_rights(); };
         Sink sink(STDOUT_FILENO);
         if (interval_.empty()) {

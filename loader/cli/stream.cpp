@@ -4,6 +4,7 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "cli/attachment.hpp"
 #include "cli/map_argument.hpp"
 #include "cli/options.hpp"
 #include "cli/output.hpp"
@@ -58,18 +59,31 @@ public:
         if (!timeout_.empty())
             options_.timeout = parse_duration(timeout_, "--timeout");
         options_.opened = [] { drop_rights(); };
+        const FoundMap map = map_.find(global.settings);
+        AttachmentWatch attachment(global.settings, MapArgument::monitor_of(map, global.settings));
+        attachment.look();
         const StopOnSignal signals;
         Sink sink(STDOUT_FILENO);
-        const StreamTotals totals = stream_events(map_.find(global.settings), options_, sink,
-                                                  [&] { return signals.stopped(); });
+        options_.each_round = [&] { attachment.look_rarely(); };
+        const StreamTotals totals =
+            stream_events(map, options_, sink, [&] { return signals.stopped(); });
         report(totals);
         return 0;
     }
 
 private:
+    // Of a ring that overwrites. Where records differ in size, only their bytes are known.
+    static std::string overwritten_text(const StreamTotals& totals) {
+        if (totals.overwritten_bytes == 0)
+            return "";
+        return (totals.all_counted ? ", " + std::to_string(totals.overwritten)
+                                   : ", " + std::to_string(totals.overwritten_bytes) + " bytes") +
+               " overwritten before they were read";
+    }
+
     void report(const StreamTotals& totals) const {
         log::info(std::to_string(totals.events) + (totals.events == 1 ? " event, " : " events, ") +
-                  std::to_string(totals.lost) + " lost" +
+                  std::to_string(totals.lost) + " lost" + overwritten_text(totals) +
                   (options_.where.empty()
                        ? ""
                        : ", " + std::to_string(totals.filtered) + " filtered out"));

@@ -18,6 +18,17 @@
 
 namespace dynmon {
 
+// Where a monitor counts: one of its directions.
+struct CountingPlace {
+    Direction direction = Direction::ingress;
+    std::string hook;   // "xdp", "tc-ingress", "tc-egress"
+    std::string device; // as it is called now; "": that cannot be told
+    // Whether packets reach the monitor there now. Nothing: the caller has no right to look.
+    std::optional<bool> attached;
+    std::string health;  // the word of `status` for it
+    std::string problem; // a sentence, where the word does not say it all
+};
+
 // [from, to) in ns since the Unix epoch; `sequence` counts the windows of a monitor from 1.
 struct Window {
     std::uint64_t sequence = 0;
@@ -110,6 +121,9 @@ public:
     // Error{usage} when they are not what this exporter can print. What a replaced probe left may
     // have others.
     virtual void prepare(const std::vector<const MetricView*>& /*metrics*/) {}
+    // Where the monitor counts now, ingress first: before the documents of a read. Not called for a
+    // map on its own.
+    virtual void counts_at(const std::vector<CountingPlace>& /*places*/) {}
     virtual void begin_document(const std::string& monitor, const Window& window) = 0;
     virtual void begin_metric(const MetricView& metric) = 0;
     // Where the elements of this queue or stack are to be popped to, `bytes` at most; null:

@@ -1,6 +1,5 @@
 // The `json` exporter: a window with typed values, per-CPU values merged as the manifest says.
-#include <bpf/libbpf.h>
-
+#include "base/map_type_name.hpp"
 #include "export/json_document.hpp"
 #include "layout/utf8.hpp"
 
@@ -13,6 +12,8 @@ public:
     JsonExporter(const ExportOptions& options, Sink& sink)
         : JsonDocument(options, options.raw ? Style::raw : Style::people, sink) {}
 
+    void counts_at(const std::vector<CountingPlace>& places) override { places_ = places; }
+
 private:
     void describe(const std::string& monitor, const Window& window, std::string& out) override {
         out += "\"monitor\":";
@@ -24,6 +25,40 @@ private:
         out += ",\"to\":";
         time(window.to_ns, out);
         out += "},";
+        attached(out);
+    }
+
+    // {"ingress":true}: of a direction with several hooks, whether packets reach all of them.
+    void attached(std::string& out) const {
+        if (places_.empty())
+            return;
+        out += "\"attached\":{";
+        bool first = true;
+        for (const Direction direction : {Direction::ingress, Direction::egress}) {
+            std::optional<bool> all;
+            bool any = false;
+            for (const CountingPlace& place : places_) {
+                if (place.direction != direction)
+                    continue;
+                all = any ? worse(all, place.attached) : place.attached;
+                any = true;
+            }
+            if (!any)
+                continue;
+            out += first ? "\"" : ",\"";
+            first = false;
+            out += std::string(to_string(direction)) + "\":" +
+                   (!all   ? "null"
+                    : *all ? "true"
+                           : "false");
+        }
+        out += "},";
+    }
+
+    static std::optional<bool> worse(std::optional<bool> one, std::optional<bool> other) {
+        if (one == false || other == false)
+            return false;
+        return one && other ? one : std::nullopt;
     }
 
     void time(std::uint64_t ns, std::string& out) const {
@@ -36,11 +71,10 @@ private:
     }
 
     void describe(const MetricView& metric, std::string& out) override {
-        const char* type = libbpf_bpf_map_type_str(static_cast<bpf_map_type>(metric.map_type));
         out += ",\"map\":";
         append_json_string(metric.map_name, out);
         out += ",\"type\":";
-        append_json_string(type ? type : "unknown", out);
+        append_json_string(map_type_name(metric.map_type), out);
     }
 
     JsonShape shape(const MetricView& metric) const override {
@@ -50,6 +84,8 @@ private:
                 .null_if_empty = false,
                 .wide_as_text = wide_as_text()};
     }
+
+    std::vector<CountingPlace> places_;
 };
 
 } // namespace

@@ -15,9 +15,15 @@ public:
         : value_only_(options.value_only), wide_as_text_(options.wide_as_text),
           style_(options.raw ? Style::raw : Style::people), sink_(sink) {}
 
+    void counts_at(const std::vector<CountingPlace>& places) override { places_ = places; }
+
     void begin_document(const std::string& monitor, const Window& window) override {
         in_monitor_ = !monitor.empty();
         sequence_ = window.sequence;
+        if (!value_only_)
+            for (const CountingPlace& place : places_)
+                if (place.attached == false)
+                    print_unattached(place);
     }
 
     // Everything between key and value is part of their plans.
@@ -60,6 +66,15 @@ public:
     void end_document() override { sink_.spill(); }
 
 private:
+    // A line of its own: a direction that counts nothing may have no entry to say it with.
+    void print_unattached(const CountingPlace& place) {
+        std::string& out = sink_.buffer();
+        out += "{\"direction\":\"" + std::string(to_string(place.direction)) +
+               "\",\"sequence\":" + std::to_string(sequence_) + ",\"attached\":false,\"health\":";
+        append_json_string(place.health, out);
+        out += "}\n";
+    }
+
     std::string start_of_line(const MetricView& metric) const {
         std::string text = "{";
         if (!in_monitor_ || value_only_)
@@ -76,6 +91,7 @@ private:
     Sink& sink_;
     bool in_monitor_ = false;
     std::uint64_t sequence_ = 0;
+    std::vector<CountingPlace> places_;
     const MetricView* metric_ = nullptr;
     std::optional<Rows> rows_;
     std::string start_; // of the list of CPUs

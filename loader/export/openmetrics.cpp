@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <map>
+#include <utility>
 
 #include "base/error.hpp"
 #include "export/labelled_rows.hpp"
@@ -86,7 +87,13 @@ std::vector<const char*> sample_suffixes(MetricType type) {
     return {};
 }
 
+constexpr const char* attached_family = "dynmon_hook_attached";
+
 void require_distinct(const Families& families) {
+    if (const auto taken = families.find(attached_family); taken != families.end())
+        throw Error(ErrorKind::usage, "metric '" + taken->second.metric + "' exports '" +
+                                          attached_family + "', which dynmon itself exports")
+            .hint("give it another name in the manifest");
     for (const auto& [name, joined] : families) {
         for (const char* suffix : sample_suffixes(joined.family.type)) {
             const auto clash = families.find(name + suffix);
@@ -204,6 +211,28 @@ void put_line(const std::string& name, std::size_t name_size, const LabelledRows
     out.put('\n');
 }
 
+void write_places(const std::vector<CountingPlace>& places, const Identity& identity,
+                  std::string& out) {
+    bool first = true;
+    for (const CountingPlace& place : places) {
+        if (!place.attached)
+            continue;
+        if (std::exchange(first, false))
+            out += std::string("# TYPE ") + attached_family + " gauge\n# HELP " + attached_family +
+                   " Whether packets reach the monitor at this hook; where it is 0 nothing is "
+                   "counted.\n";
+        out += std::string(attached_family) + '{';
+        for (const auto& [name, value] : identity) {
+            append_label(label_name(name), value, out);
+            out += ',';
+        }
+        append_label("direction", to_string(place.direction), out);
+        out += ',';
+        append_label("hook", place.hook, out);
+        out += *place.attached ? "} 1\n" : "} 0\n";
+    }
+}
+
 void write_family(const JoinedFamily& joined, const LabelledRows& rows, Sink& sink) {
     const bool counter = joined.family.type == MetricType::counter;
     const std::string name = joined.family.name + (counter ? "_total" : "");
@@ -228,9 +257,10 @@ void write_family(const JoinedFamily& joined, const LabelledRows& rows, Sink& si
 } // namespace
 
 void write_openmetrics(const std::vector<const SeriesTable*>& tables, const Identity& identity,
-                       Sink& sink) {
+                       Sink& sink, const std::vector<CountingPlace>& places) {
     const Families families = join(tables);
     require_distinct(families);
+    write_places(places, identity, sink.buffer());
     std::map<std::vector<const SeriesTable*>, LabelledRows> labelled;
     for (const auto& [name, joined] : families) {
         std::vector<const SeriesTable*> of_family;

@@ -14,9 +14,12 @@ namespace dynmon {
 // every sample, ends with "# EOF\n". Tables of the same family (both directions) are joined, and
 // within it samples whose labels read the same. Unknown types have no TYPE line and quotes in help
 // become apostrophes: so the text is also valid to readers of the older Prometheus format.
-// Throws Error{usage} when two metrics claim a name as different things.
+// A gauge dynmon_hook_attached says of each of `places` whether packets reach the monitor there, as
+// far as that is known: counters that stand still are else not to be told from an idle line.
+// Throws Error{usage} when two metrics claim a name as different things, or one claims that
+// gauge's.
 void write_openmetrics(const std::vector<const SeriesTable*>& tables,
-                       const std::vector<std::pair<std::string, std::string>>& identity,
-                       Sink& sink);
+                       const std::vector<std::pair<std::string, std::string>>& identity, Sink& sink,
+                       const std::vector<CountingPlace>& places = {});
 
 } // namespace dynmon

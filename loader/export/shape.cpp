@@ -37,6 +37,10 @@ public:
         require_format(options);
     }
 
+    void counts_at(const std::vector<CountingPlace>& places) override {
+        format_->counts_at(places);
+    }
+
     void begin_document(const std::string& monitor, const Window& window) override {
         window_ = window;
         format_->begin_document(monitor, window);

@@ -2,8 +2,7 @@
 #include <algorithm>
 #include <optional>
 
-#include <bpf/libbpf.h>
-
+#include "base/map_type_name.hpp"
 #include "export/columns.hpp"
 #include "export/line_formats.hpp"
 #include "export/table_rows.hpp"
@@ -48,6 +47,8 @@ public:
     TableExporter(const ExportOptions& options, Sink& sink)
         : style_(options.raw ? Style::raw : Style::people), sink_(sink) {}
 
+    void counts_at(const std::vector<CountingPlace>& places) override { places_ = places; }
+
     void begin_document(const std::string& monitor, const Window& window) override {
         in_monitor_ = !monitor.empty();
         if (!in_monitor_)
@@ -64,6 +65,9 @@ public:
         out += "  ";
         const std::uint64_t length = window.to_ns - std::min(window.from_ns, window.to_ns);
         out.append(text, put_duration(text, length, false));
+        for (const CountingPlace& place : places_)
+            if (place.attached == false)
+                out += "  " + place.hook + " is " + place.health + ": nothing is counted there";
         out += '\n';
     }
 
@@ -105,12 +109,11 @@ private:
     }
 
     void print_title() {
-        const char* type = libbpf_bpf_map_type_str(static_cast<bpf_map_type>(metric_->map_type));
         std::string& out = sink_.buffer();
         out += metric_->name + "  ";
         if (in_monitor_)
             out += std::string(to_string(metric_->direction)) + "  " + metric_->map_name + "  ";
-        out += std::string(type ? type : "unknown") + "  ";
+        out += map_type_name(metric_->map_type) + "  ";
         if (beyond_ > 0)
             out += "top " + std::to_string(rows_->size()) + " of ";
         const std::uint64_t rows = rows_->size() + beyond_;
@@ -164,6 +167,7 @@ private:
     Sink& sink_;
     bool first_ = true; // nothing was printed yet
     bool in_monitor_ = false;
+    std::vector<CountingPlace> places_;
     std::uint64_t filtered_ = 0; // rows that were kept from it
     std::uint64_t beyond_ = 0;
     const MetricView* metric_ = nullptr;

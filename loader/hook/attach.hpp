@@ -31,6 +31,7 @@ std::optional<std::uint32_t> clsact_program(const HookId& id); // what our filte
 // Everything at a TC hook, in the order in which it runs. Nothing: the kernel has no TCX.
 std::optional<std::vector<std::uint32_t>> tcx_programs(const HookId& id);
 std::vector<TcFilter> clsact_filters(const HookId& id);
+TcDirection tc_direction(HookPoint point);
 
 // Is `pivot_id` what the kernel reports at the hook?
 bool runs_at(const HookId& id, std::uint32_t pivot_id);

@@ -52,6 +52,11 @@ enum class HookHealth {
     taken,    // somebody else's program is where our pivot was
 };
 
+// Packets reach our pivot, here or wherever the device is now.
+inline bool is_counting(HookHealth health) {
+    return health == HookHealth::attached || health == HookHealth::moved;
+}
+
 struct HookState {
     HookHealth health = HookHealth::attached;
     std::string problem; // of a hook that is moved or taken: a sentence with the numbers
@@ -77,6 +82,10 @@ bool is_whole(const Store& store, const HookId& id);
 
 HookRecord read_hook_record(const Store& store, const HookId& id);
 HookState hook_state(const Store& store, const HookId& id);
+// The same in fewer calls, for readers: a hook that was moved passes for attached. Once asked, it
+// also works without the right to enter the device's network namespace. A namespace with a clsact
+// filter is kept alive by this process until it is asked again.
+HookState running_state(const Store& store, const HookId& id);
 // As the device is called now; as this process saw it last, or as it was called when the hook was
 // made, if that cannot be told.
 std::string hook_device(const Store& store, const HookId& id);

@@ -7,6 +7,7 @@
 #include "hook/attach.hpp"
 #include "hook/hook.hpp"
 #include "kernel/bpf.hpp"
+#include "kernel/filter_watch.hpp"
 #include "kernel/own_pin.hpp"
 #include "kernel/xdp.hpp"
 
@@ -37,6 +38,21 @@ std::optional<NetNs> find_netns(std::uint64_t inode) {
 
 namespace {
 
+// That of a hook: also one without a name, if the path that was given leads there still.
+std::optional<NetNs> netns_of(const HookRecord& record, const HookId& id) {
+    std::optional<NetNs> named = find_netns(id.netns);
+    if (named || record.netns.find('/') == std::string::npos)
+        return named;
+    try {
+        if (NetNs given = NetNs::open(record.netns); given.inode() == id.netns)
+            return given;
+    } catch (const Error& error) {
+        if (error.error_number() == EACCES || error.error_number() == EPERM)
+            throw; // it may well be there
+    }
+    return std::nullopt;
+}
+
 HookState taken_by(std::uint32_t program, std::uint32_t pivot, const std::string& what) {
     return {HookHealth::taken, what + " of the hook runs program " + describe_program(program) +
                                    " instead of the pivot of dynmon (id " + std::to_string(pivot) +
@@ -44,9 +60,10 @@ HookState taken_by(std::uint32_t program, std::uint32_t pivot, const std::string
 }
 
 // Nothing: its namespace cannot be reached.
-std::optional<bool> runs_in_its_place(const HookId& id, std::uint32_t pivot) {
+std::optional<bool> runs_in_its_place(const Store& store, const HookId& id) {
     try {
-        const std::optional<NetNs> netns = find_netns(id.netns);
+        const std::uint32_t pivot = pivot_id(store, id);
+        const std::optional<NetNs> netns = netns_of(read_hook_record(store, id), id);
         if (!netns)
             return std::nullopt;
         const NetNsScope inside(*netns);
@@ -56,34 +73,51 @@ std::optional<bool> runs_in_its_place(const HookId& id, std::uint32_t pivot) {
     }
 }
 
+// True also where this user may not look.
+bool may_be_there(const HookRecord& record, const HookId& id) {
+    try {
+        const std::optional<NetNs> netns = netns_of(record, id);
+        if (!netns)
+            return false;
+        const NetNsScope inside(*netns);
+        return !interface_name(id.ifindex).empty();
+    } catch (const Error&) {
+        return true;
+    }
+}
+
 // A link goes along with its device, and its place cannot be asked for: only whether it is ours.
 HookState link_state(const Store& store, const HookId& id) {
     const Fd link = try_open_own(store.hook_dir(id) + "/link", "bpf-link");
     if (!link)
         return {HookHealth::detached, ""};
     const std::uint32_t pivot = pivot_id(store, id);
-    if (const LinkFacts facts = link_facts(link); facts.program_id != pivot)
+    const LinkFacts facts = link_facts(link);
+    if (facts.program_id != pivot)
         return taken_by(facts.program_id, pivot, "the link");
-    const bool elsewhere = runs_in_its_place(id, pivot) == false;
-    const std::uint32_t ifindex = link_facts(link).ifindex; // asked last: it may go at any time
-    if (ifindex == 0)
-        return {HookHealth::defunct, ""};
-    if (!elsewhere)
+    if (facts.ifindex != 0)
         return {HookHealth::attached, ""};
-    return {HookHealth::moved, "the interface was moved to another network namespace, where it is "
-                               "number " +
-                                   std::to_string(ifindex) + "; it is monitored there"};
+    // Its device has gone, or somebody has taken the link off it.
+    const bool there = may_be_there(read_hook_record(store, id), id);
+    return {there ? HookHealth::detached : HookHealth::defunct, ""};
 }
 
-HookState filter_state(const Store& store, const HookId& id) {
-    const std::optional<NetNs> netns = find_netns(id.netns);
-    if (!netns)
+HookState filter_state(const Store& store, const HookId& id, const HookRecord& record) {
+    static std::map<std::uint64_t, FilterWatch> watches; // by namespace
+    const std::optional<NetNs> netns = netns_of(record, id);
+    if (!netns) {
+        watches.erase(id.netns);
         return {HookHealth::defunct, ""};
-    const NetNsScope inside(*netns);
-    if (interface_name(id.ifindex).empty())
+    }
+    if (!watches.contains(id.netns)) {
+        const NetNsScope inside(*netns);
+        watches.try_emplace(id.netns);
+    }
+    const FilterWatch& watch = watches.at(id.netns);
+    if (!watch.has_device(id.ifindex))
         return {HookHealth::defunct, ""};
     const std::uint32_t pivot = pivot_id(store, id);
-    const auto running = clsact_program(id);
+    const auto running = watch.program(id.ifindex, tc_direction(id.point));
     if (!running)
         return {HookHealth::detached, ""};
     return *running == pivot ? HookState{} : taken_by(*running, pivot, "the TC filter");
@@ -91,9 +125,24 @@ HookState filter_state(const Store& store, const HookId& id) {
 
 } // namespace
 
+HookState running_state(const Store& store, const HookId& id) {
+    const HookRecord record = read_hook_record(store, id);
+    return record.attach == Attach::link ? link_state(store, id) : filter_state(store, id, record);
+}
+
 HookState hook_state(const Store& store, const HookId& id) {
-    const bool link = read_hook_record(store, id).attach == Attach::link;
-    return link ? link_state(store, id) : filter_state(store, id);
+    HookState state = running_state(store, id);
+    if (state.health != HookHealth::attached ||
+        read_hook_record(store, id).attach != Attach::link ||
+        runs_in_its_place(store, id) != std::optional(false))
+        return state;
+    const Fd link = try_open_own(store.hook_dir(id) + "/link", "bpf-link");
+    const std::uint32_t ifindex = link ? link_facts(link).ifindex : 0; // it may go at any time
+    if (ifindex == 0)
+        return {HookHealth::defunct, ""};
+    return {HookHealth::moved, "the interface was moved to another network namespace, where it is "
+                               "number " +
+                                   std::to_string(ifindex) + "; it is monitored there"};
 }
 
 std::string hook_device(const Store& store, const HookId& id) {

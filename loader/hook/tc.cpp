@@ -18,11 +18,11 @@ bpf_attach_type tcx_type(HookPoint point) {
     return point == HookPoint::tc_ingress ? tcx_ingress : tcx_egress;
 }
 
+} // namespace
+
 TcDirection tc_direction(HookPoint point) {
     return point == HookPoint::tc_ingress ? TcDirection::ingress : TcDirection::egress;
 }
-
-} // namespace
 
 bool runs_at(const HookId& id, std::uint32_t pivot) {
     if (interface_name(id.ifindex).empty())

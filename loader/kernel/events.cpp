@@ -2,12 +2,20 @@
 
 #include <cerrno>
 #include <exception>
+#include <optional>
+#include <string_view>
 #include <utility>
 
+#include <poll.h>
+#include <unistd.h>
+
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <linux/perf_event.h>
+#include <sys/mman.h>
 
 #include "base/error.hpp"
+#include "kernel/map_flags.hpp"
 #include "kernel/rights.hpp"
 
 namespace dynmon {
@@ -16,53 +24,110 @@ namespace {
 
 constexpr std::size_t perf_pages = 64; // per CPU
 
-// Calls back through C: what is thrown is kept and thrown on behind libbpf.
-class Guarded : public EventSource {
+// The pages of a ring buffer as the kernel shows them: the reader's position, which may be written;
+// the positions of those who write; the records, each page of them twice, so that none is broken.
+class RingPages {
 public:
-    void wait(int milliseconds) final {
-        const int result = poll(milliseconds);
-        if (failure_)
-            std::rethrow_exception(std::exchange(failure_, nullptr));
-        if (result < 0 && result != -EINTR && result != -ECANCELED)
-            throw Error(ErrorKind::failed, "wait for events", -result);
-    }
-
-protected:
-    virtual int poll(int milliseconds) = 0;
-
-    template <typename Body>
-    bool guard(Body&& body) {
-        try {
-            return !failure_ && body();
-        } catch (...) {
-            failure_ = std::current_exception();
-            return false;
+    RingPages(const Fd& map, const MapFacts& facts) : size_(facts.max_entries) {
+        reader_ = map_pages(map, page_, PROT_READ | PROT_WRITE, 0);
+        rest_ = map_pages(map, page_ + 2 * size_, PROT_READ, page_);
+        if (reader_ == MAP_FAILED || rest_ == MAP_FAILED) {
+            const int fault = errno;
+            unmap();
+            throw Error(ErrorKind::failed, "map the ring buffer", fault);
         }
     }
+    ~RingPages() { unmap(); }
+    RingPages(const RingPages&) = delete;
+    RingPages& operator=(const RingPages&) = delete;
+
+    // `overwritten_at`: bytes from the writer's position to that of the oldest record; 0: the ring
+    // does not overwrite.
+    RingMemory memory(std::size_t overwritten_at) const {
+        auto* const rest = static_cast<const std::byte*>(rest_);
+        RingMemory memory{.reader = static_cast<unsigned long*>(reader_),
+                          .writer = reinterpret_cast<const unsigned long*>(rest),
+                          .data = rest + page_,
+                          .size = size_};
+        if (overwritten_at != 0)
+            memory.overwritten = reinterpret_cast<const unsigned long*>(rest + overwritten_at);
+        return memory;
+    }
 
 private:
-    std::exception_ptr failure_;
+    static void* map_pages(const Fd& map, std::size_t size, int access, std::size_t from) {
+        return mmap(nullptr, size, access, MAP_SHARED, map.get(), static_cast<off_t>(from));
+    }
+    void unmap() {
+        if (reader_ != MAP_FAILED)
+            munmap(reader_, page_);
+        if (rest_ != MAP_FAILED)
+            munmap(rest_, page_ + 2 * size_);
+    }
+
+    std::size_t page_ = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+    std::size_t size_;
+    void* reader_ = MAP_FAILED;
+    void* rest_ = MAP_FAILED;
 };
 
-class RingSource : public Guarded {
-public:
-    RingSource(const Fd& map, OnEvent on_event)
-        : on_event_(std::move(on_event)), ring_(ring_buffer__new(map.get(), take, this, nullptr)) {
-        if (ring_ == nullptr)
-            throw Error(ErrorKind::failed, "map the ring buffer", errno);
+// How far behind the writer's position that of the oldest record stands: as the kernel's own types
+// say. Nothing: the kernel gives no types, or does not have it there.
+std::optional<std::size_t> place_in_kernel() {
+    const std::unique_ptr<btf, void (*)(btf*)> types(btf__load_vmlinux_btf(), btf__free);
+    const int id = types ? btf__find_by_name_kind(types.get(), "bpf_ringbuf", BTF_KIND_STRUCT) : -1;
+    if (id < 0)
+        return std::nullopt;
+    const btf_type* const ring = btf__type_by_id(types.get(), static_cast<__u32>(id));
+    std::optional<std::uint32_t> writer;
+    std::optional<std::uint32_t> oldest;
+    for (int i = 0; i < btf_vlen(ring); ++i) {
+        const btf_member& member = btf_members(ring)[i];
+        const std::string_view name = btf__name_by_offset(types.get(), member.name_off);
+        if (name == "producer_pos")
+            writer = btf_member_bit_offset(ring, static_cast<__u32>(i)) / 8;
+        else if (name == "overwrite_pos")
+            oldest = btf_member_bit_offset(ring, static_cast<__u32>(i)) / 8;
     }
-    ~RingSource() override { ring_buffer__free(ring_); }
+    if (!writer || !oldest || *oldest <= *writer)
+        return std::nullopt;
+    return *oldest - *writer;
+}
+
+std::size_t place_of_oldest(const MapFacts& facts) {
+    if ((facts.flags & ring_overwrites) == 0)
+        return 0;
+    constexpr std::size_t since_it_came = 2 * sizeof(unsigned long); // Linux 6.19 to 7.3
+    const std::size_t place = place_in_kernel().value_or(since_it_came);
+    if (place % sizeof(unsigned long) != 0 ||
+        place >= static_cast<std::size_t>(sysconf(_SC_PAGESIZE)))
+        throw Error(ErrorKind::unsupported, "map '" + facts.name +
+                                                "' overwrites its oldest events, and this kernel "
+                                                "does not show which these are")
+            .hint("make the map without BPF_F_RB_OVERWRITE");
+    return place;
+}
+
+class RingSource : public EventSource {
+public:
+    RingSource(const Fd& map, const MapFacts& facts, EventHandlers handlers)
+        : map_(map), handlers_(std::move(handlers)), pages_(map, facts),
+          walk_(pages_.memory(place_of_oldest(facts))) {}
+
+    void wait(int milliseconds) override {
+        pollfd waiting{.fd = map_.get(), .events = POLLIN, .revents = 0};
+        if (poll(&waiting, 1, milliseconds) < 0 && errno != EINTR)
+            throw Error(ErrorKind::failed, "wait for events", errno);
+        walk_.walk([&](const std::byte* data,
+                       std::size_t size) { return handlers_.event({.data = data, .size = size}); },
+                   handlers_.overwritten);
+    }
 
 private:
-    static int take(void* self, void* data, std::size_t size) {
-        auto& source = *static_cast<RingSource*>(self);
-        const Event event{.data = static_cast<const std::byte*>(data), .size = size};
-        return source.guard([&] { return source.on_event_(event); }) ? 0 : -ECANCELED;
-    }
-    int poll(int milliseconds) override { return ring_buffer__poll(ring_, milliseconds); }
-
-    OnEvent on_event_;
-    ring_buffer* ring_;
+    const Fd& map_;
+    EventHandlers handlers_;
+    RingPages pages_;
+    RingWalk walk_;
 };
 
 // What lies behind a perf_event_header in the buffer.
@@ -77,10 +142,9 @@ struct Lost {
     std::uint64_t count;
 };
 
-class PerfSource : public Guarded {
+class PerfSource : public EventSource {
 public:
-    PerfSource(const Fd& map, OnEvent on_event, OnLost on_lost)
-        : on_event_(std::move(on_event)), on_lost_(std::move(on_lost)) {
+    PerfSource(const Fd& map, EventHandlers handlers) : handlers_(std::move(handlers)) {
         perf_event_attr attributes{};
         attributes.size = sizeof attributes;
         attributes.type = PERF_TYPE_SOFTWARE;
@@ -95,34 +159,53 @@ public:
     }
     ~PerfSource() override { perf_buffer__free(buffer_); }
 
+    void wait(int milliseconds) override {
+        const int result = perf_buffer__poll(buffer_, milliseconds);
+        if (failure_)
+            std::rethrow_exception(std::exchange(failure_, nullptr));
+        if (result < 0 && result != -EINTR && result != -ECANCELED)
+            throw Error(ErrorKind::failed, "wait for events", -result);
+    }
+
 private:
+    // Called back through C: what is thrown is kept and thrown on behind libbpf.
     static bpf_perf_event_ret take(void* self, int cpu, perf_event_header* header) {
         auto& source = *static_cast<PerfSource*>(self);
-        const bool go_on = source.guard([&] { return source.hand_on(cpu, header); });
+        bool go_on = false;
+        try {
+            go_on = !source.failure_ && source.hand_on(cpu, header);
+        } catch (...) {
+            source.failure_ = std::current_exception();
+        }
         return go_on ? LIBBPF_PERF_EVENT_CONT : LIBBPF_PERF_EVENT_DONE;
     }
     bool hand_on(int cpu, const perf_event_header* header) {
         if (header->type == PERF_RECORD_LOST)
-            return on_lost_(cpu, reinterpret_cast<const Lost*>(header)->count);
+            return handlers_.lost(cpu, reinterpret_cast<const Lost*>(header)->count);
         if (header->type != PERF_RECORD_SAMPLE)
             return true;
         const auto* sample = reinterpret_cast<const Sample*>(header);
-        return on_event_({.data = sample->data, .size = sample->size, .cpu = cpu});
+        return handlers_.event({.data = sample->data, .size = sample->size, .cpu = cpu});
     }
-    int poll(int milliseconds) override { return perf_buffer__poll(buffer_, milliseconds); }
 
-    OnEvent on_event_;
-    OnLost on_lost_;
+    EventHandlers handlers_;
     perf_buffer* buffer_ = nullptr;
+    std::exception_ptr failure_;
 };
 
 } // namespace
 
 std::unique_ptr<EventSource> EventSource::open(const Fd& map, const MapFacts& facts,
-                                               OnEvent on_event, OnLost on_lost) {
+                                               EventHandlers handlers) {
+    if (const std::uint32_t strange = strange_flags(facts))
+        throw Error(ErrorKind::unsupported, "map '" + facts.name + "' was made with " +
+                                                flag_names(strange) +
+                                                ", and this version of dynmon does not know how "
+                                                "its events lie in memory")
+            .hint("take a version of dynmon that is as new as the kernel");
     if (facts.type == BPF_MAP_TYPE_RINGBUF)
-        return std::make_unique<RingSource>(map, std::move(on_event));
-    return std::make_unique<PerfSource>(map, std::move(on_event), std::move(on_lost));
+        return std::make_unique<RingSource>(map, facts, std::move(handlers));
+    return std::make_unique<PerfSource>(map, std::move(handlers));
 }
 
 } // namespace dynmon

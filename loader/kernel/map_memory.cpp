@@ -4,10 +4,13 @@
 
 #include <sys/mman.h>
 
+#include "kernel/map_flags.hpp"
+
 namespace dynmon {
 
 std::optional<MapMemory> MapMemory::map(const Fd& map, const MapFacts& facts) {
-    if (facts.type != BPF_MAP_TYPE_ARRAY || (facts.flags & BPF_F_MMAPABLE) == 0)
+    if (facts.type != BPF_MAP_TYPE_ARRAY || (facts.flags & BPF_F_MMAPABLE) == 0 ||
+        strange_flags(facts) != 0)
         return std::nullopt;
     const std::size_t stride = (std::size_t{facts.value_size} + 7) / 8 * 8;
     const std::size_t size = stride * facts.max_entries;

@@ -12,7 +12,8 @@ namespace dynmon {
 // A read-only mapping, also of a frozen map. Programs go on writing what it shows.
 class MapMemory {
 public:
-    // Nothing when the map has no such memory or the kernel refuses (a map that is write-only).
+    // Nothing when the map has no such memory, when it was made with a flag that dynmon does not
+    // know, or when the kernel refuses (a map that is write-only).
     static std::optional<MapMemory> map(const Fd& map, const MapFacts& facts);
     MapMemory(MapMemory&& other) noexcept;
     MapMemory& operator=(MapMemory&&) = delete;

@@ -4,11 +4,10 @@
 #include <optional>
 #include <utility>
 
-#include <bpf/libbpf.h>
-
 #include "base/error.hpp"
 #include "base/identifier.hpp"
 #include "base/limits.hpp"
+#include "base/map_type_name.hpp"
 #include "layout/decode_plan.hpp"
 #include "layout/layout.hpp"
 #include "layout/metric_fields.hpp"
@@ -71,9 +70,8 @@ private:
             return nullptr;
         }
         if (!is_readable(map->type)) {
-            const char* type = libbpf_bpf_map_type_str(static_cast<bpf_map_type>(map->type));
             add(metric_.map_at,
-                map_text() + " is of type " + (type == nullptr ? "unknown" : type) +
+                map_text() + " is of type " + map_type_name(map->type) +
                     ", which has no entries to read",
                 "hash, array, their LRU and per-CPU kinds, LPM trie, queue and stack can be read");
             return nullptr;

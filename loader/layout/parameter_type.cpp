@@ -106,7 +106,7 @@ std::optional<WideInteger> read_address(std::string_view text) {
 }
 
 // "hash" stands for BPF_MAP_TYPE_HASH.
-constexpr std::string_view map_type_name = "bpf_map_type";
+constexpr std::string_view bare_map_type = "bpf_map_type";
 
 std::string map_type_enumerator(std::string_view text) {
     std::string name = "BPF_MAP_TYPE_";
@@ -154,7 +154,7 @@ ParameterType::ParameterType(const Object& object, const GlobalInfo& global)
 }
 
 bool ParameterType::is_map_type() const {
-    return layout_.kind == Layout::Kind::enumeration && layout_.type_name == map_type_name;
+    return layout_.kind == Layout::Kind::enumeration && layout_.type_name == bare_map_type;
 }
 
 WideInteger ParameterType::smallest() const {

@@ -149,6 +149,12 @@ void Deliverer::print(const Delivery& delivery, std::vector<std::unique_ptr<Seri
     sink_.flush();
 }
 
+void Deliverer::counts_at(const std::vector<CountingPlace>& places) {
+    places_ = places;
+    if (exporter_ != nullptr)
+        exporter_->counts_at(places);
+}
+
 void Deliverer::deliver(const Delivery& delivery) {
     std::vector<std::unique_ptr<SeriesTable>> series(delivery.items.size());
     try {
@@ -188,7 +194,7 @@ void Deliverer::finish(const std::vector<const MetricSource*>& sources,
             table.absorb(*window->second, false);
         tables.push_back(&table);
     }
-    write_openmetrics(tables, identity, sink_);
+    write_openmetrics(tables, identity, sink_, places_);
     sink_.flush();
 }
 

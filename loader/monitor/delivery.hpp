@@ -47,6 +47,8 @@ public:
 
     // The metrics that the documents will be about. They must outlive this.
     void prepare(const std::vector<const MetricSource*>& sources);
+    // Where the monitor counts now; before the first delivery.
+    void counts_at(const std::vector<CountingPlace>& places);
     // After this the window is on its way to its reader: written, flushed, folded and emptied.
     void deliver(const Delivery& delivery);
     // OpenMetrics: writes the exposition of `sources`. Other formats: nothing is left to do.
@@ -74,6 +76,7 @@ private:
     PoppedEntries popped_;
     std::map<MetricKey, std::unique_ptr<SeriesTable>> gathered_; // live values, not in the totals
     std::map<MetricKey, std::unique_ptr<SeriesTable>> last_window_;
+    std::vector<CountingPlace> places_;
 };
 
 } // namespace dynmon

@@ -10,6 +10,7 @@
 #include "kernel/fence.hpp"
 #include "monitor/build.hpp"
 #include "monitor/delivery.hpp"
+#include "monitor/health.hpp"
 #include "monitor/named_sources.hpp"
 #include "monitor/read_check.hpp"
 #include "monitor/repair.hpp"
@@ -36,6 +37,10 @@ public:
             throw Error(ErrorKind::busy, "monitor '" + request.name + "' is not running")
                 .hint("its load or unload was interrupted: `dynmon-load recover`");
         deliverer_.prepare(selected_);
+        const std::vector<CountingPlace> places = look_at_places();
+        deliverer_.counts_at(places);
+        if (request.places)
+            request.places(places);
         if (request_.output.format == Format::npy)
             require_one_window(store_, request_, state_, selected_);
         if (request.output.format == Format::openmetrics)
@@ -57,6 +62,12 @@ public:
     }
 
 private:
+    // Who peeks has put nothing back into the chains.
+    std::vector<CountingPlace> look_at_places() const {
+        return request_.peek ? counting_places_in_chains(store_, record_.programs)
+                             : counting_places(store_, record_.programs);
+    }
+
     bool any_swapped() const {
         return std::any_of(selected_.begin(), selected_.end(),
                            [](const MetricSource* source) { return source->swap; });

@@ -6,6 +6,7 @@
 #include "base/error.hpp"
 #include "kernel/own_pin.hpp"
 #include "kernel/xdp.hpp"
+#include "monitor/health.hpp"
 #include "monitor/roster.hpp"
 #include "read/map_kind.hpp"
 #include "read/map_reader.hpp"
@@ -100,16 +101,13 @@ ProgramStatus program_status(const Store& store, const GenerationDir& dir,
 std::string health_of(const Store& store, const MonitorStatus& monitor,
                       const GenerationRecord& record) {
     for (std::size_t i = 0; i < monitor.programs.size(); ++i) {
-        const ProgramStatus& program = monitor.programs[i];
-        if (!exists(store.hook_dir(program.hook)) || !is_made_for_hook(store, record.programs[i]))
-            return "defunct";
-        const HookHealth health = hook_state(store, program.hook).health;
-        if (health != HookHealth::attached)
-            return to_string(health);
-        if (program.position == 0)
-            return "interrupted";
+        const bool in_chain = monitor.programs[i].position != 0;
+        const ProgramHealth health =
+            program_health(store, record.programs[i], hook_state, in_chain);
+        if (health.word != to_string(HookHealth::attached))
+            return health.word;
     }
-    return "attached";
+    return to_string(HookHealth::attached);
 }
 
 void fill_monitor(const Store& store, MonitorStatus& status) {

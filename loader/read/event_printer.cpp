@@ -70,6 +70,16 @@ void EventPrinter::lost(std::uint64_t count, int cpu) {
     end_line(cpu, out);
 }
 
+void EventPrinter::overwritten(const RingLoss& loss) {
+    totals_.overwritten += loss.records.value_or(0);
+    totals_.overwritten_bytes += loss.bytes;
+    totals_.all_counted = totals_.all_counted && loss.records.has_value();
+    std::string& out = sink_.buffer();
+    out += "{\"overwritten\":" + (loss.records ? std::to_string(*loss.records) : "null");
+    out += ",\"bytes\":" + std::to_string(loss.bytes);
+    end_line(-1, out);
+}
+
 // perf fills its records up to a multiple of 8, and the 4 bytes of the size belong to them.
 bool EventPrinter::fits(std::size_t size) const {
     const std::size_t typed = layout_->size;

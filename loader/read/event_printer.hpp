@@ -21,6 +21,7 @@ public:
 
     void event(const Event& event);
     void lost(std::uint64_t count, int cpu); // cpu -1: of no one in particular
+    void overwritten(const RingLoss& loss);
 
     // From now on `now` in the condition is the present. Cheap, but not made for each event.
     void renew_now();

@@ -1,5 +1,6 @@
 // Maps whose values are ids and handles of the kernel: shown with what these stand for.
 #include "base/error.hpp"
+#include "kernel/map_flags.hpp"
 #include "layout/scalar.hpp"
 #include "read/listing.hpp"
 #include "read/map_kind.hpp"
@@ -130,9 +131,8 @@ std::unique_ptr<Listing> list_sockets(const MapFacts& facts, const MapTypes& typ
 
 std::unique_ptr<Listing> list_stacks(const MapFacts& facts, const MapTypes& types) {
     constexpr std::uint32_t address_size = 8;
-    constexpr std::uint32_t with_build_id = 1u << 5; // BPF_F_STACK_BUILD_ID
     const bool addresses =
-        (facts.flags & with_build_id) == 0 && facts.value_size % address_size == 0;
+        (facts.flags & stack_build_id) == 0 && facts.value_size % address_size == 0;
     Layout row = value_layout(types, facts);
     if (addresses) {
         row = Layout{.kind = Layout::Kind::array,

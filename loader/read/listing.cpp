@@ -1,5 +1,6 @@
 #include "read/listing.hpp"
 
+#include "kernel/map_flags.hpp"
 #include "read/map_kind.hpp"
 
 namespace dynmon {
@@ -17,7 +18,9 @@ public:
     }
 
     std::unique_ptr<MapReader::Walk> walk(const Fd& map, Take take, unsigned jobs) const override {
-        if (!is_readable(facts_.type)) // cgroup storage has no batches
+        // Cgroup storage has no batches. Those of a resizable hash end with EAGAIN when the key
+        // that stands for the place is deleted meanwhile.
+        if (!is_readable(facts_.type))
             return walk_by_key(map, facts_, take);
         return std::make_unique<ReaderWalk>(map, facts_, take, jobs);
     }
@@ -47,6 +50,9 @@ std::unique_ptr<Listing> make_listing(const Fd& map, const MapFacts& facts, cons
     switch (map_kind(facts.type)) {
     case MapKind::plain:
     case MapKind::trie:
+        // A flag that nobody knows here: the kernel still does the reading, but of how much?
+        return strange_flags(facts) == 0 ? list_plain(facts, types)
+                                         : list_unknown(map, facts, types);
     case MapKind::queue:
         return list_plain(facts, types);
     case MapKind::inner_maps:
@@ -69,6 +75,8 @@ std::unique_ptr<Listing> make_listing(const Fd& map, const MapFacts& facts, cons
         return list_cgroups(facts, types);
     case MapKind::socket_storage:
         return list_owned_sockets(facts, types);
+    case MapKind::unknown:
+        return list_unknown(map, facts, types);
     case MapKind::events:
     case MapKind::closed:
         break;

@@ -29,6 +29,7 @@ std::unique_ptr<Listing> make_listing(const Fd& map, const MapFacts& facts, cons
 
 // One kind each; make_listing() chooses.
 std::unique_ptr<Listing> list_plain(const MapFacts& facts, const MapTypes& types);
+std::unique_ptr<Listing> list_unknown(const Fd& map, const MapFacts& facts, const MapTypes& types);
 std::unique_ptr<Listing> list_programs(const MapFacts& facts, const MapTypes& types);
 std::unique_ptr<Listing> list_devices(const MapFacts& facts, const MapTypes& types);
 std::unique_ptr<Listing> list_cpus(const MapFacts& facts, const MapTypes& types);

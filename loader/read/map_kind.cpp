@@ -3,60 +3,61 @@
 #include <array>
 
 #include "base/error.hpp"
+#include "base/map_type_name.hpp"
 
 namespace dynmon {
 
 namespace {
 
 struct Known {
-    const char* name;
     MapKind kind;
     const char* why_not = ""; // follows "map 'x' is of type y: "
 };
 
-// By the number of enum bpf_map_type, up to Linux 6.19.
-constexpr std::array<Known, 35> known_types{{
-    {"unspec", MapKind::closed, "that is no type at all"},
-    {"hash", MapKind::plain},
-    {"array", MapKind::plain},
-    {"prog_array", MapKind::programs},
-    {"perf_event_array", MapKind::events},
-    {"percpu_hash", MapKind::plain},
-    {"percpu_array", MapKind::plain},
-    {"stack_trace", MapKind::stacks},
-    {"cgroup_array", MapKind::closed, "the kernel does not say which cgroups are in its slots"},
-    {"lru_hash", MapKind::plain},
-    {"lru_percpu_hash", MapKind::plain},
-    {"lpm_trie", MapKind::trie},
-    {"array_of_maps", MapKind::inner_maps},
-    {"hash_of_maps", MapKind::inner_maps},
-    {"devmap", MapKind::devices},
-    {"sockmap", MapKind::sockets},
-    {"cpumap", MapKind::cpus},
-    {"xskmap", MapKind::closed, "the kernel does not say which AF_XDP sockets are in its slots"},
-    {"sockhash", MapKind::sockets},
-    {"cgroup_storage", MapKind::plain},
-    {"reuseport_sockarray", MapKind::sockets},
-    {"percpu_cgroup_storage", MapKind::plain},
-    {"queue", MapKind::queue},
-    {"stack", MapKind::queue},
-    {"sk_storage", MapKind::socket_storage},
-    {"devmap_hash", MapKind::devices},
-    {"struct_ops", MapKind::struct_ops},
-    {"ringbuf", MapKind::events},
-    {"inode_storage", MapKind::closed,
+// By the number of enum bpf_map_type, as base/map_type_name.cpp names them.
+constexpr std::array<Known, first_unknown_type> known_types{{
+    {MapKind::closed, "that is no type at all"},                                 // unspec
+    {MapKind::plain},                                                            // hash
+    {MapKind::plain},                                                            // array
+    {MapKind::programs},                                                         // prog_array
+    {MapKind::events},                                                           // perf_event_array
+    {MapKind::plain},                                                            // percpu_hash
+    {MapKind::plain},                                                            // percpu_array
+    {MapKind::stacks},                                                           // stack_trace
+    {MapKind::closed, "the kernel does not say which cgroups are in its slots"}, // cgroup_array
+    {MapKind::plain},                                                            // lru_hash
+    {MapKind::plain},                                                            // lru_percpu_hash
+    {MapKind::trie},                                                             // lpm_trie
+    {MapKind::inner_maps},                                                       // array_of_maps
+    {MapKind::inner_maps},                                                       // hash_of_maps
+    {MapKind::devices},                                                          // devmap
+    {MapKind::sockets},                                                          // sockmap
+    {MapKind::cpus},                                                             // cpumap
+    {MapKind::closed, "the kernel does not say which AF_XDP sockets are in its slots"}, // xskmap
+    {MapKind::sockets},                                                                 // sockhash
+    {MapKind::plain},          // cgroup_storage
+    {MapKind::sockets},        // reuseport_sockarray
+    {MapKind::plain},          // percpu_cgroup_storage
+    {MapKind::queue},          // queue
+    {MapKind::queue},          // stack
+    {MapKind::socket_storage}, // sk_storage
+    {MapKind::devices},        // devmap_hash
+    {MapKind::struct_ops},     // struct_ops
+    {MapKind::events},         // ringbuf
+    {MapKind::closed,          // inode_storage
      "its entries belong to inodes, and are found only by an open file of each; the kernel lists "
      "neither"},
-    {"task_storage", MapKind::task_storage},
-    {"bloom_filter", MapKind::closed,
+    {MapKind::task_storage}, // task_storage
+    {MapKind::closed,        // bloom_filter
      "it cannot be listed, because a bloom filter only answers whether a value may be in it"},
-    {"user_ringbuf", MapKind::closed,
+    {MapKind::closed, // user_ringbuf
      "events go from user space to the programs, and only they can read them"},
-    {"cgrp_storage", MapKind::cgroup_storage},
-    {"arena", MapKind::closed,
+    {MapKind::cgroup_storage}, // cgrp_storage
+    {MapKind::closed,          // arena
      "it is plain memory that only its program gives a shape to: there are no entries"},
-    {"insn_array", MapKind::closed,
+    {MapKind::closed, // insn_array
      "it holds places in the code of a program, which are of use to the kernel alone"},
+    {MapKind::plain}, // rhash
 }};
 
 const Known* known(MapType type) {
@@ -68,7 +69,7 @@ const Known* known(MapType type) {
 
 MapKind map_kind(MapType type) {
     const Known* entry = known(type);
-    return entry == nullptr ? MapKind::closed : entry->kind;
+    return entry == nullptr ? MapKind::unknown : entry->kind;
 }
 
 Rights rights_to_list(MapType type) {
@@ -85,16 +86,13 @@ Rights rights_to_list(MapType type) {
     }
 }
 
-std::string map_type_name(MapType type) {
-    const Known* entry = known(type);
-    return entry == nullptr ? "number " + std::to_string(type) : entry->name;
-}
-
 void refuse_listing(const MapFacts& facts) {
     const Known* entry = known(facts.type);
     Error error(ErrorKind::unsupported,
                 "map '" + facts.name + "' is of type " + map_type_name(facts.type) + ": " +
-                    (entry == nullptr ? "this version of dynmon does not know what that is"
+                    (entry == nullptr
+                         ? "this version of dynmon does not know it, and it has no keys and values "
+                           "of a fixed size to be read one by one"
                      : entry->kind == MapKind::events
                          ? "its events can be read once only, as they come"
                      : *entry->why_not != '\0' ? entry->why_not

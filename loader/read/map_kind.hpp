@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "base/map_type_name.hpp"
 #include "kernel/bpf.hpp"
 #include "kernel/rights.hpp"
 
@@ -22,15 +23,13 @@ enum class MapKind {
     task_storage,
     cgroup_storage,
     socket_storage,
-    events, // ring buffer, perf event array: to be streamed
-    closed, // cannot be listed
+    events,  // ring buffer, perf event array: to be streamed
+    unknown, // newer than dynmon: key by key, if it has keys and values of a fixed size
+    closed,  // cannot be listed
 };
 
 // Numbers beyond the headers that dynmon was built with are known too.
 MapKind map_kind(MapType type);
-
-// "percpu_hash"; "number 99" for what nobody has heard of.
-std::string map_type_name(MapType type);
 
 // What it takes beside an open map to list it: the objects whose ids it holds are opened.
 Rights rights_to_list(MapType type);

@@ -13,7 +13,7 @@ namespace dynmon {
 bool is_hash_like(MapType type) {
     return type == BPF_MAP_TYPE_HASH || type == BPF_MAP_TYPE_LRU_HASH ||
            type == BPF_MAP_TYPE_PERCPU_HASH || type == BPF_MAP_TYPE_LRU_PERCPU_HASH ||
-           type == BPF_MAP_TYPE_LPM_TRIE;
+           type == BPF_MAP_TYPE_LPM_TRIE || type == rhash_type;
 }
 
 std::size_t value_bytes(const MapFacts& facts) {

@@ -61,21 +61,27 @@ StreamTotals stream_events(const FoundMap& map, const StreamOptions& options, Si
     std::uint32_t in_round = 0;
     const auto source = EventSource::open(
         map.fd, facts,
-        [&](const Event& event) {
-            if (printer.is_full()) // another CPU's buffer
-                return false;
-            printer.event(event); // it has been taken out already, whatever ends the stream
-            // What is left in a perf buffer would wait for the next event; its rounds have an end.
-            return (perf || ++in_round < most_in_round) && !ended();
-        },
-        [&](int cpu, std::uint64_t count) {
-            printer.lost(count, cpu);
-            return true;
-        });
+        {.event =
+             [&](const Event& event) {
+                 if (printer.is_full()) // another CPU's buffer
+                     return false;
+                 printer.event(event); // it is taken out already, whatever ends the stream
+                 // What is left in a perf buffer would wait for the next event; its rounds have an
+                 // end.
+                 return (perf || ++in_round < most_in_round) && !ended();
+             },
+         .lost =
+             [&](int cpu, std::uint64_t count) {
+                 printer.lost(count, cpu);
+                 return true;
+             },
+         .overwritten = [&](const RingLoss& loss) { printer.overwritten(loss); }});
     if (options.opened)
         options.opened();
     while (!ended()) {
         in_round = 0;
+        if (options.each_round)
+            options.each_round();
         printer.renew_now();
         source->wait(wait_ms(deadline));
         if (const std::uint64_t count = lost.since_last_time())

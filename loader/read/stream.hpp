@@ -4,6 +4,8 @@
 //     {"event":{…},"cpu":1}                                  from a perf event array
 //     {"bytes":"0a000001…","size":8}                         without a type, or of another size
 //     {"lost":12} {"lost":12,"cpu":1}                        there was no room for so many
+//     {"overwritten":12,"bytes":288}                         newer ones took the place of so many
+//                                                            (null: of an unknown number)
 #pragma once
 
 #include <chrono>
@@ -30,13 +32,19 @@ struct StreamOptions {
     std::optional<std::chrono::nanoseconds> timeout;
     // Called when everything is open that capabilities are needed for; unset: nothing to do.
     std::function<void()> opened;
+    // Called now and then, ten times a second at least; unset: nothing to do.
+    std::function<void()> each_round = {};
 };
 
 struct StreamTotals {
     std::uint64_t events = 0; // printed
     std::uint64_t lost = 0;
-    std::uint64_t filtered = 0; // did not meet the condition
-    std::uint64_t unlike = 0;   // of another size than the type; with a condition not printed
+    // Of a ring buffer that overwrites: gone before they were read, discarded ones among them.
+    std::uint64_t overwritten = 0;
+    std::uint64_t overwritten_bytes = 0; // of the ring
+    bool all_counted = true;             // false: there are more than `overwritten`
+    std::uint64_t filtered = 0;          // did not meet the condition
+    std::uint64_t unlike = 0; // of another size than the type; with a condition not printed
 };
 
 // Prints until `stopped` says so, the count is full or the time is over. Interfaces get the names

@@ -8,6 +8,7 @@
 #include "layout/decode_plan.hpp"
 #include "read/find_map.hpp"
 #include "read/listing.hpp"
+#include "read/map_kind.hpp"
 
 namespace dynmon {
 
@@ -106,7 +107,8 @@ void TypedMap::print(const ExportOptions& options, Take take, Sink& sink) const 
     exporter->end_document();
     exporter->finish();
     sink.flush();
-    if (walk->approximate() && is_hash_like(facts_.type))
+    if (walk->approximate() &&
+        (is_hash_like(facts_.type) || map_kind(facts_.type) == MapKind::unknown))
         warn_approximate(view_.name);
 }
 

@@ -21,7 +21,9 @@ std::unique_ptr<MapReader::Walk> walk_by_batch(const Fd& map, const MapFacts& fa
                                                std::size_t lanes = 1);
 // Arrays made with BPF_F_MMAPABLE; null for every other map, and where the kernel refuses.
 std::unique_ptr<MapReader::Walk> walk_by_mmap(const Fd& map, const MapFacts& facts, Take take);
-std::unique_ptr<MapReader::Walk> walk_by_key(const Fd& map, const MapFacts& facts, Take take);
+// `room`: bytes for a value; 0: as value_bytes() has it.
+std::unique_ptr<MapReader::Walk> walk_by_key(const Fd& map, const MapFacts& facts, Take take,
+                                             std::size_t room = 0);
 std::unique_ptr<MapReader::Walk> walk_by_index(const Fd& map, const MapFacts& facts, Take take);
 std::unique_ptr<MapReader::Walk> walk_queue(const Fd& map, const MapFacts& facts, Take take,
                                             PopRoom* room);

@@ -18,8 +18,8 @@ constexpr std::uint32_t most_popped = 1024; // per batch, so that output keeps u
 // kernel may start over: keys seen are remembered and the number of steps is bounded.
 class WalkByKey : public MapReader::Walk {
 public:
-    WalkByKey(const Fd& map, const MapFacts& facts, Take take)
-        : map_(map), facts_(facts), take_(take), key_(facts.key_size), value_(value_bytes(facts)),
+    WalkByKey(const Fd& map, const MapFacts& facts, Take take, std::size_t room)
+        : map_(map), facts_(facts), take_(take), key_(facts.key_size), value_(room),
           steps_left_(std::uint64_t{4} * facts.max_entries + 64) {}
 
     bool next(Batch& batch) override {
@@ -141,8 +141,9 @@ private:
 
 } // namespace
 
-std::unique_ptr<MapReader::Walk> walk_by_key(const Fd& map, const MapFacts& facts, Take take) {
-    return std::make_unique<WalkByKey>(map, facts, take);
+std::unique_ptr<MapReader::Walk> walk_by_key(const Fd& map, const MapFacts& facts, Take take,
+                                             std::size_t room) {
+    return std::make_unique<WalkByKey>(map, facts, take, room != 0 ? room : value_bytes(facts));
 }
 
 std::unique_ptr<MapReader::Walk> walk_by_index(const Fd& map, const MapFacts& facts, Take take) {

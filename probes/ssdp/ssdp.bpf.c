@@ -136,13 +136,7 @@ static __always_inline void forget(struct dynmon_packet* pkt, struct dynmon_head
 #pragma unroll
     for (int i = 0; i < (int)(sizeof(*headers) / sizeof(*words)); i++)
         words[i] = dynmon_forget(words[i]);
-    if (pkt->hook == DYNMON_HOOK_TC) {
-        pkt->data = (void*)(long)((struct __sk_buff*)pkt->ctx)->data;
-        pkt->data_end = (void*)(long)((struct __sk_buff*)pkt->ctx)->data_end;
-    } else {
-        pkt->data = (void*)(long)((struct xdp_md*)pkt->ctx)->data;
-        pkt->data_end = (void*)(long)((struct xdp_md*)pkt->ctx)->data_end;
-    }
+    dynmon_renew(pkt);
 }
 
 DYNMON_INGRESS(ssdp_ingress) {

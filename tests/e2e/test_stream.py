@@ -40,7 +40,7 @@ class StreamTest(harness.Case):
         """A stream that has opened its map: it waits for events."""
         process = self.start("stream", *words, **options)
         place = pathlib.Path(f"/proc/{process.pid}/wchan")
-        self.eventually(lambda: "epoll" in place.read_text(), "the stream waits for events")
+        self.eventually(lambda: "poll" in place.read_text(), "the stream waits for events")
         return process
 
     def finish(self, process):

@@ -2,7 +2,10 @@
 """The device, its namespace, its name or the BPF file system goes away under a monitor: said so,
 still readable where it can be, removed."""
 import contextlib
+import json
 import pathlib
+import re
+import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
@@ -136,6 +139,170 @@ class DetachedTest(harness.Case):
         self.assertEqual(self.packets("p"), 4)
         self.dynmon("unload", "p")
         self.assert_nothing_left()
+
+
+class ReadersTest(harness.Case):
+    """Who reads a monitor that packets do not reach is told so, on stderr and in what is printed."""
+
+    def attached(self, *words):
+        """By direction, and what is said on stderr."""
+        result = self.dynmon("read", "p", *words, "--format", "json")
+        document = published.require(self, "read", result.out)
+        return document["attached"], result.err
+
+    def gauges(self, *words):
+        result = self.dynmon("read", "p", "--format", "openmetrics", *words)
+        return {tuple(re.findall(r'(?:direction|hook)="([^"]+)"', line)): line.split()[-1]
+                for line in result.out.splitlines() if line.startswith("dynmon_hook_attached{")}
+
+    def point_of(self, options):
+        return "xdp" if "xdp" in options else "tc-ingress"
+
+    def check_every_format(self, options, health, egress):
+        """`egress`: whether packets go on reaching it there."""
+        point = self.point_of(options)
+        attached, err = self.attached("--peek")
+        self.assertEqual(attached, {"ingress": False, "egress": egress})
+        self.assertRegex(err, rf"monitor 'p' counts nothing at {point} of blue0\b.*"
+                              rf" \({health}\): .*'p'")
+        self.assertEqual(self.gauges("--peek"), {("ingress", point): "0",
+                                                 ("egress", "tc-egress"): "01"[egress]})
+        lines = self.dynmon("read", "p", "--peek", "--format", "jsonl").out.splitlines()
+        self.assertEqual(published.require(self, "read-unattached", lines[0]),
+                         {"direction": "ingress", "sequence": 1, "attached": False,
+                          "health": health})
+        title = self.dynmon("read", "p", "--peek").out.splitlines()[0]
+        self.assertIn(f"  {point} is {health}: nothing is counted there", title)
+        for quiet in ("csv", "dynmon", "npz"):
+            with open(self.folder / "out", "wb") as out:
+                result = self.dynmon("read", "p", "--peek", "--format", quiet, stdout=out)
+            self.assertIn(f"({health}): ", result.err)
+        result = self.dynmon("dump", "p/packets_total")
+        self.assertIn(f"({health}): ", result.err)
+        # A read that takes the window says so, too, and what was counted before is in it.
+        result = self.dynmon("read", "p", "--format", "json")
+        self.assertEqual(json.loads(result.out)["attached"]["ingress"], False)
+        self.assertEqual(self.value(json.loads(result.out), "packets_total"), [4])
+        self.assertIn(f"({health}): ", result.err)
+
+    def load_and_count(self, options):
+        self.load("p", "packets", *options)
+        self.receive(*[UDP] * 4)
+        attached, err = self.attached("--peek")
+        self.assertEqual((attached, err), ({"ingress": True, "egress": True}, ""))
+        self.assertEqual(set(self.gauges("--peek").values()), {"1"})
+        self.wire.close_sockets()
+
+    def again(self):
+        self.dynmon("unload", "p")
+        self.wire.close()
+        self.new_wire()
+
+    def test_the_device_is_deleted(self):
+        for options in GoneTest.HOOKS:
+            self.load_and_count(options)
+            self.blue.ip("link", "del", "blue0")
+            self.check_every_format(options, "defunct", egress=False)
+            self.again()
+
+    def test_the_namespace_is_deleted(self):
+        for options in GoneTest.HOOKS:
+            self.load_and_count(options)
+            self.blue.delete()
+            self.eventually(lambda: not self.attached("--peek")[0]["ingress"], "it is gone")
+            self.check_every_format(options, "defunct", egress=False)
+            self.again()
+
+    def test_another_device_of_the_same_name_and_number_is_not_taken_for_it(self):
+        for options in GoneTest.HOOKS:
+            self.load_and_count(options)
+            GoneTest.make_anew(self)
+            attached, err = self.attached()
+            self.assertEqual(attached, {"ingress": False, "egress": False})
+            self.assertIn("counts nothing at", err)
+            self.again()
+
+    def detach(self, point, options):
+        if point != "xdp" and (options == ("--tc", "clsact") or not kernel.has_tcx()):
+            self.blue.run("tc", "filter", "del", "dev", "blue0", point.removeprefix("tc-"))
+        else:
+            DetachedTest.detach(self, point)
+
+    def test_it_is_taken_off_one_hook(self):
+        for options in GoneTest.HOOKS:
+            self.load_and_count(options)
+            self.detach(self.point_of(options), options)
+            self.check_every_format(options, "detached", egress=True)
+            self.assertEqual(self.hook(self.point_of(options))["health"], "detached")
+            self.again()
+
+    def test_a_reader_that_goes_on_notices_it_without_any_rights_and_says_it_once(self):
+        for options in GoneTest.HOOKS:
+            self.load_and_count(options)
+            path, said = self.folder / "out", self.folder / "err"
+            with open(path, "w") as out, open(said, "w") as err:
+                process = self.start("read", "p", "--format", "json", "--interval", "20ms",
+                                     stdout=out, stderr=err)
+
+            def seen():
+                lines = path.read_text().rpartition("\n")[0].splitlines()
+                return [json.loads(line)["attached"]["ingress"] for line in lines]
+
+            self.eventually(lambda: True in seen(), "it reads")
+            capabilities = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+            if kernel.has_tcx():  # before Linux 5.19 it keeps CAP_BPF
+                self.assertIn("CapEff:\t0000000000000000", capabilities)
+            self.detach(self.point_of(options), options)
+            self.eventually(lambda: seen()[-3:] == [False] * 3, "it notices")
+            process.terminate()
+            self.assertEqual(process.wait(10), 0)
+            self.assertEqual(seen(), sorted(seen(), reverse=True))
+            self.assertEqual(len(said.read_text().splitlines()), 1, said.read_text())
+            self.assertIn(f"counts nothing at {self.point_of(options)} of blue0 (detached): ",
+                          said.read_text())
+            self.again()
+
+    def test_who_streams_and_who_exports_is_told_too(self):
+        self.load("e", "events", "--hook", "xdp")
+        self.load("d", "ddos", "--hook", "xdp")
+        said = self.folder / "err"
+        with open(said, "w") as err:
+            process = self.start("stream", "e/ARRIVALS", stdout=subprocess.DEVNULL, stderr=err)
+        self.receive(UDP)
+        self.detach("xdp", ())
+        self.eventually(lambda: "monitor 'e' counts nothing at xdp" in said.read_text(), "told")
+        process.terminate()
+        self.assertEqual(process.wait(10), 0)
+        self.assertIn("counts nothing at xdp", self.dynmon("stream", "e/ARRIVALS", "--timeout",
+                                                           "10ms").err)
+        result = self.dynmon("--json", "export", "d", "--profile", "ddos", "--out", "o",
+                             "--interval", "10ms", "--count", "2")
+        for line in result.out.splitlines():
+            self.assertEqual(published.require(self, "export", line)["attached"]["ingress"], False)
+        self.assertEqual(result.err.count("monitor 'd' counts nothing at xdp"), 1, result.err)
+
+    def test_a_peek_sees_that_the_chain_does_not_lead_to_it(self):
+        self.load("p", "packets")
+        hook = self.hook("tc-ingress")
+        chain = harness.STORE / "hooks" / f"{hook['netns']}_{hook['ifindex']}_tc-ingress" / "chain"
+        wire.command("bpftool", "map", "delete", "pinned", str(chain), "key", "0", "0", "0", "0")
+        attached, err = self.attached("--peek")
+        self.assertEqual(attached, {"ingress": False, "egress": True})
+        self.assertIn("(interrupted): no chain leads to its program; run `dynmon-load recover`", err)
+        self.dynmon("recover")
+        self.assertEqual(self.attached("--peek"), ({"ingress": True, "egress": True}, ""))
+
+    @harness.NEEDS_TCX
+    def test_a_device_that_was_moved_is_counted_on(self):
+        self.load("p", "packets")
+        green = wire.Namespace("green")
+        self.wire.close_sockets()
+        self.blue.ip("link", "set", "blue0", "netns", "green")
+        self.assertEqual(self.attached("--peek"), ({"ingress": True, "egress": True}, ""))
+        self.dynmon("unload", "p")
+        green.delete()
+        self.wire.close()
+        self.new_wire()
 
 
 class RenamedTest(harness.Case):

@@ -38,6 +38,12 @@ def sessions(name):
     return step(name, PYTHON, f"{TESTS}/kernels/test_sessions.py", "-v", f"{name}Test")
 
 
+def devices(name, *cases):
+    """Cases of test_devices.py; a guest has every kind of device that its kernel ought to have."""
+    return step(name, PYTHON, f"{TESTS}/kernels/test_devices.py", "-v", *(cases or (f"{name}Test",)),
+                environment={"DYNMON_EVERY_DEVICE": "1"})
+
+
 # Without LittleMemoryTest, which compiles.
 FALLBACKS = fault("fallbacks", *(f"{name}Test" for name in (
     "Fence", "NoBatch", "NoTcx", "RefusedCall", "StrangeMap", "LostChain")))
@@ -46,12 +52,18 @@ DOCTOR = step(golden.STEP, "sh", "-c", "/dynmon/build/dynmon-load --json doctor 
 # Emulated CPUs do not race, and take long over it.
 QUICK_BPF = step("bpf", "/dynmon/build/tests/bpf/dynmon-bpf-tests", "-tce=*CPUs*at once*")
 QUICK = Guest("quick", [DOCTOR, QUICK_BPF, sessions("EveryProbe"), e2e("kinds"), e2e("packets"),
-                        sessions("Memlock")], seconds=340)
+                        e2e("late"), sessions("Memlock"),
+                        devices("devices", "UdpTunnelTest.test_vxlan", "IpsecTest.test_xfrm")],
+               seconds=440)
 GUESTS = [
     Guest("base", [DOCTOR, BPF, sessions("EveryProbe"), sessions("Exact"), *(e2e(name) for name in (
-        "kinds", "chain", "replace", "maps", "windows", "packets", "flows", "stream"))]),
+        "kinds", "chain", "replace", "maps", "late", "windows", "packets", "flows", "stream"))]),
     Guest("faults", [*(fault(name) for name in ("gone", "slot", "taken", "rejected")), FALLBACKS,
                      *(e2e(name) for name in ("doctor", "status", "netns", "dump"))]),
+    Guest("late", [e2e("late"), e2e("stream")], ends=True),
+    Guest("devices", [devices(name) for name in (
+        "UdpTunnel", "IpTunnel", "Ipsec", "Big", "Port", "Vlan", "Tun", "Netkit",
+        "Refused")], ends=True, seconds=2400),
     Guest("maxcpus", [sessions("PossibleCpus"), e2e("kinds")], ends=True, cpus="8",
           append="maxcpus=2"),  # QEMU's own maxcpus= is for CPUs to plug in, which 6.9 on ignores
     Guest("onecpu", [sessions("Fence"), e2e("exact", "FenceTest", folder="exact"),

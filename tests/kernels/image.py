@@ -19,7 +19,8 @@ PLACE = "dynmon"  # the project's folder in the guest
 BUILT = ["dynmon-load", "bpf", "probes", "e2e/probes", "exact/probes", "test-probes/probes",
          "tests/bpf/dynmon-bpf-tests", "tests/exact/packet-storm"]
 TOOLS = ["busybox", "sh", "bash", "ip", "tc", "ss", "prlimit", "unshare", "nsenter", "mount", "umount", "kmod",
-         "modprobe", "python3", "strace", "setpriv", "capsh", "dmesg", "bpftool", "xdp-loader"]
+         "modprobe", "python3", "strace", "setpriv", "capsh", "dmesg", "bpftool", "xdp-loader",
+         "ethtool", "wg"]
 # What cloud kernels may have as modules and not built in, in the order of loading.
 BOOT_MODULES = ["virtio_pci", "virtio_mmio", "virtio_blk", "virtio_console", "ext4"]
 PYTHON_PACKAGES = ["jsonschema"]

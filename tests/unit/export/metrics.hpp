@@ -94,9 +94,13 @@ inline constexpr Window window_7{7, noon - 1'500'000'000, noon, 3};
 
 // The text of one document, kept in memory.
 inline std::string render(const ExportOptions& options, const std::vector<Part>& parts,
-                          const std::string& monitor = "web", int times = 1) {
+                          const std::string& monitor = "web", int times = 1,
+                          const std::vector<CountingPlace>& places = {}) {
+
     Sink sink(-1);
     const auto exporter = make_exporter(options, sink);
+    if (!places.empty())
+        exporter->counts_at(places);
     for (int i = 0; i < times; ++i) {
         exporter->begin_document(monitor, window_7);
         for (const Part& part : parts) {
@@ -108,6 +112,21 @@ inline std::string render(const ExportOptions& options, const std::vector<Part>&
         exporter->end_document();
     }
     return sink.buffer();
+}
+
+// A monitor of a device that somebody has taken half of.
+inline std::vector<CountingPlace> half_attached() {
+    CountingPlace in;
+    in.hook = "tc-ingress";
+    in.device = "eth0";
+    in.attached = false;
+    in.health = "detached";
+    CountingPlace out = in;
+    out.direction = Direction::egress;
+    out.hook = "tc-egress";
+    out.attached = true;
+    out.health = "attached";
+    return {in, out};
 }
 
 inline std::string render_json(const ExportOptions& options, const std::vector<Part>& parts) {

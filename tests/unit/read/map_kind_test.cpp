@@ -12,7 +12,7 @@ using namespace dynmon;
 
 namespace {
 
-constexpr unsigned newest = 34; // insn_array
+constexpr unsigned newest = first_unknown_type - 1;
 
 std::string refusal(unsigned number) {
     try {
@@ -36,7 +36,10 @@ TEST_CASE("every type has a name of its own, and the one that libbpf has for it"
     CHECK(map_type_name(20) == "reuseport_sockarray");
     CHECK(map_type_name(32) == "cgrp_storage");
     CHECK(map_type_name(33) == "arena");
+    CHECK(map_type_name(35) == "rhash");
+    CHECK(map_kind(35) == MapKind::plain);
     CHECK(map_type_name(60) == "number 60");
+    CHECK(map_kind(60) == MapKind::unknown);
 }
 
 TEST_CASE("what cannot be listed has a sentence of its own") {
@@ -51,8 +54,9 @@ TEST_CASE("what cannot be listed has a sentence of its own") {
         CHECK(sentences.insert(sentence.substr(prefix.size())).second);
     }
     CHECK(sentences.size() == 8);
-    CHECK(refusal(99) == "map 'm' is of type number 99: this version of dynmon does not know what "
-                         "that is");
+    CHECK(refusal(99) ==
+          "map 'm' is of type number 99: this version of dynmon does not know it, and "
+          "it has no keys and values of a fixed size to be read one by one");
 }
 
 TEST_CASE("what a metric can be made of can be dumped, too") {

@@ -1,0 +1,88 @@
+#include "kernel/map_flags.hpp"
+
+#include <array>
+#include <cstdio>
+
+namespace dynmon {
+
+namespace {
+
+// What of a map a flag changes for who reads it.
+enum class Changes {
+    nothing, // how much memory, whose memory, what programs may do, which descriptor was made
+    values,  // how the values of maps lie in memory
+    records, // how the records of a ring lie in memory
+};
+
+struct Flag {
+    const char* name; // "": no flag of maps
+    Changes changes = Changes::nothing;
+};
+
+// By the bit, up to Linux 7.3. RDONLY and WRONLY belong to the descriptor that the map was made
+// with; the kernel does not keep them.
+constexpr std::array<Flag, 20> known_flags = {{
+    {"BPF_F_NO_PREALLOC"},
+    {"BPF_F_NO_COMMON_LRU"},
+    {"BPF_F_NUMA_NODE"},
+    {"BPF_F_RDONLY"},
+    {"BPF_F_WRONLY"},
+    {"BPF_F_STACK_BUILD_ID", Changes::values},
+    {"BPF_F_ZERO_SEED"},
+    {"BPF_F_RDONLY_PROG"},
+    {"BPF_F_WRONLY_PROG"},
+    {"BPF_F_CLONE"},
+    {"BPF_F_MMAPABLE", Changes::values},
+    {"BPF_F_PRESERVE_ELEMS"},
+    {"BPF_F_INNER_MAP"},
+    {"BPF_F_LINK"},
+    {"BPF_F_PATH_FD"},
+    {"BPF_F_VTYPE_BTF_OBJ_FD"},
+    {"BPF_F_TOKEN_FD"},
+    {"BPF_F_SEGV_ON_FAULT"},
+    {"BPF_F_NO_USER_CONV"},
+    {"BPF_F_RB_OVERWRITE", Changes::records},
+}};
+
+constexpr std::uint32_t flags_that_change(Changes what) {
+    std::uint32_t found = 0;
+    for (std::size_t bit = 0; bit < known_flags.size(); ++bit)
+        if (known_flags[bit].changes == what)
+            found |= 1u << bit;
+    return found;
+}
+
+// Those that a reader of this type of map has been written for.
+std::uint32_t handled(MapType type) {
+    switch (type) {
+    case BPF_MAP_TYPE_RINGBUF:
+        return ring_overwrites;
+    case BPF_MAP_TYPE_ARRAY:
+        return BPF_F_MMAPABLE;
+    case BPF_MAP_TYPE_STACK_TRACE:
+        return stack_build_id;
+    default:
+        return 0;
+    }
+}
+
+} // namespace
+
+std::uint32_t strange_flags(const MapFacts& facts) {
+    return facts.flags & ~(flags_that_change(Changes::nothing) | handled(facts.type));
+}
+
+std::string flag_names(std::uint32_t given) {
+    std::string names;
+    for (std::uint32_t bit = 0; bit < 32; ++bit) {
+        if ((given >> bit & 1) == 0)
+            continue;
+        char number[24];
+        std::snprintf(number, sizeof number, "flag 0x%x", 1u << bit);
+        names += (names.empty() ? "" : ", ") +
+                 std::string(bit < known_flags.size() ? known_flags[bit].name : number);
+    }
+    return names;
+}
+
+} // namespace dynmon

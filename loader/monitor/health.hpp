@@ -1,0 +1,36 @@
+// Whether packets reach a monitor: one look for `status`, `doctor` and whoever reads.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "export/exporter.hpp"
+#include "hook/hook.hpp"
+#include "monitor/settings.hpp"
+#include "store/generation.hpp"
+#include "store/store.hpp"
+
+namespace dynmon {
+
+struct ProgramHealth {
+    std::string word;    // "interrupted", or as to_string(HookHealth)
+    std::string problem; // "" or a sentence with the numbers
+    bool counting = false;
+};
+
+// `look`: hook_state, or running_state in a hurry. `in_chain`: the chain of its hook leads to it.
+ProgramHealth program_health(const Store& store, const ProgramRecord& program,
+                             HookState (*look)(const Store&, const HookId&), bool in_chain);
+
+// Where the programs count, as far as the caller may look. Their chains are not looked at: whoever
+// reads has just put its own programs back.
+std::vector<CountingPlace> counting_places(const Store& store,
+                                           const std::vector<ProgramRecord>& programs);
+
+// Likewise, with a look at the chains. The store must be locked.
+std::vector<CountingPlace> counting_places_in_chains(const Store& store,
+                                                     const std::vector<ProgramRecord>& programs);
+// Of a monitor by its name. Empty when it is not loaded any more.
+std::vector<CountingPlace> counting_places(const Settings& settings, const std::string& monitor);
+
+} // namespace dynmon
