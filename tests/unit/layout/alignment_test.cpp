@@ -1,4 +1,5 @@
 // Atomic changes of what does not stand on a multiple of its size.
+#include <filesystem>
 #include <string>
 
 #include <doctest/doctest.h>
@@ -61,4 +62,21 @@ TEST_CASE("what stands right is let through") {
     CHECK(problem("good") == "");
     CHECK(problem("trie4_narrow") == ""); // 4 bytes on a multiple of 4
     CHECK(problem("trie4_plain") == "");  // not atomic
+}
+
+TEST_CASE("every object that is built with dynmon is let through") {
+    const std::filesystem::path build = std::filesystem::path(DYNMON_TEST_OBJECTS) / "../../..";
+    std::size_t objects = 0;
+    for (const char* folder : {"probes", "bpf"})
+        for (const auto& entry : std::filesystem::recursive_directory_iterator(build / folder)) {
+            if (!entry.path().string().ends_with(".bpf.o"))
+                continue;
+            const std::string path = entry.path().string();
+            CAPTURE(path);
+            const Object object = Object::parse(read_file(path, 8u << 20), path);
+            for (const ProgramInfo& program : object.programs())
+                CHECK(alignment_problem(object, program) == "");
+            ++objects;
+        }
+    CHECK(objects >= 10); // nine probes and the pivot
 }
