@@ -63,4 +63,14 @@ typedef __u64 dynmon_duration_ns_t; /* between two of them; a parameter takes no
 typedef __u32 dynmon_duration_us_t;
 typedef __u64 dynmon_ktime_ns_t; /* since boot, as bpf_ktime_get_ns() gives it */
 
+/* Prefixes, printed as 10.0.0.0/8. Bits behind the length are 0. */
+struct dynmon_ipv4_prefix {
+    __u32 length; /* in bits */
+    dynmon_ipv4_t address;
+};
+struct dynmon_ipv6_prefix {
+    __u32 length;
+    dynmon_ipv6_t address;
+};
+
 #endif

@@ -1,10 +1,14 @@
 #include "monitor/deny.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <iomanip>
 #include <iostream>
 #include <sstream>
 #include <utility>
+
+#include <pwd.h>
+#include <unistd.h>
 
 #include "base/error.hpp"
 #include "cli/options.hpp"
@@ -36,7 +40,7 @@ std::string short_duration(std::uint64_t seconds) {
     return text + std::to_string(seconds) + "s";
 }
 
-std::string remaining_text(const Denied& entry, std::uint64_t now_ns) {
+std::string remaining_text(const Listed& entry, std::uint64_t now_ns) {
     if (entry.expires_ns == 0)
         return "for ever";
     if (entry.has_expired(now_ns))
@@ -44,55 +48,97 @@ std::string remaining_text(const Denied& entry, std::uint64_t now_ns) {
     return short_duration((entry.expires_ns - now_ns + ns_per_second - 1) / ns_per_second);
 }
 
+const char* action_text(ListAction action) {
+    return action == ListAction::drop ? "drop" : action == ListAction::allow ? "allow" : "dry-run";
+}
+
 ordered_json expires_json(std::uint64_t expires_ns) {
     return expires_ns == 0 ? ordered_json() : ordered_json(iso_time(expires_ns));
 }
 
-ordered_json entry_json(const Denied& entry, std::uint64_t now_ns) {
+ordered_json entry_json(const Listed& entry, std::uint64_t now_ns) {
     ordered_json remaining;
     if (entry.expires_ns != 0)
         remaining = entry.has_expired(now_ns)
                         ? 0.0
                         : static_cast<double>(entry.expires_ns - now_ns) / ns_per_second;
-    return {{"prefix", entry.network.text()}, {"expires", expires_json(entry.expires_ns)},
-            {"remaining-seconds", remaining}, {"expired", entry.has_expired(now_ns)},
-            {"packets", entry.packets},       {"bytes", entry.bytes}};
+    return {{"id", entry.id},
+            {"prefix", entry.network.text()},
+            {"action", action_text(entry.action)},
+            {"expires", expires_json(entry.expires_ns)},
+            {"remaining-seconds", remaining},
+            {"expired", entry.has_expired(now_ns)},
+            {"packets", entry.packets},
+            {"bytes", entry.bytes},
+            {"source", entry.source},
+            {"reason", entry.reason}};
 }
 
-ordered_json entries_json(const std::vector<Denied>& entries, std::uint64_t now_ns) {
+ordered_json entries_json(const std::vector<Listed>& entries, std::uint64_t now_ns) {
     ordered_json list = ordered_json::array();
-    for (const Denied& entry : entries)
+    for (const Listed& entry : entries)
         list.push_back(entry_json(entry, now_ns));
     return list;
 }
 
-std::string entries_table(const std::vector<Denied>& entries, std::uint64_t now_ns) {
-    if (entries.empty())
-        return "nothing is denied";
-    std::size_t width = 6;
-    for (const Denied& entry : entries)
-        width = std::max(width, entry.network.text().size());
-    std::ostringstream table;
-    const auto row = [&](const auto& prefix, const auto& remaining, const auto& packets,
-                         const auto& bytes) {
-        table << std::left << std::setw(static_cast<int>(width)) << prefix << std::right << "  "
-              << std::setw(9) << remaining << "  " << std::setw(10) << packets << "  "
-              << std::setw(12) << bytes;
+// Text of others, on a terminal: what could steer it is shown as a question mark.
+std::string plain(std::string text) {
+    std::replace_if(
+        text.begin(), text.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; }, '?');
+    return text;
+}
+
+std::string entries_table(const std::vector<Listed>& entries, std::uint64_t now_ns) {
+    std::vector<std::vector<std::string>> rows{
+        {"id", "prefix", "action", "remaining", "packets", "bytes", "source", "reason"}};
+    for (const Listed& entry : entries)
+        rows.push_back({std::to_string(entry.id), entry.network.text(), action_text(entry.action),
+                        remaining_text(entry, now_ns), std::to_string(entry.packets),
+                        std::to_string(entry.bytes), plain(entry.source), plain(entry.reason)});
+    const auto is_text = [](std::size_t column) {
+        return column == 1 || column == 2 || column >= 6;
     };
-    row("prefix", "remaining", "packets", "bytes");
-    for (const Denied& entry : entries) {
-        table << "\n";
-        row(entry.network.text(), remaining_text(entry, now_ns), entry.packets, entry.bytes);
+    std::vector<std::size_t> widths(rows.front().size());
+    for (const auto& row : rows)
+        for (std::size_t i = 0; i < row.size(); ++i)
+            widths[i] = std::max(widths[i], row[i].size());
+    std::ostringstream table;
+    for (const auto& row : rows) {
+        table << (&row == &rows.front() ? "" : "\n");
+        for (std::size_t i = 0; i < row.size(); ++i) {
+            table << (i == 0 ? "" : "  ");
+            if (i + 1 == row.size())
+                table << row[i];
+            else
+                table << (is_text(i) ? std::left : std::right)
+                      << std::setw(static_cast<int>(widths[i])) << row[i];
+        }
     }
     return table.str();
 }
 
-// Lines of prefixes; what follows a # is for people.
-void read_prefixes(std::istream& lines, std::vector<std::string>& texts) {
+std::string trimmed(const std::string& text) {
+    const std::size_t first = text.find_first_not_of(" \t\r");
+    if (first == std::string::npos)
+        return "";
+    return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
+}
+
+// A prefix, or for `remove` the number of an entry, and the reason that stands behind it.
+struct Word {
+    std::string text;
+    std::string reason;
+};
+
+// Lines of prefixes; what follows a # is the reason.
+void read_words(std::istream& lines, std::vector<Word>& found) {
     for (std::string line; std::getline(lines, line);) {
-        std::istringstream words(line.substr(0, line.find('#')));
+        const std::size_t comment = line.find('#');
+        const std::string reason =
+            comment == std::string::npos ? "" : trimmed(line.substr(comment + 1));
+        std::istringstream words(line.substr(0, comment));
         for (std::string word; words >> word;)
-            texts.push_back(word);
+            found.push_back({word, reason});
     }
 }
 
@@ -113,25 +159,54 @@ ordered_json texts_json(const std::vector<Network>& networks) {
     return list;
 }
 
-class DenyVerb : public Verb {
+// Who calls: also behind sudo.
+std::string caller() {
+    if (const char* name = std::getenv("SUDO_USER"); name != nullptr && *name != 0)
+        return "user " + std::string(name);
+    const uid_t uid = ::getuid();
+    const passwd* entry = ::getpwuid(uid);
+    return entry != nullptr ? "user " + std::string(entry->pw_name) : "uid " + std::to_string(uid);
+}
+
+bool is_number(const std::string& text) {
+    return !text.empty() && text.size() < 19 &&
+           std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+// `deny` and `allow`: the same actions on two kinds of lists.
+class ListVerb : public Verb {
 public:
-    const char* name() const override { return "deny"; }
+    explicit ListVerb(ListKind kind) : kind_(kind) {}
+
+    const char* name() const override { return to_string(kind_); }
     const char* summary() const override {
-        return "say whose packets a monitor drops, for how long, and see what it dropped";
+        return denies() ? "say whose packets a monitor drops, for how long, and see what it dropped"
+                        : "say whose packets a monitor never drops, whatever its deny list says";
     }
     const char* example() const override {
-        return "sudo dynmon-load deny edge add 203.0.113.0/24 2001:db8::7 --for 10m\n"
+        if (!denies())
+            return "sudo dynmon-load allow edge add 198.51.100.7 --reason 'our own monitoring'\n"
+                   "  sudo dynmon-load allow edge list\n"
+                   "  sudo dynmon-load allow edge remove 198.51.100.7\n\n"
+                   "An address on the allow list is never dropped: neither how long a denied "
+                   "prefix "
+                   "is matters,\nnor which of the two was added first.";
+        return "sudo dynmon-load deny edge add 203.0.113.0/24 2001:db8::7 --for 10m "
+               "--reason 'ticket 42'\n"
+               "  sudo dynmon-load deny edge add --dry-run 198.51.100.0/24\n"
                "  sudo dynmon-load deny edge add - < bad-prefixes.txt\n"
                "  sudo dynmon-load deny edge remove 2001:db8::7\n"
                "  sudo dynmon-load deny edge list\n"
                "  sudo dynmon-load deny edge purge\n\n"
-               "Of several prefixes that an address lies in the longest that has not expired "
-               "counts. Adding\n"
-               "one again sets its time anew and keeps its counts. `purge` removes what has "
-               "expired: it drops\n"
-               "nothing any more, but takes room. All prefixes are looked at before any is "
-               "written. A `replace`\n"
-               "keeps the list only with --keep-maps.";
+               "Of several prefixes that an address lies in, the longest that has not expired "
+               "counts. A dry run\n"
+               "counts what it would drop and drops nothing. Adding an entry again changes its "
+               "time and action\n"
+               "and keeps its number and its counts. On standard input, the text behind a # is the "
+               "reason.\n"
+               "`add` adds all or nothing. `purge` removes what has expired: it drops nothing any "
+               "more, but\n"
+               "takes room. A `replace` keeps the list only with --keep-maps.";
     }
 
     void declare(CLI::App& app) override {
@@ -141,21 +216,41 @@ public:
             ->required()
             ->check(CLI::IsMember({"add", "remove", "list", "purge"}));
         app.add_option("PREFIX", texts_,
-                       "IPv4 and IPv6 prefixes and addresses; -: from standard input, in lines");
-        app.add_option("--for", for_, "add: deny so long, such as 10m or 1d; default: for ever")
+                       "IPv4 and IPv6 prefixes and addresses, to remove also numbers of entries; "
+                       "-: from standard input, in lines");
+        app.add_option("--for", for_,
+                       "add: the entry ends after that time, such as 10m or 1d; default: never")
             ->type_name("TIME");
+        app.add_option("--reason", reason_, "add: what for; at most 63 bytes are kept")
+            ->type_name("TEXT");
+        app.add_option("--source", source_,
+                       "add: who or what adds it; default: the user; at most 31 bytes are kept")
+            ->type_name("TEXT");
+        if (!denies())
+            return;
+        app.add_flag("--dry-run", dry_run_, "add: count what would be dropped, and drop nothing");
+        app.add_flag("--force", force_,
+                     "add: also 0.0.0.0/0, ::/0, own addresses, gateways and resolvers");
     }
 
     int run(const Global& global) override {
-        const std::vector<Network> networks = require_networks();
+        const std::vector<Word> words = require_words();
+        const std::vector<Addition> additions =
+            action_ == "add" ? parse(words) : std::vector<Addition>{};
+        require_options_of_add();
         const std::uint64_t expires_ns = expiry();
-        DenyLists lists = during("deny '" + monitor_ + "'",
-                                 [&] { return DenyLists::open(global.settings, monitor_); });
+        const std::string step = std::string(to_string(kind_)) + " '" + monitor_ + "'";
+        const auto access =
+            action_ == "list" ? PrefixLists::Access::look : PrefixLists::Access::write;
+        PrefixLists lists = during(
+            step, [&] { return PrefixLists::open(global.settings, monitor_, kind_, access); });
+        if (denies() && !force_ && !dry_run_ && !additions.empty())
+            during(step, [&] { lists.require_harmless(additions); });
         drop_rights();
         if (action_ == "add")
-            add(global, lists, networks, expires_ns);
+            during(step, [&] { add(global, lists, additions, expires_ns); });
         else if (action_ == "remove")
-            remove(global, lists, networks);
+            remove(global, lists, words);
         else if (action_ == "purge")
             purge(global, lists);
         else
@@ -164,104 +259,136 @@ public:
     }
 
 private:
-    std::vector<Network> require_networks() {
+    bool denies() const { return kind_ == ListKind::deny; }
+
+    std::vector<Word> require_words() {
         const bool wanted = action_ == "add" || action_ == "remove";
         if (!wanted && !texts_.empty())
             throw Error(ErrorKind::usage, action_ + " takes no prefix").hint("it is for all");
-        if (texts_ == std::vector<std::string>{"-"}) {
-            texts_.clear();
-            read_prefixes(std::cin, texts_);
-        } else if (wanted && texts_.empty()) {
+        if (wanted && texts_.empty())
             throw Error(ErrorKind::usage, action_ + ": say which prefix")
                 .hint("such as 10.0.0.0/8, fd00::/8, or - for standard input");
-        }
-        std::vector<Network> networks;
-        for (const std::string& text : texts_)
-            networks.push_back(Network::parse(text));
-        return networks;
+        std::vector<Word> words;
+        if (texts_ == std::vector<std::string>{"-"})
+            read_words(std::cin, words);
+        else
+            for (const std::string& text : texts_)
+                words.push_back({text, ""});
+        return words;
+    }
+
+    std::vector<Addition> parse(const std::vector<Word>& words) const {
+        std::vector<Addition> additions;
+        for (const Word& word : words)
+            additions.push_back(
+                {Network::parse(word.text), word.reason.empty() ? reason_ : word.reason});
+        return additions;
+    }
+
+    void require_options_of_add() const {
+        if (action_ == "add")
+            return;
+        for (const auto& [given, option] :
+             {std::pair{!for_.empty(), "--for"}, std::pair{!reason_.empty(), "--reason"},
+              std::pair{!source_.empty(), "--source"}, std::pair{dry_run_, "--dry-run"},
+              std::pair{force_, "--force"}})
+            if (given)
+                throw Error(ErrorKind::usage, std::string(option) + " is for add");
     }
 
     std::uint64_t expiry() const {
         if (for_.empty())
             return 0;
-        if (action_ != "add")
-            throw Error(ErrorKind::usage, "--for is for add");
         const auto length = static_cast<std::uint64_t>(parse_duration(for_, "--for").count());
         if (length == 0)
             throw Error(ErrorKind::usage, "--for must be longer than 0")
-                .hint("without --for it is for ever");
+                .hint("leave it out for an entry that does not end");
         return epoch_ns() + length;
     }
 
-    void add(const Global& global, DenyLists& lists, const std::vector<Network>& networks,
+    void add(const Global& global, PrefixLists& lists, const std::vector<Addition>& additions,
              std::uint64_t expires_ns) const {
-        std::vector<Network> added;
-        std::vector<Network> renewed;
-        for (const Network& network : networks)
-            lists.list_for(network); // each has one, or nothing is written
-        for (const Network& network : networks) {
-            DenyList& list = lists.list_for(network);
-            (list.networks().count(network) == 1 ? renewed : added).push_back(network);
-            during("deny '" + monitor_ + "': add " + network.text(),
-                   [&] { list.add(network, expires_ns); });
-        }
+        const Additions done =
+            lists.add(additions, {expires_ns, dry_run_, source_.empty() ? caller() : source_});
+        std::vector<Network> all = done.added;
+        all.insert(all.end(), done.renewed.begin(), done.renewed.end());
+        std::sort(all.begin(), all.end());
         const std::string until = expires_ns == 0 ? "for ever" : "until " + iso_time(expires_ns);
+        const std::string verb = dry_run_ ? " would deny" : denies() ? " denies" : " allows";
         print_result(global,
                      {{"monitor", monitor_},
-                      {"added", texts_json(added)},
-                      {"renewed", texts_json(renewed)},
+                      {"added", texts_json(done.added)},
+                      {"renewed", texts_json(done.renewed)},
+                      {"dry-run", dry_run_},
                       {"expires", expires_json(expires_ns)}},
-                     networks.empty() ? no_prefix
-                                      : monitor_ + " denies" + joined(networks) + " " + until);
+                     all.empty() ? no_prefix : monitor_ + verb + joined(all) + " " + until);
     }
 
-    void remove(const Global& global, DenyLists& lists,
-                const std::vector<Network>& networks) const {
-        for (const Network& network : networks)
-            require_denied(lists, network);
-        for (const Network& network : networks)
-            lists.list_for(network).remove(network);
+    std::vector<Network> named(const PrefixLists& lists, const std::vector<Word>& words) const {
+        std::vector<Network> networks;
+        const std::vector<Listed> entries = lists.entries();
+        for (const Word& word : words) {
+            if (!is_number(word.text)) {
+                networks.push_back(Network::parse(word.text));
+                continue;
+            }
+            const auto found = std::find_if(entries.begin(), entries.end(), [&](const Listed& e) {
+                return std::to_string(e.id) == word.text;
+            });
+            if (found == entries.end())
+                throw Error(ErrorKind::usage, "no entry " + word.text + " is on the " + name() +
+                                                  " list of '" + monitor_ +
+                                                  "'; nothing was removed")
+                    .hint("see the numbers with `" + std::string(name()) + " " + monitor_ +
+                          " list`");
+            networks.push_back(found->network);
+        }
+        return networks;
+    }
+
+    void remove(const Global& global, PrefixLists& lists, const std::vector<Word>& words) const {
+        const std::vector<Network> networks = named(lists, words);
+        lists.remove(networks);
+        const std::string verb = denies() ? " no longer denies" : " no longer allows";
         print_result(global, {{"monitor", monitor_}, {"removed", texts_json(networks)}},
-                     networks.empty() ? no_prefix
-                                      : monitor_ + " no longer denies" + joined(networks));
+                     networks.empty() ? no_prefix : monitor_ + verb + joined(networks));
     }
 
-    void require_denied(DenyLists& lists, const Network& network) const {
-        if (lists.list_for(network).networks().count(network) == 1)
-            return;
-        Error error(ErrorKind::usage, network.text() + " is not on the deny list of '" + monitor_ +
-                                          "'; nothing was removed");
-        for (const Denied& other : lists.entries())
-            if (other.network.contains(network))
-                error.hint("it lies in " + other.network.text() + ", which is");
-        throw error;
-    }
-
-    void list(const Global& global, const DenyLists& lists) const {
+    void list(const Global& global, const PrefixLists& lists) const {
         const std::uint64_t now_ns = epoch_ns();
-        const std::vector<Denied> entries = lists.entries();
+        const std::vector<Listed> entries = lists.entries();
+        const std::string none = denies() ? "nothing is denied" : "nothing is allowed";
         print_result(global, {{"monitor", monitor_}, {"entries", entries_json(entries, now_ns)}},
-                     entries_table(entries, now_ns));
+                     entries.empty() ? none : entries_table(entries, now_ns));
     }
 
-    void purge(const Global& global, DenyLists& lists) const {
+    void purge(const Global& global, PrefixLists& lists) const {
         const std::uint64_t now_ns = epoch_ns();
-        const std::vector<Denied> purged = lists.purge(now_ns);
+        const std::vector<Listed> purged = lists.purge(now_ns);
         print_result(global, {{"monitor", monitor_}, {"purged", entries_json(purged, now_ns)}},
                      purged.empty() ? "nothing has expired"
                                     : "removed\n" + entries_table(purged, now_ns));
     }
 
+    const ListKind kind_;
     std::string monitor_;
     std::string action_;
     std::vector<std::string> texts_;
     std::string for_;
+    std::string reason_;
+    std::string source_;
+    bool dry_run_ = false;
+    bool force_ = false;
 };
 
 } // namespace
 
 std::unique_ptr<Verb> make_deny_verb() {
-    return std::make_unique<DenyVerb>();
+    return std::make_unique<ListVerb>(ListKind::deny);
+}
+
+std::unique_ptr<Verb> make_allow_verb() {
+    return std::make_unique<ListVerb>(ListKind::allow);
 }
 
 } // namespace dynmon

@@ -1,6 +1,7 @@
 #include "layout/checked_probe.hpp"
 
 #include "base/error.hpp"
+#include "layout/alignment.hpp"
 #include "object/policy.hpp"
 #include "object/verdict.hpp"
 
@@ -9,7 +10,7 @@ namespace dynmon {
 namespace {
 
 // Of each program that a hook of the probe would run.
-void check_verdicts(const Probe& probe, std::vector<Diagnostic>& diagnostics) {
+void check_selected(const Probe& probe, std::vector<Diagnostic>& diagnostics) {
     for (const PathConfig& path : probe.manifest.paths) {
         for (const HookKind kind : {HookKind::tc, HookKind::xdp}) {
             if (kind == HookKind::xdp && path.direction == Direction::egress)
@@ -20,6 +21,9 @@ void check_verdicts(const Probe& probe, std::vector<Diagnostic>& diagnostics) {
                 const std::string problem = verdict_problem(probe.manifest, program);
                 if (!problem.empty())
                     diagnostics.push_back({path.at, problem, verdict_hint});
+                const std::string misaligned = alignment_problem(probe.object, program);
+                if (!misaligned.empty())
+                    diagnostics.push_back({path.at, misaligned, alignment_hint});
             } catch (const Error&) {
                 // the probe has no program for that hook: not every probe is for both
             }
@@ -44,7 +48,7 @@ CheckedProbe check_files(const std::string& probe, const AllowLists& allowed) {
     require_permitted(checked.probe->object);
     checked.diagnostics = check_probe(checked.probe->manifest, checked.probe->object);
     if (checked.diagnostics.empty())
-        check_verdicts(*checked.probe, checked.diagnostics);
+        check_selected(*checked.probe, checked.diagnostics);
     return checked;
 }
 

@@ -106,6 +106,8 @@ Meaning meaning_of_structure(std::string_view name) {
         return Meaning::ipv4;
     if (name == "in6_addr")
         return Meaning::ipv6;
+    if (name == "dynmon_ipv4_prefix" || name == "dynmon_ipv6_prefix")
+        return Meaning::cidr;
     return Meaning::none;
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/error.hpp"
 #include "kernel/duplicate.hpp"
+#include "layout/alignment.hpp"
 #include "object/policy.hpp"
 #include "object/verdict.hpp"
 #include "store/bpffs.hpp"
@@ -126,6 +127,10 @@ LoadedGeneration load_generation(const GenerationPlan& plan) {
         if (const std::string problem = verdict_problem(probe.manifest, *program.program);
             !problem.empty())
             throw Error(ErrorKind::rejected, problem).hint(verdict_hint);
+    for (const ProgramPlan& program : plan.programs)
+        if (const std::string problem = alignment_problem(probe.object, *program.program);
+            !problem.empty())
+            throw Error(ErrorKind::rejected, problem).hint(alignment_hint);
     const std::vector<GlobalValue> parameters =
         resolve_parameters(probe.manifest, probe.object, plan.assignments);
     const std::vector<MapShape> shapes = resolve_maps(probe.manifest, probe.object, parameters);

@@ -1,29 +1,68 @@
-// The deny lists of a running monitor, one of a family.
+// The deny lists and the allow lists of a running monitor, one of a family each.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "monitor/deny_list.hpp"
 #include "monitor/settings.hpp"
+#include "store/lock.hpp"
 
 namespace dynmon {
 
-class DenyLists {
+enum class ListKind { deny, allow };
+const char* to_string(ListKind kind); // "deny" | "allow"
+
+// What is to be added.
+struct Addition {
+    Network network;
+    std::string reason; // "": that of an entry which is renewed stays
+};
+struct Terms {
+    std::uint64_t expires_ns = 0;
+    bool dry_run = false;
+    std::string source;
+};
+struct Additions {
+    std::vector<Network> added, renewed; // each once
+};
+
+class PrefixLists {
 public:
-    // Throws Error{usage} when the monitor has none, or two of a family.
-    static DenyLists open(const Settings& settings, const std::string& monitor);
+    enum class Access { look, write };
 
-    // Throws Error{usage} for a family that the monitor has no list of.
-    DenyList& list_for(const Network& network);
+    // With `write` nobody else writes the lists of the monitor, or replaces it, meanwhile. Throws
+    // Error{usage} when the monitor has no list of that kind.
+    static PrefixLists open(const Settings& settings, const std::string& monitor, ListKind kind,
+                            Access access);
 
-    std::vector<Denied> entries() const;             // by network: IPv4 first
-    std::vector<Denied> purge(std::uint64_t now_ns); // what had expired, and is gone now
+    std::vector<Listed> entries() const; // by network: IPv4 first
+
+    // All or nothing: throws Error{failed} when a list has not room for all of them, Error{usage}
+    // when there is no list for a family.
+    Additions add(const std::vector<Addition>& additions, const Terms& terms);
+    // Each of them has to be there, or Error{usage} is thrown and nothing is removed.
+    void remove(const std::vector<Network>& networks);
+    std::vector<Listed> purge(std::uint64_t now_ns); // what had expired, and is gone now
+
+    // Throws Error{rejected} for what somebody would regret: the whole of a family, and addresses
+    // of the monitor's own network namespace, its gateways and its resolvers.
+    void require_harmless(const std::vector<Addition>& additions) const;
 
 private:
+    PrefixList& list_for(const Network& network);
+    void require_room(const std::vector<Network>& added);
+    void sync(std::uint64_t next_id);
+    std::uint64_t next_id() const;
+
     std::string monitor_;
-    std::vector<DenyList> lists_;
+    ListKind kind_ = ListKind::deny;
+    std::uint64_t netns_ = 0;
+    std::vector<PrefixList> lists_;
+    std::vector<std::uint64_t> other_next_ids_; // of the lists of the other kind
+    std::optional<DirectoryLock> writing_;
 };
 
 } // namespace dynmon

@@ -293,6 +293,11 @@ void Object::describe(const ElfFile& elf) {
     programs_ = list_programs(opened.get(), elf, btf_.get());
     maps_ = list_maps(opened.get(), btf_.get());
     check_names(programs_, maps_);
+    std::vector<std::string> names;
+    for (const MapInfo& map : maps_)
+        names.push_back(map.name);
+    for (ProgramInfo& program : programs_)
+        program.atomics = atomic_accesses(elf, program.name, names);
     globals_ = list_globals(btf_.get());
 }
 

@@ -15,6 +15,7 @@
 #include <linux/bpf.h>
 
 #include "base/map_type.hpp"
+#include "object/atomics.hpp"
 
 struct stat;
 
@@ -30,6 +31,7 @@ struct ProgramInfo {
     bool reads_frags = false;
     // What it can return, of all that its instructions say; nullopt: cannot be told.
     std::optional<std::set<std::int32_t>> verdicts;
+    std::vector<AtomicAccess> atomics; // what it changes atomically
 };
 
 struct MapInfo {

@@ -46,20 +46,24 @@ class SetTest(harness.Case):
         self.assertEqual(self.kinds(), {"WATCHED": 1, "OTHER": 2, "MEMCACHED": 1})
 
     def test_of_a_struct_fields_that_are_not_named_stay_as_they_are(self):
-        entry = self.set("edge/DENY_IPV4", "10.9.0.0/16", "prefixlen=16,packets=7")
+        self.load("nets", "prefixes")
+        entry = self.set("nets/NOTED_NETS", "10.9.0.0/16", "prefixlen=16,packets=7")
         self.assertEqual((entry["key"], entry["was"]), ("10.9.0.0/16", None))
-        self.assertEqual((entry["value"]["expires"], entry["value"]["packets"]), (None, 7))
-        entry = self.set("edge/DENY_IPV4", "10.9.0.0/16", "expires=now+1h")
-        self.assertEqual((entry["value"]["packets"], entry["was"]["expires"]), (7, None))
-        listed, = self.dynmon("--json", "deny", "edge", "list").json()["entries"]
-        self.assertTrue(3500 < listed["remaining-seconds"] <= 3600, listed)
+        self.assertEqual((entry["value"]["until"], entry["value"]["packets"]), (None, 7))
+        entry = self.set("nets/NOTED_NETS", "10.9.0.0/16", "until=now+1h")
+        self.assertEqual((entry["value"]["packets"], entry["was"]["until"]), (7, None))
         # A shorter prefix that an address of it lies in is not the entry itself.
-        self.assertIsNone(self.set("edge/DENY_IPV4", "10.9.1.0/24", "prefixlen=24")["was"])
-        error = self.refused(harness.USAGE, "delete", "edge/DENY_IPV4", "10.9.2.0/24")
+        self.assertIsNone(self.set("nets/NOTED_NETS", "10.9.1.0/24", "prefixlen=24")["was"])
+        error = self.refused(harness.USAGE, "delete", "nets/NOTED_NETS", "10.9.2.0/24")
         self.assertIn("has no entry", error["message"])
-        self.delete("edge/DENY_IPV4", "10.9.0.0/16")
-        self.delete("edge/DENY_IPV4", "10.9.1.0/24")
-        self.receive(frames.ipv4(frames.udp(1, 2), frames.UDP, source="10.9.0.1"))
+        self.delete("nets/NOTED_NETS", "10.9.0.0/16")
+        self.delete("nets/NOTED_NETS", "10.9.1.0/24")
+
+    def test_a_deny_list_is_for_deny(self):
+        for verb, words in (("set", ("10.9.0.0/16", "packets=7")), ("delete", ("10.9.0.0/16",))):
+            error = self.refused(harness.USAGE, verb, "edge/DENY_IPV4", *words)
+            self.assertIn("a list with a filter beside it", error["message"])
+            self.assertIn("`deny`", error["hint"])
 
     def test_an_array_has_indices(self):
         self.assertEqual(self.set("edge/BUDGET", "3", "used=5,second=9")["value"]["used"], 5)
@@ -80,14 +84,15 @@ class SetTest(harness.Case):
 
     def test_what_does_not_fit_is_refused_and_says_what_would(self):
         self.load("fl", "flows")
+        self.load("nets", "prefixes")
         for words, says in ((("edge/PORTS", "70000", "WATCH"), "70000"),
                             (("edge/PORTS", "http", "WATCH"), "http"),
                             (("edge/PORTS", "9999", "PERHAPS"), "PERHAPS"),
-                            (("edge/DENY_IPV4", "fd00::/8", "packets=1"), "IPv4"),
-                            (("edge/DENY_IPV4", "10.0.0.0/8", "pakets=1"), "packets"),
-                            (("edge/DENY_IPV4", "10.0.0.0/8", "7"), "field=value"),
-                            (("edge/DENY_IPV4", "10.0.0.0/8", ""), "field=value"),
-                            (("edge/DENY_IPV4", "10.0.0.0/8", "packets=-1"), "-1"),
+                            (("nets/NOTED_NETS", "fd00::/8", "packets=1"), "IPv4"),
+                            (("nets/NOTED_NETS", "10.0.0.0/8", "pakets=1"), "packets"),
+                            (("nets/NOTED_NETS", "10.0.0.0/8", "7"), "field=value"),
+                            (("nets/NOTED_NETS", "10.0.0.0/8", ""), "field=value"),
+                            (("nets/NOTED_NETS", "10.0.0.0/8", "packets=-1"), "-1"),
                             (("edge/PORT", "1", "WATCH"), "PORTS"), (("edge", "1", "1"), "MONITOR"),
                             (("edge/TRAFFIC", "DNS", "passed=1"), "percpu_hash"),
                             (("edge/EVENTS", "0", "1"), "ringbuf"),
@@ -95,8 +100,8 @@ class SetTest(harness.Case):
             with self.subTest(words):
                 error = self.refused(harness.USAGE, "set", *words)
                 self.assertIn(says, error["message"] + error.get("hint", ""))
-        for name in ("PORTS", "DENY_IPV4"):
-            rows = json.loads(self.dynmon("dump", f"edge/{name}", "--format", "json",
+        for name in ("edge/PORTS", "nets/NOTED_NETS"):
+            rows = json.loads(self.dynmon("dump", name, "--format", "json",
                                           "--value-only").out)
             self.assertEqual(rows, [])
 
@@ -107,11 +112,11 @@ class SetTest(harness.Case):
         self.assertEqual(self.set("nets/EMPTIED_NETS", "10.0.0.0/8", "1")["value"], 1)
 
     def test_a_full_map_says_so(self):
-        self.dynmon("unload", "edge")
-        self.load("edge", "ssdp", "--set", "deny_max=1")
-        self.set("edge/DENY_IPV6", "fd00::/8", "prefixlen=8")
-        error = self.refused(harness.FAILED, "set", "edge/DENY_IPV6", "fe80::/10", "prefixlen=10")
-        self.assertIn("is full: it has room for 1 entries", error["message"])
+        self.load("nets", "prefixes")
+        for i in range(64):
+            self.set("nets/NOTED_NETS", f"10.{i}.0.0/16", "packets=1")
+        error = self.refused(harness.FAILED, "set", "nets/NOTED_NETS", "10.64.0.0/16", "packets=1")
+        self.assertIn("is full: it has room for 64 entries", error["message"])
 
 
 if __name__ == "__main__":

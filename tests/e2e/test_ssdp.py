@@ -37,14 +37,14 @@ class SsdpCase(harness.Case):
                  for kind, row in rows.items()}
         return {kind: row for kind, row in found.items() if row and (not kinds or kind in kinds)}
 
-    def deny(self, *words, **options):
-        document = self.dynmon("--json", "deny", "edge", *words, **options).out
+    def deny(self, *words, verb="deny", **options):
+        document = self.dynmon("--json", verb, "edge", *words, **options).out
         return published.require(self, {"add": "deny-add", "remove": "deny-remove",
                                         "list": "deny-list", "purge": "deny-purge"}[words[0]],
                                  document)
 
-    def denied(self):
-        return {entry["prefix"]: entry for entry in self.deny("list")["entries"]}
+    def denied(self, verb="deny"):
+        return {entry["prefix"]: entry for entry in self.deny("list", verb=verb)["entries"]}
 
     def events(self, count):
         out = self.dynmon("stream", "edge/EVENTS", "--count", count, "--timeout", "5s").out
@@ -58,7 +58,7 @@ class DenyTest(SsdpCase):
         self.receive(good, bad)
         self.assertEqual(self.deny("add", "10.9.0.0/16"),
                          {"monitor": "edge", "added": ["10.9.0.0/16"], "renewed": [],
-                          "expires": None})
+                          "dry-run": False, "expires": None})
         self.receive(*[bad] * 5, dropped=True)
         self.receive(good)  # behind them: they have been looked at
         entry = self.denied()["10.9.0.0/16"]
@@ -138,16 +138,18 @@ class DenyTest(SsdpCase):
         self.guard()
         run = lambda *words: self.dynmon("deny", "edge", *words).out
         self.assertEqual(run("list"), "nothing is denied\n")
-        self.assertEqual(run("add", "10.0.0.0/8", "fd00::1"),
-                         "edge denies 10.0.0.0/8 fd00::1/128 for ever\n")
-        self.assertRegex(run("add", "10.1.0.0/16", "--for", "2d"),
-                         r"^edge denies 10.1.0.0/16 until 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ\n$")
+        self.assertEqual(run("add", "10.8.0.0/13", "fd00::9", "--source", "noc", "--reason", "ticket 42"),
+                         "edge denies 10.8.0.0/13 fd00::9/128 for ever\n")
+        self.assertRegex(run("add", "10.9.0.0/16", "--for", "2d", "--dry-run"),
+                         r"^edge would deny 10.9.0.0/16 until 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ\n$")
         head, wide, narrow, six = run("list").splitlines()
-        self.assertEqual(head.split(), ["prefix", "remaining", "packets", "bytes"])
-        self.assertEqual(wide.split(), ["10.0.0.0/8", "for", "ever", "0", "0"])
-        self.assertRegex(narrow, r"^10.1.0.0/16 +(2d0h|1d23h) +0 +0$")
-        self.assertEqual(six.split()[0], "fd00::1/128")
-        self.assertEqual(run("remove", "10.0.0.0/8"), "edge no longer denies 10.0.0.0/8\n")
+        self.assertEqual(head.split(), ["id", "prefix", "action", "remaining", "packets", "bytes", "source",
+                                        "reason"])
+        self.assertEqual(wide.split(), ["1", "10.8.0.0/13", "drop", "for", "ever", "0", "0", "noc",
+                                        "ticket", "42"])
+        self.assertRegex(narrow, r"^ *3  10.9.0.0/16 +dry-run +(2d0h|1d23h) +0 +0  user \S+ +not given$")
+        self.assertEqual(six.split()[:2], ["2", "fd00::9/128"])
+        self.assertEqual(run("remove", "1"), "edge no longer denies 10.8.0.0/13\n")
         self.assertEqual(run("purge"), "nothing has expired\n")
 
     def test_what_is_no_prefix_is_refused_and_nothing_is_written(self):
@@ -166,17 +168,18 @@ class DenyTest(SsdpCase):
 
     def test_other_mistakes_say_what_to_do(self):
         self.guard()
-        self.deny("add", "10.0.0.0/8", "172.16.0.0/12")
+        self.deny("add", "10.8.0.0/13", "172.16.0.0/12")
         for words, says in ((("add",), "say which prefix"), (("list", "10.0.0.0/8"), "takes no"),
                             (("add", "1.1.1.1", "--for", "0s"), "longer than 0"),
                             (("add", "1.1.1.1", "--for", "soon"), "not a duration"),
                             (("remove", "1.1.1.1", "--for", "1s"), "--for is for add"),
-                            (("remove", "172.16.0.0/12", "10.1.0.0/16"), "it lies in 10.0.0.0/8"),
+                            (("remove", "172.16.0.0/12", "10.9.0.0/16"), "it lies in 10.8.0.0/13"),
+                            (("remove", "7"), "no entry 7"), (("purge", "--force"), "--force is for add"),
                             (("forbid", "1.1.1.1"), "add")):
             with self.subTest(words):
                 error = self.refused(harness.USAGE, "deny", "edge", *words)
                 self.assertIn(says, error["message"] + error.get("hint", ""))
-        self.assertEqual(sorted(self.denied()), ["10.0.0.0/8", "172.16.0.0/12"])
+        self.assertEqual(sorted(self.denied()), ["10.8.0.0/13", "172.16.0.0/12"])
         self.assertIn("no monitor 'egde'", self.refused(harness.USAGE, "deny", "egde", "list")["message"])
         self.load("pk", "packets")
         self.assertIn("has no deny list",
@@ -185,16 +188,101 @@ class DenyTest(SsdpCase):
         self.assertIn("has no deny list",
                       self.refused(harness.USAGE, "deny", "nets", "list")["message"])
 
-    def test_a_full_list_says_so_and_takes_no_more(self):
+    def add_lines(self, *lines, **options):
+        file = self.folder / "lines.txt"
+        file.write_text("\n".join(lines) + "\n")
+        with open(file) as stdin:
+            return self.deny("add", "-", *options.pop("words", ()), stdin=stdin, **options)
+
+    def test_a_full_list_takes_all_or_nothing(self):
         self.guard("--set", "deny_max=1000")
-        lines = self.folder / "many.txt"
-        lines.write_text("\n".join(f"10.{i >> 8}.{i & 255}.0/24" for i in range(1000)))
-        with open(lines) as file:
-            self.deny("add", "-", stdin=file)
-        error = self.refused(harness.FAILED, "deny", "edge", "add", "172.16.0.0/12")
-        self.assertIn("deny list 'DENY_IPV4' is full: it has room for 1000", error["message"])
-        self.assertEqual(len(self.denied()), 1000)
-        self.deny("add", "fd00::/8")  # has a list of its own
+        self.add_lines(*(f"10.{128 + (i >> 8)}.{i & 255}.0/24" for i in range(998)))
+        before = self.denied()
+        error = self.refused(harness.FAILED, "deny", "edge", "add", "172.16.0.0/12", "10.128.0.0/24",
+                             "172.32.0.0/12", "172.48.0.0/12", "2001:db8::/32", "172.48.0.0/12")
+        self.assertIn("deny list 'DENY_IPV4' is full: 998 of 1000 places are taken, 2 of the 3 new "
+                      "prefixes would fit; nothing was added", error["message"])
+        self.assertIn("purge", error["hint"])
+        self.assertEqual(self.denied(), before)
+        self.receive(udp6(1, 2, source="2001:db8::1"), udp4(1, 2, source="172.16.0.1"))
+        self.deny("add", "172.16.0.0/12", "172.32.0.0/12", "2001:db8::/32")
+        self.assertEqual(len(self.denied()), 1001)
+        # What is there already needs no place.
+        self.assertEqual(self.deny("add", "172.16.0.0/12", "--for", "1h")["renewed"], ["172.16.0.0/12"])
+
+    def test_an_allowed_address_is_never_dropped(self):
+        self.guard()
+        self.deny("add", "10.9.8.7", "fd09::7")
+        self.deny("add", "10.9.0.0/16", "fd09::/16", verb="allow")
+        self.receive(udp4(1, 2, source="10.9.8.7"), udp6(1, 2, source="fd09::7"))
+        self.assertEqual({entry["packets"] for entry in self.denied().values()}, {0})
+        self.assertEqual([(entry["action"], entry["packets"]) for entry in self.denied("allow").values()],
+                         [("allow", 1), ("allow", 1)])
+        self.assertEqual(self.traffic_of("OTHER")["OTHER"]["allowed"], 2)
+        self.deny("remove", "10.9.0.0/16", verb="allow")
+        self.receive(udp4(1, 2, source="10.9.8.7"), dropped=True)
+        self.receive(udp6(1, 2, source="fd09::7"))
+        self.assertEqual(self.denied()["10.9.8.7/32"]["packets"], 1)
+
+    def test_a_dry_run_counts_and_drops_nothing(self):
+        self.guard()
+        self.assertTrue(self.deny("add", "10.9.0.0/16", "--dry-run")["dry-run"])
+        bad = udp4(1, 2, source="10.9.0.1")
+        self.receive(bad)
+        entry = self.denied()["10.9.0.0/16"]
+        self.assertEqual((entry["action"], entry["packets"], entry["bytes"]), ("dry-run", 1, 28))
+        self.assertEqual(self.traffic_of("OTHER")["OTHER"]["would_drop"], 1)
+        self.deny("add", "10.9.0.0/16")  # from now on it does
+        self.receive(bad, dropped=True)
+        self.receive(udp4(1, 2))
+        again = self.denied()["10.9.0.0/16"]
+        self.assertEqual((again["action"], again["packets"], again["id"]), ("drop", 2, entry["id"]))
+
+    def test_every_entry_has_a_reason_a_source_and_a_number(self):
+        self.guard()
+        self.add_lines("10.9.0.0/16 # Spam\u00dfer", "10.10.0.0/16", "fd09::/16 # " + "x" * 80,
+                       words=("--source", "feed", "--reason", "of a list"))
+        self.deny("add", "10.11.0.0/16", verb="allow")
+        found = self.denied()
+        self.assertEqual([(entry["id"], entry["source"], entry["reason"]) for entry in found.values()],
+                         [(1, "feed", "Spam\u00dfer"), (2, "feed", "of a list"), (3, "feed", "x" * 63)])
+        allowed = self.denied("allow")["10.11.0.0/16"]
+        self.assertEqual((allowed["id"], allowed["reason"]), (4, "not given"))
+        self.assertRegex(allowed["source"], r"^(user|uid) \S+$")
+        self.deny("remove", "3")
+        self.deny("add", "10.12.0.0/16")
+        self.assertEqual({prefix: entry["id"] for prefix, entry in self.denied().items()},
+                         {"10.9.0.0/16": 1, "10.10.0.0/16": 2, "10.12.0.0/16": 5})
+        # A new time leaves the reason as it is.
+        self.deny("add", "10.9.0.0/16", "--for", "1h")
+        self.assertEqual(self.denied()["10.9.0.0/16"]["reason"], "Spam\u00dfer")
+
+    def test_what_would_cut_oneself_off_needs_force(self):
+        self.guard()
+        self.blue.ip("route", "add", "172.20.0.0/16", "via", "10.0.0.77", "dev", "blue0")
+        for prefix, why in (("0.0.0.0/0", "the whole of IPv4"), ("::/0", "the whole of IPv6"),
+                            ("10.0.0.2", "an address of blue0"), ("10.0.0.0/8", "an address of blue0"),
+                            ("fd00::/8", "an address of blue0"), ("fe80::/10", "an address of"),
+                            ("10.0.0.77", "a gateway of blue0")):
+            with self.subTest(prefix):
+                error = self.refused(harness.REJECTED, "deny", "edge", "add", "10.9.0.0/16", prefix)
+                self.assertIn(why, error["message"])
+                self.assertIn("--force", error["hint"])
+                self.assertEqual(self.denied(), {})
+        self.deny("add", "10.0.0.0/8", "--dry-run")  # harms nobody
+        self.deny("add", "0.0.0.0/0", "--force")
+        self.receive(udp4(1, 2), dropped=True)
+        self.receive(udp6(1, 2))
+        self.deny("add", "0.0.0.0/0", verb="allow")
+
+    def test_lengths_that_a_killed_writer_did_not_write_are_written_by_the_next(self):
+        self.guard()
+        self.deny("add", "10.9.0.0/16")
+        pins = STORE / "monitors" / "edge" / "g1"
+        kernel.update(pins / "DENY_IPV4_lengths", bytes(4), bytes(48))
+        self.deny("add", "10.10.0.0/16")
+        self.receive(udp4(1, 2, source="10.9.0.1"), udp4(1, 2, source="10.10.0.1"), dropped=True)
+        self.receive(udp4(1, 2))
 
     def test_the_list_lives_on_over_a_replacement_that_keeps_the_maps(self):
         self.guard()

@@ -78,6 +78,7 @@ GUESTS = [
 # and whatever else a compiler does differently.
 FOREIGN = Guest("arm64", [DOCTOR, step("unit", "/dynmon/build/tests/unit/dynmon-unit"), BPF,
                           *(e2e(name) for name in ("kinds", "chain", "replace", "packets", "maps")),
+                          e2e("ssdp", "DenyTest", "DenyOnXdpTest"),
                           sessions("Exact")])
 NAMES = [guest.name for guest in GUESTS]
 
