@@ -39,6 +39,7 @@ class JsonTest(FormatCase):
         self.assertRegex(text, re.compile(
             r'\{"monitor":"p","generation":1,'
             r'"window":\{"sequence":1,"from":"(TIME)","to":"(TIME)"\},'
+            r'"attached":\{"ingress":true,"egress":true\},'
             r'"ingress-metrics":\[\{"name":"packets_total","map":"PKT_COUNTER","type":"array",'
             r'"value":\[5\],"timestamp":\d{16}\}\],'
             r'"egress-metrics":\[\{"name":"packets_total","map":"PKT_COUNTER_EGRESS",'

@@ -163,7 +163,9 @@ class TotalsTest(OpenMetricsCase):
         self.transmit(*[udp()] * 2)
         self.assertEqual(self.flow_packets("--path", "egress", direction="egress"), 2)
         names = {key[0] for key in self.samples("f", "flows_missed")}
-        self.assertEqual(names, {"dynmon_flows_missed_malformed_total",
+        self.assertEqual(names, {"dynmon_hook_attached",
+                                 "dynmon_flows_estimated_total",
+                                 "dynmon_flows_missed_malformed_total",
                                  "dynmon_flows_missed_not_ip_total",
                                  "dynmon_flows_missed_table_full_total"})
         self.assertEqual(self.flow_packets(), 3)
