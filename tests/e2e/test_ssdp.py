@@ -117,15 +117,15 @@ class DenyTest(SsdpCase):
 
     def test_prefixes_come_from_standard_input_too(self):
         self.guard()
-        names = [f"10.{i // 250}.{i % 250}.0/24" for i in range(3000)]
+        names = [f"10.{20 + i // 250}.{i % 250}.0/24" for i in range(3000)]
         lines = self.folder / "bad.txt"
         lines.write_text("# a feed\n" + "\n".join(f"{name}  # seen today" for name in names) + "\n\n")
         with open(lines) as file:
             self.assertEqual(len(self.deny("add", "-", stdin=file)["added"]), 3000)
         self.assertEqual(sorted(self.denied()), sorted(names))
-        self.receive(udp4(1, 2, source="10.11.249.3"), dropped=True)
+        self.receive(udp4(1, 2, source="10.31.249.3"), dropped=True)
         self.receive(udp4(1, 2, source="172.16.0.1"))
-        self.assertEqual(self.denied()["10.11.249.0/24"]["packets"], 1)
+        self.assertEqual(self.denied()["10.31.249.0/24"]["packets"], 1)
 
     def test_of_an_empty_list_nothing_is_said_to_be_denied(self):
         self.guard()
@@ -260,6 +260,9 @@ class DenyTest(SsdpCase):
     def test_what_would_cut_oneself_off_needs_force(self):
         self.guard()
         self.blue.ip("route", "add", "172.20.0.0/16", "via", "10.0.0.77", "dev", "blue0")
+        with self.blue.inside():
+            self.blue.set("ipv6/conf/blue0/disable_ipv6", 0)  # brings an address of fe80::/10
+        self.blue.ip("addr", "add", "fd00::2/64", "dev", "blue0", "nodad")
         for prefix, why in (("0.0.0.0/0", "the whole of IPv4"), ("::/0", "the whole of IPv6"),
                             ("10.0.0.2", "an address of blue0"), ("10.0.0.0/8", "an address of blue0"),
                             ("fd00::/8", "an address of blue0"), ("fe80::/10", "an address of"),
