@@ -150,7 +150,7 @@ TEST_CASE("names of Ethernet's protocols are those of the kernel's header") {
                                                    {0x22f3, "TRILL"}}; // of RFC 6325
     for (unsigned number = 0; number < 65536; ++number) {
         const auto name = known.find(number);
-        const std::string_view expected = name == known.end() ? "" : name->second;
+        const std::string expected = name == known.end() ? "" : name->second;
         CHECK_MESSAGE(ethernet_name(number) == expected, number);
     }
 }

@@ -106,7 +106,7 @@ TEST_CASE("over TCP templates are sent once a connection, sequence numbers count
     o.outlet->close();
     REQUIRE(o.host.streams.size() == 1);
     CHECK(o.ports(0) == up_to(300));
-    CHECK(o.templates(0, 0) == 4);
+    CHECK(o.templates(0, 0) == 6);
     for (std::size_t i = 1; i < o.host.streams[0].size(); ++i)
         CHECK(o.templates(0, i) == 0);
     CHECK(o.outlet->waiting().size() == 0);
@@ -115,7 +115,7 @@ TEST_CASE("over TCP templates are sent once a connection, sequence numbers count
 
 TEST_CASE("over UDP templates are repeated after a time and after so many messages") {
     Outlet o({.template_refresh = 60s, .template_messages = 3}, true);
-    const std::vector<std::size_t> expected = {4, 0, 0, 4, 0, 4, 0, 0, 4};
+    const std::vector<std::size_t> expected = {6, 0, 0, 6, 0, 6, 0, 0, 6};
     for (std::size_t i = 0; i < expected.size(); ++i) {
         if (i == 5)
             o.now += 60s;
@@ -157,7 +157,7 @@ TEST_CASE("what a broken connection may have lost is sent again on the next one"
     REQUIRE(o.host.streams.size() == 2);
     CHECK(o.ports(0) == up_to(6));
     CHECK(o.ports(1) == std::vector<std::uint16_t>{3, 4, 5, 6, 7});
-    CHECK(o.templates(1, 0) == 4);
+    CHECK(o.templates(1, 0) == 6);
 }
 
 TEST_CASE("a connection that breaks between two messages of a window loses none of its flows") {
