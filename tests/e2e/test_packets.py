@@ -51,7 +51,8 @@ class PacketsTest(harness.Case):
                 result = self.dynmon(*before, "--json", *loading, *options)
                 published.require(self, "load", result.out)
                 self.assertEqual("'blue0' is a veth: native XDP" in result.err, warns, result.err)
-                self.assertEqual("--hook tc" in result.err, warns, result.err)
+                self.assertEqual("--hook tc, the default, does not" in result.err, warns,
+                                 result.err)
                 self.dynmon("unload", "p")
         wire.command("ip", "link", "add", "plain0", "type", "bridge")
         self.at_end.append(lambda: wire.command("ip", "link", "del", "plain0"))
