@@ -76,11 +76,11 @@ class FieldsTest(FlowsCase):
         document = self.window("f")
         self.assertEqual(self.flows(document, direction), self.EXPECTED)
         self.assertEqual(self.missed(document, direction),
-                         {"table_full": 0, "not_ip": 3, "malformed": 1})
+                         {"table_full": 0, "not_ip": 3, "malformed": 1, "estimated": 0})
         other = "egress" if direction == "ingress" else "ingress"
         self.assertEqual(self.flows(document, other), {})
         self.assertEqual(self.missed(document, other),
-                         {"table_full": 0, "not_ip": 0, "malformed": 0})
+                         {"table_full": 0, "not_ip": 0, "malformed": 0, "estimated": 0})
 
     @harness.NEEDS_TCX
     def test_every_field_of_what_comes_in_over_tcx(self):
