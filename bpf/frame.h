@@ -19,9 +19,8 @@ const volatile __u32 dynmon_mtu = 0;
 const volatile bool dynmon_frags = false;
 
 #define DYNMON_VLAN_TAGS 4 /* of a frame, with the one that the device or the kernel took off */
-#define DYNMON_JUMBO_HEADER                                                                        \
-    8 /* bytes of the hop-by-hop header that says a length beyond 64 KiB                           \
-       */
+/* Bytes of the hop-by-hop header that says a length beyond 64 KiB. */
+#define DYNMON_JUMBO_HEADER 8
 
 enum dynmon_direction {
     DYNMON_DIRECTION_INGRESS = 0,
@@ -159,8 +158,8 @@ static __always_inline void dynmon_set_gso(struct dynmon_packet* pkt, struct __s
     pkt->segments = pkt->gso_segs;
     if (pkt->gso_segs)
         return;
-    pkt->segments = dynmon_forget(
-        dynmon_segments(pkt, pkt->gso_size, dynmon_outline(pkt->data, pkt->data_end).payload));
+    pkt->segments =
+        dynmon_segments(pkt, pkt->gso_size, dynmon_outline(pkt->data, pkt->data_end).payload);
     pkt->data = (void*)(long)ctx->data; /* one way for the verifier again */
     pkt->data_end = (void*)(long)ctx->data_end;
 }
@@ -168,8 +167,8 @@ static __always_inline void dynmon_set_gso(struct dynmon_packet* pkt, struct __s
 /* A frame that is longer than one from the wire can be. */
 static __always_inline void dynmon_estimate_gso(struct dynmon_packet* pkt, struct xdp_md* ctx) {
     const struct dynmon_outline outline = dynmon_outline(pkt->data, pkt->data_end);
-    const __u32 l3 = dynmon_forget(outline.l3);
-    const __u32 payload = dynmon_forget(outline.payload);
+    const __u32 l3 = outline.l3;
+    const __u32 payload = outline.payload;
 
     pkt->data = (void*)(long)ctx->data; /* one way for the verifier again */
     pkt->data_end = (void*)(long)ctx->data_end;

@@ -23,7 +23,8 @@ namespace {
 
 // What the verifier says only to those without CAP_PERFMON, for fear of speculative execution.
 bool is_for_want_of_perfmon(std::string_view complaint) {
-    for (const std::string_view text : {"prohibited", "unsupported alu operation", "leaks addr"})
+    for (const std::string_view text :
+         {"prohibited", "unsupported alu operation", "partial copy of pointer", "leaks addr"})
         if (complaint.find(text) != std::string_view::npos)
             return true;
     return false;
