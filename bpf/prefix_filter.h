@@ -21,8 +21,7 @@ struct dynmon_lengths {
     __u64 low;   /* the units in the low number: IPv4 0 to 32 bits, IPv6 65 to 128 bits */
     __u64 high;  /* the units in the high number: IPv6 1 to 64 bits */
     __u64 whole; /* not 0: the whole of IPv6 is on the list */
-    /* Odd and random, so that nobody outside can choose addresses that the filter takes for others.
-     */
+    /* Odd and random, so that a sender cannot choose addresses that the filter takes for others. */
     __u64 high_factor;
     __u64 low_factor;
     __u64 next_id; /* of the entry that is added next */

@@ -55,11 +55,11 @@
         __type(value, struct dynmon_note);                                                         \
     } NAME##_notes SEC(".maps")
 
-/* What people want to know of an entry; kept apart, so that the entries stay in the cache. */
+/* What `list` says of an entry; kept apart, so that the entries stay in the cache. */
 struct dynmon_note {
     __u64 id;        /* of one list, never used again */
-    char source[32]; /* who put it there */
-    char reason[64]; /* what for */
+    char source[32]; /* the user or program that added it */
+    char reason[64]; /* why it was added */
 };
 
 /* NAME, NAME_filter and NAME_notes have `entries`; a manifest that sizes one sizes all three. */

@@ -235,8 +235,9 @@ dynmon_note_server(const struct dynmon_headers* headers, bool reverse) {
     return note;
 }
 
-/* A SYN says it for sure; who is asked for an echo answers it; a port below 1024 takes rights to
- * listen on; the lower of two others is a guess. Nothing is known: 0. */
+/* The best is the largest: a SYN is certain, a host answers the echo request that it gets, a
+ * program needs rights to listen below port 1024, the lower of two other ports is a guess. 0: not
+ * known. */
 static __always_inline __u32 dynmon_server_rank(__u32 method) {
     const __u32 ranks = 4 << 4 * DYNMON_SERVER_SYN | 3 << 4 * DYNMON_SERVER_ECHO |
                         2 << 4 * DYNMON_SERVER_KNOWN_PORT | 1 << 4 * DYNMON_SERVER_LOWER_PORT;
@@ -297,7 +298,7 @@ static __always_inline bool dynmon_is_at_source(const struct dynmon_server* serv
            dynmon_ip_half(&server->server_ip, 0) == dynmon_ip_half(&key->saddr, 0);
 }
 
-/* True: a later packet of the session says better than `server` who the server is, and
+/* True: a later packet of the session knows the server better than `server` does, and
  * dynmon_set_server() has to follow. Of ports alone the first packet has said all. */
 static __always_inline bool dynmon_corrects_server(const struct dynmon_session_key* key,
                                                    const struct dynmon_headers* headers,

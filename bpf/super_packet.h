@@ -83,7 +83,7 @@ static __always_inline __u32 dynmon_walk_gre(const struct dynmon_walk_bytes* byt
                               (bytes->at[1] & 7) * DYNMON_WALK_UNKNOWN);
 }
 
-/* VXLAN and Geneve are told by their headers, on any port: what they carry has to fit to the byte
+/* VXLAN and Geneve are known by their headers, on any port: what they carry has to fit to the byte
  * (see dynmon_walk_ip). Otherwise it is a super-packet of UDP itself. */
 static __always_inline __u32 dynmon_walk_udp(const struct dynmon_walk_bytes* bytes) {
     const __u32 first = bytes->at[8];

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Two BPF filters of tc with one and the same preference: the one that was added last runs first.
-# Seen with iproute2 6.1.0 on Linux 6.18. Whoever adds a filter "behind" another one with its very
-# preference, because preference 1 is the front and taken, meets it. The plausible guess: filters of
+# Seen with iproute2 6.1.0 on Linux 6.18. It meets a program that adds a filter "behind" another one
+# with the same preference, because preference 1 is the front and taken. The plausible guess: filters of
 # equal preference run in the order in which they were added, or the kernel refuses the second one.
-# Instead a new one is in front of an old one that thought to be first at preference 1.
+# Instead the new filter runs in front of the old one, which was first at preference 1.
 set -euo pipefail
 
 version=6.1.0-3

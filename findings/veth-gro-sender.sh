@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # GRO on a veth device joins nothing, although ethtool says "on", while the other end has any kind of
-# TSO on. Seen with ethtool 6.1 and iproute2 6.1.0 on Linux 6.18. Who wants large packets in a
-# container, or a test with packets that GRO has joined, meets it. The plausible guess: GRO is a
+# TSO on. Seen with ethtool 6.1 and iproute2 6.1.0 on Linux 6.18. It meets a container that is
+# to receive large packets, and a test with packets that GRO has joined. The plausible guess: GRO is a
 # setting of the end that receives. Instead the other end looks at its own TSO, and as long as that is
 # on for IPv4 it takes all that it sends for large, and passes GRO by. Here it sends IPv6, which the
 # stack has cut before, and only taking TSO of IPv4 off makes the receiver join it.

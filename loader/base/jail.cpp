@@ -58,15 +58,15 @@ constexpr const char* harmless_calls[] = {
     "rseq", "arch_prctl", "riscv_hwprobe", "riscv_flush_icache", "rt_sigaction", "rt_sigpending",
     "rt_sigreturn", "sigaltstack", "restart_syscall", "umask", "exit", "exit_group"};
 
-// The others of fcntl(2) lock files, or send signals to whom they are told.
+// The other commands of fcntl(2) lock files, or let the kernel send signals to other processes.
 constexpr int harmless_fcntls[] = {F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD,     F_SETFD,
                                    F_GETFL, F_SETFL,         F_GET_SEALS, F_ADD_SEALS};
 
 constexpr int harmless_prctls[] = {PR_GET_DUMPABLE, PR_SET_NAME, PR_GET_NAME, PR_CAPBSET_READ,
                                    PR_SET_VMA};
 
-// Whether a handler can let a refused call return. Elsewhere there is no filter: nobody has tried
-// one there.
+// Whether a handler can let a refused call return. Elsewhere there is no filter: it was
+// never tried there.
 #if defined(__x86_64__)
 constexpr bool known_architecture = true;
 void set_result(ucontext_t& context, long result) {

@@ -1,7 +1,5 @@
 #include "cli/attachment.hpp"
 
-#include <string_view>
-
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "monitor/health.hpp"

@@ -1,4 +1,4 @@
-// Tells whoever reads a monitor that it counts nothing, once, and again when that changes.
+// Warns a reader, once, that the monitor counts nothing, and says when that changes.
 #pragma once
 
 #include <chrono>

@@ -159,7 +159,7 @@ ordered_json texts_json(const std::vector<Network>& networks) {
     return list;
 }
 
-// Who calls: also behind sudo.
+// The user who calls, also behind sudo.
 std::string caller() {
     if (const char* name = std::getenv("SUDO_USER"); name != nullptr && *name != 0)
         return "user " + std::string(name);
@@ -188,9 +188,8 @@ public:
             return "sudo dynmon-load allow edge add 198.51.100.7 --reason 'our own monitoring'\n"
                    "  sudo dynmon-load allow edge list\n"
                    "  sudo dynmon-load allow edge remove 198.51.100.7\n\n"
-                   "An address on the allow list is never dropped: neither how long a denied "
-                   "prefix "
-                   "is matters,\nnor which of the two was added first.";
+                   "An address on the allow list is never dropped, however long the denied prefix "
+                   "is and\nwhichever of the two was added first.";
         return "sudo dynmon-load deny edge add 203.0.113.0/24 2001:db8::7 --for 10m "
                "--reason 'ticket 42'\n"
                "  sudo dynmon-load deny edge add --dry-run 198.51.100.0/24\n"
@@ -198,8 +197,8 @@ public:
                "  sudo dynmon-load deny edge remove 2001:db8::7\n"
                "  sudo dynmon-load deny edge list\n"
                "  sudo dynmon-load deny edge purge\n\n"
-               "Of several prefixes that an address lies in, the longest that has not expired "
-               "counts. A dry run\n"
+               "If an address lies in several prefixes, the longest that has not expired counts. "
+               "A dry run\n"
                "counts what it would drop and drops nothing. Adding an entry again changes its "
                "time and action\n"
                "and keeps its number and its counts. On standard input, the text behind a # is the "
@@ -221,10 +220,12 @@ public:
         app.add_option("--for", for_,
                        "add: the entry ends after that time, such as 10m or 1d; default: never")
             ->type_name("TIME");
-        app.add_option("--reason", reason_, "add: what for; at most 63 bytes are kept")
+        app.add_option("--reason", reason_, "add: why; at most 63 bytes are kept")
             ->type_name("TEXT");
-        app.add_option("--source", source_,
-                       "add: who or what adds it; default: the user; at most 31 bytes are kept")
+        app.add_option(
+               "--source", source_,
+               "add: the user or program that adds it; default: the user who calls; at most "
+               "31 bytes are kept")
             ->type_name("TEXT");
         if (!denies())
             return;

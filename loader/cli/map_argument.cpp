@@ -40,7 +40,7 @@ std::string MapArgument::monitor_of(const FoundMap& map, const Settings& setting
             return map.pin_path.substr(folder.size(),
                                        map.pin_path.find('/', folder.size()) - folder.size());
     } catch (const Error&) {
-        // no store that is ours: the map is somebody else's
+        // there is no store of ours: the map belongs to another program
     }
     return "";
 }

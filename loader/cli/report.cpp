@@ -92,7 +92,7 @@ ordered_json placed_json(const Global& global, const GenerationRecord& record) {
         for (const Neighbour& neighbour : neighbours.value_or(std::vector<Neighbour>{}))
             log::warn(std::string(to_string(hook.point)) + " of '" + hook_device(store, hook) +
                       "': " + describe(neighbour) +
-                      " runs in front of dynmon; what it keeps is not counted");
+                      " runs in front of dynmon; packets that it does not pass on are not counted");
     }
     return document;
 }

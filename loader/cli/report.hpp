@@ -16,7 +16,7 @@ void print_result(const Global& global, const nlohmann::ordered_json& document,
 std::string iso_time(std::uint64_t epoch_ns); // "2026-11-21T01:02:03Z"
 // [{"place": "tcx", "kind": "bpf", "program": …, "id": …, "priority": …}, …]; null: unknown.
 nlohmann::ordered_json neighbours_json(const std::optional<std::vector<Neighbour>>& neighbours);
-// As generation_json(), with who stands in front of each of the programs; says so on stderr too.
+// As generation_json(), with the programs of others in front of each program; warns of them too.
 nlohmann::ordered_json placed_json(const Global& global, const GenerationRecord& record);
 // "eth0 (tc-ingress, tc-egress)": where the programs of a generation run.
 std::string places_text(const Global& global, const GenerationRecord& record);

@@ -97,7 +97,7 @@ HookState link_state(const Store& store, const HookId& id) {
         return taken_by(facts.program_id, pivot, "the link");
     if (facts.ifindex != 0)
         return {HookHealth::attached, ""};
-    // Its device has gone, or somebody has taken the link off it.
+    // Its device is gone, or the link was detached from it.
     const bool there = may_be_there(read_hook_record(store, id), id);
     return {there ? HookHealth::detached : HookHealth::defunct, ""};
 }

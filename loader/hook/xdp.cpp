@@ -32,7 +32,7 @@ bool means_no_such_mode(int error_number) {
 
 namespace {
 
-// Why the kernel refuses a device on which nothing runs. Never returns where another is to blame.
+// Throws when another device is why the kernel refuses this one, on which nothing runs.
 void require_no_conflict(int ifindex) {
     const std::vector<Link> links = list_links();
     const std::string conflict = xdp_conflict(link_of(links, ifindex), links);
@@ -43,8 +43,8 @@ void require_no_conflict(int ifindex) {
 
 [[noreturn]] void throw_no_such_mode(int ifindex, int error_number) {
     const std::vector<Link> links = list_links();
-    std::string hint = "--hook tc works on every device; so does --mode generic, but it counts "
-                       "packets that the kernel has joined as one";
+    std::string hint = "--hook tc works on every device; so does --mode generic, but it can "
+                       "only estimate packets that the kernel has joined";
     if (error_number == ERANGE)
         hint += "; or lower its MTU, and that of the other end of a veth pair, until a frame fits "
                 "into a page";

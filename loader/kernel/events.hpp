@@ -18,7 +18,7 @@ struct Event {
     int cpu = -1;                    // of a perf event
 };
 
-// Who is told of what comes.
+// What is called for what comes.
 struct EventHandlers {
     // Return false to stop: what comes after is left, or of a perf event array dropped.
     std::function<bool(const Event&)> event;

@@ -7,7 +7,7 @@ namespace dynmon {
 
 namespace {
 
-// What of a map a flag changes for who reads it.
+// What a flag changes for a reader of the map.
 enum class Changes {
     nothing, // how much memory, whose memory, what programs may do, which descriptor was made
     values,  // how the values of maps lie in memory

@@ -62,13 +62,11 @@ Error array_refusal(const std::string& program, bpf_prog_type type, const ArrayO
                          program_type_name(static_cast<bpf_prog_type>(owner.type)),
                      EINVAL)
             .hint("load it on a hook of its type");
-    return Error(
-               ErrorKind::unsupported,
-               what +
-                   "the kernel allows only programs that are like those of the chain in JIT, "
-                   "XDP frags" +
-                   (attach_types_compared ? " and, this kernel does so, expected attach type" : ""),
-               EINVAL)
+    return Error(ErrorKind::unsupported,
+                 what + "the kernel takes only programs that agree with those of the chain in " +
+                     (attach_types_compared ? "JIT, XDP frags and expected attach type"
+                                            : "JIT and XDP frags"),
+                 EINVAL)
         .hint("the chain was made by another loader: unload all monitors of the hook, then load "
               "them again");
 }

@@ -12,7 +12,7 @@
 namespace dynmon {
 
 // What the first program of a PROG_ARRAY, or the first that calls through it, has laid down for all
-// others. The kernel tells no more of it than this.
+// others. The kernel says no more of it than this.
 struct ArrayOwner {
     std::uint32_t type = 0; // bpf_prog_type; 0: no program has come near it yet
     bool jited = false;

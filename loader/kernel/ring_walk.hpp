@@ -46,7 +46,6 @@ public:
     void walk(const OnRecord& on_record, const OnLoss& on_loss);
 
 private:
-    struct Header;
     void skip_overwritten();
     bool was_overwritten() const; // what is at position_ now
     void note_size(std::uint64_t bytes);

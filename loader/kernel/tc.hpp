@@ -21,7 +21,7 @@ void delete_clsact(int ifindex);
 // True when any filter, ours or not, hangs on one of the two directions.
 bool has_filters(int ifindex, TcDirection direction);
 
-// A filter that packets meet, of whatever kind and whoever made it.
+// A filter that packets meet, of any kind and from any program.
 struct TcFilter {
     std::uint32_t priority = 0;
     std::string kind;           // "bpf", "flower", …

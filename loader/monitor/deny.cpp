@@ -199,7 +199,7 @@ void PrefixLists::require_harmless(const std::vector<Addition>& additions) const
                 why = "has " + address.text() + " in it, " + address.what;
         if (!why.empty())
             throw Error(ErrorKind::rejected, network.text() + " " + why + "; nothing was added")
-                .hint("leave it out, or say --force if that is meant");
+                .hint("leave it out, or use --force if you mean it");
     }
 }
 

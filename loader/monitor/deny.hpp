@@ -33,8 +33,8 @@ class PrefixLists {
 public:
     enum class Access { look, write };
 
-    // With `write` nobody else writes the lists of the monitor, or replaces it, meanwhile. Throws
-    // Error{usage} when the monitor has no list of that kind.
+    // With `write` no other process writes the lists of the monitor, or replaces it, meanwhile.
+    // Throws Error{usage} when the monitor has no list of that kind.
     static PrefixLists open(const Settings& settings, const std::string& monitor, ListKind kind,
                             Access access);
 
@@ -47,8 +47,8 @@ public:
     void remove(const std::vector<Network>& networks);
     std::vector<Listed> purge(std::uint64_t now_ns); // what had expired, and is gone now
 
-    // Throws Error{rejected} for what somebody would regret: the whole of a family, and addresses
-    // of the monitor's own network namespace, its gateways and its resolvers.
+    // Throws Error{rejected} for what would cut the machine off: the whole of a family, and
+    // addresses of the monitor's own network namespace, its gateways and its resolvers.
     void require_harmless(const std::vector<Addition>& additions) const;
 
 private:

@@ -163,7 +163,10 @@ void PrefixList::read_entries() {
 }
 
 std::uint64_t PrefixList::next_id() const {
-    return std::max<std::uint64_t>(read_lengths(lengths_).next_id, 1);
+    std::uint64_t next = std::max<std::uint64_t>(read_lengths(lengths_).next_id, 1);
+    for (const auto& [network, entry] : entries_) // of a writer that was killed before sync()
+        next = std::max(next, entry.id + 1);
+    return next;
 }
 
 Network PrefixList::network_of(const std::byte* key) const {

@@ -107,9 +107,10 @@ std::string remedy_of(const Neighbour& neighbour, const HookStatus& hook) {
 void diagnose_front(const std::string& what, const HookStatus& hook, Ailments& out) {
     for (const Neighbour& neighbour : hook.in_front.value_or(std::vector<Neighbour>{}))
         if (neighbour.place != Neighbour::Place::xdp)
-            out.push_back({what + ": " + describe(neighbour) +
-                               " runs in front of dynmon; what it keeps is not counted",
-                           remedy_of(neighbour, hook)});
+            out.push_back(
+                {what + ": " + describe(neighbour) +
+                     " runs in front of dynmon; packets that it does not pass on are not counted",
+                 remedy_of(neighbour, hook)});
 }
 
 void diagnose_hook(const Status& status, const HookStatus& hook, Ailments& out) {

@@ -58,7 +58,7 @@ EntryMap EntryMap::open(const Settings& settings, const std::string& name) {
     require_writable(map.facts_, *record.map(types.name), name);
     if (record.map(types.name + "_filter") != nullptr)
         throw Error(ErrorKind::usage, name + " is a list with a filter beside it")
-            .hint("write it with `deny` or `allow`, which write both");
+            .hint("use `deny` or `allow`, which write both");
     map.key_ = key_layout(types, map.facts_);
     map.value_ = value_layout(types, map.facts_);
     map.map_ = std::move(found.fd);

@@ -1,4 +1,4 @@
-// Whether packets reach a monitor: one look for `status`, `doctor` and whoever reads.
+// Whether packets reach a monitor: one look for `status`, `doctor` and all readers.
 #pragma once
 
 #include <string>
@@ -22,8 +22,8 @@ struct ProgramHealth {
 ProgramHealth program_health(const Store& store, const ProgramRecord& program,
                              HookState (*look)(const Store&, const HookId&), bool in_chain);
 
-// Where the programs count, as far as the caller may look. Their chains are not looked at: whoever
-// reads has just put its own programs back.
+// Where the programs count, as far as the caller may look. Their chains are not looked at: a
+// reader has just put its own programs back.
 std::vector<CountingPlace> counting_places(const Store& store,
                                            const std::vector<ProgramRecord>& programs);
 

@@ -57,7 +57,7 @@ std::vector<ProtectedAddress> protected_addresses(std::uint64_t inode) {
         throw Error(ErrorKind::failed,
                     "look for own addresses, gateways and resolvers: the network "
                     "namespace of the monitor cannot be found")
-            .hint("run as root, or say --force to add without a look at them");
+            .hint("run as root, or use --force to add without this check");
     std::vector<ProtectedAddress> list;
     during("look for own addresses, gateways and resolvers", [&] {
         const NetNsScope inside(*netns);

@@ -62,7 +62,7 @@ public:
     }
 
 private:
-    // Who peeks has put nothing back into the chains.
+    // A peek has put nothing back into the chains.
     std::vector<CountingPlace> look_at_places() const {
         return request_.peek ? counting_places_in_chains(store_, record_.programs)
                              : counting_places(store_, record_.programs);

@@ -20,7 +20,7 @@ struct ReadRequest {
     Exporter* consumer = nullptr;
     unsigned jobs = 1; // as MapReader takes it
     bool peek = false; // change nothing: show the open window and what was not read yet
-    // Called with where the monitor counts now, before anything is handed out; unset: nobody asks.
+    // Called with where the monitor counts now, before anything is handed out; unset: not called.
     std::function<void(const std::vector<CountingPlace>&)> places;
     // Called when everything is open that capabilities are needed for; unset: nothing to do.
     std::function<void()> opened;

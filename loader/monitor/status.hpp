@@ -83,7 +83,7 @@ bool has_hooks_elsewhere(const Settings& settings);
 // `name` "": everything. Throws Error{usage} with the nearest name for an unknown monitor.
 // Changes nothing; what cannot be told is said in `problem`.
 // `locked` is called when nothing can be loaded or unloaded any more, before anything is looked at
-// but who stands in front of the hooks, for which the kernel wants CAP_NET_ADMIN.
+// but the programs in front of the hooks, for which the kernel wants CAP_NET_ADMIN.
 Status read_status(const Settings& settings, const std::string& name,
                    const std::function<void()>& locked = {});
 

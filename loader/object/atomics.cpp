@@ -116,7 +116,7 @@ Abstract joined(const Abstract& a, const Abstract& b) {
     both.stack = a.stack || b.stack;
     both.untraced = a.untraced || b.untraced;
     both.function = a.function ? a.function : b.function;
-    // A pointer that may be null is one: through null nobody writes.
+    // A pointer that may be null is one: a program cannot write through null.
     both.number = a.pointer() == b.pointer() ? joined(a.number, b.number)
                   : a.pointer()              ? a.number
                                              : b.number;

@@ -122,7 +122,7 @@ BtfPtr copy_types(const bpf_object* object) {
     return copy;
 }
 
-// A global of .rodata, whoever is to set it.
+// Whether .rodata has a global of this name.
 bool has_constant(const btf* types, std::string_view name) {
     const int section = btf__find_by_name_kind(types, ".rodata", BTF_KIND_DATASEC);
     if (section < 0)

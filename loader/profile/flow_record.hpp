@@ -26,7 +26,7 @@ struct FlowKey {
 };
 static_assert(std::has_unique_object_representations_v<FlowKey>, "it is hashed as bytes");
 
-// The port of ICMP whose type nobody has seen: a later fragment, a header that is cut off, a table
+// The port of ICMP whose type is unknown: a later fragment, a header that is cut off, a table
 // without ports. Type 255 is reserved, so that no real one is this.
 inline constexpr std::uint16_t icmp_unknown = 0xffff;
 

@@ -18,7 +18,7 @@ enum class Template : std::uint16_t {
     ipv6 = 257,
     icmpv4 = 258,
     icmpv6 = 259,
-    icmpv4_unknown = 260, // without the type and code, which nobody has seen
+    icmpv4_unknown = 260, // without the type and code, which are unknown
     icmpv6_unknown = 261,
 };
 Template template_of(const FlowKey& key);

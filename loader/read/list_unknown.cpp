@@ -11,9 +11,9 @@ namespace dynmon {
 
 namespace {
 
-// Nobody says whether the kernel gives one value or one for each CPU, and it writes as many bytes
-// as it likes. So there is room for the larger of the two, and more behind it, and what stands
-// there afterwards tells.
+// It is not known whether the kernel gives one value or one for each CPU, nor how many bytes it
+// writes. So there is room for the larger of the two, and more behind it, and what stands there
+// afterwards tells.
 constexpr std::size_t beyond = 4096;
 constexpr int enotsupp = 524; // leaks from inside the kernel
 

@@ -50,7 +50,7 @@ std::unique_ptr<Listing> make_listing(const Fd& map, const MapFacts& facts, cons
     switch (map_kind(facts.type)) {
     case MapKind::plain:
     case MapKind::trie:
-        // A flag that nobody knows here: the kernel still does the reading, but of how much?
+        // With an unknown flag the kernel still does the reading, but perhaps of more bytes.
         return strange_flags(facts) == 0 ? list_plain(facts, types)
                                          : list_unknown(map, facts, types);
     case MapKind::queue:

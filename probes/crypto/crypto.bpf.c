@@ -45,7 +45,7 @@ static __always_inline struct dynmon_server* server_of(struct features* session)
     return (struct dynmon_server*)&session->server_ip;
 }
 
-// A packet that says better than this CPU's copy who is the server.
+// Takes the server from a packet that knows it better than this CPU's copy.
 static __always_inline void correct_server(struct features* session,
                                            const struct dynmon_session_key* key,
                                            const struct dynmon_headers* headers, bool reverse) {
@@ -73,7 +73,7 @@ static __always_inline struct features* find_session(const struct dynmon_session
     return dynmon_lookup_or_init(&SESSIONS_TRACKED_CRYPTO, key, &initial);
 }
 
-// Silence does not change who is the server.
+// Silence does not change the server.
 static __always_inline void start_anew(struct features* session, void* missed_map) {
     const __u32 only = 0;
     struct missed* missed = bpf_map_lookup_elem(missed_map, &only);

@@ -48,8 +48,8 @@ static __always_inline struct dynmon_server* server_of(struct session_value* ses
     return (struct dynmon_server*)&session->server_ip;
 }
 
-// A packet that says better than what stands there who is the server. Of two CPUs that do so at the
-// same moment the one that comes last has its say; under the lock address and method are of one.
+// Takes the server from a packet that knows it better than the session does. When two CPUs do so at
+// the same moment, the later one wins; the lock keeps address and method of one packet together.
 static __always_inline void correct_server(struct session_value* session,
                                            const struct dynmon_session_key* key,
                                            const struct dynmon_headers* headers, bool reverse) {

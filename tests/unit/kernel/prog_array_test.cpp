@@ -21,5 +21,5 @@ TEST_CASE("a program that a chain refuses: what differs, as far as it can be tol
               .find("attach type") == std::string::npos);
     CHECK(text(BPF_PROG_TYPE_XDP, {.type = BPF_PROG_TYPE_XDP, .jited = true}, true)
               .find("expected attach type") != std::string::npos);
-    CHECK(text(BPF_PROG_TYPE_XDP, {}, false).find("JIT, XDP frags") != std::string::npos);
+    CHECK(text(BPF_PROG_TYPE_XDP, {}, false).find("JIT and XDP frags") != std::string::npos);
 }
