@@ -15,6 +15,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include <linux/bpf.h>
 #include <linux/capability.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -165,7 +166,17 @@ constexpr scmp_arg_cmp has_none_of(unsigned argument, std::uint64_t bits) {
 
 void pretend_kernel(Filter& filter) {
     constexpr std::uint32_t succeed = SCMP_ACT_ERRNO(0);
-    filter.answer("bpf", succeed);
+    // libbpf goes through the ids of BTF until there is no more: here there is none.
+    constexpr std::uint64_t first = BPF_PROG_GET_NEXT_ID, last = BPF_LINK_GET_NEXT_ID;
+    for (std::uint64_t command = first; command <= last; ++command)
+        filter.answer("bpf",
+                      command == BPF_PROG_GET_NEXT_ID || command == BPF_MAP_GET_NEXT_ID ||
+                              command == BPF_BTF_GET_NEXT_ID || command == BPF_LINK_GET_NEXT_ID
+                          ? SCMP_ACT_ERRNO(ENOENT)
+                          : succeed,
+                      {is(0, command)});
+    filter.answer("bpf", succeed, {{0, SCMP_CMP_LT, first, 0}});
+    filter.answer("bpf", succeed, {{0, SCMP_CMP_GT, last, 0}});
     filter.answer("close", succeed, {is(0, 0)});
     filter.allow("close", {{0, SCMP_CMP_NE, 0, 0}});
 }

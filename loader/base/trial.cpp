@@ -209,11 +209,15 @@ void remember_refused(const std::vector<std::string>& calls) {
         log::warn(refusal_of(fresh) + ", and libbpf goes on without; " + refusal_advice());
 }
 
-// Whatever the error says: that a call was refused may be why.
-[[noreturn]] void throw_error(Error error, const std::vector<std::string>& refused) {
-    if (!refused.empty())
-        error.during(refusal_of(refused)).hint(refusal_advice());
-    throw error;
+// Whatever the error says, that a call was refused may be why: a fault of dynmon then, not of the
+// input.
+[[noreturn]] void throw_error(const Error& error, const std::vector<std::string>& refused) {
+    if (refused.empty())
+        throw error;
+    Error failure(ErrorKind::failed, error.chain().back(), error.error_number());
+    for (std::size_t i = error.chain().size() - 1; i > 0; --i)
+        failure.during(error.chain()[i - 1]);
+    throw failure.during(refusal_of(refused)).hint(refusal_advice());
 }
 
 } // namespace
