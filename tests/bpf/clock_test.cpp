@@ -70,7 +70,7 @@ TEST_CASE("every clock source gives the time of day, and the base can be moved w
 }
 
 TEST_CASE("the verifier never sees the helper of a clock that was not chosen") {
-    std::vector<char> log(16 << 20);
+    std::vector<char> log(64 << 20);
     for (const Source& chosen : sources) {
         if (!on_this_kernel(chosen))
             continue;

@@ -174,8 +174,8 @@ class OtherLoaderTest(ForeignCase):
         # dynmon.h calls the next program through the chain, plain is merely put into it.
         for probe, program in (("packets", "packets_ingress_xdp"), (plain, "plain_xdp")):
             error = self.refused(harness.UNSUPPORTED, "load", "q", probe, *place)
-            self.assertIn(f"put '{program}' into the chain: the kernel allows only programs that "
-                          "are like those of the chain in", error["message"])
+            self.assertIn(f"put '{program}' into the chain: the kernel takes only programs that "
+                          "agree with those of the chain in", error["message"])
             self.assertIn("expected attach type", error["message"])
             self.assertIn("unload all monitors of the hook", error["hint"])
 
