@@ -26,7 +26,7 @@ using dynmon::Fd;
 using dynmon::Sink;
 using dynmon::TypedMap;
 
-constexpr std::uint32_t count = 1'000'000;
+constexpr std::uint32_t cells = 1'000'000;
 
 // The same counters in a plain array and in one that can be mapped.
 class Arrays {
@@ -34,20 +34,20 @@ public:
     Arrays() : skeleton_(bench_bpf::open()) {
         if (!skeleton_)
             throw std::runtime_error("open the benchmark's object");
-        bpf_map__set_max_entries(skeleton_->maps.BENCH_ARRAY, count);
-        bpf_map__set_max_entries(skeleton_->maps.BENCH_MAPPED, count);
+        bpf_map__set_max_entries(skeleton_->maps.BENCH_ARRAY, cells);
+        bpf_map__set_max_entries(skeleton_->maps.BENCH_MAPPED, cells);
         if (bench_bpf::load(skeleton_.get()) != 0)
             throw std::runtime_error("load the benchmark's object");
         plain = Fd(::fcntl(bpf_map__fd(skeleton_->maps.BENCH_ARRAY), F_DUPFD_CLOEXEC, 3));
         mapped = Fd(::fcntl(bpf_map__fd(skeleton_->maps.BENCH_MAPPED), F_DUPFD_CLOEXEC, 3));
-        std::vector<std::uint32_t> keys(count);
-        std::vector<std::uint64_t> values(count);
-        for (std::uint32_t i = 0; i < count; ++i) {
+        std::vector<std::uint32_t> keys(cells);
+        std::vector<std::uint64_t> values(cells);
+        for (std::uint32_t i = 0; i < cells; ++i) {
             keys[i] = i;
             values[i] = std::uint64_t{i} * 12'345'678'901;
         }
         for (const Fd* map : {&plain, &mapped}) {
-            std::uint32_t done = count;
+            std::uint32_t done = cells;
             if (dynmon::update_batch(*map, keys.data(), values.data(), done) != 0)
                 throw std::runtime_error("fill the benchmark's array");
         }
@@ -114,13 +114,13 @@ void print_batches(const Fd& map, int fd) {
 }
 
 void print_mapping(const Fd& map, int fd) {
-    constexpr std::size_t size = std::size_t{count} * sizeof(std::uint64_t);
+    constexpr std::size_t size = std::size_t{cells} * sizeof(std::uint64_t);
     void* const memory = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, map.get(), 0);
     if (memory == MAP_FAILED)
         throw std::runtime_error(std::string("mmap: ") + std::strerror(errno));
     const auto* values = static_cast<const std::uint64_t*>(memory);
     NumberList list(fd);
-    for (std::uint32_t i = 0; i < count; ++i)
+    for (std::uint32_t i = 0; i < cells; ++i)
         list.add(values[i]);
     list.finish();
     ::munmap(memory, size);

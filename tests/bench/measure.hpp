@@ -70,5 +70,6 @@ void measure_command(const Setup& setup, Results& results); // start-up and load
 void measure_swap(const Setup& setup, Results& results);    // slot write, fence, whole reads
 void measure_packets(const Setup& setup, Results& results); // ns a packet: the pivot
 void measure_probes(const Setup& setup, Results& results);  // ns a packet: every probe
+void measure_deny(const Setup& setup, Results& results);    // ns a packet: the deny list of `ssdp`
 
 } // namespace bench

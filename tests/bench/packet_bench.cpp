@@ -24,10 +24,10 @@ struct Variant {
 void measure_hook(const Setup& setup, Results& results, bool xdp, const bench_bpf& empty) {
     const std::string section = xdp ? "a packet, XDP" : "a packet, TC";
     const Probe probe = open_probe(setup.probes + "/flows");
-    const Pivot bare = load_pivot(xdp);
-    const Pivot to_empty = load_pivot(xdp);
-    const Pivot to_flows = load_pivot(xdp);
-    const Pivot alone = load_pivot(xdp);
+    const Pivot bare = load_pivot(xdp, false);
+    const Pivot to_empty = load_pivot(xdp, false);
+    const Pivot to_flows = load_pivot(xdp, false);
+    const Pivot alone = load_pivot(xdp, false);
     const LoadedGeneration flows = load_ingress(probe, to_flows, xdp);
     const LoadedGeneration flows_alone = load_ingress(probe, alone, xdp);
     const int empty_program = bpf_program__fd(xdp ? empty.progs.empty_xdp : empty.progs.empty_tc);

@@ -60,7 +60,7 @@ class Bench {
 public:
     Bench(const Setup& setup, Results& results, bool xdp, const bench_bpf& own)
         : xdp_(xdp), section_(xdp ? "probes, XDP" : "probes, TC"), results_(results), setup_(setup),
-          pivot_(load_pivot(xdp)) {
+          pivot_(load_pivot(xdp, false)) {
         empty_ =
             &add("empty program", bpf_program__fd(xdp ? own.progs.empty_xdp : own.progs.empty_tc));
         for (Subject& subject : kept_)

@@ -44,6 +44,7 @@ LoadedGeneration load_ingress(const Probe& probe, const Pivot& pivot, bool xdp,
                                       xdp ? HookKind::xdp : HookKind::tc);
     program.chain = Fd(::dup(pivot.chain.get()));
     program.slots = {1, 2};
+    program.slots.resize(side_count(probe.manifest)); // one for each side
     plan.programs.push_back(std::move(program));
     return load_generation(plan);
 }
