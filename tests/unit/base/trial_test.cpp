@@ -229,7 +229,7 @@ TEST_CASE("a trial has no rights, no descriptors and no processes, and changes n
     ::close(open_before[0]);
     ::close(open_before[1]);
     CHECK(error.chain().back() == "end of the list"); // and not an attempt that succeeded
-    CHECK(error.kind() == ErrorKind::failed); // a refused call is not the user's mistake
+    CHECK(error.kind() == ErrorKind::failed);         // a refused call is not the user's mistake
     for (const Attempt& attempt : forbidden_attempts())
         CHECK_MESSAGE(names_call(error.chain().front(), attempt.name), std::string(attempt.name));
 }
