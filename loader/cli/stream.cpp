@@ -64,9 +64,10 @@ public:
         attachment.look();
         const StopOnSignal signals;
         Sink sink(STDOUT_FILENO);
-        options_.each_round = [&] { attachment.look_rarely(); };
+        StreamOptions options = options_;
+        options.each_round = [&] { attachment.look_rarely(); };
         const StreamTotals totals =
-            stream_events(map, options_, sink, [&] { return signals.stopped(); });
+            stream_events(map, options, sink, [&] { return signals.stopped(); });
         report(totals);
         return 0;
     }

@@ -162,9 +162,9 @@ std::uint32_t last_priority(const std::vector<TcFilter>& filters) {
 namespace {
 
 std::optional<TcFilter> our_filter(int ifindex, TcDirection direction) {
-    for (TcFilter& filter : list_filters(ifindex, direction))
+    for (const TcFilter& filter : list_filters(ifindex, direction))
         if (filter.ours())
-            return std::move(filter);
+            return filter;
     return std::nullopt;
 }
 
