@@ -58,7 +58,7 @@ QUICK_BPF = step("bpf", "/dynmon/build/tests/bpf/dynmon-bpf-tests",
 QUICK = Guest("quick", [DOCTOR, QUICK_BPF, sessions("EveryProbe"), e2e("kinds"), e2e("packets"),
                         e2e("late"), sessions("Memlock"),
                         devices("devices", "UdpTunnelTest.test_vxlan", "IpsecTest.test_xfrm")],
-               seconds=800)
+               seconds=1200)
 GUESTS = [
     Guest("base", [DOCTOR, BPF, sessions("EveryProbe"), sessions("Exact"), *(e2e(name) for name in (
         "kinds", "chain", "replace", "maps", "late", "windows", "packets", "flows", "stream"))]),
