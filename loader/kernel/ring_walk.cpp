@@ -62,9 +62,26 @@ void RingWalk::note_size(std::uint64_t bytes) {
     record_bytes_ = bytes;
 }
 
-void RingWalk::report(const OnLoss& on_loss) {
+// The first record alone does not tell: those behind it that are whole have to be as long.
+void RingWalk::look_ahead(unsigned long end) {
+    bool differ = false;
+    for (unsigned long at = position_; !differ && is_beyond(end, at);) {
+        const auto* const record =
+            reinterpret_cast<const std::uint32_t*>(ring_.data + (at & (ring_.size - 1)));
+        const std::uint32_t header = __atomic_load_n(record, __ATOMIC_ACQUIRE);
+        if ((header & BPF_RINGBUF_BUSY_BIT) != 0)
+            break;
+        const std::uint64_t bytes = bytes_of_record(header & ~BPF_RINGBUF_DISCARD_BIT);
+        differ = bytes != record_bytes_;
+        at += bytes;
+    }
+    mixed_ = mixed_ || (differ && !was_overwritten()); // those that were read were records still
+}
+
+void RingWalk::report(unsigned long end, const OnLoss& on_loss) {
     if (skipped_ == 0)
         return;
+    look_ahead(end);
     RingLoss loss{.bytes = skipped_, .records = std::nullopt};
     if (!mixed_ && skipped_ % record_bytes_ == 0)
         loss.records = skipped_ / record_bytes_;
@@ -104,7 +121,7 @@ void RingWalk::walk(const OnRecord& on_record, const OnLoss& on_loss) {
         note_size(bytes);
         position_ += bytes;
         const TakenOut taken(ring_.reader, position_);
-        report(on_loss);
+        report(end, on_loss);
         if ((header & BPF_RINGBUF_DISCARD_BIT) == 0)
             go_on = on_record(data, size);
     }

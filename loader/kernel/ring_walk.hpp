@@ -49,7 +49,8 @@ private:
     void skip_overwritten();
     bool was_overwritten() const; // what is at position_ now
     void note_size(std::uint64_t bytes);
-    void report(const OnLoss& on_loss);
+    void look_ahead(unsigned long end);
+    void report(unsigned long end, const OnLoss& on_loss);
 
     RingMemory ring_;
     unsigned long position_ = 0;
