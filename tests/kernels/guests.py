@@ -59,8 +59,7 @@ QUICK_BPF = step("bpf", "/dynmon/build/tests/bpf/dynmon-bpf-tests",
                      "chain", "clock", "flows", "link", "load", "ntp", "packets", "parse", "plain",
                      "session", "super_packet", "veth")))
 QUICK = Guest("quick", [DOCTOR, QUICK_BPF, sessions("EveryProbe"), e2e("kinds"), e2e("packets"),
-                        e2e("late"), sessions("Memlock"),
-                        devices("devices", "UdpTunnelTest.test_vxlan", "IpsecTest.test_xfrm")],
+                        sessions("Memlock")],
                seconds=1200)
 GUESTS = [
     Guest("base", [DOCTOR, BPF, sessions("EveryProbe"), sessions("Exact"), *(e2e(name) for name in (
