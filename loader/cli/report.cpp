@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/error.hpp"
+#include "base/json_text.hpp"
 #include "base/log.hpp"
 #include "hook/hook.hpp"
 
@@ -36,7 +37,7 @@ ordered_json generation_json(const GenerationRecord& record) {
 
 void print_result(const Global& global, const ordered_json& document, const std::string& sentence) {
     if (global.json)
-        std::cout << document.dump() << "\n";
+        std::cout << json_text(document) << "\n";
     else if (!sentence.empty())
         std::cout << sentence << "\n";
 }

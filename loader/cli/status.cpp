@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <iostream>
 
+#include "base/json_text.hpp"
 #include "cli/options.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
@@ -181,7 +182,7 @@ private:
                 document["monitors"].push_back(monitor_json(monitor, stats));
             for (const HookStatus& hook : status.hooks)
                 document["hooks"].push_back(hook_json(hook, stats));
-            std::cout << document.dump() << "\n";
+            std::cout << json_text(document) << "\n";
             return;
         }
         if (status.monitors.empty() && status.hooks.empty())

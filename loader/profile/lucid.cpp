@@ -8,6 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.hpp"
 #include "object/sha256.hpp"
 #include "profile/packets.hpp"
 #include "profile/rendering.hpp"
@@ -248,11 +249,14 @@ private:
             entry["first"] = first_time(kept(*flow));
             list.push_back(std::move(entry));
         }
-        return json{{"monitor", name.monitor},     {"sequence", name.window.sequence},
-                    {"from", name.window.from_ns}, {"to", name.window.to_ns},
-                    {"time_window", seconds_},     {"packets_per_flow", packets_},
-                    {"features", feature_names},   {"flows", list}}
-                   .dump(-1, ' ', false, json::error_handler_t::replace) +
+        return json_text(json{{"monitor", name.monitor},
+                              {"sequence", name.window.sequence},
+                              {"from", name.window.from_ns},
+                              {"to", name.window.to_ns},
+                              {"time_window", seconds_},
+                              {"packets_per_flow", packets_},
+                              {"features", feature_names},
+                              {"flows", list}}) +
                "\n";
     }
 
