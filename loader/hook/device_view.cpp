@@ -10,9 +10,9 @@
 
 namespace dynmon {
 
-std::uint32_t device_mtu(const HookId& id) {
+std::uint32_t device_mtu(const Store& store, const HookId& id) {
     try {
-        const std::optional<NetNs> netns = find_netns(id.netns);
+        const std::optional<NetNs> netns = netns_of(store, id);
         if (!netns)
             return 0;
         const NetNsScope inside(*netns);
