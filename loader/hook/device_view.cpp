@@ -59,7 +59,7 @@ OffloadSource other_end(const Link& device) {
     }
 }
 
-// Of a pair it is the other end that decides, but for what the device joins by itself.
+// The other end of a pair decides, but for what the device joins by itself.
 OffloadSource near_end(const Link& device) {
     OffloadSource source{.device = device.name, .offloads = Offloads{}};
     if (offloads_of(device.name).on.contains("rx-gro"))

@@ -283,7 +283,7 @@ private:
                 work_.insert(caller);
     }
 
-    // Of another function's stack nothing is known.
+    // Nothing is known of another function's stack.
     static Abstract argument(Abstract what) {
         what.untraced = what.untraced || what.stack;
         what.stack = false;
