@@ -90,9 +90,9 @@ std::optional<bool> runs_in_its_place(const Store& store, const HookId& id) {
     }
 }
 
-// The link is at no device: it was detached, or the device is gone. A process that may not enter the
-// namespace cannot see which; a socket in there could, as filters have one, but would keep every
-// namespace with a link alive.
+// The link is at no device: it was detached, or the device is gone. A process that may not enter
+// the namespace cannot see which; a socket in there could, as filters have one, but would keep
+// every namespace with a link alive.
 HookState loose_link_state(const Store& store, const HookId& id) {
     try {
         const std::optional<NetNs> netns = netns_of(store, id);

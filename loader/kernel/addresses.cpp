@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <functional>
-#include <map>
+#include <optional>
 #include <set>
 
 #include <linux/nexthop.h>
