@@ -86,7 +86,7 @@ ordered_json placed_json(const Global& global, const GenerationRecord& record) {
     const Store store = global.settings.open_store(false);
     for (std::size_t i = 0; i < record.programs.size(); ++i) {
         const HookId& hook = record.programs[i].hook;
-        const auto neighbours = in_front_of(store, hook);
+        const auto neighbours = in_front_of(store, hook).neighbours;
         document["programs"][i]["in-front"] = neighbours_json(neighbours);
         if (!record_of(store, hook))
             continue;

@@ -125,7 +125,7 @@ void print_hook(const HookStatus& hook, bool stats) {
     if (!hook.problem.empty())
         std::cout << "  problem: " << hook.problem << "\n";
     if (!hook.in_front)
-        std::cout << "  in front: cannot be told without CAP_NET_ADMIN\n";
+        std::cout << "  in front: not known: " << hook.in_front_problem << "\n";
     else
         for (const Neighbour& neighbour : *hook.in_front)
             std::cout << "  in front: " << describe(neighbour) << "\n";

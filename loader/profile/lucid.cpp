@@ -89,7 +89,7 @@ unsigned transport_bit(std::uint8_t protocol) {
     }
 }
 
-// Of a later fragment and the like: for tshark such a packet has no type, which is 0 for LUCID.
+// A later fragment and the like: tshark finds no type in such a packet, which is 0 for LUCID.
 constexpr std::uint8_t icmp_type_unknown = 255;
 
 constexpr std::size_t feature_count = 11;

@@ -74,7 +74,7 @@ static __always_inline struct features* find_session(const struct dynmon_session
 }
 
 // Silence does not change the server.
-static __always_inline void start_anew(struct features* session, void* missed_map) {
+static __always_inline void start_over(struct features* session, void* missed_map) {
     const __u32 only = 0;
     struct missed* missed = bpf_map_lookup_elem(missed_map, &only);
 
@@ -127,7 +127,7 @@ static __always_inline enum dynmon_verdict record(struct dynmon_packet* pkt, voi
     }
     now = dynmon_now();
     if (expire_after && session->start_timestamp && now > session->alive_timestamp + expire_after)
-        start_anew(session, missed);
+        start_over(session, missed);
     add_packet(session, pkt, &headers, reverse, now);
     return DYNMON_PASS;
 }
