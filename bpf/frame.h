@@ -172,19 +172,21 @@ static __always_inline void dynmon_set_gso(struct dynmon_packet* pkt, struct __s
     pkt->data_end = (void*)(long)ctx->data_end;
 }
 
-/* A frame that is longer than one from the wire can be. */
+/* A frame that is longer than one from the wire can be. Where its headers are not to be read, it
+ * may have all tags. */
 static __always_inline void dynmon_estimate_gso(struct dynmon_packet* pkt, struct xdp_md* ctx) {
-    const struct dynmon_outline outline = dynmon_outline(pkt->data, pkt->data_end);
-    const __u32 l3 = outline.l3;
-    const __u32 payload = outline.payload;
+    struct dynmon_outline outline = dynmon_outline(pkt->data, pkt->data_end);
 
     pkt->data = (void*)(long)ctx->data; /* one way for the verifier again */
     pkt->data_end = (void*)(long)ctx->data_end;
-    if (pkt->len - l3 <= dynmon_mtu || payload - l3 >= dynmon_mtu)
+    if (!outline.payload)
+        outline.l3 = outline.payload =
+            sizeof(struct ethhdr) + DYNMON_VLAN_TAGS * sizeof(struct vlan_hdr);
+    if (pkt->len <= dynmon_mtu + outline.l3 || outline.payload - outline.l3 >= dynmon_mtu)
         return;
-    pkt->gso_size = dynmon_mtu - (payload - l3);
+    pkt->gso_size = dynmon_mtu - (outline.payload - outline.l3);
     pkt->estimated = true;
-    pkt->segments = dynmon_segments(pkt, pkt->gso_size, payload);
+    pkt->segments = dynmon_segments(pkt, pkt->gso_size, outline.payload);
 }
 
 static __always_inline void dynmon_from_skb(struct dynmon_packet* pkt, struct __sk_buff* ctx,

@@ -276,6 +276,20 @@ TEST_CASE("XDP: a packet as long as the MTU is one, with whatever tags in front"
     CHECK(longer.wire_bytes == 2 * 40 + 461);
 }
 
+TEST_CASE("XDP: a frame whose headers are not to be read may have all VLAN tags") {
+    const Loaded<mirror_bpf> probe = with_mtu(40);
+    for (const std::size_t tagged : {0, 4, 16}) {
+        const Seen seen = see(probe, ethernet(ETH_P_IP, ipv4({}, tcp({}, payload(tagged)))), {});
+        CHECK(seen.estimated == 0);
+        CHECK(seen.segments == 1);
+        CHECK(seen.packet_segments == 1);
+    }
+    const Seen longer = see(probe, ethernet(ETH_P_IP, ipv4({}, tcp({}, payload(17)))), {});
+    CHECK(longer.linear < 78);
+    CHECK(longer.estimated == 1);
+    CHECK(longer.packet_segments == 2);
+}
+
 TEST_CASE("XDP: where the MTU is not known every frame is one packet") {
     const Loaded<mirror_bpf> probe("mirror_ingress_xdp");
     const Seen seen = see(probe, ethernet(ETH_P_IP, ipv4({}, tcp({}, payload(3000)))), {});
