@@ -25,7 +25,8 @@ static __always_inline void dynmon_map_ipv4(dynmon_ip_t* into, __be32 address) {
     __builtin_memcpy(into, halves, sizeof(*into));
 }
 
-/* Only a super-packet may say 0 and mean all that is left: that its length does not fit. */
+/* Only a super-packet may say 0 and mean all that is left: that its length does not fit. XDP has no
+ * gso_size: there a frame is one that is longer than any length that fits. */
 static __always_inline bool dynmon_may_say_0(const struct dynmon_packet* pkt,
                                              const struct dynmon_headers* headers) {
     return pkt->gso_size || pkt->len - headers->l3_offset > 0xffff;
