@@ -24,6 +24,7 @@ struct counted {
     __u64 lost;       // no room in EVENTS
     __u64 allowed;    // of those passed: from an address on an allow list
     __u64 would_drop; // of those passed: a dry run would have dropped them
+    __u64 estimated;  // frames of XDP that were several packets: counted by the MTU
 };
 
 struct {
@@ -150,8 +151,10 @@ DYNMON_INGRESS(ssdp_ingress) {
 
     if (parsed != DYNMON_IP) {
         counted = counted_as(parsed == DYNMON_NOT_IP ? NOT_IP : MALFORMED);
-        if (counted)
+        if (counted) {
             counted->passed += headers.segments;
+            counted->estimated += pkt->estimated;
+        }
         return DYNMON_PASS;
     }
     bytes = dynmon_forget(dynmon_wire_bytes(pkt, &headers));
@@ -165,6 +168,7 @@ DYNMON_INGRESS(ssdp_ingress) {
     if (!counted)
         return denied & ON_LIST ? DYNMON_DROP : DYNMON_PASS;
     counted->bytes += bytes;
+    counted->estimated += pkt->estimated;
     if (denied & ON_LIST) {
         counted->dropped += headers.segments;
         return DYNMON_DROP;
