@@ -69,20 +69,20 @@ unsigned steps(const std::string& program, const Device& device) {
     return result;
 }
 
-// On every kind of device. What takes the verifier a second here takes minutes where the machine is
-// emulated.
+// On every kind of device. 5.10 walks ssdp under XDP in 95,000 steps, newer kernels all in less
+// than 60,000. What takes the verifier a second here takes minutes where the machine is emulated.
 template <typename Skeleton>
 void count_steps() {
     for (const auto& name : programs<Skeleton>()) {
         const bool xdp = name.ends_with("_xdp");
         std::vector<Device> devices = {{0, xdp ? 1500u : 0, false}, {1, xdp ? 1500u : 0, false}};
-        if (xdp && libbpf_probe_bpf_helper(BPF_PROG_TYPE_XDP, BPF_FUNC_xdp_load_bytes, nullptr) > 0)
+        if (xdp && has_xdp_frags())
             devices.push_back({0, 1500, true});
         for (const Device& device : devices) {
             CAPTURE(name);
             CAPTURE(device.link);
             CAPTURE(device.frags);
-            CHECK(steps<Skeleton>(name, device) <= (device.frags ? 100'000u : 60'000u));
+            CHECK(steps<Skeleton>(name, device) <= 100'000u);
         }
     }
 }

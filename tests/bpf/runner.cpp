@@ -71,6 +71,12 @@ void run_at_once(int program_fd, const std::vector<Bytes>& frames, int repeat) {
             std::rethrow_exception(error);
 }
 
+bool has_xdp_frags() {
+    static const bool has =
+        libbpf_probe_bpf_helper(BPF_PROG_TYPE_XDP, BPF_FUNC_xdp_load_bytes, nullptr) > 0;
+    return has;
+}
+
 unsigned allowed_cpus() {
     cpu_set_t allowed;
     if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0)

@@ -71,6 +71,9 @@ void run_at_once(int program_fd, const std::vector<Bytes>& frames, int repeat);
 
 std::int64_t read_clock(clockid_t clock); // in ns
 
+// Whether XDP programs may take frames of several pages (Linux 5.18). False without root.
+bool has_xdp_frags();
+
 unsigned allowed_cpus(); // on how many CPUs the calling thread may run
 
 // The calling thread stays on one CPU: what it runs finds what it left in a per-CPU map.
