@@ -13,15 +13,15 @@ __u64 packets;
                  "r8 = *(u32 *)(r8 + 0)\n"                                                         \
                  "r9 = own ll\n"                                                                   \
                  ".rept 64\n"                                                                      \
-                 "r5 = r5\n"                                                                       \
+                 "r9 = r9\n"                                                                       \
                  ".endr\n"                                                                         \
                  "r0 = " neutral "\n"                                                              \
                  "exit\n")
 
-SEC("tc") __attribute__((naked)) int raw_tc(struct __sk_buff* skb) {
+SEC("tc") __attribute__((naked)) int raw_tc(void) {
     ROOM("tc", "-1");
 }
 
-SEC("xdp") __attribute__((naked)) int raw_xdp(struct xdp_md* xdp) {
+SEC("xdp") __attribute__((naked)) int raw_xdp(void) {
     ROOM("xdp", "2");
 }
