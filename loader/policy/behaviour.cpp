@@ -14,24 +14,26 @@ void add(Effects& effects, Effect effect) {
         effects.push_back(std::move(effect));
 }
 
-Effects effects_of_exit(const ProgramInfo& program, Stage stage, const Value& verdict) {
-    if (stage == Stage::answered) {
-        if (verdict.kinds == kind::verdict)
+Effects effects_of_exit(const ProgramInfo& program, policy::Stage stage,
+                        const policy::Value& verdict) {
+    if (stage == policy::Stage::answered) {
+        if (verdict.kinds == policy::kind::verdict)
             return {};
         return {{.what = "a verdict in place of that of the programs behind it"}};
     }
-    if (stage == Stage::after && !program.hand_over)
+    if (stage == policy::Stage::after && !program.hand_over)
         return {{.what = "a hand-over through something that is not called dynmon_chain"}};
-    if (stage == Stage::before && program.hand_over && may_pass(program.type, verdict))
+    if (stage == policy::Stage::before && program.hand_over &&
+        policy::may_pass(program.type, verdict))
         return {{.what = "a way out that does not hand the packet over to the next probe"}};
-    return verdict_effects(program.type, verdict);
+    return policy::verdict_effects(program.type, verdict);
 }
 
 } // namespace
 
 Effects behaviour_of(const Object& object, const ProgramInfo& program, bool may_drop) {
-    const LinkedCode code(object);
-    Walk walk(object, program, code, may_drop);
+    const policy::LinkedCode code(object);
+    policy::Walk walk(object, program, code, may_drop);
     walk.run();
     Effects effects = walk.findings().effects(code);
     for (const auto& [place, verdict] : walk.exits())

@@ -2,7 +2,7 @@
 
 #include <linux/pkt_cls.h>
 
-namespace dynmon {
+namespace dynmon::policy {
 
 namespace {
 
@@ -128,4 +128,4 @@ State Calls::callback_state(const Helper& helper, const State& state) const {
     return inside;
 }
 
-} // namespace dynmon
+} // namespace dynmon::policy

@@ -6,7 +6,7 @@
 #include "policy/helpers.hpp"
 #include "policy/memory.hpp"
 
-namespace dynmon {
+namespace dynmon::policy {
 
 class Calls {
 public:
@@ -34,4 +34,4 @@ private:
     Findings& findings_;
 };
 
-} // namespace dynmon
+} // namespace dynmon::policy

@@ -11,7 +11,7 @@
 #include "policy/effect.hpp"
 #include "policy/linked_code.hpp"
 
-namespace dynmon {
+namespace dynmon::policy {
 
 class Findings {
 public:
@@ -33,4 +33,4 @@ private:
     std::set<std::tuple<std::size_t, std::optional<Power>, std::string>> found_;
 };
 
-} // namespace dynmon
+} // namespace dynmon::policy

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <array>
 
-namespace dynmon {
+namespace dynmon::policy {
 
 namespace {
 
@@ -216,4 +216,4 @@ std::string helper_name(std::int32_t number) {
     return std::string("bpf_") + names[static_cast<std::size_t>(number)];
 }
 
-} // namespace dynmon
+} // namespace dynmon::policy

@@ -8,7 +8,7 @@
 
 #include "manifest/manifest.hpp"
 
-namespace dynmon {
+namespace dynmon::policy {
 
 // What a helper leaves in r0.
 enum class Result {
@@ -38,4 +38,4 @@ Helper helper_of(std::int32_t number);
 // "bpf_map_lookup_elem"; "helper 999" for one that this version of dynmon does not know.
 std::string helper_name(std::int32_t number);
 
-} // namespace dynmon
+} // namespace dynmon::policy

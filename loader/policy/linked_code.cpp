@@ -5,7 +5,7 @@
 
 #include "policy/opcodes.hpp"
 
-namespace dynmon {
+namespace dynmon::policy {
 
 namespace {
 
@@ -164,4 +164,4 @@ std::string LinkedCode::place(std::size_t at) const {
     return part.section + "+" + std::to_string(offset);
 }
 
-} // namespace dynmon
+} // namespace dynmon::policy

@@ -16,7 +16,7 @@
 #include "object/object.hpp"
 #include "policy/source_lines.hpp"
 
-namespace dynmon {
+namespace dynmon::policy {
 
 // What a relocated instruction refers to.
 struct Reference {
@@ -71,4 +71,4 @@ private:
     std::set<std::size_t> adapted_;
 };
 
-} // namespace dynmon
+} // namespace dynmon::policy

@@ -3,7 +3,7 @@
 #include <array>
 #include <utility>
 
-namespace dynmon {
+namespace dynmon::policy {
 
 namespace {
 
@@ -188,4 +188,4 @@ void Memory::output(std::size_t at, const std::string& who, const Value& pointer
         state.scrub(pointer);
 }
 
-} // namespace dynmon
+} // namespace dynmon::policy

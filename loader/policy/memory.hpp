@@ -9,7 +9,7 @@
 #include "policy/findings.hpp"
 #include "policy/state.hpp"
 
-namespace dynmon {
+namespace dynmon::policy {
 
 // Where a load or store goes: so many bytes behind a pointer; nullopt: libbpf adapts them.
 struct Target {
@@ -51,4 +51,4 @@ private:
     bool may_drop_;
 };
 
-} // namespace dynmon
+} // namespace dynmon::policy

@@ -6,7 +6,7 @@
 
 #include <linux/bpf.h>
 
-namespace dynmon::opcode {
+namespace dynmon::policy::opcode {
 
 inline constexpr std::uint8_t call = BPF_JMP | BPF_CALL;
 inline constexpr std::uint8_t exit = BPF_JMP | BPF_EXIT;
@@ -24,4 +24,4 @@ inline constexpr std::int32_t compare_exchange = 0xf1;
 inline constexpr std::int32_t load_acquire = 0x100;
 inline constexpr std::int32_t store_release = 0x110;
 
-} // namespace dynmon::opcode
+} // namespace dynmon::policy::opcode

@@ -43,7 +43,7 @@ void check_helpers(const ElfSection& section) {
     for (std::size_t at = 0; at + sizeof(bpf_insn) <= section.data.size(); at += sizeof(bpf_insn)) {
         bpf_insn insn;
         std::memcpy(&insn, section.data.data() + at, sizeof insn);
-        if (insn.code != opcode::call || insn.src_reg != 0)
+        if (insn.code != policy::opcode::call || insn.src_reg != 0)
             continue;
         if (const char* name = forbidden_helper(insn.imm))
             refuse("section '" + std::string(section.name) + "' calls " + name +

@@ -6,7 +6,7 @@
 
 #include <bpf/btf.h>
 
-namespace dynmon {
+namespace dynmon::policy {
 
 namespace {
 
@@ -130,4 +130,4 @@ const std::set<std::uint64_t>& SourceLines::adapted(const std::string& section) 
     return found == adapted_.end() ? none : found->second;
 }
 
-} // namespace dynmon
+} // namespace dynmon::policy

@@ -12,7 +12,7 @@
 
 struct btf;
 
-namespace dynmon {
+namespace dynmon::policy {
 
 class SourceLines {
 public:
@@ -37,4 +37,4 @@ private:
     bool whole_ = true;
 };
 
-} // namespace dynmon
+} // namespace dynmon::policy

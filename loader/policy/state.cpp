@@ -1,6 +1,6 @@
 #include "policy/state.hpp"
 
-namespace dynmon {
+namespace dynmon::policy {
 
 namespace {
 
@@ -144,4 +144,4 @@ void State::forget(unsigned first, unsigned last) {
         registers[i] = Value::any();
 }
 
-} // namespace dynmon
+} // namespace dynmon::policy

@@ -9,7 +9,7 @@
 
 #include "policy/value.hpp"
 
-namespace dynmon {
+namespace dynmon::policy {
 
 inline constexpr std::size_t register_count = 11;
 inline constexpr std::size_t kept_registers = 4; // r6 to r9, which a function gives back
@@ -50,4 +50,4 @@ private:
     std::vector<Frame*> frames_of(const Value& pointer);
 };
 
-} // namespace dynmon
+} // namespace dynmon::policy

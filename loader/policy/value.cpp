@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace dynmon {
+namespace dynmon::policy {
 
 namespace {
 
@@ -235,6 +235,20 @@ Value computed(const bpf_insn& insn, const Value& target, const Value& source) {
     return Value::of_numbers(std::move(results));
 }
 
+Value copied(const bpf_insn& insn, const Value& source) {
+    if (insn.off != 0) // with a sign
+        return Value::any();
+    if (BPF_CLASS(insn.code) == BPF_ALU64 || source.is_only(kind::slot) ||
+        source.is_only(kind::verdict)) // which have 32 bits
+        return source;
+    if (source.kinds != kind::number || !source.numbers)
+        return Value::any();
+    std::vector<std::uint64_t> halves;
+    for (const std::uint64_t number : *source.numbers)
+        halves.push_back(static_cast<std::uint32_t>(number));
+    return Value::of_numbers(std::move(halves));
+}
+
 Ways ways_of(const bpf_insn& insn, const Value& target, const Value& source) {
     if (target.kinds != kind::number || source.kinds != kind::number || !target.numbers ||
         !source.numbers)
@@ -274,4 +288,4 @@ Value narrowed(const bpf_insn& insn, const Value& target, bool taken) {
     return rest;
 }
 
-} // namespace dynmon
+} // namespace dynmon::policy

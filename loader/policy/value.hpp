@@ -7,7 +7,7 @@
 
 #include <linux/bpf.h>
 
-namespace dynmon {
+namespace dynmon::policy {
 
 // The kinds of things a value may be, a bit each. Nothing else can be reached by a program that the
 // verifier lets in, except through a pointer that the analysis refuses.
@@ -60,8 +60,9 @@ struct Value {
 };
 
 // The register after an ALU instruction; what cannot be told is any number. `source` is the other
-// operand. Never called for what moves one register into another.
+// operand. Not of what moves one register into another, which is copied().
 Value computed(const bpf_insn& insn, const Value& target, const Value& source);
+Value copied(const bpf_insn& insn, const Value& source);
 
 // Whether a conditional jump can go one way for what `target` and `source` may be.
 struct Ways {
@@ -73,4 +74,4 @@ Ways ways_of(const bpf_insn& insn, const Value& target, const Value& source);
 // What `target` still may be when a jump with an immediate was taken or not.
 Value narrowed(const bpf_insn& insn, const Value& target, bool taken);
 
-} // namespace dynmon
+} // namespace dynmon::policy

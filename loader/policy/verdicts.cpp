@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-namespace dynmon {
+namespace dynmon::policy {
 
 namespace {
 
@@ -91,4 +91,4 @@ bool may_pass(bpf_prog_type type, const Value& verdict) {
     });
 }
 
-} // namespace dynmon
+} // namespace dynmon::policy

@@ -6,7 +6,7 @@
 #include "policy/effect.hpp"
 #include "policy/value.hpp"
 
-namespace dynmon {
+namespace dynmon::policy {
 
 // Nothing when the packet goes on as if the program had not been there. TC takes every number that
 // it does not know for TC_ACT_UNSPEC, XDP for XDP_ABORTED.
@@ -18,4 +18,4 @@ bool may_pass(bpf_prog_type type, const Value& verdict);
 // "TC_ACT_SHOT", "XDP_TX"; the number for one that has no name.
 std::string verdict_name(bpf_prog_type type, std::int32_t verdict);
 
-} // namespace dynmon
+} // namespace dynmon::policy

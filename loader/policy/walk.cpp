@@ -2,7 +2,7 @@
 
 #include "policy/opcodes.hpp"
 
-namespace dynmon {
+namespace dynmon::policy {
 
 namespace {
 
@@ -116,7 +116,6 @@ void Walk::walk_from(const Point& start) {
 void Walk::compute(std::size_t at, State& state) {
     const bpf_insn& insn = code_.instructions()[at];
     Value& target = state.registers[insn.dst_reg];
-    const bool wide = BPF_CLASS(insn.code) == BPF_ALU64;
     Value source = state.registers[insn.src_reg];
     if (BPF_SRC(insn.code) == BPF_K)
         source = Value::of(static_cast<std::uint64_t>(std::int64_t{insn.imm}));
@@ -128,21 +127,10 @@ void Walk::compute(std::size_t at, State& state) {
         target = Value::any();
     } else if (operation != BPF_MOV) {
         target = operation == BPF_END ? Value::any() : computed(insn, target, source);
-    } else if (insn.off != 0) { // with a sign, or from one address space to another
-        if (insn.off != 8 && insn.off != 16 && insn.off != 32)
-            give_up(at, "an address of another address space (arena)");
-        target = Value::any();
-    } else if (wide) {
-        target = source;
-    } else if (source.is_only(kind::slot) || source.is_only(kind::verdict)) {
-        target = source; // both have 32 bits
-    } else if (source.kinds == kind::number && source.numbers) {
-        std::vector<std::uint64_t> halves;
-        for (const std::uint64_t number : *source.numbers)
-            halves.push_back(static_cast<std::uint32_t>(number));
-        target = Value::of_numbers(std::move(halves));
     } else {
-        target = Value::any();
+        if (insn.off != 0 && insn.off != 8 && insn.off != 16 && insn.off != 32)
+            give_up(at, "an address of another address space (arena)");
+        target = copied(insn, source);
     }
 }
 
@@ -425,4 +413,4 @@ void Walk::leave(const Point& point, State state) {
     flow_to({context.caller, stage, context.call + 1}, state);
 }
 
-} // namespace dynmon
+} // namespace dynmon::policy

@@ -17,7 +17,7 @@
 #include "policy/memory.hpp"
 #include "policy/state.hpp"
 
-namespace dynmon {
+namespace dynmon::policy {
 
 // How far a path is with handing the packet over.
 enum class Stage : std::uint8_t {
@@ -84,4 +84,4 @@ private:
     std::size_t steps_ = 0;
 };
 
-} // namespace dynmon
+} // namespace dynmon::policy
