@@ -43,10 +43,6 @@ const volatile __u32 dynmon_clock_source = DYNMON_CLOCK_KTIME;
 /* Set by the loader while the program runs; alone in its section, one map value of 8 bytes. */
 volatile __s64 dynmon_clock_base SEC(".data.dynmon") = 0;
 
-/* Not 0 while somebody measures what the programs cost (the kernel's own statistics know only the
- * first program of a chain of tail calls). */
-volatile __u64 dynmon_meter_on SEC(".data.dynmon_meter") = 0;
-
 struct dynmon_cost {
     __u64 runs;
     __u64 ns;
@@ -156,23 +152,14 @@ enum dynmon_verdict {
  *
  * With fewer slots the last one takes the rest: dynmon_bucket(dynmon_log2(ns), 32). */
 static __always_inline __u32 dynmon_log2(__u64 value) {
-    __u32 result = (value > 0xffffffff) << 5;
-    __u32 shift;
+    __u64 result = 0;
 
-    value >>= result;
-    shift = (value > 0xffff) << 4;
-    value >>= shift;
-    result |= shift;
-    shift = (value > 0xff) << 3;
-    value >>= shift;
-    result |= shift;
-    shift = (value > 0xf) << 2;
-    value >>= shift;
-    result |= shift;
-    shift = (value > 0x3) << 1;
-    value >>= shift;
-    result |= shift | value >> 1;
-    asm volatile("" : "+r"(result)); /* the compiler knows the bound, the verifier has to see it */
+#pragma unroll
+    for (int step = 5; step >= 0; step--) {
+        const __u64 shift = dynmon_is_not_0(value >> (1 << step)) << step;
+        value >>= shift;
+        result |= shift;
+    }
     return result & 63;
 }
 

@@ -18,6 +18,10 @@ const volatile __u32 dynmon_mtu = 0;
  * may go on in fragments behind `data_end`. Otherwise no helper for them is in the program. */
 const volatile bool dynmon_frags = false;
 
+/* Not 0 while somebody measures what the programs cost (the kernel's own statistics know only the
+ * first program of a chain of tail calls). */
+volatile __u64 dynmon_meter_on SEC(".data.dynmon_meter") = 0;
+
 #define DYNMON_VLAN_TAGS 4 /* of a frame, with the one that the device or the kernel took off */
 /* Bytes of the hop-by-hop header that says a length beyond 64 KiB. */
 #define DYNMON_JUMBO_HEADER 8
@@ -50,20 +54,24 @@ struct dynmon_packet {
     __be16 vlan_proto;
 };
 
-/* The same number, of which the verifier knows nothing any more. Where paths meet again (one VLAN
- * tag or two, IPv4 or IPv6) it would otherwise walk what follows once for every value that they
- * left behind. It keeps track of what is stored at the start of an 8-byte stack slot, not of the
- * rest. */
-static __always_inline __u32 dynmon_forget(__u32 number) {
-    __u64 value = number;
-    __u64 slot;
+/* The same number, of which the verifier knows nothing any more, if it knows nothing of `unknown`.
+ * In registers alone. Not for what is made of a packet before it is parsed: it would keep in the
+ * program what does not use that, and reading headers takes a right of its own. */
+static __always_inline __u64 dynmon_blur(__u64 number, __u64 unknown) {
+    asm("%[number] ^= %[unknown]\n"
+        "%[number] ^= %[unknown]"
+        : [number] "+r"(number)
+        : [unknown] "r"(unknown));
+    return number;
+}
 
-    asm volatile("*(u32 *)(%[slot] + 4) = %[value]\n"
-                 "%[value] = *(u32 *)(%[slot] + 4)"
-                 : [value] "+r"(value)
-                 : [slot] "r"(&slot)
-                 : "memory");
-    return value;
+/* The same by what every program has read. Where paths meet again (one VLAN tag or two, IPv4 or
+ * IPv6) the verifier would otherwise walk what follows once for every value that they left behind.
+ *
+ * It also compares what is on the stack, in slots of 8 bytes, and takes one for overwritten only
+ * when all of it is: loops that it walks often count in 64 bits, and keys are written in words. */
+static __always_inline __u64 dynmon_forget(__u64 number) {
+    return dynmon_blur(number, dynmon_meter_on);
 }
 
 /* Where the IP header of a frame begins, and where what its segments do not repeat; both 0: the
@@ -164,19 +172,21 @@ static __always_inline void dynmon_set_gso(struct dynmon_packet* pkt, struct __s
     pkt->data_end = (void*)(long)ctx->data_end;
 }
 
-/* A frame that is longer than one from the wire can be. */
+/* A frame that is longer than one from the wire can be. Where its headers are not to be read, it
+ * may have all tags. */
 static __always_inline void dynmon_estimate_gso(struct dynmon_packet* pkt, struct xdp_md* ctx) {
-    const struct dynmon_outline outline = dynmon_outline(pkt->data, pkt->data_end);
-    const __u32 l3 = outline.l3;
-    const __u32 payload = outline.payload;
+    struct dynmon_outline outline = dynmon_outline(pkt->data, pkt->data_end);
 
     pkt->data = (void*)(long)ctx->data; /* one way for the verifier again */
     pkt->data_end = (void*)(long)ctx->data_end;
-    if (pkt->len - l3 <= dynmon_mtu || payload - l3 >= dynmon_mtu)
+    if (!outline.payload)
+        outline.l3 = outline.payload =
+            sizeof(struct ethhdr) + DYNMON_VLAN_TAGS * sizeof(struct vlan_hdr);
+    if (pkt->len <= dynmon_mtu + outline.l3 || outline.payload - outline.l3 >= dynmon_mtu)
         return;
-    pkt->gso_size = dynmon_mtu - (payload - l3);
+    pkt->gso_size = dynmon_mtu - (outline.payload - outline.l3);
     pkt->estimated = true;
-    pkt->segments = dynmon_segments(pkt, pkt->gso_size, payload);
+    pkt->segments = dynmon_segments(pkt, pkt->gso_size, outline.payload);
 }
 
 static __always_inline void dynmon_from_skb(struct dynmon_packet* pkt, struct __sk_buff* ctx,

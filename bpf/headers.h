@@ -76,8 +76,7 @@ static __always_inline __u64 dynmon_wire_bytes(const struct dynmon_packet* pkt,
     return headers->ip_bytes - headers->absent + (__u64)(headers->segments - 1) * headers->repeated;
 }
 
-/* 1 or 0, without a branch. Each branch is two ways for the verifier, and BPF has no instruction
- * for a comparison's result: the compiler would branch. */
+/* 1 or 0, without a branch as dynmon_is_not_0(). Both are below 2^63. */
 static __always_inline __u32 dynmon_is(__u64 value, __u64 other) {
     value ^= other;
     barrier_var(value);

@@ -50,12 +50,15 @@ static __always_inline bool dynmon_parse_ethernet(const struct dynmon_packet* pk
  * is, but one reads from it up to the end of the linear part: how far it gets tells. `last`: of the
  * bytes of that part. Without branches: one way for the verifier. */
 static __always_inline __u32 dynmon_network_is_beyond(void* ctx, __u32 last, __u32 at) {
+    __u64 outside = (__u64)last - at;
     __u64 failed;
     __u8 byte;
 
     failed =
         bpf_skb_load_bytes_relative(ctx, last - at, &byte, sizeof(byte), DYNMON_START_AT_NETWORK);
-    failed = failed >> 63 & 1 - (((__u64)last - at) >> 63);
+    barrier_var(failed);
+    barrier_var(outside);
+    failed = (failed & ~outside) >> 63;
     barrier_var(failed);
     return failed;
 }

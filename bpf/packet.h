@@ -25,7 +25,8 @@ static __always_inline void dynmon_map_ipv4(dynmon_ip_t* into, __be32 address) {
     __builtin_memcpy(into, halves, sizeof(*into));
 }
 
-/* Only a super-packet may say 0 and mean all that is left: that its length does not fit. */
+/* Only a super-packet may say 0 and mean all that is left: that its length does not fit. XDP has no
+ * gso_size: there a frame is one that is longer than any length that fits. */
 static __always_inline bool dynmon_may_say_0(const struct dynmon_packet* pkt,
                                              const struct dynmon_headers* headers) {
     return pkt->gso_size || pkt->len - headers->l3_offset > 0xffff;
@@ -78,7 +79,7 @@ static __always_inline bool dynmon_parse_extensions(const struct dynmon_packet* 
     __u32 fragment = DYNMON_FRAGMENT_NONE;
 
 #pragma clang loop unroll(disable)
-    for (int i = 0; i < DYNMON_IPV6_EXTENSIONS; i++) {
+    for (__u64 i = 0; i < DYNMON_IPV6_EXTENSIONS; i++) {
         const __u32 state = dynmon_forget(at << 16 | fragment << 8 | protocol);
         at = state >> 16;
         fragment = state >> 8 & 0xff;
@@ -212,19 +213,52 @@ static __always_inline void dynmon_parse_l4(const struct dynmon_packet* pkt,
     }
 }
 
+/* Each way through the parser knows more or less of how long a frame is, and the verifier would
+ * walk what follows once for each: pointers of which it knows nothing are one way. */
+static __always_inline void dynmon_renew(struct dynmon_packet* pkt) {
+    /* The compiler would add to the context's address first, which the verifier refuses. */
+#define DYNMON_RENEW(context)                                                                      \
+    asm volatile("%[data] = *(u32 *)(%[ctx] + %[at])\n"                                            \
+                 "%[end] = *(u32 *)(%[ctx] + %[end_at])"                                           \
+                 : [data] "=&r"(pkt->data), [end] "=r"(pkt->data_end)                              \
+                 : [ctx] "r"(pkt->ctx), [at] "i"(__builtin_offsetof(context, data)),               \
+                   [end_at] "i"(__builtin_offsetof(context, data_end)))
+    if (pkt->hook == DYNMON_HOOK_TC)
+        DYNMON_RENEW(struct __sk_buff);
+    else
+        DYNMON_RENEW(struct xdp_md);
+#undef DYNMON_RENEW
+}
+
+/* What was learnt of the packet by its length and its headers, before it is parsed. */
+static __always_inline void dynmon_forget_packet(struct dynmon_packet* pkt) {
+    const __u64 unknown = dynmon_meter_on;
+
+    pkt->len = dynmon_blur(pkt->len, unknown);
+    pkt->segments = dynmon_blur(pkt->segments, unknown);
+    pkt->gso_segs = dynmon_blur(pkt->gso_segs, unknown);
+    pkt->gso_size = dynmon_blur(pkt->gso_size, unknown);
+}
+
 /* Reads the packet as far as it is known here; `headers` is filled as enum dynmon_parsed says. */
-static __always_inline enum dynmon_parsed dynmon_parse(const struct dynmon_packet* pkt,
+static __always_inline enum dynmon_parsed dynmon_parse(const struct dynmon_packet* packet,
                                                        struct dynmon_headers* headers) {
+    struct dynmon_packet copy = *packet; /* for the verifier to forget things about */
+    struct dynmon_packet* pkt = &copy;
     const struct dynmon_begin begin = dynmon_begin(pkt);
     __u32 super_packet = 0;
 
-    if (!dynmon_likely(!pkt->gso_size))
+    if (!dynmon_likely(!pkt->gso_size)) {
+        dynmon_forget_packet(pkt);
         super_packet = dynmon_find_payload(pkt, &begin);
+    }
     super_packet = dynmon_forget(super_packet);
+    dynmon_forget_packet(pkt);
     __builtin_memset(headers, 0, sizeof(*headers));
     headers->segments = pkt->segments;
     if (!dynmon_parse_link(pkt, &begin, headers))
         return DYNMON_MALFORMED;
+    dynmon_renew(pkt);
     if (headers->ethertype == bpf_htons(ETH_P_IP)) {
         if (!dynmon_parse_ipv4(pkt, headers))
             return DYNMON_MALFORMED;
@@ -238,19 +272,6 @@ static __always_inline enum dynmon_parsed dynmon_parse(const struct dynmon_packe
     if (!dynmon_likely(!pkt->gso_size))
         dynmon_set_super_packet(pkt, headers, super_packet);
     return DYNMON_IP;
-}
-
-/* Each way through the parser knows more or less of how long an XDP frame is, and the verifier
- * would walk what follows once for each: pointers of which it knows nothing are one way. */
-static __always_inline void dynmon_renew(struct dynmon_packet* pkt) {
-    if (pkt->hook != DYNMON_HOOK_XDP)
-        return;
-    /* The compiler would add to the context's address first, which the verifier refuses. */
-    asm volatile("%[data] = *(u32 *)(%[ctx] + %[at])\n"
-                 "%[end] = *(u32 *)(%[ctx] + %[end_at])"
-                 : [data] "=&r"(pkt->data), [end] "=r"(pkt->data_end)
-                 : [ctx] "r"(pkt->ctx), [at] "i"(__builtin_offsetof(struct xdp_md, data)),
-                   [end_at] "i"(__builtin_offsetof(struct xdp_md, data_end)));
 }
 
 #endif

@@ -80,7 +80,7 @@ struct dynmon_candidates {
 #define DYNMON_CANDIDATES(into, units_left, most, hash_of_unit)                                    \
     do {                                                                                           \
         __u64 units = units_left;                                                                  \
-        _Pragma("clang loop unroll(disable)") for (int i = 0; i < (most); i++) {                   \
+        _Pragma("clang loop unroll(disable)") for (__u64 i = 0; i < (most); i++) {                 \
             const __u64 unit = units & -units;                                                     \
             const __u64* word;                                                                     \
             __u64 hash, missing;                                                                   \
@@ -94,7 +94,7 @@ struct dynmon_candidates {
             if (!word)                                                                             \
                 break;                                                                             \
             missing = ~*word & dynmon_filter_bits(hash);                                           \
-            (into) |= unit & (((missing | -missing) >> 63) - 1);                                   \
+            (into) |= unit & (dynmon_is_not_0(missing) - 1);                                       \
         }                                                                                          \
     } while (0)
 
@@ -135,39 +135,41 @@ static __always_inline void dynmon_candidates_ipv6(struct dynmon_candidates* can
 /* Takes the longest of the candidates. False: there was none. */
 static __always_inline bool dynmon_next_ipv4(__u64* candidates, __u32 address,
                                              struct dynmon_ipv4_prefix* prefix) {
-    const __u64 unit = *candidates & -*candidates;
+    const __u64 left = dynmon_forget(*candidates);
+    const __u64 unit = left & -left;
 
-    if (!*candidates)
+    if (!left)
         return false;
-    *candidates ^= unit;
+    *candidates = left ^ unit;
     prefix->length = 32 - dynmon_log2(unit);
     prefix->address = bpf_htonl(address & -unit);
     return true;
 }
 
-static __always_inline bool dynmon_next_ipv6(struct dynmon_candidates* candidates, __u64 high,
-                                             __u64 low, struct dynmon_ipv6_prefix* prefix) {
-    __be64 network[2] = {};
-    __u64 unit;
+union dynmon_ipv6_key {
+    struct dynmon_ipv6_prefix prefix;
+    __u64 words[3];
+};
 
-    if (candidates->low) {
-        unit = candidates->low & -candidates->low;
-        candidates->low ^= unit;
-        prefix->length = 128 - dynmon_log2(unit);
-        network[0] = bpf_cpu_to_be64(high);
-        network[1] = bpf_cpu_to_be64(low & -unit);
-    } else if (candidates->high) {
-        unit = candidates->high & -candidates->high;
-        candidates->high ^= unit;
-        prefix->length = 64 - dynmon_log2(unit);
-        network[0] = bpf_cpu_to_be64(high & -unit);
-    } else if (candidates->whole) {
-        candidates->whole = 0;
-        prefix->length = 0;
-    } else {
+/* Without branches: of what is not there the unit is 0. */
+static __always_inline bool dynmon_next_ipv6(struct dynmon_candidates* candidates, __u64 high,
+                                             __u64 low, union dynmon_ipv6_key* key) {
+    const __u64 in_low = dynmon_is_not_0(candidates->low);
+    const __u64 in_high = dynmon_is_not_0(candidates->high) & ~in_low;
+    const __u64 low_unit = candidates->low & -candidates->low;
+    const __u64 high_unit = candidates->high & -candidates->high & -in_high;
+    const __be64 high_network = bpf_cpu_to_be64(high & -(high_unit | in_low));
+    const __be64 low_network = bpf_cpu_to_be64(low & -low_unit);
+    const __u64 length = (in_low << 7 | in_high << 6) - dynmon_log2(low_unit | high_unit);
+
+    if (!(candidates->low | candidates->high | candidates->whole))
         return false;
-    }
-    __builtin_memcpy(&prefix->address, network, sizeof(prefix->address));
+    candidates->low ^= low_unit;
+    candidates->high ^= high_unit;
+    candidates->whole &= -(in_low | in_high);
+    key->words[0] = length | high_network << 32;
+    key->words[1] = high_network >> 32 | low_network << 32;
+    key->words[2] = low_network >> 32;
     return true;
 }
 

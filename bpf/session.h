@@ -15,6 +15,7 @@
 #ifndef DYNMON_SESSION_H
 #define DYNMON_SESSION_H
 
+#include "count.h"
 #include "packet.h"
 #include "tunnel.h"
 
@@ -47,35 +48,6 @@ enum dynmon_session_fit {
     __u64 not_ip;                                                                                  \
     __u64 other_protocol;                                                                          \
     __u64 tunnel;
-
-/* The number of a counter in a struct of them. */
-#define DYNMON_COUNTER(type, field) (__builtin_offsetof(type, field) / sizeof(__u64))
-
-/* `map`: a PERCPU_ARRAY whose only value is a struct of __u64. */
-static __always_inline void dynmon_count_many(void* map, __u32 counter, __u64 amount) {
-    const __u32 only = 0;
-    __u64* counters = bpf_map_lookup_elem(map, &only);
-
-    if (counters)
-        counters[counter] += amount;
-}
-
-static __always_inline void dynmon_count(void* map, __u32 counter) {
-    dynmon_count_many(map, counter, 1);
-}
-
-/* A frame that counts as the packets that it must have been at least, see dynmon_mtu. */
-static __always_inline void dynmon_count_estimated(void* map, __u32 counter,
-                                                   const struct dynmon_packet* pkt) {
-    if (!dynmon_likely(!pkt->estimated))
-        dynmon_count(map, counter);
-}
-
-/* Those of the packet that are on the wire, whatever dynmon_parse() said of it. */
-static __always_inline void dynmon_count_packets(void* map, __u32 counter,
-                                                 const struct dynmon_headers* headers) {
-    dynmon_count_many(map, counter, headers->segments);
-}
 
 static __always_inline bool dynmon_is_icmp(const struct dynmon_headers* headers) {
     return dynmon_is_icmp_protocol(headers->protocol);
@@ -308,6 +280,31 @@ static __always_inline bool dynmon_corrects_server(const struct dynmon_session_k
         return false;
     *note = dynmon_note_server(headers, reverse);
     return dynmon_is_better(headers, note, server->method, dynmon_is_at_source(server, key));
+}
+
+/* The server in a session's value that has DYNMON_SERVER_FIELDS. */
+#define DYNMON_SERVER_OF(session) ((struct dynmon_server*)&(session)->server_ip)
+
+/* True: a packet of a session that has a server already knows it better; it is remembered, and is
+ * `note` for dynmon_set_server(). */
+static __always_inline bool dynmon_learn_server(void* servers, const struct dynmon_session_key* key,
+                                                const struct dynmon_headers* headers, bool reverse,
+                                                const struct dynmon_server* server,
+                                                struct dynmon_server_note* note) {
+    if (!dynmon_corrects_server(key, headers, reverse, server, note))
+        return false;
+    dynmon_remember(servers, key, headers, note, false);
+    return true;
+}
+
+/* A session of which its table has nothing yet, made from `initial`, whose server this fills in;
+ * NULL: the table is full. */
+static __always_inline void* dynmon_new_session(void* sessions, void* servers,
+                                                const struct dynmon_session_key* key,
+                                                const struct dynmon_headers* headers, bool reverse,
+                                                void* initial, struct dynmon_server* server) {
+    dynmon_find_server(servers, key, headers, reverse, server);
+    return dynmon_lookup_or_init(sessions, key, initial);
 }
 
 #endif

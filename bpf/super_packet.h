@@ -145,7 +145,7 @@ static __always_inline bool dynmon_walk(const struct dynmon_packet* pkt, struct 
     struct dynmon_walk_bytes bytes;
 
 #pragma clang loop unroll(disable)
-    for (int i = 0; i < DYNMON_WALK_STEPS; i++) {
+    for (__u64 i = 0; i < DYNMON_WALK_STEPS; i++) {
         const __u32 state = dynmon_forget(walk->at << 16 | walk->next);
         const __u32 found = dynmon_forget(walk->known << 16 | walk->absent);
         walk->at = state >> 16;

@@ -36,6 +36,17 @@
 /* What nearly every packet does: the compiler then lays its way out without jumps. */
 #define dynmon_likely(condition) __builtin_expect(!!(condition), 1)
 
+/* 1 or 0, without a branch. Each branch is two ways for the verifier, and BPF has no instruction
+ * for a comparison's result: the compiler would branch. */
+static __always_inline __u64 dynmon_is_not_0(__u64 value) {
+    __u64 negative = -value;
+
+    barrier_var(negative);
+    value = (value | negative) >> 63;
+    barrier_var(value);
+    return value;
+}
+
 /* Value types: the typedef's name travels in the BTF of the object and tells every reader what
  * the bytes stand for, so that 10.0.0.1 is printed and not 16777226. */
 typedef __be32 dynmon_ipv4_t; /* network order */

@@ -5,6 +5,8 @@
 #include <spdlog/sinks/ansicolor_sink.h>
 #include <spdlog/spdlog.h>
 
+#include "base/printable.hpp"
+
 namespace dynmon::log {
 
 namespace {
@@ -33,15 +35,15 @@ void set_quiet(bool quiet) {
 }
 
 void debug(const std::string& message) {
-    logger().debug("{}", message);
+    logger().debug("{}", printable_message(message));
 }
 
 void info(const std::string& message) {
-    logger().info("{}", message);
+    logger().info("{}", printable_message(message));
 }
 
 void warn(const std::string& message) {
-    logger().warn("{}", message);
+    logger().warn("{}", printable_message(message));
 }
 
 } // namespace dynmon::log

@@ -16,7 +16,8 @@ std::string explain(const CountingPlace& place, const std::string& monitor) {
                "be read, then unload '" +
                monitor + "' and load it where the packets are now";
     if (place.health == "detached")
-        return "nothing of it is attached any more; " + again;
+        return "nothing of it is attached any more" +
+               (place.problem.empty() ? "" : " (" + place.problem + ")") + "; " + again;
     if (place.health == "taken")
         return place.problem + "; put the pivot back, or " + again;
     return "no chain leads to its program; run `dynmon-load recover`";

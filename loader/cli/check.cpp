@@ -2,6 +2,8 @@
 #include <iostream>
 
 #include "base/error.hpp"
+#include "base/json_text.hpp"
+#include "base/printable.hpp"
 #include "cli/options.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
@@ -101,13 +103,14 @@ private:
     static void print_problems(const Global& global, const ordered_json& document,
                                const CheckedProbe& checked) {
         if (global.json) {
-            std::cout << document.dump() << "\n";
+            std::cout << json_text(document) << "\n";
             return;
         }
         for (const Diagnostic& problem : checked.diagnostics) {
-            std::cerr << place_text(checked.path, problem.at) << ": " << problem.message << "\n";
+            std::cerr << printable_line(place_text(checked.path, problem.at)) << ": "
+                      << printable_message(problem.message) << "\n";
             if (!problem.hint.empty())
-                std::cerr << "  hint: " << problem.hint << "\n";
+                std::cerr << "  hint: " << printable_message(problem.hint) << "\n";
         }
     }
 

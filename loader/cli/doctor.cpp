@@ -1,11 +1,13 @@
 #include "monitor/doctor.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <cstring>
+#include <iomanip>
 #include <iostream>
 #include <limits>
 
+#include "base/json_text.hpp"
+#include "base/json_text.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
 #include "kernel/rights.hpp"
@@ -112,18 +114,18 @@ ordered_json examination_json(const Examination& found) {
 }
 
 void line(const std::string& name, const std::string& value, const std::string& remark = "") {
-    std::printf("  %-26s %s%s%s\n", name.c_str(), value.c_str(), remark.empty() ? "" : "   ",
-                remark.c_str());
+    std::cout << "  " << std::left << std::setw(26) << name << " " << value
+              << (remark.empty() ? "" : "   ") << remark << "\n";
 }
 
 std::string text_of(const ordered_json& value) {
     if (value.is_null())
         return "unknown";
-    return value.is_string() ? value.get<std::string>() : value.dump();
+    return value.is_string() ? value.get<std::string>() : json_text(value);
 }
 
 void print_features(const Examination& found) {
-    std::printf("features\n");
+    std::cout << "features\n";
     for (const FoundFeature& entry : found.features) {
         const char* answer = entry.support == Support::yes  ? "yes"
                              : entry.support == Support::no ? "no "
@@ -134,7 +136,7 @@ void print_features(const Examination& found) {
 
 void print_environment(const Examination& found) {
     const ordered_json environment = environment_json(found);
-    std::printf("environment\n");
+    std::cout << "environment\n";
     for (const KnownRight& known : known_rights())
         line(known.name, found.process.has(static_cast<int>(known.right)) ? "yes" : "no ",
              known.what_for);
@@ -156,7 +158,7 @@ std::string front_text(const HookStatus& hook) {
 }
 
 void print_store(const StoreFindings& store) {
-    std::printf("store\n");
+    std::cout << "store\n";
     line(store.path, to_string(store.state));
     for (const MonitorStatus& monitor : store.contents.monitors)
         line("monitor " + monitor.name, monitor.health,
@@ -172,20 +174,18 @@ void print_store(const StoreFindings& store) {
 }
 
 void print_examination(const Examination& found) {
-    std::printf("kernel\n");
+    std::cout << "kernel\n";
     line("release", found.kernel.release, found.kernel.machine);
     line("cpus", std::to_string(found.kernel.online_cpus) + " online",
          std::to_string(found.kernel.possible_cpus) + " possible");
     print_features(found);
     print_environment(found);
     print_store(found.store);
-    std::printf("problems\n");
+    std::cout << "problems\n";
     if (found.ailments.empty())
-        std::printf("  none\n");
+        std::cout << "  none\n";
     for (const Ailment& ailment : found.ailments)
-        std::printf("  %s\n    do: %s\n", ailment.problem.c_str(), ailment.remedy.c_str());
-    if (std::fflush(stdout) != 0)
-        std::cout.setstate(std::ios::badbit); // main() says so
+        std::cout << "  " << ailment.problem << "\n    do: " << ailment.remedy << "\n";
 }
 
 class DoctorVerb : public Verb {

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
+#include "base/json_text.hpp"
 #include "base/log.hpp"
 #include "cli/attachment.hpp"
 #include "cli/export_profiles.hpp"
@@ -91,21 +92,20 @@ std::string as_json(const WindowReport& report, const char* profile,
     nlohmann::ordered_json missed = nlohmann::ordered_json::object();
     for (const auto& [name, count] : report.missed)
         missed[name] = count;
-    return nlohmann::ordered_json{{"profile", profile},
-                                  {"monitor", report.monitor},
-                                  {"sequence", report.window.sequence},
-                                  {"from", report.window.from_ns},
-                                  {"to", report.window.to_ns},
-                                  {"iteration", report.iteration},
-                                  {"repeated", report.repeated},
-                                  {"sessions", report.sessions},
-                                  {"packets", report.packets},
-                                  {"files", report.files},
-                                  {"missed", missed},
-                                  {"attached", attached_json(places)},
-                                  {"read_seconds", report.read_seconds},
-                                  {"write_seconds", report.write_seconds}}
-               .dump() +
+    return json_text(nlohmann::ordered_json{{"profile", profile},
+                                            {"monitor", report.monitor},
+                                            {"sequence", report.window.sequence},
+                                            {"from", report.window.from_ns},
+                                            {"to", report.window.to_ns},
+                                            {"iteration", report.iteration},
+                                            {"repeated", report.repeated},
+                                            {"sessions", report.sessions},
+                                            {"packets", report.packets},
+                                            {"files", report.files},
+                                            {"missed", missed},
+                                            {"attached", attached_json(places)},
+                                            {"read_seconds", report.read_seconds},
+                                            {"write_seconds", report.write_seconds}}) +
            "\n";
 }
 

@@ -11,7 +11,9 @@
 
 #include "base/error.hpp"
 #include "base/identifier.hpp"
+#include "base/json_text.hpp"
 #include "base/log.hpp"
+#include "base/printable.hpp"
 #include "cli/options.hpp"
 #include "cli/verb.hpp"
 #include "export/sink.hpp"
@@ -31,9 +33,9 @@ constexpr const char* footer =
 
 void print_error(const Error& error, bool json) {
     if (!json) {
-        std::cerr << "dynmon-load: " << error.what() << "\n";
+        std::cerr << "dynmon-load: " << printable_message(error.what()) << "\n";
         if (!error.hint().empty())
-            std::cerr << "  hint: " << error.hint() << "\n";
+            std::cerr << "  hint: " << printable_message(error.hint()) << "\n";
         return;
     }
     nlohmann::ordered_json document{
@@ -42,9 +44,7 @@ void print_error(const Error& error, bool json) {
         document["errno"] = errno_name(error.error_number());
     if (!error.hint().empty())
         document["hint"] = error.hint();
-    using json_t = nlohmann::ordered_json;
-    std::cerr << json_t{{"error", document}}.dump(-1, ' ', false, json_t::error_handler_t::replace)
-              << "\n";
+    std::cerr << json_text(nlohmann::ordered_json{{"error", document}}) << "\n";
 }
 
 // CLI11 knows what is wrong, but not what was meant.
@@ -147,7 +147,7 @@ int run_and_write(CommandLine& line) {
     }
     std::cout.rdbuf(console);
     Sink sink(STDOUT_FILENO);
-    sink.buffer() = result.str();
+    sink.buffer() = printable(result.str()); // names of interfaces and the like are in it
     during("the result", [&] { sink.flush(); });
     return code;
 }

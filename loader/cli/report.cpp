@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/error.hpp"
+#include "base/json_text.hpp"
 #include "base/log.hpp"
 #include "hook/hook.hpp"
 
@@ -36,7 +37,7 @@ ordered_json generation_json(const GenerationRecord& record) {
 
 void print_result(const Global& global, const ordered_json& document, const std::string& sentence) {
     if (global.json)
-        std::cout << document.dump() << "\n";
+        std::cout << json_text(document) << "\n";
     else if (!sentence.empty())
         std::cout << sentence << "\n";
 }
@@ -85,7 +86,7 @@ ordered_json placed_json(const Global& global, const GenerationRecord& record) {
     const Store store = global.settings.open_store(false);
     for (std::size_t i = 0; i < record.programs.size(); ++i) {
         const HookId& hook = record.programs[i].hook;
-        const auto neighbours = in_front_of(store, hook);
+        const auto neighbours = in_front_of(store, hook).neighbours;
         document["programs"][i]["in-front"] = neighbours_json(neighbours);
         if (!record_of(store, hook))
             continue;

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <iostream>
 
+#include "base/json_text.hpp"
 #include "cli/options.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
@@ -131,7 +132,7 @@ void print_hook(const HookStatus& hook, bool stats) {
     if (!hook.problem.empty())
         std::cout << "  problem: " << hook.problem << "\n";
     if (!hook.in_front)
-        std::cout << "  in front: cannot be told without CAP_NET_ADMIN\n";
+        std::cout << "  in front: not known: " << hook.in_front_problem << "\n";
     else
         for (const Neighbour& neighbour : *hook.in_front)
             std::cout << "  in front: " << describe(neighbour) << "\n";
@@ -188,7 +189,7 @@ private:
                 document["monitors"].push_back(monitor_json(monitor, stats));
             for (const HookStatus& hook : status.hooks)
                 document["hooks"].push_back(hook_json(hook, stats));
-            std::cout << document.dump() << "\n";
+            std::cout << json_text(document) << "\n";
             return;
         }
         if (status.monitors.empty() && status.hooks.empty())

@@ -73,7 +73,8 @@ public:
     }
 
 private:
-    // Of a ring that overwrites. Where records differ in size, only their bytes are known.
+    // What a ring that overwrites has lost. Where records differ in size, only their bytes are
+    // known.
     static std::string overwritten_text(const StreamTotals& totals) {
         if (totals.overwritten_bytes == 0)
             return "";

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/error.hpp"
+#include "base/printable.hpp"
 
 namespace dynmon {
 
@@ -20,9 +21,15 @@ void wait_until_writable(int fd) {
 
 } // namespace
 
+Sink::Sink(int fd) : fd_(fd), terminal_(fd >= 0 && ::isatty(fd) == 1) {
+    buffer_.reserve(2 * threshold);
+}
+
 void Sink::flush() {
     if (fd_ < 0)
         return;
+    if (terminal_)
+        buffer_ = printable(buffer_);
     std::string_view left = buffer_;
     while (!left.empty()) {
         const ssize_t written = ::write(fd_, left.data(), left.size());

@@ -1,4 +1,5 @@
-// A buffer in front of a file descriptor. Text is appended to buffer(); spill() writes it out.
+// A buffer in front of a file descriptor. Text is appended to buffer(); spill() writes it out. What
+// goes to a terminal is made printable: values, names and comments come from packets and objects.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +11,7 @@ class Sink {
 public:
     static constexpr std::size_t threshold = 1u << 16;
 
-    explicit Sink(int fd) : fd_(fd) { buffer_.reserve(2 * threshold); }
+    explicit Sink(int fd);
 
     std::string& buffer() { return buffer_; }
     // Writes when the buffer has grown beyond `threshold`. Throws Error{failed} (EPIPE, ENOSPC …).
@@ -22,6 +23,7 @@ public:
 
 private:
     int fd_; // not owned; -1 keeps everything in buffer()
+    bool terminal_;
     std::string buffer_;
 };
 

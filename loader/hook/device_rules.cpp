@@ -106,7 +106,7 @@ bool is_pair(const Link& device) {
 }
 
 std::vector<Link> offload_devices(const Link& device, const std::vector<Link>& links) {
-    // Of these only the devices below get packets from outside.
+    // The kinds where only the devices below get packets from outside.
     static const std::set<std::string> stacked{
         "bond", "bridge", "ipvlan", "ipvtap", "macvlan", "macvtap", "openvswitch", "team", "vlan"};
     std::vector<Link> found;

@@ -10,9 +10,9 @@
 
 namespace dynmon {
 
-std::uint32_t device_mtu(const HookId& id) {
+std::uint32_t device_mtu(const Store& store, const HookId& id) {
     try {
-        const std::optional<NetNs> netns = find_netns(id.netns);
+        const std::optional<NetNs> netns = netns_of(store, id);
         if (!netns)
             return 0;
         const NetNsScope inside(*netns);
@@ -59,7 +59,7 @@ OffloadSource other_end(const Link& device) {
     }
 }
 
-// Of a pair it is the other end that decides, but for what the device joins by itself.
+// The other end of a pair decides, but for what the device joins by itself.
 OffloadSource near_end(const Link& device) {
     OffloadSource source{.device = device.name, .offloads = Offloads{}};
     if (offloads_of(device.name).on.contains("rx-gro"))

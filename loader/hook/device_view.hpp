@@ -6,11 +6,12 @@
 #include <vector>
 
 #include "hook/device_rules.hpp"
+#include "store/store.hpp"
 
 namespace dynmon {
 
-// Of the device of a hook, whichever namespace it is in; 0: it cannot be looked at.
-std::uint32_t device_mtu(const HookId& id);
+// The MTU of the device of a hook, whichever namespace it is in; 0: it cannot be looked at.
+std::uint32_t device_mtu(const Store& store, const HookId& id);
 
 // All that follow act in the calling thread's network namespace.
 

@@ -59,7 +59,9 @@ inline bool is_counting(HookHealth health) {
 
 struct HookState {
     HookHealth health = HookHealth::attached;
-    std::string problem; // of a hook that is moved or taken: a sentence with the numbers
+    // A sentence: the numbers of a hook that is moved or taken; why it is not known whether the
+    // interface of one that is detached is there.
+    std::string problem;
 };
 
 // Makes sure that our pivot runs at the hook, in `netns`. An existing hook is taken as it is; a
@@ -74,8 +76,10 @@ bool ensure_hook(const Store& store, const DirectoryLock& lock, const NetNs& net
 // such packets at the hook.
 void require_frags_fit(const HookRecord& record, const HookRequest& request);
 
-// The namespace with this inode, if it is the caller's or a name in /run/netns leads there.
-std::optional<NetNs> find_netns(std::uint64_t inode);
+// The network namespace of a hook: the caller's own, one that a name in /run/netns leads to, or the
+// one that was given by a path if the path still leads there. Nothing: it is gone, or cannot be
+// found that way. Throws EACCES or EPERM where this user may not follow the path.
+std::optional<NetNs> netns_of(const Store& store, const HookId& id);
 
 // False when somebody removed pins of the hook, so that its chain cannot be written any more.
 bool is_whole(const Store& store, const HookId& id);
@@ -83,8 +87,9 @@ bool is_whole(const Store& store, const HookId& id);
 HookRecord read_hook_record(const Store& store, const HookId& id);
 HookState hook_state(const Store& store, const HookId& id);
 // The same in fewer calls, for readers: a hook that was moved passes for attached. Once asked, it
-// also works without the right to enter the device's network namespace. A namespace with a clsact
-// filter is kept alive by this process until it is asked again.
+// also works without the right to enter the device's network namespace, but for one thing: a link
+// without a device is `detached` there with a problem, for nothing shows whether the device is
+// gone. A namespace with a clsact filter is kept alive by this process until it is asked again.
 HookState running_state(const Store& store, const HookId& id);
 // As the device is called now; as this process saw it last, or as it was called when the hook was
 // made, if that cannot be told.

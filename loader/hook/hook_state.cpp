@@ -2,6 +2,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <map>
+#include <mutex>
 
 #include "base/error.hpp"
 #include "hook/attach.hpp"
@@ -13,6 +14,9 @@
 
 namespace dynmon {
 
+namespace {
+
+// The namespace with this inode, if it is the caller's or a name in /run/netns leads there.
 std::optional<NetNs> find_netns(std::uint64_t inode) {
     if (NetNs own = NetNs::current(); own.inode() == inode)
         return own;
@@ -36,13 +40,9 @@ std::optional<NetNs> find_netns(std::uint64_t inode) {
     return std::nullopt;
 }
 
-namespace {
-
-// That of a hook: also one without a name, if the path that was given leads there still.
-std::optional<NetNs> netns_of(const HookRecord& record, const HookId& id) {
-    std::optional<NetNs> named = find_netns(id.netns);
-    if (named || record.netns.find('/') == std::string::npos)
-        return named;
+std::optional<NetNs> netns_by_path(const HookRecord& record, const HookId& id) {
+    if (record.netns.find('/') == std::string::npos)
+        return std::nullopt;
     try {
         if (NetNs given = NetNs::open(record.netns); given.inode() == id.netns)
             return given;
@@ -52,6 +52,23 @@ std::optional<NetNs> netns_of(const HookRecord& record, const HookId& id) {
     }
     return std::nullopt;
 }
+
+} // namespace
+
+std::optional<NetNs> netns_of(const Store& store, const HookId& id) {
+    if (std::optional<NetNs> found = find_netns(id.netns))
+        return found;
+    HookRecord record;
+    try {
+        record = read_hook_record(store, id);
+    } catch (const Error& error) {
+        if (dynamic_cast<const Damaged*>(&error) == nullptr && error.error_number() != ENOENT)
+            throw;
+    }
+    return netns_by_path(record, id);
+}
+
+namespace {
 
 HookState taken_by(std::uint32_t program, std::uint32_t pivot, const std::string& what) {
     return {HookHealth::taken, what + " of the hook runs program " + describe_program(program) +
@@ -63,7 +80,7 @@ HookState taken_by(std::uint32_t program, std::uint32_t pivot, const std::string
 std::optional<bool> runs_in_its_place(const Store& store, const HookId& id) {
     try {
         const std::uint32_t pivot = pivot_id(store, id);
-        const std::optional<NetNs> netns = netns_of(read_hook_record(store, id), id);
+        const std::optional<NetNs> netns = netns_of(store, id);
         if (!netns)
             return std::nullopt;
         const NetNsScope inside(*netns);
@@ -73,16 +90,21 @@ std::optional<bool> runs_in_its_place(const Store& store, const HookId& id) {
     }
 }
 
-// True also where this user may not look.
-bool may_be_there(const HookRecord& record, const HookId& id) {
+// The link is at no device: it was detached, or the device is gone. A process that may not enter
+// the namespace cannot see which; a socket in there could, as filters have one, but would keep
+// every namespace with a link alive.
+HookState loose_link_state(const Store& store, const HookId& id) {
     try {
-        const std::optional<NetNs> netns = netns_of(record, id);
+        const std::optional<NetNs> netns = netns_of(store, id);
         if (!netns)
-            return false;
+            return {HookHealth::defunct, ""};
         const NetNsScope inside(*netns);
-        return !interface_name(id.ifindex).empty();
-    } catch (const Error&) {
-        return true;
+        const bool there = !interface_name(id.ifindex).empty();
+        return {there ? HookHealth::detached : HookHealth::defunct, ""};
+    } catch (const Error& error) {
+        return {HookHealth::detached, std::string("whether its interface is still there is not "
+                                                  "known: ") +
+                                          error.what()};
     }
 }
 
@@ -97,22 +119,38 @@ HookState link_state(const Store& store, const HookId& id) {
         return taken_by(facts.program_id, pivot, "the link");
     if (facts.ifindex != 0)
         return {HookHealth::attached, ""};
-    // Its device is gone, or the link was detached from it.
-    const bool there = may_be_there(read_hook_record(store, id), id);
-    return {there ? HookHealth::detached : HookHealth::defunct, ""};
+    return loose_link_state(store, id);
 }
 
-HookState filter_state(const Store& store, const HookId& id, const HookRecord& record) {
-    static std::map<std::uint64_t, FilterWatch> watches; // by namespace
-    const std::optional<NetNs> netns = netns_of(record, id);
-    if (!netns) {
-        watches.erase(id.netns);
+using FilterWatches = std::map<std::uint64_t, FilterWatch>; // by namespace
+
+// False: the namespace is gone.
+bool update_watches(FilterWatches& watches, const Store& store, const HookId& id) {
+    const bool known = watches.contains(id.netns);
+    try {
+        const std::optional<NetNs> netns = netns_of(store, id);
+        if (!netns) {
+            watches.erase(id.netns);
+            return false;
+        }
+        if (!known) {
+            const NetNsScope inside(*netns);
+            watches.try_emplace(id.netns);
+        }
+    } catch (const Error& error) {
+        // A path such as /proc/PID/ns/net may not be followed without the rights of before.
+        if (!known || (error.error_number() != EACCES && error.error_number() != EPERM))
+            throw;
+    }
+    return true;
+}
+
+HookState filter_state(const Store& store, const HookId& id) {
+    static std::mutex mutex; // also keeps each question and its answer on a socket together
+    static FilterWatches watches;
+    const std::lock_guard lock(mutex);
+    if (!update_watches(watches, store, id))
         return {HookHealth::defunct, ""};
-    }
-    if (!watches.contains(id.netns)) {
-        const NetNsScope inside(*netns);
-        watches.try_emplace(id.netns);
-    }
     const FilterWatch& watch = watches.at(id.netns);
     if (!watch.has_device(id.ifindex))
         return {HookHealth::defunct, ""};
@@ -126,8 +164,8 @@ HookState filter_state(const Store& store, const HookId& id, const HookRecord& r
 } // namespace
 
 HookState running_state(const Store& store, const HookId& id) {
-    const HookRecord record = read_hook_record(store, id);
-    return record.attach == Attach::link ? link_state(store, id) : filter_state(store, id, record);
+    const bool by_link = read_hook_record(store, id).attach == Attach::link;
+    return by_link ? link_state(store, id) : filter_state(store, id);
 }
 
 HookState hook_state(const Store& store, const HookId& id) {
@@ -147,10 +185,12 @@ HookState hook_state(const Store& store, const HookId& id) {
 
 std::string hook_device(const Store& store, const HookId& id) {
     // A reader that has given up its rights cannot look into another namespace any more.
+    static std::mutex mutex;
     static std::map<HookId, std::string> seen;
+    const std::lock_guard lock(mutex);
     std::string& name = seen.try_emplace(id, read_hook_record(store, id).device).first->second;
     try {
-        const std::optional<NetNs> netns = find_netns(id.netns);
+        const std::optional<NetNs> netns = netns_of(store, id);
         if (!netns || hook_state(store, id).health != HookHealth::attached)
             return name;
         const NetNsScope inside(*netns);

@@ -105,17 +105,20 @@ std::vector<Neighbour> look(const Store& store, const HookId& id, std::uint32_t 
 
 } // namespace
 
-std::optional<std::vector<Neighbour>> in_front_of(const Store& store, const HookId& id) {
+Front in_front_of(const Store& store, const HookId& id) {
     try {
         if (hook_state(store, id).health != HookHealth::attached)
-            return std::vector<Neighbour>{};
-        const std::optional<NetNs> netns = find_netns(id.netns);
+            return {.neighbours = std::vector<Neighbour>{}};
+        const std::optional<NetNs> netns = netns_of(store, id);
         if (!netns)
-            return std::nullopt;
+            return {.problem = "the network namespace has no name in /run/netns, and the path that "
+                               "was given does not lead to it any more"};
         const NetNsScope inside(*netns);
-        return look(store, id, pivot_id(store, id), read_hook_record(store, id).attach);
-    } catch (const Error&) {
-        return std::nullopt;
+        return {.neighbours =
+                    look(store, id, pivot_id(store, id), read_hook_record(store, id).attach)};
+    } catch (const Error& error) {
+        const std::string hint = error.hint().empty() ? "" : "; hint: " + error.hint();
+        return {.problem = error.what() + hint};
     }
 }
 

@@ -27,9 +27,12 @@ std::vector<std::uint32_t> before(const std::vector<std::uint32_t>& programs, st
 // Filters that run before that of `pivot`; filters other than BPF once a priority and kind.
 std::vector<Neighbour> before(const std::vector<TcFilter>& filters, std::uint32_t pivot);
 
-// In the order in which packets meet them. Programs of this store are none of others. Nothing: it
-// cannot be told, for want of CAP_NET_ADMIN or because the namespace cannot be entered. Empty also
-// for a hook that is not attached.
-std::optional<std::vector<Neighbour>> in_front_of(const Store& store, const HookId& id);
+struct Front {
+    // In the order in which packets meet them, without the programs of this store. Empty also for a
+    // hook that is not attached. Nothing: it is not known.
+    std::optional<std::vector<Neighbour>> neighbours;
+    std::string problem; // why it is not known
+};
+Front in_front_of(const Store& store, const HookId& id);
 
 } // namespace dynmon

@@ -13,8 +13,25 @@
 
 namespace dynmon {
 
+namespace {
+
+// A link can be detached without a look at its namespace, a filter cannot.
+template <typename IsLink>
+std::optional<NetNs> netns_to_clean(const Store& store, const HookId& id, IsLink&& is_link) {
+    try {
+        return netns_of(store, id);
+    } catch (const Error&) {
+        if (!is_link())
+            throw;
+        return std::nullopt;
+    }
+}
+
+} // namespace
+
 void require_right_to_remove(const Store& store, const HookId& id) {
-    const std::optional<NetNs> netns = find_netns(id.netns);
+    const std::optional<NetNs> netns = netns_to_clean(
+        store, id, [&] { return read_hook_record(store, id).attach == Attach::link; });
     if (!netns)
         return;
     const NetNsScope inside(*netns);
@@ -74,7 +91,8 @@ void remove_hook(const Store& store, const DirectoryLock&, const HookId& id) {
     const Remains remains = remains_of(store, id);
     if (remains.link && remains.pivot != 0)
         require_own_link(store, id);
-    const std::optional<NetNs> netns = find_netns(id.netns);
+    const std::optional<NetNs> netns =
+        netns_to_clean(store, id, [&] { return remains.attach == Attach::link; });
     std::optional<NetNsScope> inside;
     if (netns)
         inside.emplace(*netns);

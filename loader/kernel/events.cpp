@@ -25,7 +25,7 @@ namespace {
 constexpr std::size_t perf_pages = 64; // per CPU
 
 // The pages of a ring buffer as the kernel shows them: the reader's position, which may be written;
-// the positions of those who write; the records, each page of them twice, so that none is broken.
+// the positions of its writers; the records, each page of them twice, so that none is broken.
 class RingPages {
 public:
     RingPages(const Fd& map, const MapFacts& facts) : size_(facts.max_entries) {

@@ -42,7 +42,7 @@ Link link_of(const nlmsghdr* message) {
     return link;
 }
 
-// Of the namespace that `netns` is, in the calling thread's.
+// The number by which the calling thread's namespace knows `netns`.
 std::optional<int> netns_id(const NetNs& netns) {
     struct {
         rtgenmsg head;

@@ -23,7 +23,7 @@ struct Link {
     std::optional<std::uint16_t> ipvlan_mode; // IPVLAN_MODE_…
 };
 
-// Of the calling thread's network namespace.
+// Every device of the calling thread's network namespace.
 std::vector<Link> list_links();
 
 // The namespace that has number `id` in the calling thread's, if it is one of /run/netns or that of

@@ -5,7 +5,6 @@
 #include <sys/socket.h>
 
 #include "base/error.hpp"
-#include "base/fd.hpp"
 
 namespace dynmon {
 
@@ -53,11 +52,22 @@ std::vector<char> message_of(int type, int flags, const void* body, std::size_t 
 
 } // namespace
 
+Fd open_netlink() {
+    Fd socket_fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
+    if (!socket_fd)
+        throw Error(ErrorKind::failed, "open a netlink socket", errno);
+    return socket_fd;
+}
+
 int ask_netlink(int type, int flags, const void* body, std::size_t length, const std::string& what,
                 const std::function<void(const nlmsghdr*)>& take) {
-    const Fd socket_fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
+    return ask_netlink(open_netlink(), type, flags, body, length, what, take);
+}
+
+int ask_netlink(const Fd& socket_fd, int type, int flags, const void* body, std::size_t length,
+                const std::string& what, const std::function<void(const nlmsghdr*)>& take) {
     const std::vector<char> message = message_of(type, flags, body, length);
-    if (!socket_fd || send(socket_fd.get(), message.data(), message.size(), 0) < 0)
+    if (send(socket_fd.get(), message.data(), message.size(), 0) < 0)
         throw Error(ErrorKind::failed, "ask for " + what, errno);
     const bool dump = (flags & NLM_F_DUMP) == NLM_F_DUMP;
     std::vector<std::uint64_t> buffer(answer_size / sizeof(std::uint64_t)); // aligned

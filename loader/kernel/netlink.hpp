@@ -11,6 +11,8 @@
 
 #include <linux/rtnetlink.h>
 
+#include "base/fd.hpp"
+
 namespace dynmon {
 
 // The attributes of a message or of a nested attribute. They live in the message.
@@ -51,5 +53,13 @@ Attributes attributes_of(const nlmsghdr* message) {
 // 0 when there is none. Throws when the kernel cannot be asked; `what` names the question.
 int ask_netlink(int type, int flags, const void* body, std::size_t length, const std::string& what,
                 const std::function<void(const nlmsghdr*)>& take);
+
+// Likewise through a socket that was opened before, in the namespace where open_netlink() made it.
+int ask_netlink(const Fd& socket_fd, int type, int flags, const void* body, std::size_t length,
+                const std::string& what, const std::function<void(const nlmsghdr*)>& take);
+
+// In the calling thread's network namespace, which the kernel keeps for as long as the socket
+// lives.
+Fd open_netlink();
 
 } // namespace dynmon

@@ -12,7 +12,7 @@ struct Offloads {
     std::set<std::string> fixed; // that are on and cannot
 };
 
-// Of a device of the calling thread's network namespace. Empty when the device does not say.
+// Those of a device in the calling thread's network namespace. Empty when the device does not say.
 Offloads offloads_of(const std::string& device);
 
 } // namespace dynmon

@@ -24,7 +24,6 @@ namespace dynmon {
 
 namespace {
 
-constexpr std::uint32_t our_handle = 0x64796e; // "dyn"
 constexpr std::uint32_t most_priority = 0xffff;
 
 bpf_tc_attach_point attach_point(TcDirection direction) {
@@ -42,7 +41,7 @@ bpf_tc_hook make_hook(int ifindex, int point) {
 bpf_tc_opts our_options(std::uint32_t priority) {
     bpf_tc_opts options{};
     options.sz = sizeof options;
-    options.handle = our_handle;
+    options.handle = filter_handle;
     options.priority = priority;
     return options;
 }
@@ -69,13 +68,13 @@ void dump_tc(int type, int ifindex, std::uint32_t parent,
                 });
 }
 
-std::uint32_t parent_of(TcDirection direction) {
+} // namespace
+
+std::uint32_t tc_parent(TcDirection direction) {
     const std::uint32_t minor =
         direction == TcDirection::ingress ? TC_H_MIN_INGRESS : TC_H_MIN_EGRESS;
     return TC_H_MAKE(TC_H_CLSACT, minor);
 }
-
-} // namespace
 
 bool has_clsact(int ifindex) {
     bool found = false;
@@ -106,18 +105,18 @@ void delete_clsact(int ifindex) {
 
 bool has_filters(int ifindex, TcDirection direction) {
     bool found = false;
-    dump_tc(RTM_GETTFILTER, ifindex, parent_of(direction),
+    dump_tc(RTM_GETTFILTER, ifindex, tc_parent(direction),
             [&](const tcmsg&, const Attributes&) { found = true; });
     return found;
 }
 
 bool TcFilter::ours() const {
-    return kind == "bpf" && handle == our_handle;
+    return kind == "bpf" && handle == filter_handle;
 }
 
 std::vector<TcFilter> list_filters(int ifindex, TcDirection direction) {
     std::vector<TcFilter> filters;
-    dump_tc(RTM_GETTFILTER, ifindex, parent_of(direction),
+    dump_tc(RTM_GETTFILTER, ifindex, tc_parent(direction),
             [&](const tcmsg& message, const Attributes& attributes) {
                 // Packets start in chain 0. The head of a priority has no handle: its filters
                 // follow.
@@ -173,7 +172,7 @@ std::optional<TcFilter> our_filter(int ifindex, TcDirection direction) {
     char command[128];
     std::snprintf(command, sizeof command, "`tc filter del dev %s %s pref %u handle 0x%x bpf`",
                   interface_name(ifindex).c_str(), ingress ? "ingress" : "egress", filter.priority,
-                  our_handle);
+                  filter_handle);
     throw Error(ErrorKind::busy,
                 "a TC filter of dynmon is there already, from another store: program " +
                     describe_program(filter.program_id))

@@ -12,6 +12,11 @@ namespace dynmon {
 
 enum class TcDirection { ingress, egress };
 
+// Every filter of dynmon has it, so that it is found again without any state.
+inline constexpr std::uint32_t filter_handle = 0x64796e; // "dyn"
+
+std::uint32_t tc_parent(TcDirection direction); // as tcm_parent
+
 // All functions act in the calling thread's network namespace.
 
 bool has_clsact(int ifindex);
@@ -41,7 +46,6 @@ bool is_usable(const std::vector<TcFilter>& filters, std::uint32_t priority);
 std::uint32_t first_priority(const std::vector<TcFilter>& filters); // in front of all, if possible
 std::uint32_t last_priority(const std::vector<TcFilter>& filters);  // behind all, if possible
 
-// Our filter has a handle of its own, so it is found again without any state.
 void attach_filter(int ifindex, TcDirection direction, const Fd& program, std::uint32_t priority);
 // Program id of our filter; nullopt when there is none.
 std::optional<std::uint32_t> query_filter(int ifindex, TcDirection direction);

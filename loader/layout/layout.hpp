@@ -83,7 +83,7 @@ struct Layout {
     std::uint32_t size = 0;      // bytes; of a bitfield: those of its storage unit's cover
     std::uint8_t bit_offset = 0; // of a bitfield: bits after `offset` (little endian counting)
     std::uint8_t bit_size = 0;   // 0: not a bitfield
-    // Of Meaning::ip: how far behind its first byte the struct has the byte that is 4 or 6;
+    // Meaning::ip: how far behind its first byte the struct has the byte that is 4 or 6;
     // 0: nothing says it.
     std::int32_t version_at = 0;
     std::uint32_t count = 0;                    // elements, for arrays

@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.hpp"
 #include "manifest/manifest.hpp"
 
 namespace dynmon {
@@ -144,7 +145,7 @@ std::string manifest_to_json(const Manifest& manifest) {
         object[path.direction == Direction::ingress ? "ingress-path" : "egress-path"] =
             path_json(path);
     // A derived manifest can hold names from an object: replacing keeps the record readable.
-    return object.dump(-1, ' ', false, Json::error_handler_t::replace);
+    return json_text(object);
 }
 
 } // namespace dynmon

@@ -39,7 +39,8 @@ PrefixLists PrefixLists::open(const Settings& settings, const std::string& monit
     const GenerationDir dir = current_generation(store, monitor);
     const GenerationRecord record = dir.read_record();
     if (!record.programs.empty())
-        lists.netns_ = record.programs.front().hook.netns;
+        lists.hook_ = record.programs.front().hook;
+    lists.store_ = store;
     for (const MapRecord& map : record.maps) {
         auto list = PrefixList::open(dir, record, map);
         if (!list)
@@ -188,7 +189,7 @@ std::vector<Listed> PrefixLists::purge(std::uint64_t now_ns) {
 }
 
 void PrefixLists::require_harmless(const std::vector<Addition>& additions) const {
-    const std::vector<ProtectedAddress> addresses = protected_addresses(netns_);
+    const std::vector<ProtectedAddress> addresses = protected_addresses(*store_, hook_);
     for (const Addition& addition : additions) {
         const Network& network = addition.network;
         std::string why;

@@ -8,6 +8,7 @@
 
 #include "monitor/deny_list.hpp"
 #include "monitor/settings.hpp"
+#include "store/hook_id.hpp"
 #include "store/lock.hpp"
 
 namespace dynmon {
@@ -59,7 +60,8 @@ private:
 
     std::string monitor_;
     ListKind kind_ = ListKind::deny;
-    std::uint64_t netns_ = 0;
+    std::optional<Store> store_;
+    HookId hook_; // the first of the monitor
     std::vector<PrefixList> lists_;
     std::vector<std::uint64_t> other_next_ids_; // of the lists of the other kind
     std::optional<DirectoryLock> writing_;

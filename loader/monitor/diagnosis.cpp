@@ -115,7 +115,7 @@ void diagnose_front(const std::string& what, const HookStatus& hook, Ailments& o
 
 void diagnose_hook(const Status& status, const HookStatus& hook, Ailments& out) {
     const std::string what = "hook " + hook_text(hook);
-    if (!hook.problem.empty())
+    if (!hook.problem.empty() && hook.health != HookHealth::detached)
         out.push_back({what + ": " + hook.problem, "dynmon-load recover"});
     else if (!is_used(status, hook.id))
         out.push_back({what + " is used by no monitor", "dynmon-load recover"});
@@ -124,7 +124,8 @@ void diagnose_hook(const Status& status, const HookStatus& hook, Ailments& out) 
                        "unload its monitors (their counts can still be read) and load them where "
                        "the traffic is now"});
     else if (hook.health == HookHealth::detached)
-        out.push_back({what + " is not attached: somebody took it off",
+        out.push_back({what + " is not attached: " +
+                           (hook.problem.empty() ? "somebody took it off" : hook.problem),
                        "unload its monitors and load them again"});
     else if (hook.chain.empty())
         out.push_back({what + ": its chain is empty, so nothing is counted",

@@ -30,7 +30,7 @@ std::vector<CountingPlace> counting_places(const Store& store,
 // Likewise, with a look at the chains. The store must be locked.
 std::vector<CountingPlace> counting_places_in_chains(const Store& store,
                                                      const std::vector<ProgramRecord>& programs);
-// Of a monitor by its name. Empty when it is not loaded any more.
+// Those of a monitor, by its name. Empty when it is not loaded any more.
 std::vector<CountingPlace> counting_places(const Settings& settings, const std::string& monitor);
 
 } // namespace dynmon

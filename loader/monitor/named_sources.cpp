@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <mutex>
 
 #include "base/error.hpp"
 #include "base/log.hpp"
@@ -14,16 +15,18 @@ namespace {
 
 // A reader who has given up its capabilities cannot enter another namespace again: it goes on with
 // the names that it saw there before.
-std::shared_ptr<const EnumSet> names_in(std::uint64_t inode) {
+std::shared_ptr<const EnumSet> names_in(const Store& store, const HookId& hook) {
+    static std::mutex mutex;
     static std::map<std::uint64_t, std::shared_ptr<const EnumSet>> seen;
-    const std::optional<NetNs> netns = find_netns(inode);
-    if (!netns)
-        return nullptr;
+    const std::lock_guard lock(mutex);
     try {
+        const std::optional<NetNs> netns = netns_of(store, hook);
+        if (!netns)
+            return nullptr;
         const NetNsScope inside(*netns);
-        return seen[inode] = device_names();
+        return seen[hook.netns] = device_names();
     } catch (const Error& error) {
-        if (const auto before = seen.find(inode); before != seen.end())
+        if (const auto before = seen.find(hook.netns); before != seen.end())
             return before->second;
         log::info(std::string("interfaces are shown as numbers: ") + error.what());
         return nullptr;
@@ -32,20 +35,21 @@ std::shared_ptr<const EnumSet> names_in(std::uint64_t inode) {
 
 } // namespace
 
-std::vector<MetricSource> named_sources(const GenerationDir& dir, const GenerationRecord& record) {
+std::vector<MetricSource> named_sources(const Store& store, const GenerationDir& dir,
+                                        const GenerationRecord& record) {
     std::vector<MetricSource> sources = metric_sources(dir, record);
     const bool wanted = std::any_of(sources.begin(), sources.end(), [](const MetricSource& source) {
         return has_interfaces(source.view);
     });
     if (!wanted || record.programs.empty())
         return sources;
-    const auto names = names_in(record.programs.front().hook.netns);
+    const auto names = names_in(store, record.programs.front().hook);
     for (MetricSource& source : sources)
         name_interfaces(source.view, names);
     return sources;
 }
 
-std::vector<MetricSource> current_sources(const GenerationDir& dir,
+std::vector<MetricSource> current_sources(const Store& store, const GenerationDir& dir,
                                           const GenerationRecord& record) {
     for (const PathConfig& path : record.manifest.paths)
         for (const MetricConfig& metric : path.metrics)
@@ -54,7 +58,7 @@ std::vector<MetricSource> current_sources(const GenerationDir& dir,
                 if (map->swapped)
                     dir.open_map(*map, Side::b);
             }
-    return named_sources(dir, record);
+    return named_sources(store, dir, record);
 }
 
 } // namespace dynmon

@@ -5,15 +5,18 @@
 #include <vector>
 
 #include "monitor/window.hpp"
+#include "store/store.hpp"
 
 namespace dynmon {
 
 // The names are those of the network namespace that the monitor's devices are in. Where it is gone
 // or must not be entered, interfaces stay numbers.
-std::vector<MetricSource> named_sources(const GenerationDir& dir, const GenerationRecord& record);
+std::vector<MetricSource> named_sources(const Store& store, const GenerationDir& dir,
+                                        const GenerationRecord& record);
 
 // The same of a generation that runs: throws Error{failed} with the pin of a map that has vanished,
 // which of one that was replaced only means that it was read.
-std::vector<MetricSource> current_sources(const GenerationDir& dir, const GenerationRecord& record);
+std::vector<MetricSource> current_sources(const Store& store, const GenerationDir& dir,
+                                          const GenerationRecord& record);
 
 } // namespace dynmon

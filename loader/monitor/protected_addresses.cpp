@@ -51,8 +51,8 @@ std::vector<Network> resolvers_in(std::istream& resolv_conf) {
     return resolvers;
 }
 
-std::vector<ProtectedAddress> protected_addresses(std::uint64_t inode) {
-    const std::optional<NetNs> netns = find_netns(inode);
+std::vector<ProtectedAddress> protected_addresses(const Store& store, const HookId& hook) {
+    const std::optional<NetNs> netns = netns_of(store, hook);
     if (!netns)
         throw Error(ErrorKind::failed,
                     "look for own addresses, gateways and resolvers: the network "

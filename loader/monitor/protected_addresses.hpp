@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "query/network.hpp"
+#include "store/store.hpp"
 
 namespace dynmon {
 
@@ -17,9 +18,9 @@ struct ProtectedAddress {
     std::string text() const; // without its length
 };
 
-// Of the network namespace with that inode. Needs CAP_SYS_ADMIN when it is not the caller's; throws
-// Error{failed} when it cannot be entered, Error{usage} when it is gone.
-std::vector<ProtectedAddress> protected_addresses(std::uint64_t netns);
+// Those of the network namespace of a hook. Needs CAP_SYS_ADMIN when it is not the caller's; throws
+// Error{failed} when it cannot be found or entered.
+std::vector<ProtectedAddress> protected_addresses(const Store& store, const HookId& hook);
 
 // The lines `nameserver ADDRESS` of a resolv.conf.
 std::vector<Network> resolvers_in(std::istream& resolv_conf);

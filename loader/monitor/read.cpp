@@ -30,7 +30,7 @@ public:
     Reading(const Store& store, const ReadRequest& request, Sink& sink)
         : store_(store), request_(request), dir_(store.monitor_dir(request.name)),
           current_(current_generation(store, request.name)), record_(current_.read_record()),
-          sources_(current_sources(current_, record_)), state_map_(dir_ + "/state"),
+          sources_(current_sources(store_, current_, record_)), state_map_(dir_ + "/state"),
           state_(state_map_.read()), selected_(select(sources_, request)),
           deliverer_(request, dir_, checked_output(store, request, selected_), sink) {
         if (state_.phase != Phase::running)
@@ -90,7 +90,7 @@ private:
             if (!retirement)
                 continue;
             const GenerationRecord record = old.read_record();
-            const std::vector<MetricSource> sources = named_sources(old, record);
+            const std::vector<MetricSource> sources = named_sources(store_, old, record);
             for (const Side side : {other(retirement->active), retirement->active})
                 deliver_retired_side(old, record, *retirement, sources, side);
             if (request_.peek || !metric_sources(old, record).empty())

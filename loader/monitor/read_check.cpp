@@ -14,12 +14,12 @@ namespace dynmon {
 namespace {
 
 // What a replaced probe left is read first, and may have had other fields.
-void require_shape_of(const GenerationDir& old, const ReadRequest& request,
+void require_shape_of(const Store& store, const GenerationDir& old, const ReadRequest& request,
                       const ExportOptions& options) {
     if (!old.read_retirement())
         return;
     const GenerationRecord record = old.read_record();
-    const std::vector<MetricSource> sources = named_sources(old, record);
+    const std::vector<MetricSource> sources = named_sources(store, old, record);
     std::vector<const MetricView*> views;
     for (const MetricSource& source : sources)
         if (wants(request, source))
@@ -42,7 +42,7 @@ ExportOptions checked_output(const Store& store, const ReadRequest& request,
     require_shape(options, views);
     if (has_shape(options))
         for (const GenerationDir& old : retired_generations(store, request.name))
-            require_shape_of(old, request, options);
+            require_shape_of(store, old, request, options);
     return options;
 }
 

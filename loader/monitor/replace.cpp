@@ -117,7 +117,7 @@ HookId hook_for(const Successor& to, Direction direction, bool& is_new, Undo& un
     id.point = direction == Direction::egress ? HookPoint::tc_egress : HookPoint::tc_ingress;
     const HookId& at = to.old.programs.front().hook;
     const HookRecord neighbour = read_hook_record(to.store, at);
-    const std::optional<NetNs> netns = find_netns(id.netns);
+    const std::optional<NetNs> netns = netns_of(to.store, at);
     if (!netns)
         throw Error(ErrorKind::failed, "the network namespace of the monitor cannot be reached");
     HookRequest request{.id = id,
@@ -167,7 +167,7 @@ ProgramPlan plan_program(const Successor& to, Direction direction, Undo& undo) {
             .slots = chain.free_slots(side_count(to.probe.manifest)),
             .raw_ip = record.raw_ip,
             .frags = record.frags,
-            .mtu = kind == HookKind::xdp ? device_mtu(hook) : 0};
+            .mtu = kind == HookKind::xdp ? device_mtu(to.store, hook) : 0};
 }
 
 void require_room_for_unread(const Store& store, const std::string& name) {

@@ -17,10 +17,10 @@ namespace dynmon {
 
 namespace {
 
-std::string live_mode(const HookId& id, const HookRecord& record) {
+std::string live_mode(const Store& store, const HookId& id, const HookRecord& record) {
     if (id.point != HookPoint::xdp)
         return record.attach == Attach::link ? "tcx" : "clsact";
-    const std::optional<NetNs> netns = find_netns(id.netns);
+    const std::optional<NetNs> netns = netns_of(store, id);
     if (!netns)
         return to_string(record.mode);
     const NetNsScope inside(*netns);
@@ -44,7 +44,7 @@ HookStatus hook_status(const Store& store, const HookId& id) {
         const ProgramFacts pivot = pivot_facts(store, id);
         status.pivot_id = pivot.id;
         status.cost = {pivot.run_count, pivot.run_time_ns};
-        status.mode = live_mode(id, record);
+        status.mode = live_mode(store, id, record);
         const Chain chain = open_chain_of(store, id);
         for (const ChainPlace& place : chain.order()) {
             const ChainMember& member = chain.members()[place.member];
@@ -56,13 +56,18 @@ HookStatus hook_status(const Store& store, const HookId& id) {
     return status;
 }
 
-using Fronts = std::map<HookId, std::optional<std::vector<Neighbour>>>;
+using Fronts = std::map<HookId, Front>;
 
 Fronts look_in_front(const Store& store) {
     Fronts fronts;
     for (const HookId& hook : store.hooks())
         fronts[hook] = in_front_of(store, hook);
     return fronts;
+}
+
+void set_front(HookStatus& hook, const Front& front) {
+    hook.in_front = front.neighbours;
+    hook.in_front_problem = front.problem;
 }
 
 // Of a queue the kernel tells no more than whether there is something in it.
@@ -198,7 +203,7 @@ Status read_status(const Settings& settings, const std::string& name,
     }
     for (const HookId& hook : store.hooks()) {
         HookStatus entry = hook_status(store, hook);
-        entry.in_front = fronts[hook];
+        set_front(entry, fronts[hook]);
         const bool wanted = name.empty() || std::any_of(entry.chain.begin(), entry.chain.end(),
                                                         [&](const std::string& place) {
                                                             return place.starts_with(name + "/");
@@ -280,7 +285,7 @@ Status measure_status(const Settings& settings, const std::string& name,
             if (earlier.name == monitor.name)
                 subtract(monitor, earlier);
     for (HookStatus& hook : status.hooks) {
-        hook.in_front = fronts[hook.id];
+        set_front(hook, fronts[hook.id]);
         for (const HookStatus& earlier : before.hooks)
             if (earlier.pivot_id == hook.pivot_id)
                 hook.cost = hook.cost - earlier.cost;

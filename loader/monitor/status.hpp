@@ -65,7 +65,8 @@ struct HookStatus {
     std::vector<std::string> chain; // "monitor/program", first to last
     std::string problem;            // "" or what is wrong with the hook or its chain
     HookOrder order = HookOrder::head;
-    std::optional<std::vector<Neighbour>> in_front; // nothing: cannot be told
+    std::optional<std::vector<Neighbour>> in_front; // nothing: not known
+    std::string in_front_problem;                   // why not
 };
 
 struct Status {

@@ -11,136 +11,18 @@
 #include <linux/bpf.h>
 
 #include "object/elf.hpp"
+#include "object/trace_state.hpp"
 
 namespace dynmon {
 
+namespace atomics {
+
 namespace {
 
-constexpr std::size_t register_count = 11;
-constexpr std::uint32_t most_known = 8; // rests are told apart up to this power of two
-constexpr std::size_t most_maps = 64;   // a bit each
+constexpr std::size_t most_maps = 64; // a bit each
 constexpr std::size_t most_steps = 4'000'000;
 constexpr std::uint8_t atomic_mode = 0xc0; // BPF_ATOMIC, which older headers call BPF_XADD
 constexpr std::int32_t load_acquire = 0x100;
-
-// A number as far as it is known: all of it, or what it is more than a multiple of `modulus`.
-struct Number {
-    bool exact = false;
-    std::int64_t value = 0;
-    std::uint32_t modulus = 1;
-
-    static Number of(std::int64_t value) { return {true, value, most_known}; }
-    std::int64_t rest(std::uint32_t by) const {
-        return value & static_cast<std::int64_t>(by - 1); // of a negative number too
-    }
-    bool operator==(const Number&) const = default;
-};
-
-Number rest_of(std::int64_t value, std::uint32_t modulus) {
-    return {false, value & static_cast<std::int64_t>(modulus - 1), modulus};
-}
-
-Number joined(const Number& a, const Number& b) {
-    if (a == b)
-        return a;
-    std::uint32_t modulus = std::min(a.modulus, b.modulus);
-    while (a.rest(modulus) != b.rest(modulus))
-        modulus /= 2;
-    return rest_of(a.value, modulus);
-}
-
-std::int64_t wrapped(std::uint64_t value) {
-    return static_cast<std::int64_t>(value);
-}
-
-Number sum(const Number& a, const Number& b, bool minus) {
-    const auto x = static_cast<std::uint64_t>(a.value);
-    const auto y = static_cast<std::uint64_t>(b.value);
-    const std::int64_t value = wrapped(minus ? x - y : x + y);
-    return a.exact && b.exact ? Number::of(value) : rest_of(value, std::min(a.modulus, b.modulus));
-}
-
-Number product(const Number& a, const Number& b) {
-    const std::int64_t value =
-        wrapped(static_cast<std::uint64_t>(a.value) * static_cast<std::uint64_t>(b.value));
-    if (a.exact && b.exact)
-        return Number::of(value);
-    // What is not known of one is multiplied by the other.
-    const auto reach = [](const Number& unknown, const Number& by) -> std::uint32_t {
-        if (unknown.exact)
-            return most_known;
-        const std::uint64_t factor = by.exact && by.value != 0
-                                         ? static_cast<std::uint64_t>(by.value)
-                                         : (by.exact ? most_known : 1);
-        return static_cast<std::uint32_t>(
-            std::min<std::uint64_t>(most_known, unknown.modulus * (factor & (~factor + 1))));
-    };
-    const std::uint32_t modulus = std::min(reach(a, b), reach(b, a));
-    if (!a.exact && !b.exact)
-        return rest_of(value, std::min(a.modulus, b.modulus));
-    return rest_of(value, modulus);
-}
-
-// The lowest bits that are known of both, or that `and` makes 0.
-Number masked(const Number& a, const Number& b) {
-    if (a.exact && b.exact)
-        return Number::of(a.value & b.value);
-    std::uint32_t modulus = 1;
-    while (modulus < most_known) {
-        const auto known = [&](const Number& n) { return n.exact || n.modulus > modulus; };
-        const auto zero = [&](const Number& n) { return known(n) && (n.value & modulus) == 0; };
-        if (!(known(a) && known(b)) && !zero(a) && !zero(b))
-            break;
-        modulus *= 2;
-    }
-    return rest_of(a.value & b.value, modulus);
-}
-
-// What a register or a place on the stack may be.
-struct Abstract {
-    std::uint64_t values = 0; // points into a value of one of these maps, `number` bytes in
-    std::uint64_t maps = 0;   // is one of these maps
-    bool stack = false;       // points into this function's stack
-    bool untraced = false;    // points somewhere, perhaps into a value
-    std::optional<std::size_t> function;
-    Number number;
-
-    bool pointer() const { return values != 0 || stack || untraced; }
-    bool operator==(const Abstract&) const = default;
-};
-
-Abstract joined(const Abstract& a, const Abstract& b) {
-    Abstract both;
-    both.values = a.values | b.values;
-    both.maps = a.maps | b.maps;
-    both.stack = a.stack || b.stack;
-    both.untraced = a.untraced || b.untraced;
-    both.function = a.function ? a.function : b.function;
-    // A pointer that may be null is one: a program cannot write through null.
-    both.number = a.pointer() == b.pointer() ? joined(a.number, b.number)
-                  : a.pointer()              ? a.number
-                                             : b.number;
-    return both;
-}
-
-struct TraceState {
-    std::array<Abstract, register_count> registers;
-    std::map<std::int64_t, Abstract> stack; // by offset; only what is worth knowing
-
-    bool operator==(const TraceState&) const = default;
-
-    bool join(const TraceState& other) {
-        const TraceState before = *this;
-        for (std::size_t i = 0; i < register_count; ++i)
-            registers[i] = joined(registers[i], other.registers[i]);
-        for (const auto& [offset, place] : other.stack) {
-            const auto [mine, fresh] = stack.try_emplace(offset, place);
-            if (!fresh)
-                mine->second = joined(mine->second, place);
-        }
-        return !(*this == before);
-    }
-};
 
 struct Target {
     Abstract what;
@@ -309,21 +191,21 @@ private:
         switch (BPF_CLASS(insn.code)) {
         case BPF_ALU:
         case BPF_ALU64:
-            return compute(insn, state);
+            return state.compute(insn);
         case BPF_LD:
             return load_constant(at, state);
         case BPF_LDX:
             state.registers[insn.dst_reg] =
                 BPF_SIZE(insn.code) == BPF_DW && BPF_MODE(insn.code) == BPF_MEM
-                    ? loaded(state.registers[insn.src_reg], insn.off, state)
+                    ? state.loaded(state.registers[insn.src_reg], insn.off)
                     : Abstract{};
             return;
         case BPF_STX:
             if (BPF_MODE(insn.code) == atomic_mode)
                 return change(insn, state);
-            return store(insn, state.registers[insn.src_reg], state);
+            return state.store(insn, state.registers[insn.src_reg]);
         default:
-            return store(insn, Abstract{}, state);
+            return state.store(insn, Abstract{});
         }
     }
 
@@ -343,87 +225,6 @@ private:
         if (at + 1 < code_.instructions.size())
             high = static_cast<std::uint32_t>(code_.instructions[at + 1].imm);
         target.number = Number::of(wrapped(high << 32 | static_cast<std::uint32_t>(insn.imm)));
-    }
-
-    static void compute(const bpf_insn& insn, TraceState& state) {
-        Abstract& target = state.registers[insn.dst_reg];
-        const bool wide = BPF_CLASS(insn.code) == BPF_ALU64;
-        const auto operation = BPF_OP(insn.code);
-        Abstract source;
-        if (BPF_SRC(insn.code) == BPF_X)
-            source = state.registers[insn.src_reg];
-        else
-            source.number = Number::of(insn.imm);
-        if (operation == BPF_MOV && wide && insn.off == 0) {
-            target = source;
-            return;
-        }
-        if (wide && (operation == BPF_ADD || operation == BPF_SUB)) {
-            const bool minus = operation == BPF_SUB;
-            if (target.pointer() && source.pointer()) {
-                if (!minus) // one of them is only known to perhaps be a pointer
-                    target.untraced = true;
-                target.number = {};
-                return;
-            }
-            const Number number = sum(target.number, source.number, minus);
-            if (source.pointer())
-                target = source;
-            target.number = number;
-            return;
-        }
-        Number number;
-        const Number& a = target.number;
-        const Number& b = source.number;
-        if (operation == BPF_MOV && insn.off == 0)
-            number = b;
-        else if (operation == BPF_ADD || operation == BPF_SUB)
-            number = sum(a, b, operation == BPF_SUB);
-        else if (operation == BPF_MUL)
-            number = product(a, b);
-        else if (operation == BPF_LSH && b.exact)
-            number = product(a, Number::of(wrapped(std::uint64_t{1} << (b.value & 63))));
-        else if (operation == BPF_AND)
-            number = masked(a, b);
-        else if (operation == BPF_RSH && wide && a.exact && b.exact)
-            number = Number::of(wrapped(static_cast<std::uint64_t>(a.value) >> (b.value & 63)));
-        if (!wide && number.exact)
-            number = Number::of(static_cast<std::uint32_t>(number.value));
-        target = {};
-        target.number = number;
-    }
-
-    static std::optional<std::int64_t> stack_offset(const Abstract& pointer, std::int16_t offset) {
-        if (!pointer.stack || !pointer.number.exact)
-            return std::nullopt;
-        return pointer.number.value + offset;
-    }
-
-    static Abstract loaded(const Abstract& pointer, std::int16_t offset, const TraceState& state) {
-        Abstract result;
-        if (const auto at = stack_offset(pointer, offset)) {
-            const auto found = state.stack.find(*at);
-            if (found != state.stack.end())
-                result = found->second;
-        } else if (pointer.stack) {
-            for (const auto& [place, content] : state.stack)
-                result.untraced = result.untraced || content.pointer();
-        }
-        // The stack of a caller, which may keep a pointer. Values and packets keep none.
-        result.untraced = result.untraced || pointer.untraced;
-        return result;
-    }
-
-    static void store(const bpf_insn& insn, const Abstract& what, TraceState& state) {
-        const auto at = stack_offset(state.registers[insn.dst_reg], insn.off);
-        if (!at)
-            return;
-        constexpr std::array<int, 4> sizes{4, 2, 1, 8}; // W, H, B, DW
-        const int size = sizes[BPF_SIZE(insn.code) >> 3];
-        for (std::int64_t place = *at - 7; place < *at + size; ++place)
-            state.stack.erase(place);
-        if (size == 8 && (what.pointer() || what.maps != 0))
-            state.stack[*at] = what;
     }
 
     void change(const bpf_insn& insn, TraceState& state) {
@@ -482,7 +283,7 @@ private:
                 work_.insert(caller);
     }
 
-    // Of another function's stack nothing is known.
+    // Nothing is known of another function's stack.
     static Abstract argument(Abstract what) {
         what.untraced = what.untraced || what.stack;
         what.stack = false;
@@ -576,11 +377,13 @@ private:
 
 } // namespace
 
+} // namespace atomics
+
 std::vector<AtomicAccess> atomic_accesses(const ElfFile& elf, std::string_view program,
                                           const std::vector<std::string>& maps) {
-    const Code code(elf, maps);
+    const atomics::Code code(elf, maps);
     const auto entry = code.entry(program);
-    return entry ? Tracing(code, maps).run(*entry) : std::vector<AtomicAccess>{};
+    return entry ? atomics::Tracing(code, maps).run(*entry) : std::vector<AtomicAccess>{};
 }
 
 } // namespace dynmon

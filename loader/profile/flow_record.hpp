@@ -32,7 +32,7 @@ inline constexpr std::uint16_t icmp_unknown = 0xffff;
 
 inline constexpr std::uint8_t icmp_protocol = 1, icmpv6_protocol = 58;
 
-// Of either version in either.
+// ICMP of either version, in IPv4 and IPv6 alike.
 inline bool is_icmp(const FlowKey& key) {
     return key.proto == icmp_protocol || key.proto == icmpv6_protocol;
 }

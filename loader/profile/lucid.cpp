@@ -8,6 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json_text.hpp"
 #include "object/sha256.hpp"
 #include "profile/packets.hpp"
 #include "profile/rendering.hpp"
@@ -88,7 +89,7 @@ unsigned transport_bit(std::uint8_t protocol) {
     }
 }
 
-// Of a later fragment and the like: for tshark such a packet has no type, which is 0 for LUCID.
+// A later fragment and the like: tshark finds no type in such a packet, which is 0 for LUCID.
 constexpr std::uint8_t icmp_type_unknown = 255;
 
 constexpr std::size_t feature_count = 11;
@@ -248,11 +249,14 @@ private:
             entry["first"] = first_time(kept(*flow));
             list.push_back(std::move(entry));
         }
-        return json{{"monitor", name.monitor},     {"sequence", name.window.sequence},
-                    {"from", name.window.from_ns}, {"to", name.window.to_ns},
-                    {"time_window", seconds_},     {"packets_per_flow", packets_},
-                    {"features", feature_names},   {"flows", list}}
-                   .dump(-1, ' ', false, json::error_handler_t::replace) +
+        return json_text(json{{"monitor", name.monitor},
+                              {"sequence", name.window.sequence},
+                              {"from", name.window.from_ns},
+                              {"to", name.window.to_ns},
+                              {"time_window", seconds_},
+                              {"packets_per_flow", packets_},
+                              {"features", feature_names},
+                              {"flows", list}}) +
                "\n";
     }
 

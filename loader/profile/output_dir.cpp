@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "base/error.hpp"
+#include "base/json_text.hpp"
 #include "profile/file.hpp"
 #include "profile/popped_file.hpp"
 
@@ -147,7 +148,7 @@ std::string OutputDir::state_text(const WindowName& name, const std::vector<OutF
     for (const OutFile& file : files)
         if (file.appends())
             state["appended"][file.name] = {{"at", append_at(file)}, {"header", file.header}};
-    return state.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+    return json_text(state) + "\n";
 }
 
 void OutputDir::stage(const WindowName& name, const std::vector<OutFile>& files) const {

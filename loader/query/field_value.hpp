@@ -59,7 +59,7 @@ public:
     }
     double real(const std::byte* root) const;
     const std::byte* bytes(const std::byte* root) const { return root + scalar_.offset; }
-    // Of the address at `at`: 4 or 6, or 0 where nothing says it.
+    // The version of the address at `at`: 4 or 6, or 0 where nothing says it.
     int version(const std::byte* at) const {
         const int said = scalar_.version_at == 0 ? 0 : std::to_integer<int>(at[scalar_.version_at]);
         return said == 4 || said == 6 ? said : 0;

@@ -41,7 +41,7 @@ bool has_prefix(const std::byte* at, const BytesLiteral& literal) {
     return differ >> (8 - rest) == 0;
 }
 
-// Of two addresses with the same bytes the one of IPv4 comes first.
+// When two addresses have the same bytes, the one of IPv4 comes first.
 int order(const std::byte* at, int version, const BytesLiteral& literal) {
     const int bytes = std::memcmp(at, literal.bytes.data(), literal.bytes.size());
     return bytes != 0 || version == 0 ? bytes : version - literal.version;

@@ -39,7 +39,7 @@ struct StreamOptions {
 struct StreamTotals {
     std::uint64_t events = 0; // printed
     std::uint64_t lost = 0;
-    // Of a ring buffer that overwrites: gone before they were read, discarded ones among them.
+    // Records that a ring buffer overwrote before they were read, discarded ones among them.
     std::uint64_t overwritten = 0;
     std::uint64_t overwritten_bytes = 0; // of the ring
     bool all_counted = true;             // false: there are more than `overwritten`

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/error.hpp"
+#include "base/json_text.hpp"
 #include "base/limits.hpp"
 #include "kernel/own_pin.hpp"
 
@@ -101,7 +102,7 @@ MapRecord map_from(const json& document) {
 
 Manifest manifest_from(const json& document, const std::string& path) {
     try {
-        return require_manifest(document.dump(), path);
+        return require_manifest(json_text(document), path);
     } catch (const Error& error) {
         throw Damaged(path + " is damaged: " + error.what());
     }

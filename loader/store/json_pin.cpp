@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
+#include "base/json_text.hpp"
 #include "kernel/bpf.hpp"
 
 namespace dynmon {
@@ -50,7 +51,7 @@ std::vector<std::byte> read_pinned_bytes(const std::string& path) {
 }
 
 void pin_json(const std::string& path, const nlohmann::json& document) {
-    const std::string text = document.dump();
+    const std::string text = json_text(bytes_as_hex(document));
     const auto* bytes = reinterpret_cast<const std::byte*>(text.data());
     pin_bytes(path, std::vector<std::byte>(bytes, bytes + text.size()));
 }
@@ -67,7 +68,7 @@ nlohmann::json read_pinned_json(const std::string& path) {
     nlohmann::json document = nlohmann::json::parse(text, text + bytes.size(), bounded, false);
     if (document.is_discarded() || deep)
         throw Damaged(path + " does not hold JSON");
-    return document;
+    return bytes_from_hex(document);
 }
 
 } // namespace dynmon

@@ -41,40 +41,27 @@ struct {
     __type(value, struct missed);
 } CRYPTO_MISSED_INGRESS SEC(".maps"), CRYPTO_MISSED_EGRESS SEC(".maps");
 
-static __always_inline struct dynmon_server* server_of(struct features* session) {
-    return (struct dynmon_server*)&session->server_ip;
-}
-
-// Takes the server from a packet that knows it better than this CPU's copy.
-static __always_inline void correct_server(struct features* session,
-                                           const struct dynmon_session_key* key,
-                                           const struct dynmon_headers* headers, bool reverse) {
-    struct dynmon_server_note note;
-
-    if (!dynmon_corrects_server(key, headers, reverse, server_of(session), &note))
-        return;
-    dynmon_remember(&SERVERS, key, headers, &note, false);
-    dynmon_set_server(server_of(session), key, &note);
-}
-
 // A new element is all zero on the other CPUs: they know no server until they see a SYN.
 static __always_inline struct features* find_session(const struct dynmon_session_key* key,
                                                      const struct dynmon_headers* headers,
                                                      bool reverse) {
     struct features* session = bpf_map_lookup_elem(&SESSIONS_TRACKED_CRYPTO, key);
+    struct dynmon_server_note note;
     struct features initial;
 
-    if (dynmon_likely(session)) {
-        correct_server(session, key, headers, reverse);
-        return session;
+    if (!dynmon_likely(session)) {
+        __builtin_memset(&initial, 0, sizeof(initial));
+        return dynmon_new_session(&SESSIONS_TRACKED_CRYPTO, &SERVERS, key, headers, reverse,
+                                  &initial, DYNMON_SERVER_OF(&initial));
     }
-    __builtin_memset(&initial, 0, sizeof(initial));
-    dynmon_find_server(&SERVERS, key, headers, reverse, server_of(&initial));
-    return dynmon_lookup_or_init(&SESSIONS_TRACKED_CRYPTO, key, &initial);
+    // from a packet that knows it better than this CPU's copy
+    if (dynmon_learn_server(&SERVERS, key, headers, reverse, DYNMON_SERVER_OF(session), &note))
+        dynmon_set_server(DYNMON_SERVER_OF(session), key, &note);
+    return session;
 }
 
 // Silence does not change the server.
-static __always_inline void start_anew(struct features* session, void* missed_map) {
+static __always_inline void start_over(struct features* session, void* missed_map) {
     const __u32 only = 0;
     struct missed* missed = bpf_map_lookup_elem(missed_map, &only);
 
@@ -127,7 +114,7 @@ static __always_inline enum dynmon_verdict record(struct dynmon_packet* pkt, voi
     }
     now = dynmon_now();
     if (expire_after && session->start_timestamp && now > session->alive_timestamp + expire_after)
-        start_anew(session, missed);
+        start_over(session, missed);
     add_packet(session, pkt, &headers, reverse, now);
     return DYNMON_PASS;
 }

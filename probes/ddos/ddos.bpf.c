@@ -44,38 +44,26 @@ struct {
     __type(value, struct missed);
 } DDOS_MISSED_INGRESS SEC(".maps"), DDOS_MISSED_EGRESS SEC(".maps");
 
-static __always_inline struct dynmon_server* server_of(struct session_value* session) {
-    return (struct dynmon_server*)&session->server_ip;
-}
-
-// Takes the server from a packet that knows it better than the session does. When two CPUs do so at
-// the same moment, the later one wins; the lock keeps address and method of one packet together.
-static __always_inline void correct_server(struct session_value* session,
-                                           const struct dynmon_session_key* key,
-                                           const struct dynmon_headers* headers, bool reverse) {
-    struct dynmon_server_note note;
-
-    if (!dynmon_corrects_server(key, headers, reverse, server_of(session), &note))
-        return;
-    dynmon_remember(&SERVERS, key, headers, &note, false);
-    bpf_spin_lock(&session->lock);
-    dynmon_set_server(server_of(session), key, &note);
-    bpf_spin_unlock(&session->lock);
-}
-
+// When two CPUs learn of a server at the same moment, the later one wins; the lock keeps address
+// and method of one packet together.
 static __always_inline struct session_value* find_session(const struct dynmon_session_key* key,
                                                           const struct dynmon_headers* headers,
                                                           bool reverse) {
     struct session_value* session = bpf_map_lookup_elem(&SESSIONS_TRACKED_DDOS, key);
+    struct dynmon_server_note note;
     struct session_value initial;
 
-    if (dynmon_likely(session)) {
-        correct_server(session, key, headers, reverse);
-        return session;
+    if (!dynmon_likely(session)) {
+        __builtin_memset(&initial, 0, sizeof(initial));
+        return dynmon_new_session(&SESSIONS_TRACKED_DDOS, &SERVERS, key, headers, reverse, &initial,
+                                  DYNMON_SERVER_OF(&initial));
     }
-    __builtin_memset(&initial, 0, sizeof(initial));
-    dynmon_find_server(&SERVERS, key, headers, reverse, server_of(&initial));
-    return dynmon_lookup_or_init(&SESSIONS_TRACKED_DDOS, key, &initial);
+    if (dynmon_learn_server(&SERVERS, key, headers, reverse, DYNMON_SERVER_OF(session), &note)) {
+        bpf_spin_lock(&session->lock);
+        dynmon_set_server(DYNMON_SERVER_OF(session), key, &note);
+        bpf_spin_unlock(&session->lock);
+    }
+    return session;
 }
 
 // True for exactly n_packet_per_session packets, on however many CPUs: before Linux 5.12 no atomic

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 // A flow table as NetFlow has it, for each direction: who talked to whom, when and how much.
+#include "count.h"
 #include "dynmon.h"
 #include "packet.h"
 #include "plain.h"
@@ -167,18 +168,6 @@ static __always_inline void count_missed(void* missed_map, enum dynmon_parsed pa
         missed->malformed += headers->segments;
 }
 
-// A frame that counts as the packets that it must have been at least, see dynmon_mtu.
-static __always_inline void count_estimated(void* missed_map, const struct dynmon_packet* pkt) {
-    const __u32 zero = 0;
-    struct missed* missed;
-
-    if (dynmon_likely(!pkt->estimated))
-        return;
-    missed = bpf_map_lookup_elem(missed_map, &zero);
-    if (missed)
-        missed->estimated++;
-}
-
 static __always_inline bool count_flow(void* flows, const struct dynmon_packet* pkt,
                                        const struct dynmon_headers* headers) {
     const __u64 bytes = dynmon_wire_bytes(pkt, headers);
@@ -204,7 +193,7 @@ static __always_inline enum dynmon_verdict record(void* flows, void* missed_map,
 
     if (sample > 1 && bpf_get_prandom_u32() % sample)
         return DYNMON_PASS;
-    count_estimated(missed_map, pkt);
+    dynmon_count_estimated(missed_map, DYNMON_COUNTER(struct missed, estimated), pkt);
     if (!dynmon_likely(dynmon_parse_plain(pkt, &headers)))
         record_any(flows, missed_map, pkt);
     else if (!count_flow(flows, pkt, &headers))

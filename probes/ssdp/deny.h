@@ -43,14 +43,17 @@ static __always_inline bool has_expired(const struct listed* entry) {
 }
 
 // Looks at one candidate, and counts for it; true: nothing else is looked for.
-static __always_inline bool take(__u32* said, struct listed* entry, __u32 packets, __u64 bytes) {
-    const bool dry_run = entry && entry->action == DRY_RUN;
+static __always_inline bool take(__u64* said, struct listed* entry, __u32 packets, __u64 bytes) {
+    bool dry_run;
 
-    if (!entry || has_expired(entry) || (dry_run && *said))
+    if (!entry || has_expired(entry))
+        return false;
+    dry_run = entry->action == DRY_RUN;
+    if (dry_run && dynmon_forget(*said))
         return false;
     dynmon_add(&entry->packets, packets);
     dynmon_add(&entry->bytes, bytes);
-    *said |= dry_run ? ON_TRIAL : ON_LIST;
+    *said = dynmon_forget(*said | (dry_run ? ON_TRIAL : ON_LIST));
     return !dry_run;
 }
 
@@ -59,10 +62,10 @@ static __always_inline __u32 look_up_ipv4(const struct dynmon_headers* headers, 
     const __u32 address = bpf_ntohl(((const __be32*)headers->saddr.bytes)[3]);
     __u64 candidates = dynmon_candidates_ipv4(lengths, filter, words, address);
     struct dynmon_ipv4_prefix prefix = {};
-    __u32 said = dynmon_forget(0);
+    __u64 said = dynmon_forget(0);
 
 #pragma clang loop unroll(disable)
-    for (int i = 0; i <= LOOKED_BEYOND; i++)
+    for (__u64 i = 0; i <= LOOKED_BEYOND; i++)
         if (!dynmon_next_ipv4(&candidates, address, &prefix) ||
             take(&said, bpf_map_lookup_elem(list, &prefix), headers->segments, bytes))
             break;
@@ -72,18 +75,18 @@ static __always_inline __u32 look_up_ipv4(const struct dynmon_headers* headers, 
 static __always_inline __u32 look_up_ipv6(const struct dynmon_headers* headers, void* list,
                                           void* filter, void* lengths, __u32 words, __u64 bytes) {
     struct dynmon_candidates candidates;
-    struct dynmon_ipv6_prefix prefix = {};
+    union dynmon_ipv6_key key = {};
     __be64 address[2];
-    __u32 said = dynmon_forget(0);
+    __u64 said = dynmon_forget(0);
 
     __builtin_memcpy(address, &headers->saddr, sizeof(address));
     address[0] = bpf_be64_to_cpu(address[0]);
     address[1] = bpf_be64_to_cpu(address[1]);
     dynmon_candidates_ipv6(&candidates, lengths, filter, words, address[0], address[1]);
 #pragma clang loop unroll(disable)
-    for (int i = 0; i <= LOOKED_BEYOND; i++)
-        if (!dynmon_next_ipv6(&candidates, address[0], address[1], &prefix) ||
-            take(&said, bpf_map_lookup_elem(list, &prefix), headers->segments, bytes))
+    for (__u64 i = 0; i <= LOOKED_BEYOND; i++)
+        if (!dynmon_next_ipv6(&candidates, address[0], address[1], &key) ||
+            take(&said, bpf_map_lookup_elem(list, &key), headers->segments, bytes))
             break;
     return dynmon_forget(said);
 }

@@ -24,6 +24,7 @@ struct counted {
     __u64 lost;       // no room in EVENTS
     __u64 allowed;    // of those passed: from an address on an allow list
     __u64 would_drop; // of those passed: a dry run would have dropped them
+    __u64 estimated;  // frames of XDP that were several packets: counted by the MTU
 };
 
 struct {
@@ -131,11 +132,12 @@ static __always_inline struct counted* counted_as(enum traffic kind) {
 // The walks over the lists are long for the verifier: it goes once over them when all packets look
 // the same to it by then, whatever way they came.
 static __always_inline void forget(struct dynmon_packet* pkt, struct dynmon_headers* headers) {
-    __u32* words = (__u32*)headers;
+    const __u64 unknown = dynmon_meter_on;
+    __u64* words = (__u64*)headers;
 
 #pragma unroll
     for (int i = 0; i < (int)(sizeof(*headers) / sizeof(*words)); i++)
-        words[i] = dynmon_forget(words[i]);
+        words[i] = dynmon_blur(words[i], unknown);
     dynmon_renew(pkt);
 }
 
@@ -149,20 +151,24 @@ DYNMON_INGRESS(ssdp_ingress) {
 
     if (parsed != DYNMON_IP) {
         counted = counted_as(parsed == DYNMON_NOT_IP ? NOT_IP : MALFORMED);
-        if (counted)
-            counted->passed += pkt->segments;
+        if (counted) {
+            counted->passed += headers.segments;
+            counted->estimated += pkt->estimated;
+        }
         return DYNMON_PASS;
     }
+    bytes = dynmon_forget(dynmon_wire_bytes(pkt, &headers));
     forget(pkt, &headers);
-    bytes = dynmon_wire_bytes(pkt, &headers);
     allowed = LOOK_UP(ALLOW, &headers, allow_max, bytes);
     if (!allowed)
         denied = LOOK_UP(DENY, &headers, deny_max, bytes);
     kind = denied & ON_LIST ? DENIED : classify(pkt, &headers);
+    kind = dynmon_forget(kind);
     counted = counted_as(kind);
     if (!counted)
         return denied & ON_LIST ? DYNMON_DROP : DYNMON_PASS;
     counted->bytes += bytes;
+    counted->estimated += pkt->estimated;
     if (denied & ON_LIST) {
         counted->dropped += headers.segments;
         return DYNMON_DROP;

@@ -136,3 +136,16 @@ TEST_CASE("ports can be watched and ignored while it runs") {
         CHECK(kinds(probe, "passed") == Kinds{{"WATCHED", 1}, {"OTHER", 2}, {"SNMP", 1}});
     });
 }
+
+TEST_CASE("frames of XDP that are longer than the MTU are estimated, and counted as such") {
+    const auto check = [](const Loaded<ssdp_bpf>& probe) {
+        CHECK_FALSE(drops(probe, from("10.0.0.1", udp(1, 2, payload(1000)))));
+        CHECK_FALSE(drops(probe, from("10.0.0.1")));
+        CHECK_FALSE(drops(probe, ethernet(0x88cc, Bytes(1000))));
+        CHECK(kinds(probe, "estimated") ==
+              (probe.xdp() ? Kinds{{"NOT_IP", 1}, {"OTHER", 1}} : Kinds{}));
+        CHECK(kinds(probe, "passed") == (probe.xdp() ? Kinds{{"NOT_IP", 2}, {"OTHER", 4}}
+                                                     : Kinds{{"NOT_IP", 1}, {"OTHER", 2}}));
+    };
+    on_both(check, [](ssdp_bpf& skeleton) { skeleton.rodata->dynmon_mtu = 500; });
+}

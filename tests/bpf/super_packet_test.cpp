@@ -276,6 +276,20 @@ TEST_CASE("XDP: a packet as long as the MTU is one, with whatever tags in front"
     CHECK(longer.wire_bytes == 2 * 40 + 461);
 }
 
+TEST_CASE("XDP: a frame whose headers are not to be read may have all VLAN tags") {
+    const Loaded<mirror_bpf> probe = with_mtu(40);
+    for (const std::size_t tagged : {0, 4, 16}) {
+        const Seen seen = see(probe, ethernet(ETH_P_IP, ipv4({}, tcp({}, payload(tagged)))), {});
+        CHECK(seen.estimated == 0);
+        CHECK(seen.segments == 1);
+        CHECK(seen.packet_segments == 1);
+    }
+    const Seen longer = see(probe, ethernet(ETH_P_IP, ipv4({}, tcp({}, payload(17)))), {});
+    CHECK(longer.linear < 78);
+    CHECK(longer.estimated == 1);
+    CHECK(longer.packet_segments == 2);
+}
+
 TEST_CASE("XDP: where the MTU is not known every frame is one packet") {
     const Loaded<mirror_bpf> probe("mirror_ingress_xdp");
     const Seen seen = see(probe, ethernet(ETH_P_IP, ipv4({}, tcp({}, payload(3000)))), {});
@@ -309,6 +323,18 @@ TEST_CASE("XDP with fragments: a frame is as long as all of it, and read beyond 
     seen = see(probe, far, {});
     CHECK(seen.l4_offset == 54 + 3 * 2048);
     CHECK(seen.dport == 22);
+    // A super-packet beyond 64 KiB says no length, and nothing else says that it is one.
+    const Bytes segment = tcp({}, payload(0x10000));
+    for (const Bytes& ip : {ipv4({}, segment), ipv6({}, segment)}) {
+        const std::uint16_t type = ip[0] >> 4 == 4 ? ETH_P_IP : ETH_P_IPV6;
+        seen = see(probe, ethernet(type, without_length(ip)), {});
+        CHECK(seen.parsed == 0);
+        CHECK(seen.ip_bytes == ip.size());
+        CHECK(seen.segments == 1);
+        seen = see(probe, ethernet(type, without_length(first(ip, 0xffff))), {});
+        CHECK(seen.parsed == (type == ETH_P_IP ? 2 : 0));
+        CHECK(seen.ip_bytes < 0xffff);
+    }
     // Without the switch nothing behind the linear part is there.
     CHECK(see(load(false), near, {}).parsed == 2);
 }

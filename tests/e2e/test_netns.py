@@ -1,5 +1,7 @@
 #!/usr/bin/python3
 """Namespaces: the same names and the same ifindexes in two of them never mix."""
+import contextlib
+
 import frames
 import harness
 import wire
@@ -67,6 +69,66 @@ class NamespacesTest(harness.Case):
         error = self.refused(harness.USAGE, "load", "x", "packets", "--dev", "blue0", "--netns",
                              "/etc/passwd")
         self.assertIn("'/etc/passwd' is not a network namespace", error["message"])
+
+
+class UnnamedTest(harness.Case):
+    """A namespace that has no name is found again by the path that was given."""
+
+    def setUp(self):
+        super().setUp()
+        stack = contextlib.ExitStack()
+        self.netns = stack.enter_context(self.blue.unnamed(self.folder))
+        self.at_end.append(stack.close)
+
+    def load_by_path(self, name, probe, *options):
+        return self.dynmon("--json", "load", name, probe, "--dev", "blue0", "--netns", self.netns,
+                           *options).json()
+
+    def rename(self, old, new):
+        self.blue.run("ip", "link", "set", old, "down")
+        self.blue.run("ip", "link", "set", old, "name", new)
+        self.blue.run("ip", "link", "set", new, "up")
+
+    def test_load_and_status_see_what_is_in_front_and_how_the_device_is_called(self):
+        for options, mode in (((), harness.tc_mode()), (("--tc", "clsact"), "clsact"),
+                              (("--hook", "xdp"), "native")):
+            document = self.load_by_path("p", "packets", *options)
+            self.assertEqual([program["in-front"] for program in document["programs"]], [[], []])
+            hook, = [hook for hook in self.status()["hooks"] if hook["hook"] != "tc-egress"]
+            self.assertEqual((hook["health"], hook["in-front"], hook["mode"], hook["device"]),
+                             ("attached", [], mode, "blue0"))
+            self.assertNotIn("in front", self.dynmon("status").out)
+            self.rename("blue0", "azure0")
+            self.assertEqual({hook["device"] for hook in self.status()["hooks"]}, {"azure0"})
+            self.dynmon("unload", "p")
+            self.rename("azure0", "blue0")
+
+    def test_the_filter_and_its_qdisc_go_with_the_last_monitor(self):
+        self.load_by_path("p", "packets", "--tc", "clsact")
+        self.assertIn("clsact", self.blue.run("tc", "qdisc", "show", "dev", "blue0"))
+        self.dynmon("unload", "p")
+        self.assertNotIn("clsact", self.blue.run("tc", "qdisc", "show", "dev", "blue0"))
+
+    def test_a_direction_is_added_there_by_replace(self):
+        self.load_by_path("p", "tally")
+        self.replace("p", "packets")
+        self.receive(*[frames.plain(60)] * 3)
+        self.transmit(frames.plain(60))
+        document = self.read("p")[-1]
+        self.assertEqual([self.value(document, "packets_total", direction)
+                          for direction in ("ingress", "egress")], [[3], [1]])
+
+    def test_interfaces_have_their_names(self):
+        self.load_by_path("t", "typed")
+        self.receive(frames.plain(60))
+        keys = [entry["key"]["ifindex"] for entry in self.value(self.window("t"), "typed")]
+        self.assertEqual(set(keys), {"blue0"})
+
+    def test_addresses_of_it_are_not_denied(self):
+        self.load_by_path("edge", "ssdp")
+        error = self.refused(harness.REJECTED, "deny", "edge", "add", "10.0.0.2")
+        self.assertIn("an address of blue0", error["message"])
+        self.dynmon("deny", "edge", "add", "10.9.0.0/16")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """The probe `ssdp`: what is denied is dropped and counted for its prefix, what is suspicious is told
 of, and every packet is counted as what it is."""
+import ipaddress
 import json
 import struct
 import time
@@ -317,6 +318,41 @@ class DenyTest(SsdpCase):
 
 class DenyOnXdpTest(DenyTest):
     HOOK = ("--hook", "xdp")
+
+
+class DenyAnywhereTest(SsdpCase):
+    """What is the same under TC and XDP."""
+
+    def test_what_a_killed_writer_wrote_keeps_its_number_and_the_next_gets_another(self):
+        self.guard()
+        numbers = {}
+        for verb, prefix in (("deny", "10.9.0.0/16"), ("deny", "fd09::/16"), ("allow", "10.9.8.7"),
+                             ("deny", "10.10.0.0/16"), ("allow", "fd09::7")):
+            for family in ("IPV4", "IPV6"):  # as before the first sync()
+                for name in ("DENY", "ALLOW"):
+                    kernel.update(STORE / "monitors" / "edge" / "g1" / f"{name}_{family}_lengths",
+                                  bytes(4), bytes(48))
+            self.deny("add", prefix, verb=verb)
+            numbers[prefix] = self.denied(verb)[str(ipaddress.ip_network(prefix))]["id"]
+        self.assertEqual(list(numbers.values()), [1, 2, 3, 4, 5])
+
+    def test_a_gateway_that_only_a_next_hop_object_names_needs_force(self):
+        self.guard()
+        with self.blue.inside():
+            self.blue.set("ipv4/nexthop_compat_mode", 0)  # routes show the id alone
+            self.blue.set("ipv6/conf/blue0/disable_ipv6", 0)
+        self.blue.ip("addr", "add", "fd00::2/64", "dev", "blue0", "nodad")
+        for number, gateway in ((1, "10.0.0.71"), (2, "10.0.0.72"), (3, "10.0.0.73"),
+                                (4, "fd00::74"), (5, "10.0.0.75")):
+            self.blue.ip("nexthop", "add", "id", str(number), "via", gateway, "dev", "blue0")
+        self.blue.ip("nexthop", "add", "id", "9", "group", "2/3")
+        for prefix, number in (("172.21.0.0/16", 1), ("172.22.0.0/16", 9), ("fd01::/64", 4)):
+            self.blue.ip("route", "add", prefix, "nhid", str(number))
+        self.assertNotIn("via", self.blue.ip("route", "show", "172.21.0.0/16"))
+        for address in ("10.0.0.71", "10.0.0.72", "10.0.0.73", "fd00::74"):
+            error = self.refused(harness.REJECTED, "deny", "edge", "add", address)
+            self.assertIn(f"has {address} in it, a gateway of blue0", error["message"])
+        self.deny("add", "10.0.0.75")  # no route leads there
 
 
 class EventsTest(SsdpCase):

@@ -164,6 +164,14 @@ class TcxTest(FrontCase):
             document = published.require(self, "status", done.stdout.decode())
             fronts = {hook["hook"]: hook["in-front"] for hook in document["hooks"]}
             self.assertEqual(fronts, {"tc-ingress": None, "tc-egress": None})
+            for enter, problem in (([], r"enter network namespace '/run/netns/blue': EPERM; hint: .*CAP_SYS_ADMIN"),
+                                   (["nsenter", f"--net={self.blue.path}"],
+                                    r"query TCX: EPERM; hint: .*CAP_NET_ADMIN")):
+                done = subprocess.run(
+                    [*enter, "setpriv", "--bounding-set=-all", "--inh-caps=-all",
+                     str(harness.DYNMON), "status"], capture_output=True, check=True,
+                    env=harness.environment(), text=True)
+                self.assertRegex(done.stdout, f"  in front: not known: {problem}")
 
     def test_a_program_of_xdp_is_named_but_is_no_problem(self):
         shelf = BPFFS / "shelf"

@@ -262,6 +262,41 @@ class ReadersTest(harness.Case):
                           said.read_text())
             self.again()
 
+    def test_without_rights_a_link_without_a_device_is_detached_and_the_doubt_is_said(self):
+        for options in (("--hook", "xdp"), *([()] if kernel.has_tcx() else [])):
+            self.load_and_count(options)
+            said = self.folder / "err"
+            with open(said, "w") as err:
+                process = self.start("read", "p", "--format", "json", "--interval", "20ms",
+                                     stdout=subprocess.PIPE, stderr=err)
+            process.stdout.readline()
+            self.blue.ip("link", "del", "blue0")
+            self.eventually(lambda: said.read_text(), "it notices")
+            process.terminate()
+            process.communicate(timeout=10)
+            self.assertRegex(said.read_text(),
+                             r"\(detached\): nothing of it is attached any more \(whether its interface "
+                             r"is still there is not known: enter network namespace '/run/netns/blue': EPERM\); "
+                             r"unload 'p' and load it again")
+            self.assertIn("(defunct): ", self.attached("--peek")[1])  # with the right to look
+            self.again()
+
+    def test_without_rights_a_namespace_that_is_gone_is_seen(self):
+        for options in GoneTest.HOOKS:
+            self.load_and_count(options)
+            said = self.folder / "err"
+            with open(said, "w") as err:
+                process = self.start("read", "p", "--format", "json", "--interval", "20ms",
+                                     stdout=subprocess.PIPE, stderr=err)
+            process.stdout.readline()
+            self.blue.delete()
+            self.eventually(lambda: said.read_text(), "it notices")
+            process.terminate()
+            process.communicate(timeout=10)
+            self.assertIn("(defunct): the interface or its network namespace is gone",
+                          said.read_text())
+            self.again()
+
     def test_who_streams_and_who_exports_is_told_too(self):
         self.load("e", "events", "--hook", "xdp")
         self.load("d", "ddos", "--hook", "xdp")

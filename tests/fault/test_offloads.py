@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """What XDP gets wrong because of offloads of the device, said at load with the command that helps;
 and native XDP on a device whose frames do not fit into a page."""
+import contextlib
 import pathlib
 import re
 import shutil
@@ -72,6 +73,15 @@ class WarningsTest(OffloadCase):
         self.receive_large(10, 1000)
         self.eventually(lambda: self.packets("p", "ingress", "--peek") == 10, "10 packets")
         self.dynmon("unload", "p")
+
+    def test_the_program_knows_the_mtu_of_a_namespace_without_a_name_after_replace_too(self):
+        with contextlib.ExitStack() as stack:
+            netns = stack.enter_context(self.blue.unnamed(self.folder))
+            self.dynmon("load", "p", "packets", "--dev", "blue0", "--netns", netns, *GENERIC)
+            self.replace("p", "packets")
+            self.receive_large(10, 1000)
+            self.eventually(lambda: self.packets("p", "ingress", "--peek") == 7, "7 packets")
+            self.dynmon("unload", "p")
 
     def test_tags_are_in_the_frame_when_the_command_was_given(self):
         shelf = BPFFS / "tagger"

@@ -1,7 +1,9 @@
 #!/usr/bin/python3
 """Every compiler's objects of our probes pass the verifier; what does not pass is told in a line,
 however much the verifier had to say."""
+import concurrent.futures
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -29,8 +31,8 @@ def compilers():
 
 
 class Built(harness.Case):
-    def build(self, probes, **variables):
-        out = self.folder / "out"
+    def build(self, probes, out="out", **variables):
+        out = self.folder / out
         shutil.rmtree(out, ignore_errors=True)
         subprocess.run(["make", "-f", str(harness.SOURCE / "Makefile.bpf"), f"PROBES={probes}",
                         f"BUILD={out}", *(f"{name}={value}" for name, value in variables.items())],
@@ -39,18 +41,26 @@ class Built(harness.Case):
 
 
 class CompilersTest(Built):
+    FLAGS = ("-O1 -mcpu=v2", "-O1 -mcpu=v3", "-O2 -mcpu=v2", "-O2 -mcpu=v3")
+
     def test_our_probes_load_whatever_compiled_them(self):
+        sources = sorted(path.name for path in (harness.SOURCE / "probes").iterdir())
         sizes = set()
-        for version, clang in compilers().items():
-            for flags in ("-O1 -mcpu=v2", "-O1 -mcpu=v3", "-O2 -mcpu=v2", "-O2 -mcpu=v3"):
+        # Compilers and verifier take nearly all of the time: as many at once as there are CPUs.
+        with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+            builds = {(version, flags): pool.submit(self.build, harness.SOURCE / "probes",
+                                                    re.sub(r"\W", "", f"{version}{flags}"),
+                                                    CLANG=clang, BPF_CFLAGS=flags)
+                      for version, clang in compilers().items() for flags in self.FLAGS}
+            for (version, flags), build in builds.items():
                 with self.subTest(clang=version, flags=flags):
-                    probes = self.build(harness.SOURCE / "probes", CLANG=clang, BPF_CFLAGS=flags)
-                    names = sorted(path.name for path in probes.iterdir())
-                    self.assertEqual(names, sorted(path.name for path in
-                                                   (harness.SOURCE / "probes").iterdir()))
-                    for name in names:
-                        for hook in ("tc", "xdp"):
-                            self.dynmon("check", "--kernel", "--hook", hook, probes / name)
+                    probes = build.result()
+                    self.assertEqual(sorted(path.name for path in probes.iterdir()), sources)
+                    checks = [pool.submit(self.dynmon, "check", "--kernel", "--hook", hook,
+                                          probes / name)
+                              for name in sources for hook in ("tc", "xdp")]
+                    for check in checks:
+                        check.result()
                     sizes.add((probes / "flows" / "flows.bpf.o").stat().st_size)
         self.assertGreater(len(sizes), 2, "the flags made no difference")
 

@@ -1,5 +1,6 @@
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <thread>
 
 #include <fcntl.h>
@@ -80,4 +81,31 @@ TEST_CASE("without a descriptor everything stays in memory") {
     sink.spill();
     sink.flush();
     CHECK(sink.buffer().size() == Sink::threshold + 1);
+}
+
+TEST_CASE(
+    "what goes to a terminal has nothing that the terminal obeys; what goes elsewhere is exact") {
+    const Fd master(::posix_openpt(O_RDWR | O_NOCTTY));
+    REQUIRE(master.get() >= 0);
+    REQUIRE(::grantpt(master.get()) == 0);
+    REQUIRE(::unlockpt(master.get()) == 0);
+    const Fd terminal(::open(::ptsname(master.get()), O_RDWR | O_NOCTTY));
+    REQUIRE(terminal.get() >= 0);
+    Sink sink(terminal.get());
+    sink.buffer() += "name,\x1b]0;title\a\n";
+    sink.flush();
+    char seen[64];
+    const ssize_t length = ::read(master.get(), seen, sizeof seen);
+    REQUIRE(length > 0);
+    CHECK(std::string(seen, static_cast<std::size_t>(length)) == "name,\\x1b]0;title\\x07\r\n");
+
+    int ends[2];
+    REQUIRE(::pipe2(ends, 0) == 0);
+    const Fd read_end(ends[0]);
+    const Fd write_end(ends[1]);
+    Sink exact(write_end.get());
+    exact.buffer() += "\x1b";
+    exact.flush();
+    REQUIRE(::read(read_end.get(), seen, sizeof seen) == 1);
+    CHECK(seen[0] == '\x1b');
 }

@@ -120,7 +120,7 @@ TEST_CASE("a text cannot give orders to the terminal and keeps the columns align
           "packets_total  hash  3 rows\n"
           "key           value\n"
           "\\x1b[2J\\x0a       1\n"
-          "\\xc2\\x9b\\x7f      2\n"
+          "\\u{009b}\\x7f      2\n"
           "gr\xc3\xbc\xc3\x9f              3\n");
 }
 

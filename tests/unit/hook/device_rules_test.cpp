@@ -10,10 +10,10 @@ namespace {
 
 using Role = OffloadSource::Role;
 
-constexpr int index = 7;
+constexpr int device_index = 7;
 
 Link device(const char* name, const char* kind, std::uint16_t type = ARPHRD_ETHER) {
-    return {.ifindex = index, .name = name, .type = type, .mtu = 1500, .kind = kind};
+    return {.ifindex = device_index, .name = name, .type = type, .mtu = 1500, .kind = kind};
 }
 
 bool contains(const std::string& text, const std::string& part) {
@@ -70,8 +70,8 @@ TEST_CASE("a VRF is refused with the devices that belong to it") {
     const Link vrf = device("red", "vrf");
     const std::vector<Link> links{
         vrf,
-        {.ifindex = 8, .name = "eth1", .type = ARPHRD_ETHER, .master = index},
-        {.ifindex = 9, .name = "eth2", .master = index},
+        {.ifindex = 8, .name = "eth1", .type = ARPHRD_ETHER, .master = device_index},
+        {.ifindex = 9, .name = "eth2", .master = device_index},
         {.ifindex = 10, .name = "eth3"}};
     for (const HookPoint point : {HookPoint::xdp, HookPoint::tc_ingress, HookPoint::tc_egress}) {
         refused(vrf, links, point, "'red' is a VRF", "load on the devices that belong to it: ");
@@ -100,7 +100,7 @@ TEST_CASE("an ipvlan of mode l3s is refused where its packets do not come") {
 
 TEST_CASE("XDP of a bond and of its ports keep each other out") {
     Link bond = device("bond0", "bond");
-    Link port{.ifindex = 8, .name = "eth1", .master = index};
+    Link port{.ifindex = 8, .name = "eth1", .master = device_index};
     const Link other{.ifindex = 9, .name = "eth2", .xdp_program = 4};
     CHECK(xdp_conflict(bond, {bond, port, other}).empty());
     CHECK(xdp_conflict(port, {bond, port, other}).empty());
@@ -114,14 +114,15 @@ TEST_CASE("XDP of a bond and of its ports keep each other out") {
 TEST_CASE("XDP of a device above keeps it out below, XDP of the other end of a pair does not") {
     const Link below = device("eth0", "");
     const Link above{
-        .ifindex = 8, .name = "eth0.5", .kind = "vlan", .lower = index, .xdp_program = 5};
+        .ifindex = 8, .name = "eth0.5", .kind = "vlan", .lower = device_index, .xdp_program = 5};
     CHECK(contains(xdp_conflict(below, {below, above}), "'eth0.5' runs XDP program id 5"));
-    const Link pair{.ifindex = 8, .name = "v1", .kind = "veth", .lower = index, .xdp_program = 5};
+    const Link pair{
+        .ifindex = 8, .name = "v1", .kind = "veth", .lower = device_index, .xdp_program = 5};
     CHECK(xdp_conflict(below, {below, pair}).empty());
     const Link elsewhere{.ifindex = 8,
                          .name = "m",
                          .kind = "macvlan",
-                         .lower = index,
+                         .lower = device_index,
                          .lower_ns = 2,
                          .xdp_program = 5};
     CHECK(xdp_conflict(below, {below, elsewhere}).empty());
@@ -131,10 +132,10 @@ TEST_CASE("the devices whose offloads count are those at the bottom") {
     const Link bridge = device("br0", "bridge");
     const std::vector<Link> links{
         bridge,
-        {.ifindex = 8, .name = "bond0", .kind = "bond", .master = index},
+        {.ifindex = 8, .name = "bond0", .kind = "bond", .master = device_index},
         {.ifindex = 9, .name = "eth0", .master = 8},
         {.ifindex = 10, .name = "eth1", .master = 8},
-        {.ifindex = 11, .name = "v0", .kind = "veth", .lower = 12, .master = index},
+        {.ifindex = 11, .name = "v0", .kind = "veth", .lower = 12, .master = device_index},
         {.ifindex = 12, .name = "v1", .kind = "veth", .lower = 11},
         {.ifindex = 13, .name = "eth0.3", .kind = "vlan", .lower = 9}};
     const auto names = [&](const Link& link) {

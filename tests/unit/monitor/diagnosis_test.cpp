@@ -119,7 +119,11 @@ TEST_CASE("a hook without use, without device, taken off, or with an empty chain
     found.store.contents.hooks[0].health = HookHealth::defunct;
     CHECK(remedy(found, "the device is gone").find("unload") != std::string::npos);
     found.store.contents.hooks[0].health = HookHealth::detached;
-    CHECK(remedy(found, "is not attached").find("load them again") != std::string::npos);
+    CHECK(remedy(found, "is not attached: somebody took it off").find("load them again") !=
+          std::string::npos);
+    found.store.contents.hooks[0].problem = "its interface may be gone";
+    CHECK(remedy(found, "is not attached: its interface may be gone").find("load them again") !=
+          std::string::npos);
 }
 
 TEST_CASE("who stands in front of a hook is a problem, unless that was asked for") {

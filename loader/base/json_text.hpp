@@ -1,0 +1,19 @@
+// JSON documents as text: the one place that prints them.
+#pragma once
+
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+namespace dynmon {
+
+// On one line. Bytes that are no UTF-8 become U+FFFD, and what a terminal would obey
+// (printable.hpp) \u escapes, which a parser reads as the same text.
+std::string json_text(const nlohmann::ordered_json& document);
+std::string json_text(const nlohmann::json& document);
+
+// The same document with every text that is no UTF-8 as {"hex": "…"}, and back: JSON has no bytes.
+nlohmann::json bytes_as_hex(const nlohmann::json& document);
+nlohmann::json bytes_from_hex(const nlohmann::json& document);
+
+} // namespace dynmon

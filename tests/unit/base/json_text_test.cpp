@@ -1,0 +1,27 @@
+#include <doctest/doctest.h>
+
+#include "base/json_text.hpp"
+
+using namespace dynmon;
+using nlohmann::json;
+
+TEST_CASE("a text that is no UTF-8 never makes JSON impossible") {
+    CHECK(json_text(json{{"device", "eth\xff"}}) == "{\"device\":\"eth\xef\xbf\xbd\"}");
+}
+
+TEST_CASE("what a terminal would obey is escaped, and parses as the same text") {
+    const std::string text = "\x1b[2J \xc2\x9b \xe2\x80\xae \x7f gr\xc3\xbc\xc3\x9f";
+    const std::string printed = json_text(json{text});
+    CHECK(printed == "[\"\\u001b[2J \\u009b \\u202e \\u007f gr\xc3\xbc\xc3\x9f\"]");
+    CHECK(json::parse(printed)[0] == text);
+}
+
+TEST_CASE("bytes survive JSON, whatever they are") {
+    const json document = {{"netns", "\xff\xfe"},
+                           {"list", {"a", "\xc3", json{{"deep", std::string("\x80\0", 2)}}}},
+                           {"plain", {{"hex", "no digits"}}},
+                           {"number", 7}};
+    const std::string text = json_text(bytes_as_hex(document));
+    CHECK(text.find("{\"hex\":\"fffe\"}") != std::string::npos);
+    CHECK(bytes_from_hex(json::parse(text)) == document);
+}
