@@ -6,7 +6,9 @@ namespace dynmon::policy {
 
 namespace {
 
-constexpr std::size_t most_steps = 4'000'000;
+// A probe of the house takes some ten thousand; a state has about 2 KiB.
+constexpr std::size_t most_steps = 1'000'000;
+constexpr std::size_t most_states = 100'000;
 constexpr std::size_t most_contexts = 1024;
 constexpr std::size_t most_depth = 8; // the verifier's
 
@@ -48,7 +50,7 @@ void Walk::run() {
         return give_up(0, "program '" + program_.name + "', which stands there twice,");
     contexts_.push_back({.entry = *entry});
     flow_to({0, Stage::before, *entry}, State::at_start());
-    while (!work_.empty() && steps_ < most_steps) {
+    while (!work_.empty() && steps_ < most_steps && states_.size() < most_states) {
         const Point point = *work_.begin();
         work_.erase(work_.begin());
         walk_from(point);

@@ -1,4 +1,6 @@
 // What single instructions do, those that no clang emits among them.
+#include <random>
+
 #include <doctest/doctest.h>
 
 #include "policy/raw_programs.hpp"
@@ -263,4 +265,20 @@ TEST_CASE("a helper that is not on the list is refused by its name") {
     CHECK(effects({call(212)}) == Found{"never: helper 212"});
     CHECK(effects({call(0)}) == Found{"never: helper 0"});
     CHECK(effects({call(-1)}) == Found{"never: helper -1"});
+}
+
+TEST_CASE("any bytes at all are analysed to an end") {
+    const WithoutTrials quick;
+    std::mt19937 random(20260101);
+    for (int round = 0; round < 300; ++round) {
+        Program program(room);
+        for (bpf_insn& insn : program) {
+            insn =
+                make(random() & 0xff, random() % 11, random() % 11, 0, static_cast<int>(random()));
+            insn.off = static_cast<__s16>(round % 2 == 0 ? random() % 128 - 64 : random());
+            if (round % 3 == 0) // jumps within, mostly
+                insn.code = static_cast<__u8>((insn.code & 0xf8) | BPF_JMP);
+        }
+        CHECK_NOTHROW(effects(program, round % 2 == 0 ? "tc" : "xdp", round % 4 == 0));
+    }
 }
