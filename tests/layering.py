@@ -6,7 +6,7 @@ import re
 import sys
 
 # The data's way. What stands before kernel needs no kernel and no root.
-ORDER = ["base", "manifest", "object", "layout", "query", "export", "profile", "kernel", "store", "hook",
+ORDER = ["base", "manifest", "object", "layout", "policy", "query", "export", "profile", "kernel", "store", "hook",
          "read", "monitor", "cli"]
 # libbpf's system call half, and the calls that change where we are. What a seccomp filter answers to a
 # call is none.

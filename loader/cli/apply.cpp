@@ -3,7 +3,7 @@
 #include "cli/options.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
-#include "layout/checked_probe.hpp"
+#include "policy/checked_probe.hpp"
 
 namespace dynmon {
 

@@ -7,9 +7,9 @@
 #include "cli/options.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
-#include "layout/checked_probe.hpp"
 #include "layout/parameters.hpp"
 #include "monitor/load.hpp"
+#include "policy/checked_probe.hpp"
 
 namespace dynmon {
 
@@ -55,22 +55,44 @@ public:
                                             {"column", problem.at.column},
                                             {"message", problem.message},
                                             {"hint", problem.hint}});
+        document["may"] = ordered_json::array();
+        for (const Behaviour& behaviour : checked.behaviours)
+            for (const Effect& effect : behaviour.effects)
+                document["may"].push_back(effect_json(behaviour.program, effect));
         document["ok"] = checked.diagnostics.empty();
         if (!checked.diagnostics.empty()) {
             print_problems(global, document, checked);
             return static_cast<int>(ErrorKind::usage);
         }
         resolve_parameters(checked.probe->manifest, checked.probe->object, options_.assignments);
+        require_machine_policy(global.settings.policies(), *checked.probe, options_.assignments);
         if (kernel_) {
             require_allowed(lists, document["sha256"], document["object"]);
             with_verifier_log(options_.verifier_log, [&] { verify(*checked.probe); });
         }
         print_result(global, document,
-                     options_.probe + ": good" + (kernel_ ? ", and this kernel accepts it" : ""));
+                     options_.probe + ": good" + (kernel_ ? ", and this kernel accepts it" : "") +
+                         what_it_may(checked));
         return 0;
     }
 
 private:
+    static ordered_json effect_json(const std::string& program, const Effect& effect) {
+        return {{"program", program},
+                {"power", effect.power ? ordered_json(to_string(*effect.power)) : nullptr},
+                {"what", effect.what},
+                {"place", effect.place}};
+    }
+
+    // A line for each thing that it does beyond looking.
+    static std::string what_it_may(const CheckedProbe& checked) {
+        std::string lines;
+        for (const Behaviour& behaviour : checked.behaviours)
+            for (const Effect& effect : behaviour.effects)
+                lines += "\n  " + behaviour.program + " " + to_string(effect);
+        return lines;
+    }
+
     void verify(const Probe& probe) const {
         HookKind hook = probe.manifest.hook;
         if (!hook_.empty())

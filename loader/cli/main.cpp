@@ -95,6 +95,10 @@ struct CommandLine {
                "load only objects whose SHA-256 this list has (as well as the machine's, if "
                "there is one)")
             ->type_name("FILE");
+        app.add_option("--policy", global.settings.policy,
+                       "load only probes that do no more than this policy lets them (as well as "
+                       "the machine's, if there is one)")
+            ->type_name("FILE");
         app.add_option("--lock-timeout", lock_timeout,
                        "how long to wait for another dynmon-load; default: 5s")
             ->type_name("TIME");

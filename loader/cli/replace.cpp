@@ -1,7 +1,7 @@
 #include "cli/options.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
-#include "layout/checked_probe.hpp"
+#include "policy/checked_probe.hpp"
 #include "monitor/load.hpp"
 
 namespace dynmon {

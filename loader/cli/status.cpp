@@ -8,6 +8,7 @@
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
 #include "kernel/rights.hpp"
+#include "policy/effect.hpp"
 
 namespace dynmon {
 
@@ -56,6 +57,9 @@ ordered_json monitor_json(const MonitorStatus& monitor, bool stats) {
                         {"type", map.type},
                         {"entries", map.entries ? ordered_json(*map.entries) : ordered_json()},
                         {"max-entries", map.max_entries}});
+    ordered_json may = ordered_json::array();
+    for (const Power power : monitor.may)
+        may.push_back(to_string(power));
     ordered_json document{{"name", monitor.name},
                           {"probe", monitor.probe},
                           {"health", monitor.health},
@@ -67,6 +71,7 @@ ordered_json monitor_json(const MonitorStatus& monitor, bool stats) {
                           {"sha256", monitor.sha256},
                           {"clock", monitor.clock},
                           {"parameters", monitor.parameters},
+                          {"may", may},
                           {"programs", programs},
                           {"maps", maps}};
     if (!monitor.problem.empty())
@@ -101,6 +106,8 @@ void print_monitor(const MonitorStatus& monitor, bool stats) {
     if (monitor.unread_generations > 0)
         std::cout << "  " << monitor.unread_generations
                   << " replaced generation(s) with windows that nobody has read\n";
+    for (const Power power : monitor.may)
+        std::cout << "  may: " << words_of(power) << "\n";
     for (const ProgramStatus& program : monitor.programs) {
         std::cout << "  " << to_string(program.direction) << "  " << program.name << "  id "
                   << program.id << "  position " << program.position;

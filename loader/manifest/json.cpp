@@ -129,8 +129,11 @@ std::string manifest_to_json(const Manifest& manifest) {
         object["xdp"]["mode"] = to_string(manifest.xdp_mode);
     if (manifest.xdp_fallback_generic)
         object["xdp"]["fallback"] = "generic";
-    if (manifest.may_drop)
+    if (manifest.may_drop())
         object["verdict"] = "drop";
+    for (const Power power : manifest.may)
+        if (power != Power::drop)
+            object["may"].push_back(to_string(power));
     for (const Parameter& parameter : manifest.parameters)
         object["parameters"].push_back(parameter_json(parameter));
     std::map<std::string, Json> maps; // in an order that does not depend on who wrote them

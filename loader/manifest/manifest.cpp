@@ -41,6 +41,10 @@ const char* to_string(BucketScale scale) {
     return name_in(scale_choices, scale);
 }
 
+const char* to_string(Power power) {
+    return name_in(power_choices, power);
+}
+
 const PathConfig* Manifest::path(Direction direction) const {
     for (const PathConfig& candidate : paths) {
         if (candidate.direction == direction)

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,8 @@ enum class XdpMode { native, generic, offload };
 enum class Merge { sum, max, min, first, last, bit_or, none, leads, follows };
 enum class MetricType { counter, gauge, histogram, untyped };
 enum class BucketScale { log2, linear };
+// What a probe may do beyond looking, in the words of `may`.
+enum class Power { drop, write_packets, redirect, read_kernel, timers, loops };
 
 const char* to_string(Direction direction); // "ingress" | "egress"
 const char* to_string(HookKind kind);       // "xdp" | "tc"
@@ -28,6 +31,7 @@ const char* to_string(XdpMode mode);        // "native" | "generic" | "offload"
 const char* to_string(Merge merge);         // "sum" | "max" | "min" | "first" | "last" | …
 const char* to_string(MetricType type);     // "counter" | "gauge" | …
 const char* to_string(BucketScale scale);   // "log2" | "linear"
+const char* to_string(Power power);         // "drop" | "write-packets" | "redirect" | …
 
 // Where in the manifest something stands; lines and columns start at 1, 0 is "nowhere".
 struct Position {
@@ -146,12 +150,13 @@ struct Manifest {
     HookKind hook = HookKind::tc; // when `load` does not say
     XdpMode xdp_mode = XdpMode::native;
     bool xdp_fallback_generic = false; // native refused: generic is allowed
-    bool may_drop = false;             // `verdict: drop`
+    std::set<Power> may;               // `may`, and what `verdict` and other powers imply
     std::vector<Parameter> parameters;
     std::vector<MapConfig> maps;
     std::vector<PathConfig> paths; // at most one of each direction, ingress first
 
     const PathConfig* path(Direction direction) const;
+    bool may_drop() const { return may.contains(Power::drop); }
 };
 
 // One finding; `hint` may be empty.

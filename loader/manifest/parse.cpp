@@ -8,6 +8,7 @@
 #include "manifest/fields.hpp"
 #include "manifest/manifest.hpp"
 #include "manifest/parse_metric.hpp"
+#include "manifest/powers.hpp"
 #include "manifest/rules.hpp"
 
 namespace dynmon {
@@ -85,10 +86,21 @@ std::vector<MapConfig> read_maps(const Fields& fields) {
     return maps;
 }
 
+std::set<Power> read_may(const Fields& fields) {
+    std::set<Power> may = with_implied(read_powers(fields, "may"));
+    const std::optional<bool> drop = fields.choice("verdict", verdict_choices);
+    if (drop == std::optional(false) && may.contains(Power::drop))
+        fields.faults().add(fields.at("may"), "'may' contradicts 'verdict: pass'",
+                            "drop and redirect take packets away: leave 'verdict' out");
+    if (drop == std::optional(true))
+        may.insert(Power::drop);
+    return may;
+}
+
 Manifest read_manifest(const Node& root, Faults& faults) {
     const Fields fields(root, "the manifest",
-                        {"name", "description", "object", "hook", "xdp", "verdict", "parameters",
-                         "maps", "ingress-path", "egress-path"},
+                        {"name", "description", "object", "hook", "xdp", "verdict", "may",
+                         "parameters", "maps", "ingress-path", "egress-path"},
                         {"name"}, faults);
     Manifest manifest;
     manifest.name = fields.text("name", identifier);
@@ -100,7 +112,7 @@ Manifest read_manifest(const Node& root, Faults& faults) {
         manifest.xdp_mode = xdp.choice("mode", xdp_mode_choices).value_or(manifest.xdp_mode);
         manifest.xdp_fallback_generic = xdp.choice("fallback", fallback_choices).value_or(false);
     }
-    manifest.may_drop = fields.choice("verdict", verdict_choices).value_or(false);
+    manifest.may = read_may(fields);
     for (const Node& item : fields.list("parameters"))
         manifest.parameters.push_back(read_parameter(item, faults));
     manifest.maps = read_maps(fields);

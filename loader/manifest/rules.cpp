@@ -173,6 +173,10 @@ const Choices<XdpMode> xdp_mode_choices = {
     {"native", XdpMode::native}, {"generic", XdpMode::generic}, {"offload", XdpMode::offload}};
 const Choices<bool> fallback_choices = {{"none", false}, {"generic", true}};
 const Choices<bool> verdict_choices = {{"pass", false}, {"drop", true}};
+const Choices<Power> power_choices = {
+    {"drop", Power::drop},         {"write-packets", Power::write_packets},
+    {"redirect", Power::redirect}, {"read-kernel", Power::read_kernel},
+    {"timers", Power::timers},     {"loops", Power::loops}};
 const Choices<MetricType> type_choices = {{"counter", MetricType::counter},
                                           {"gauge", MetricType::gauge},
                                           {"histogram", MetricType::histogram},

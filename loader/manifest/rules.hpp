@@ -43,6 +43,7 @@ extern const Choices<HookKind> hook_choices;
 extern const Choices<XdpMode> xdp_mode_choices;
 extern const Choices<bool> fallback_choices; // true: generic
 extern const Choices<bool> verdict_choices;  // true: may drop
+extern const Choices<Power> power_choices;
 extern const Choices<MetricType> type_choices;
 extern const Choices<BucketScale> scale_choices;
 extern const Choices<Merge> merge_choices;

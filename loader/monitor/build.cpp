@@ -5,8 +5,8 @@
 #include "base/error.hpp"
 #include "kernel/duplicate.hpp"
 #include "layout/alignment.hpp"
-#include "object/policy.hpp"
-#include "object/verdict.hpp"
+#include "policy/permitted.hpp"
+#include "policy/rules.hpp"
 #include "store/bpffs.hpp"
 
 namespace dynmon {
@@ -27,7 +27,7 @@ std::vector<RodataValue> rodata_of(const GenerationPlan& plan,
     for (const GlobalValue& parameter : parameters)
         values.push_back({parameter.name, parameter.bytes, false});
     values.push_back(reserved_global("dynmon_slot", program.slots.at(side)));
-    values.push_back(reserved_global("dynmon_may_drop", plan.probe->manifest.may_drop));
+    values.push_back(reserved_global("dynmon_may_drop", plan.probe->manifest.may_drop()));
     values.push_back(
         reserved_global("dynmon_clock_source", static_cast<std::uint32_t>(plan.clock)));
     values.push_back(
@@ -124,9 +124,7 @@ LoadedGeneration load_generation(const GenerationPlan& plan) {
     const Probe& probe = *plan.probe;
     require_permitted(probe.object);
     for (const ProgramPlan& program : plan.programs)
-        if (const std::string problem = verdict_problem(probe.manifest, *program.program);
-            !problem.empty())
-            throw Error(ErrorKind::rejected, problem).hint(verdict_hint);
+        require_policy(probe.manifest, probe.object, *program.program);
     for (const ProgramPlan& program : plan.programs)
         if (const std::string problem = alignment_problem(probe.object, *program.program);
             !problem.empty())

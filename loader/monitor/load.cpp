@@ -16,6 +16,7 @@
 #include "monitor/evict.hpp"
 #include "monitor/repair.hpp"
 #include "monitor/roster.hpp"
+#include "policy/checked_probe.hpp"
 #include "store/bpffs.hpp"
 #include "store/state.hpp"
 
@@ -218,6 +219,7 @@ GenerationRecord load_monitor(const Settings& settings, const Probe& probe,
                               const LoadRequest& request) {
     require_identifier(request.name, "monitor name");
     require_allowed(settings.allowed(), probe.object.sha256(), probe.object.path());
+    require_machine_policy(settings.policies(), probe, request.assignments);
     const HookKind kind = request.hook.value_or(probe.manifest.hook);
     const NetNs netns = request.netns.empty() ? NetNs::current() : NetNs::open(request.netns);
     resolve_parameters(probe.manifest, probe.object, request.assignments); // before any change

@@ -11,6 +11,7 @@
 #include "monitor/repair.hpp"
 #include "monitor/roster.hpp"
 #include "read/map_reader.hpp"
+#include "policy/checked_probe.hpp"
 #include "store/bpffs.hpp"
 #include "store/state.hpp"
 
@@ -192,6 +193,7 @@ void publish_generation(const Successor& to, const LoadedGeneration& generation)
 ReplaceReport replace_monitor(const Settings& settings, const Probe& probe,
                               const ReplaceRequest& request) {
     require_allowed(settings.allowed(), probe.object.sha256(), probe.object.path());
+    require_machine_policy(settings.policies(), probe, request.assignments);
     const Store store = settings.open_store(false);
     const DirectoryLock reading = store.lock_monitor(request.name, DirectoryLock::Mode::exclusive);
     const DirectoryLock lock = store.lock_for(request.name, DirectoryLock::Mode::exclusive);

@@ -127,6 +127,7 @@ void fill_monitor(const Store& store, MonitorStatus& status) {
     status.sha256 = record.sha256;
     status.clock = to_string(record.clock);
     status.parameters = record.parameters;
+    status.may = record.manifest.may;
     status.sequence = state.sequence;
     for (const MapRecord& map : record.maps) {
         if (map.name.starts_with(".data.dynmon") || map.name == meter_map_name)

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,7 @@ struct MonitorStatus {
     std::string sha256;
     std::string clock;
     std::map<std::string, std::string> parameters;
+    std::set<Power> may; // what its manifest lets it do beyond looking
     std::uint64_t sequence = 0; // windows closed so far
     std::vector<ProgramStatus> programs;
     std::vector<MapStatus> maps;

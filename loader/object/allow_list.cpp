@@ -2,18 +2,11 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cerrno>
-#include <filesystem>
-
-#include <unistd.h>
-
-#include <sys/stat.h>
 
 #include "base/error.hpp"
-#include "base/limits.hpp"
 #include "manifest/document.hpp"
 #include "manifest/fields.hpp"
-#include "object/object.hpp"
+#include "object/trusted_file.hpp"
 
 namespace dynmon {
 
@@ -29,31 +22,6 @@ std::string lower_case(std::string text) {
     std::transform(text.begin(), text.end(), text.begin(),
                    [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     return text;
-}
-
-void require_ours(const struct stat& status, const std::string& path) {
-    if (status.st_uid != 0 && status.st_uid != geteuid())
-        throw Error(ErrorKind::rejected,
-                    path + " belongs to user " + std::to_string(status.st_uid) + ", not to root")
-            .hint("whoever owns it decides what is loaded: look at it, then chown root " + path);
-    if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-        throw Error(ErrorKind::rejected, path + " can be written to by others than its owner")
-            .hint("look at it, then chmod go-w " + path);
-}
-
-void require_our_folder(const std::string& path) {
-    const std::string folder = std::filesystem::path(path).parent_path().empty()
-                                   ? "."
-                                   : std::filesystem::path(path).parent_path().string();
-    struct stat status {};
-    if (::stat(folder.c_str(), &status) != 0)
-        throw Error(ErrorKind::rejected, "stat " + folder, errno);
-    require_ours(status, folder);
-}
-
-bool is_absent(const std::string& path) {
-    struct stat status {};
-    return ::lstat(path.c_str(), &status) != 0 && (errno == ENOENT || errno == ENOTDIR);
 }
 
 } // namespace
@@ -84,19 +52,7 @@ AllowList AllowList::parse(std::string_view text, const std::string& path) {
 }
 
 AllowList AllowList::read(const std::string& path) {
-    std::vector<std::byte> bytes;
-    try {
-        bytes = read_file(path, limits::manifest_bytes,
-                          [&](const struct stat& status) { require_ours(status, path); });
-        require_our_folder(path);
-    } catch (const Error& error) {
-        if (error.kind() == ErrorKind::rejected)
-            throw;
-        throw Error(ErrorKind::rejected, std::string("allow list: ") + error.what())
-            .hint(error.hint().empty() ? "nothing is loaded until the list can be read"
-                                       : error.hint());
-    }
-    return parse({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path);
+    return parse(read_trusted_file(path, "allow list"), path);
 }
 
 AllowLists allow_lists(const std::string& file) {

@@ -16,7 +16,6 @@
 #include "object/elf.hpp"
 #include "object/hand_over.hpp"
 #include "object/sha256.hpp"
-#include "object/verdict.hpp"
 
 namespace dynmon {
 
@@ -152,8 +151,6 @@ std::vector<ProgramInfo> list_programs(const bpf_object* object, const ElfFile& 
             info.type == BPF_PROG_TYPE_XDP && info.section.starts_with("xdp.frags");
         info.reads_frags =
             info.declares_frags || (info.type == BPF_PROG_TYPE_XDP && house_reads_frags);
-        info.verdicts =
-            possible_verdicts({bpf_program__insns(program), bpf_program__insn_cnt(program)});
         programs.push_back(std::move(info));
     }
     if (programs.empty())

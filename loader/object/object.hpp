@@ -6,7 +6,6 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,8 +28,6 @@ struct ProgramInfo {
     // XDP that can read packets in several buffers: its section says so, or dynmon.h sees to it.
     bool declares_frags = false;
     bool reads_frags = false;
-    // What it can return, of all that its instructions say; nullopt: cannot be told.
-    std::optional<std::set<std::int32_t>> verdicts;
     std::vector<AtomicAccess> atomics; // what it changes atomically
 };
 

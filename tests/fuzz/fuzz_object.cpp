@@ -12,6 +12,8 @@
 #include "base/trial.hpp"
 #include "fuzz/layouts.hpp"
 #include "object/object.hpp"
+#include "policy/behaviour.hpp"
+#include "policy/rules.hpp"
 
 using namespace dynmon;
 using fuzz::expect;
@@ -31,8 +33,12 @@ void decode(const Object& object, std::uint32_t type, std::uint32_t size) {
 void check(const Object& object) {
     expect(object.sha256().size() == 64, "no SHA-256");
     expect(!object.programs().empty(), "no program");
-    for (const ProgramInfo& program : object.programs())
+    for (const ProgramInfo& program : object.programs()) {
         expect(object.program(program.name) == &program, "a name stands twice", program.name);
+        for (const Effect& effect : behaviour_of(object, program, false))
+            expect(!effect.what.empty() && !effect.place.empty(), "an effect of nothing");
+    }
+    map_problems({}, object);
     for (const MapInfo& map : object.maps()) {
         expect(object.map(map.name) == &map, "a name stands twice", map.name);
         decode(object, map.key_type_id, map.key_size);

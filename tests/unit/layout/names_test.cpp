@@ -17,7 +17,7 @@
 #include "kernel/rights.hpp"
 #include "layout/meaning.hpp"
 #include "layout/text.hpp"
-#include "object/policy.hpp"
+#include "policy/permitted.hpp"
 
 using namespace dynmon;
 

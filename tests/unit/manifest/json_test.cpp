@@ -91,7 +91,7 @@ void check_same(const Manifest& a, const Manifest& b) {
     CHECK(a.hook == b.hook);
     CHECK(a.xdp_mode == b.xdp_mode);
     CHECK(a.xdp_fallback_generic == b.xdp_fallback_generic);
-    CHECK(a.may_drop == b.may_drop);
+    CHECK(a.may == b.may);
     check_same(a.parameters, b.parameters);
     check_same(a.paths, b.paths);
 }

@@ -62,7 +62,7 @@ TEST_CASE("what a manifest leaves out has its default") {
     CHECK(manifest.hook == HookKind::tc);
     CHECK(manifest.xdp_mode == XdpMode::native);
     CHECK_FALSE(manifest.xdp_fallback_generic);
-    CHECK_FALSE(manifest.may_drop);
+    CHECK_FALSE(manifest.may_drop());
     CHECK(manifest.path(Direction::egress) == nullptr);
     REQUIRE(manifest.path(Direction::ingress) != nullptr);
     const PathConfig& path = *manifest.path(Direction::ingress);
@@ -86,7 +86,7 @@ TEST_CASE("every key of a manifest reaches its field") {
     CHECK(manifest.hook == HookKind::xdp);
     CHECK(manifest.xdp_mode == XdpMode::generic);
     CHECK(manifest.xdp_fallback_generic);
-    CHECK(manifest.may_drop);
+    CHECK(manifest.may_drop());
     REQUIRE(manifest.parameters.size() == 3);
     CHECK(manifest.parameters[0].help == "Packets a second.");
     CHECK(manifest.parameters[0].preset == "10k");

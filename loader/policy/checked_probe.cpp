@@ -1,32 +1,46 @@
-#include "layout/checked_probe.hpp"
+#include "policy/checked_probe.hpp"
 
 #include "base/error.hpp"
 #include "layout/alignment.hpp"
-#include "object/policy.hpp"
-#include "object/verdict.hpp"
+#include "layout/map_shapes.hpp"
+#include "layout/parameters.hpp"
+#include "policy/behaviour.hpp"
+#include "policy/map_memory.hpp"
+#include "policy/permitted.hpp"
+#include "policy/rules.hpp"
 
 namespace dynmon {
 
 namespace {
 
+void check_program(const PathConfig& path, const ProgramInfo& program, CheckedProbe& checked) {
+    const Probe& probe = *checked.probe;
+    Effects effects = behaviour_of(probe.object, program, probe.manifest.may_drop());
+    for (Problem& problem : effect_problems(probe.manifest, program, effects))
+        checked.diagnostics.push_back(
+            {path.at, std::move(problem.message), std::move(problem.hint)});
+    checked.behaviours.push_back({program.name, std::move(effects)});
+    const std::string misaligned = alignment_problem(probe.object, program);
+    if (!misaligned.empty())
+        checked.diagnostics.push_back({path.at, misaligned, alignment_hint});
+}
+
 // Of each program that a hook of the probe would run.
-void check_selected(const Probe& probe, std::vector<Diagnostic>& diagnostics) {
+void check_selected(CheckedProbe& checked) {
+    const Probe& probe = *checked.probe;
+    for (Problem& problem : map_problems(probe.manifest, probe.object))
+        checked.diagnostics.push_back({{}, std::move(problem.message), std::move(problem.hint)});
     for (const PathConfig& path : probe.manifest.paths) {
         for (const HookKind kind : {HookKind::tc, HookKind::xdp}) {
             if (kind == HookKind::xdp && path.direction == Direction::egress)
                 continue;
+            const ProgramInfo* program = nullptr;
             try {
-                const ProgramInfo& program =
-                    select_program(probe.manifest, probe.object, path.direction, kind);
-                const std::string problem = verdict_problem(probe.manifest, program);
-                if (!problem.empty())
-                    diagnostics.push_back({path.at, problem, verdict_hint});
-                const std::string misaligned = alignment_problem(probe.object, program);
-                if (!misaligned.empty())
-                    diagnostics.push_back({path.at, misaligned, alignment_hint});
+                program = &select_program(probe.manifest, probe.object, path.direction, kind);
             } catch (const Error&) {
-                // the probe has no program for that hook: not every probe is for both
+                continue; // the probe has no program for that hook: not every probe is for both
             }
+            check_program(path, *program, checked);
         }
     }
 }
@@ -48,7 +62,7 @@ CheckedProbe check_files(const std::string& probe, const AllowLists& allowed) {
     require_permitted(checked.probe->object);
     checked.diagnostics = check_probe(checked.probe->manifest, checked.probe->object);
     if (checked.diagnostics.empty())
-        check_selected(*checked.probe, checked.diagnostics);
+        check_selected(checked);
     return checked;
 }
 
@@ -61,6 +75,16 @@ Probe open_checked_probe(const std::string& probe, const AllowLists& allowed) {
     if (const std::size_t more = checked.diagnostics.size() - 1; more > 0)
         text += " (and " + std::to_string(more) + " more: `dynmon-load check` shows them)";
     throw Error(ErrorKind::usage, text).hint(first.hint);
+}
+
+void require_machine_policy(const MachinePolicies& policies, const Probe& probe,
+                            const std::vector<std::string>& assignments) {
+    require_allowed_powers(policies, probe.manifest);
+    const std::vector<GlobalValue> parameters =
+        resolve_parameters(probe.manifest, probe.object, assignments);
+    require_map_memory(probe.manifest, probe.object,
+                       resolve_maps(probe.manifest, probe.object, parameters),
+                       map_memory_limit(policies));
 }
 
 std::string place_text(const std::string& file, const Position& at) {

@@ -3,8 +3,8 @@
 #include <doctest/doctest.h>
 
 #include "base/error.hpp"
-#include "object/policy.hpp"
 #include "object/test_objects.hpp"
+#include "policy/permitted.hpp"
 
 using namespace dynmon;
 

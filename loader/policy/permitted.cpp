@@ -1,4 +1,4 @@
-#include "object/policy.hpp"
+#include "policy/permitted.hpp"
 
 #include <array>
 #include <cstring>
@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "object/elf.hpp"
+#include "policy/opcodes.hpp"
 
 namespace dynmon {
 
@@ -24,7 +25,6 @@ constexpr std::array<std::pair<std::int32_t, const char*>, 6> forbidden_helpers 
     {166, "bpf_sys_bpf"},
     {168, "bpf_sys_close"},
 }};
-constexpr std::uint8_t call_code = BPF_JMP | BPF_CALL;
 constexpr unsigned struct_ops_type = 26; // BPF_MAP_TYPE_STRUCT_OPS
 
 void check_programs(const Object& object) {
@@ -43,7 +43,7 @@ void check_helpers(const ElfSection& section) {
     for (std::size_t at = 0; at + sizeof(bpf_insn) <= section.data.size(); at += sizeof(bpf_insn)) {
         bpf_insn insn;
         std::memcpy(&insn, section.data.data() + at, sizeof insn);
-        if (insn.code != call_code || insn.src_reg != 0)
+        if (insn.code != policy::opcode::call || insn.src_reg != 0)
             continue;
         if (const char* name = forbidden_helper(insn.imm))
             refuse("section '" + std::string(section.name) + "' calls " + name +

@@ -7,13 +7,23 @@
 
 #include "layout/check.hpp"
 #include "object/probe.hpp"
+#include "policy/effect.hpp"
+#include "policy/machine_policy.hpp"
 
 namespace dynmon {
+
+// What one program does beyond looking.
+struct Behaviour {
+    std::string program;
+    Effects effects;
+};
+using Behaviours = std::vector<Behaviour>;
 
 struct CheckedProbe {
     std::string path;                    // of the manifest, or of an object without one
     std::vector<Diagnostic> diagnostics; // empty: `probe` is set and good
     std::optional<Probe> probe;
+    Behaviours behaviours; // of every program that a hook would run, in the order of the paths
 };
 
 // Every fault of manifest and object, with its place. Throws Error for files that cannot be read,
@@ -23,6 +33,11 @@ CheckedProbe check_files(const std::string& probe, const AllowLists& allowed = {
 // For what is to be loaded. Throws Error{rejected} when it is not on `allowed`, and
 // Error{usage} "FILE:LINE:COL: …" with the first fault and the number of the others.
 Probe open_checked_probe(const std::string& probe, const AllowLists& allowed);
+
+// What the machine's policies say of it: throws Error{rejected} for a power that one of them lacks,
+// or for maps, as `assignments` (--set) make them, that take more memory than is allowed.
+void require_machine_policy(const MachinePolicies& policies, const Probe& probe,
+                            const std::vector<std::string>& assignments);
 
 // "probe.yaml:3:5", or just the file when the place is not known.
 std::string place_text(const std::string& file, const Position& at);

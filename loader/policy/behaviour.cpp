@@ -1,0 +1,47 @@
+#include "policy/behaviour.hpp"
+
+#include <algorithm>
+
+#include "policy/verdicts.hpp"
+#include "policy/walk.hpp"
+
+namespace dynmon {
+
+namespace {
+
+void add(Effects& effects, Effect effect) {
+    if (std::find(effects.begin(), effects.end(), effect) == effects.end())
+        effects.push_back(std::move(effect));
+}
+
+Effects effects_of_exit(const ProgramInfo& program, policy::Stage stage,
+                        const policy::Value& verdict) {
+    if (stage == policy::Stage::answered) {
+        if (verdict.kinds == policy::kind::verdict)
+            return {};
+        return {{.what = "a verdict in place of that of the programs behind it"}};
+    }
+    if (stage == policy::Stage::after && !program.hand_over)
+        return {{.what = "a hand-over through something that is not called dynmon_chain"}};
+    if (stage == policy::Stage::before && program.hand_over &&
+        policy::may_pass(program.type, verdict))
+        return {{.what = "a way out that does not hand the packet over to the next probe"}};
+    return policy::verdict_effects(program.type, verdict);
+}
+
+} // namespace
+
+Effects behaviour_of(const Object& object, const ProgramInfo& program, bool may_drop) {
+    const policy::LinkedCode code(object);
+    policy::Walk walk(object, program, code, may_drop);
+    walk.run();
+    Effects effects = walk.findings().effects(code);
+    for (const auto& [place, verdict] : walk.exits())
+        for (Effect effect : effects_of_exit(program, place.first, verdict)) {
+            effect.place = code.place(place.second);
+            add(effects, std::move(effect));
+        }
+    return effects;
+}
+
+} // namespace dynmon

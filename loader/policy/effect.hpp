@@ -1,0 +1,28 @@
+// One thing that a program may do besides looking, with the place in its source.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "manifest/manifest.hpp"
+
+namespace dynmon {
+
+struct Effect {
+    std::optional<Power> power; // unset: no manifest can allow it
+    std::string what;           // "bpf_skb_store_bytes"
+    std::string place;          // "probe.bpf.c:42"
+
+    bool operator==(const Effect&) const = default;
+};
+
+using Effects = std::vector<Effect>; // in the order in which they were found, none twice
+
+// "writes packets"
+const char* words_of(Power power);
+
+// "writes packets: bpf_skb_store_bytes in probe.bpf.c:42"; without a power what and where.
+std::string to_string(const Effect& effect);
+
+} // namespace dynmon

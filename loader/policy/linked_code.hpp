@@ -1,0 +1,74 @@
+// The instructions of an object with what each refers to, resolved as libbpf resolves it: what
+// libbpf would do with a reference must not differ from what the analysis takes it for. Pure.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <linux/bpf.h>
+
+#include "object/elf.hpp"
+#include "object/object.hpp"
+#include "policy/source_lines.hpp"
+
+namespace dynmon::policy {
+
+// What a relocated instruction refers to.
+struct Reference {
+    enum class Kind {
+        unknown,  // nothing that libbpf would take for one thing
+        function, // of .text, at instruction `at`
+        map,      // number `at` of Object::maps()
+        value,    // the value of that map, which has global data, `offset` bytes in
+        kernel    // a function or variable of the kernel, called `name`
+    };
+    Kind kind = Kind::unknown;
+    std::size_t at = 0;
+    std::int64_t offset = 0;
+    std::string name;
+};
+
+// All executable sections, one behind the other.
+class LinkedCode {
+public:
+    explicit LinkedCode(const Object& object);
+
+    const std::vector<bpf_insn>& instructions() const { return instructions_; }
+    std::optional<std::size_t> entry(const ProgramInfo& program) const;
+    const Reference* reference(std::size_t at) const; // nullptr: none
+    // The function of .text that a call without a relocation goes to; libbpf looks nowhere else.
+    std::optional<std::size_t> local_call(std::size_t at) const;
+    bool is_function(std::size_t at) const { return functions_.contains(at); }
+    // libbpf changes this instruction to fit the running kernel (CO-RE).
+    bool adapted(std::size_t at) const { return adapted_.contains(at); }
+    std::string place(std::size_t at) const; // "probe.bpf.c:42", or "tc+0x18" without lines
+
+private:
+    struct Part {
+        std::string section;
+        std::uint32_t index = 0;
+        std::size_t begin = 0;
+        std::size_t count = 0;
+    };
+
+    const Part* part_of(std::uint32_t section) const;
+    const Part& part_at(std::size_t at) const;
+    Reference resolve(const ElfSymbol& symbol, const bpf_insn& insn) const;
+    std::optional<std::size_t> in_text(std::uint64_t offset) const;
+
+    const Object& object_;
+    ElfFile elf_;
+    SourceLines lines_;
+    std::vector<Part> parts_;
+    std::vector<bpf_insn> instructions_;
+    std::map<std::size_t, Reference> references_;
+    std::set<std::size_t> functions_; // in .text
+    std::set<std::size_t> adapted_;
+};
+
+} // namespace dynmon::policy

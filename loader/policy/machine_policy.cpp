@@ -1,0 +1,75 @@
+#include "policy/machine_policy.hpp"
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "manifest/document.hpp"
+#include "manifest/fields.hpp"
+#include "manifest/powers.hpp"
+#include "object/trusted_file.hpp"
+#include "policy/effect.hpp"
+#include "policy/map_memory.hpp"
+
+namespace dynmon {
+
+namespace {
+
+constexpr std::int64_t most_mebibytes = std::int64_t{1} << 30;
+
+} // namespace
+
+MachinePolicy MachinePolicy::parse(std::string_view text, const std::string& path) {
+    MachinePolicy policy;
+    policy.path_ = path;
+    Faults faults;
+    if (const std::optional<Node> root = parse_document(text, faults.list())) {
+        const Fields fields(*root, "a policy", {"may", "map-memory-mib"}, {}, faults);
+        if (fields.mentions("may"))
+            policy.may_ = with_implied(read_powers(fields, "may"));
+        if (const auto mebibytes = fields.whole("map-memory-mib", 1, most_mebibytes))
+            policy.map_memory_ = static_cast<std::uint64_t>(*mebibytes) << 20;
+    }
+    if (!faults.list().empty()) {
+        const Diagnostic& first = faults.list().front();
+        throw Error(ErrorKind::rejected, path + ":" + std::to_string(first.at.line) + ":" +
+                                             std::to_string(first.at.column) + ": " + first.message)
+            .hint(first.hint.empty() ? "nothing is loaded until the policy can be read"
+                                     : first.hint);
+    }
+    return policy;
+}
+
+MachinePolicy MachinePolicy::read(const std::string& path) {
+    return parse(read_trusted_file(path, "policy"), path);
+}
+
+MachinePolicies machine_policies(const std::string& file) {
+    MachinePolicies policies;
+    const std::string machine = DYNMON_POLICY_FILE;
+    if (!is_absent(machine))
+        policies.push_back(MachinePolicy::read(machine));
+    if (!file.empty())
+        policies.push_back(MachinePolicy::read(file));
+    return policies;
+}
+
+void require_allowed_powers(const MachinePolicies& policies, const Manifest& manifest) {
+    for (const MachinePolicy& policy : policies)
+        for (const Power power : manifest.may)
+            if (!policy.allows(power))
+                throw Error(ErrorKind::rejected, "probe '" + manifest.name + "' " +
+                                                     words_of(power) + ", which " + policy.path() +
+                                                     " does not allow")
+                    .hint(std::string("if it is to be allowed, add to `may` there: ") +
+                          to_string(power));
+}
+
+std::uint64_t map_memory_limit(const MachinePolicies& policies) {
+    std::optional<std::uint64_t> least;
+    for (const MachinePolicy& policy : policies)
+        if (policy.map_memory())
+            least = std::min(least.value_or(UINT64_MAX), *policy.map_memory());
+    return least.value_or(preset_map_memory);
+}
+
+} // namespace dynmon

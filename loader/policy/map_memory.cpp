@@ -1,0 +1,73 @@
+#include "policy/map_memory.hpp"
+
+#include <algorithm>
+
+#include <bpf/libbpf.h>
+
+#include "base/error.hpp"
+
+namespace dynmon {
+
+namespace {
+
+constexpr std::uint64_t most = UINT64_MAX / 8; // sums of sixty-four such are cut, not wrapped
+
+std::uint64_t product(std::uint64_t a, std::uint64_t b) {
+    return a != 0 && b > most / a ? most : a * b;
+}
+
+std::uint64_t sum(std::uint64_t a, std::uint64_t b) {
+    return a > most - std::min(b, most) ? most : a + b;
+}
+
+std::uint64_t rounded(std::uint64_t bytes) {
+    return (bytes + 7) & ~std::uint64_t{7};
+}
+
+bool is_swapped_map(const Manifest& manifest, const std::string& map) {
+    for (const PathConfig& path : manifest.paths)
+        for (const MetricConfig& metric : path.metrics)
+            if (metric.swap_on_read && metric.map_name == map)
+                return true;
+    return false;
+}
+
+std::string mebibytes(std::uint64_t bytes) {
+    return std::to_string((bytes + (1u << 20) - 1) >> 20) + " MiB";
+}
+
+} // namespace
+
+std::uint64_t map_bytes(const MapInfo& map, std::size_t cpus) {
+    if (map.type == BPF_MAP_TYPE_RINGBUF || map.type == 31) // user_ringbuf: bytes, not entries
+        return map.max_entries;
+    const bool keyed = map.type != BPF_MAP_TYPE_ARRAY && map.type != BPF_MAP_TYPE_PERCPU_ARRAY;
+    const std::uint64_t values = product(rounded(map.value_size), is_per_cpu(map.type) ? cpus : 1);
+    return product(map.max_entries, sum(keyed ? rounded(map.key_size) : 0, values));
+}
+
+void require_map_memory(const Manifest& manifest, const Object& object,
+                        const std::vector<MapShape>& shapes, std::uint64_t limit) {
+    const auto cpus = static_cast<std::size_t>(std::max(libbpf_num_possible_cpus(), 1));
+    std::uint64_t all = 0;
+    std::uint64_t largest = 0;
+    std::string name;
+    for (const MapInfo& declared : object.maps()) {
+        const MapInfo map = shaped(declared, shapes);
+        const std::uint64_t bytes =
+            product(map_bytes(map, cpus), is_swapped_map(manifest, map.name) ? 2 : 1);
+        all = sum(all, bytes);
+        if (bytes >= largest) {
+            largest = bytes;
+            name = map.name;
+        }
+    }
+    if (all > limit)
+        throw Error(ErrorKind::rejected, "its maps would take " + mebibytes(all) + ", of which '" +
+                                             name + "' takes " + mebibytes(largest) + "; at most " +
+                                             mebibytes(limit) + " are allowed")
+            .hint("make them smaller with --set or `max-entries`, or raise `map-memory` in the "
+                  "machine's policy");
+}
+
+} // namespace dynmon

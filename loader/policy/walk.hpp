@@ -1,0 +1,87 @@
+// Follows every path of a program, whether or not it can be taken, through its functions and
+// callbacks, until nothing new can be said of any of its instructions.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "policy/calls.hpp"
+#include "policy/findings.hpp"
+#include "policy/linked_code.hpp"
+#include "policy/memory.hpp"
+#include "policy/state.hpp"
+
+namespace dynmon::policy {
+
+// How far a path is with handing the packet over.
+enum class Stage : std::uint8_t {
+    before,   // it has not
+    after,    // it has, and nobody was there to take it
+    answered, // it has, from within a function: r0 is what the others decided
+};
+
+class Walk {
+public:
+    using Exits = std::map<std::pair<Stage, std::size_t>, Value>; // by instruction: r0
+
+    // `may_drop` is what the loader writes into dynmon_may_drop. All of them must outlive this.
+    Walk(const Object& object, const ProgramInfo& program, const LinkedCode& code, bool may_drop);
+
+    void run();
+
+    const Findings& findings() const { return findings_; }
+    const Exits& exits() const { return exits_; } // of the program, not of its functions
+
+private:
+    // A function that has been called, in the order of the calls that led there.
+    struct Context {
+        enum class Kind : std::uint8_t { program, function, callback, later };
+        Kind kind = Kind::program;
+        std::size_t caller = 0; // number of a context
+        std::size_t call = 0;   // instruction
+        std::size_t depth = 1;
+        std::size_t entry = 0;                         // instruction
+        std::array<Value, register_count> arguments{}; // of a callback, each time
+    };
+    using Point = std::tuple<std::size_t, Stage, std::size_t>; // context, stage, instruction
+
+    void flow_to(const Point& point, const State& state);
+    void give_up(std::size_t at, const std::string& what);
+    void walk_from(const Point& start);
+    void compute(std::size_t at, State& state);
+    bool load(const Point& point, State& state); // false: no path goes on here
+    void load_wide(std::size_t at, State& state);
+    void store(std::size_t at, State& state);
+    void change(std::size_t at, State& state); // atomically
+    bool jump(const Point& point, State& state);
+    void branch(const Point& point, const State& state);
+    bool call(const Point& point, State& state);
+    bool tail_call(const Point& point, State& state);
+    void enter(const Point& point, std::size_t function, Context::Kind kind, const State& state);
+    void enter_callback(const Point& point, const Helper& helper, const State& state);
+    void leave(const Point& point, State state);
+    Target target_at(std::size_t at, unsigned pointer, const State& state) const;
+    std::size_t jump_target(std::size_t at) const;
+    bool is_valid(std::size_t at);
+
+    const LinkedCode& code_;
+    const ProgramInfo& program_;
+    Findings findings_;
+    Memory memory_;
+    Calls calls_;
+    std::vector<Context> contexts_;
+    std::map<std::tuple<std::size_t, std::size_t, std::size_t>, std::size_t> known_; // of contexts
+    std::set<std::size_t> meets_; // where paths meet
+    std::map<Point, State> states_;
+    std::set<Point> work_;
+    Exits exits_;
+    std::size_t steps_ = 0;
+};
+
+} // namespace dynmon::policy

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// expect: in place of that of the programs behind it
+// From within a function, the verdict of the others comes back; this one throws it away.
+#include "chain.h"
+
+static __noinline int leave(struct __sk_buff* skb) {
+    bpf_tail_call(skb, &dynmon_chain, dynmon_slot);
+    return TC_ACT_UNSPEC;
+}
+
+SEC("tc") int chain_verdict_forgotten(struct __sk_buff* skb) {
+    leave(skb);
+    asm volatile("" ::: "memory");
+    return TC_ACT_UNSPEC;
+}
+
+// As it looks right, but the compiler knows that leave() returns TC_ACT_UNSPEC, and returns that.
+SEC("tc") int forgotten_by_compiler(struct __sk_buff* skb) {
+    return leave(skb);
+}
