@@ -66,7 +66,7 @@ void require_map_memory(const Manifest& manifest, const Object& object,
         throw Error(ErrorKind::rejected, "its maps would take " + mebibytes(all) + ", of which '" +
                                              name + "' takes " + mebibytes(largest) + "; at most " +
                                              mebibytes(limit) + " are allowed")
-            .hint("make them smaller with --set or `max-entries`, or raise `map-memory` in the "
+            .hint("make them smaller with --set or `max-entries`, or raise `map-memory-mib` in the "
                   "machine's policy");
 }
 

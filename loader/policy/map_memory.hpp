@@ -12,7 +12,7 @@
 namespace dynmon {
 
 // When no policy of the machine says otherwise.
-inline constexpr std::uint64_t preset_map_memory = std::uint64_t{1} << 30;
+inline constexpr std::uint64_t preset_map_memory = std::uint64_t{4} << 30;
 
 // Of one map when it is full, about: keys and values, on each of `cpus` where it is per CPU.
 std::uint64_t map_bytes(const MapInfo& map, std::size_t cpus);

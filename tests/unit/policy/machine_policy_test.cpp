@@ -120,6 +120,6 @@ TEST_CASE("maps that take too much memory are refused, with the largest of them"
         CHECK(error.kind() == ErrorKind::rejected);
         const std::string text = error.what();
         CHECK(text.find("of which 'FLOWS' takes ") != std::string::npos);
-        CHECK(text.find("at most 1024 MiB are allowed") != std::string::npos);
+        CHECK(text.find("at most 4096 MiB are allowed") != std::string::npos);
     }
 }
