@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/error.hpp"
+#include "base/printable.hpp"
 #include "cli/options.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
@@ -81,20 +82,14 @@ ordered_json entries_json(const std::vector<Listed>& entries, std::uint64_t now_
     return list;
 }
 
-// Text of others, on a terminal: what could steer it is shown as a question mark.
-std::string plain(std::string text) {
-    std::replace_if(
-        text.begin(), text.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; }, '?');
-    return text;
-}
-
 std::string entries_table(const std::vector<Listed>& entries, std::uint64_t now_ns) {
     std::vector<std::vector<std::string>> rows{
         {"id", "prefix", "action", "remaining", "packets", "bytes", "source", "reason"}};
     for (const Listed& entry : entries)
         rows.push_back({std::to_string(entry.id), entry.network.text(), action_text(entry.action),
                         remaining_text(entry, now_ns), std::to_string(entry.packets),
-                        std::to_string(entry.bytes), plain(entry.source), plain(entry.reason)});
+                        std::to_string(entry.bytes), printable_line(entry.source),
+                        printable_line(entry.reason)});
     const auto is_text = [](std::size_t column) {
         return column == 1 || column == 2 || column >= 6;
     };
@@ -130,15 +125,35 @@ struct Word {
     std::string reason;
 };
 
-// Lines of prefixes; what follows a # is the reason.
+constexpr std::size_t most_words = 1u << 20; // of one command
+constexpr std::size_t longest_line = 4096;
+
+// A line of prefixes; what follows a # is the reason.
+void add_words(const std::string& line, std::vector<Word>& found) {
+    const std::size_t comment = line.find('#');
+    const std::string reason =
+        comment == std::string::npos ? "" : trimmed(line.substr(comment + 1));
+    std::istringstream words(line.substr(0, comment));
+    for (std::string word; words >> word;)
+        found.push_back({word, reason});
+}
+
+// Bounded: a feed is not trusted with the memory of this machine.
 void read_words(std::istream& lines, std::vector<Word>& found) {
-    for (std::string line; std::getline(lines, line);) {
-        const std::size_t comment = line.find('#');
-        const std::string reason =
-            comment == std::string::npos ? "" : trimmed(line.substr(comment + 1));
-        std::istringstream words(line.substr(0, comment));
-        for (std::string word; words >> word;)
-            found.push_back({word, reason});
+    std::vector<char> line(longest_line + 1);
+    for (std::size_t number = 1;; ++number) {
+        lines.getline(line.data(), static_cast<std::streamsize>(line.size()));
+        if (lines.fail() && !lines.eof())
+            throw Error(ErrorKind::usage, "standard input, line " + std::to_string(number) +
+                                              ": longer than " + std::to_string(longest_line) +
+                                              " bytes");
+        add_words(line.data(), found);
+        if (found.size() > most_words)
+            throw Error(ErrorKind::usage,
+                        "standard input has more than " + std::to_string(most_words) + " prefixes")
+                .hint("add the rest with another command");
+        if (lines.eof())
+            return;
     }
 }
 

@@ -20,6 +20,8 @@ void OutputOptions::declare(CLI::App& app, const std::vector<std::string>& forma
     app.add_flag("--value-only", value_only,
                  "json, jsonl, dynmon: just the value, without names and window");
     declare_u64(app, u64);
+    app.add_flag("--csv-safe", csv_safe,
+                 "csv: put a ' before texts that a spreadsheet would run (= + - @ first)");
     declare_where(app, where, "entries");
     app.add_option("--sort", sort, "columns to sort by, each with a leading - from high to low")
         ->type_name("A,-B")
@@ -69,6 +71,8 @@ void OutputOptions::require_use(const ExportOptions& options) const {
     if (options.wide_as_text && !lines)
         throw Error(ErrorKind::usage, "--u64 string is for json and jsonl")
             .hint("other formats have no readers that know doubles only");
+    if (csv_safe && options.format != Format::csv)
+        throw Error(ErrorKind::usage, "--csv-safe is for csv").hint("--format csv --csv-safe");
     if (raw && options.format == Format::openmetrics)
         throw Error(ErrorKind::usage, "--raw does not go with --format openmetrics")
             .hint("its labels are for people");
@@ -79,6 +83,7 @@ ExportOptions OutputOptions::options(bool json) const {
                           .raw = raw,
                           .value_only = value_only,
                           .wide_as_text = u64 == "string",
+                          .csv_safe = csv_safe,
                           .where = where,
                           .sort = sort,
                           .top = top,

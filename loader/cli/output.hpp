@@ -16,6 +16,7 @@ struct OutputOptions {
     std::string format; // "": table
     bool raw = false;
     bool value_only = false;
+    bool csv_safe = false;
     std::string u64 = "number";
     std::string where;
     std::string sort;

@@ -21,10 +21,13 @@ void quote_from(std::size_t start, std::string& out) {
     out.replace(start, std::string::npos, quoted + '"');
 }
 
+// What spreadsheets take for the begin of a formula.
+constexpr std::string_view formula_starts = "=+-@\t\r";
+
 class CsvExporter final : public Exporter {
 public:
     CsvExporter(const ExportOptions& options, Sink& sink)
-        : style_(options.raw ? Style::raw : Style::people), sink_(sink) {}
+        : style_(options.raw ? Style::raw : Style::people), safe_(options.csv_safe), sink_(sink) {}
 
     // A map on its own belongs to no monitor: it has no direction and no window.
     void begin_document(const std::string& monitor, const Window& window) override {
@@ -83,6 +86,8 @@ private:
     void append_quoted(std::size_t column, const Columns::Row& row, Cursor& to) {
         cell_.clear();
         columns_->append(column, row, cell_);
+        if (safe_ && !cell_.empty() && formula_starts.find(cell_[0]) != std::string_view::npos)
+            cell_.insert(cell_.begin(), '\'');
         quote_from(0, cell_);
         to.put(cell_);
     }
@@ -99,6 +104,7 @@ private:
     }
 
     Style style_;
+    bool safe_;
     Sink& sink_;
     bool in_monitor_ = false;
     std::string sequence_;

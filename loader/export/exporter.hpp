@@ -88,6 +88,8 @@ struct ExportOptions {
     // json, jsonl: integers whose type has more than 53 bits are strings, for readers that know
     // doubles only
     bool wide_as_text = false;
+    // csv: texts that a spreadsheet would run as a formula (= + - @ tab CR first) begin with '
+    bool csv_safe = false;
     // json, dynmon with value_only: one metric is printed bare, several as an object by direction
     // and name, {"ingress-metrics":{"flows":…},…}; a stream must know which from the start.
     std::size_t metric_count = 1;

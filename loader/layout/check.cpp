@@ -1,7 +1,9 @@
 #include "layout/check.hpp"
 
 #include <algorithm>
+#include <map>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "base/error.hpp"
@@ -109,6 +111,21 @@ void check_maps(const Manifest& manifest, const Object& object, std::vector<Diag
     }
 }
 
+// bpffs takes no dot in the name of a pin: that of .bss is _bss.
+void check_pins(const Object& object, std::vector<Diagnostic>& found) {
+    std::map<std::string, std::string> taken; // pin -> map
+    for (const MapInfo& map : object.maps()) {
+        std::string pin = map.name;
+        std::replace(pin.begin(), pin.end(), '.', '_');
+        const auto [other, is_free] = taken.emplace(pin, map.name);
+        if (!is_free)
+            found.push_back({{},
+                             "maps '" + other->second + "' and '" + map.name + "' of " +
+                                 object.path() + " would be pinned under one name",
+                             "rename the one that is no section"});
+    }
+}
+
 } // namespace
 
 std::vector<Diagnostic> check_probe(const Manifest& manifest, const Object& object) {
@@ -117,6 +134,7 @@ std::vector<Diagnostic> check_probe(const Manifest& manifest, const Object& obje
     for (const Parameter& parameter : manifest.parameters)
         parameters.check(parameter);
     check_maps(manifest, object, found);
+    check_pins(object, found);
     for (const PathConfig& path : manifest.paths) {
         check_programs(manifest, object, path, found);
         for (const MetricConfig& metric : path.metrics)

@@ -2,6 +2,7 @@
 """What `status` says of monitors, hooks and chains; that what it says is what is so."""
 import hashlib
 import json
+import os
 import time
 
 import frames
@@ -48,6 +49,25 @@ class StatusTest(harness.Case):
         for program, recorded in zip(monitor["programs"], loaded["programs"]):
             self.assertIn(program["id"], recorded["ids"])
             self.assertTrue(kernel.is_alive("prog_id", program["id"]))
+
+    def test_a_name_that_is_no_text_neither_breaks_a_report_nor_reaches_the_terminal(self):
+        self.load("f", "packets", "--hook", "tc")
+        name = os.fsdecode(b"e\xff\x1b[31m\xc2\x9b")
+        self.blue.ip("link", "set", "blue0", "down")
+        self.blue.ip("link", "set", "blue0", "name", name)
+        self.at_end.append(lambda: self.blue.ip("link", "set", name, "name", "blue0"))
+        shown = "e\ufffd\x1b[31m\u009b"
+        for verb in ("status", "doctor"):
+            document = self.dynmon(verb, "--json").json()
+            hooks = document["hooks"] if verb == "status" else document["store"]["hooks"]
+            self.assertEqual({hook["device"] for hook in hooks}, {shown})
+            out = self.dynmon(verb).out
+            self.assertNotIn("\x1b", out)
+            self.assertIn(r"e\xff\x1b[31m\u{009b}", out)
+        refused = self.dynmon("load", "g", "packets", "--netns", "blue", "--dev", "\x1b]0;x\x07",
+                              code=harness.USAGE)
+        self.assertNotIn("\x1b", refused.err)
+        self.assertIn(r"\x1b]0;x\x07", refused.err)
 
     def test_a_swap_shows_in_the_ids_and_in_the_number_of_windows(self):
         loaded = self.load("f", "flows")

@@ -65,3 +65,25 @@ TEST_CASE("cells with commas, quotes and line ends are quoted") {
           "metric,value\r\n\"a,b\",plain\r\n\"a,b\",\"a,b\"\r\n\"a,b\",\"q\"\"q\"\r\n"
           "\"a,b\",\"l\r\nl\"\r\n");
 }
+
+TEST_CASE("texts that a spreadsheet would run begin with a quote if asked, numbers never") {
+    Metrics m;
+    MetricView view = m.counters(BPF_MAP_TYPE_QUEUE);
+    view.name = "n";
+    view.value = m.types.layout(m.types.array(m.types.c8, 8), 8);
+    const std::string texts("=1+1\0\0\0\0+a\0\0\0\0\0\0-b\0\0\0\0\0\0@c,d\0\0\0\0a=b\0\0\0\0\0",
+                            40);
+    const Batch all{5, nullptr, reinterpret_cast<const std::byte*>(texts.data()), 0, 8};
+    CHECK(render({.format = Format::csv, .csv_safe = true}, {{view, {all}}}, "") ==
+          "metric,value\r\nn,'=1+1\r\nn,'+a\r\nn,'-b\r\nn,\"'@c,d\"\r\nn,a=b\r\n");
+    CHECK(render({.format = Format::csv}, {{view, {all}}}, "") ==
+          "metric,value\r\nn,=1+1\r\nn,+a\r\nn,-b\r\nn,\"@c,d\"\r\nn,a=b\r\n");
+
+    MetricView numbers = m.counters(BPF_MAP_TYPE_QUEUE);
+    numbers.name = "n";
+    numbers.value = m.types.layout(m.types.s64, 8);
+    const std::int64_t below = -5;
+    const Batch one{1, nullptr, reinterpret_cast<const std::byte*>(&below), 0, 8};
+    CHECK(render({.format = Format::csv, .csv_safe = true}, {{numbers, {one}}}, "") ==
+          "metric,value\r\nn,-5\r\n");
+}

@@ -91,6 +91,13 @@ TEST_CASE("a program that is not named is only looked for where load would run i
           Strings{"2:15 ingress: no TC program in two_xdp.bpf.o"});
 }
 
+TEST_CASE("no two maps may want the same pin") {
+    const Object object = test::parse_object("same_pins");
+    CHECK(findings("name: x\ningress-path: {program: on_ingress}\n", object) ==
+          Strings{"0:0 maps '.bss' and '_bss' of " + object.path() +
+                  " would be pinned under one name"});
+}
+
 TEST_CASE("maps must exist and have entries to read") {
     CHECK(metric("      map-name: FLOW\n") == Strings{"5:17 no map 'FLOW' in sample.bpf.o"});
     CHECK(hint_of("name: x\negress-path: {metric-configs: [{name: m, map-name: FLOW}]}\n") ==
