@@ -7,7 +7,6 @@
 #include <limits>
 
 #include "base/json_text.hpp"
-#include "base/json_text.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
 #include "kernel/rights.hpp"

@@ -1,8 +1,8 @@
 #include "cli/options.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
-#include "policy/checked_probe.hpp"
 #include "monitor/load.hpp"
+#include "policy/checked_probe.hpp"
 
 namespace dynmon {
 

@@ -10,8 +10,8 @@
 #include "monitor/load.hpp"
 #include "monitor/repair.hpp"
 #include "monitor/roster.hpp"
-#include "read/map_reader.hpp"
 #include "policy/checked_probe.hpp"
+#include "read/map_reader.hpp"
 #include "store/bpffs.hpp"
 #include "store/state.hpp"
 

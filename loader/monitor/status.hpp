@@ -47,7 +47,7 @@ struct MonitorStatus {
     std::string sha256;
     std::string clock;
     std::map<std::string, std::string> parameters;
-    std::set<Power> may; // what its manifest lets it do beyond looking
+    std::set<Power> may;        // what its manifest lets it do beyond looking
     std::uint64_t sequence = 0; // windows closed so far
     std::vector<ProgramStatus> programs;
     std::vector<MapStatus> maps;
