@@ -88,7 +88,7 @@ class TableTest(NetflowCase):
 
     def test_a_flow_over_several_windows_is_one_row(self):
         self.load("f", "flows")
-        exporter = self.start_export("--idle", "300ms", "--active", "1h")
+        exporter = self.start_export("--idle", f"{1000 * wire.PATIENCE:.0f}ms", "--active", "1h")
         for _ in range(3):
             self.receive(UDP)
             exporter.stdout.readline()
