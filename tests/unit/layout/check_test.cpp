@@ -94,7 +94,7 @@ TEST_CASE("a program that is not named is only looked for where load would run i
 TEST_CASE("no two maps may want the same pin") {
     const Object object = test::parse_object("same_pins");
     CHECK(findings("name: x\ningress-path: {program: on_ingress}\n", object) ==
-          Strings{"0:0 maps '.bss' and '_bss' of " + object.path() +
+          Strings{"0:0 maps '_bss' and '.bss' of " + object.path() +
                   " would be pinned under one name"});
 }
 
