@@ -148,7 +148,7 @@ class RecordTest(damage.PinsCase):
         self.check_p()
 
     def test_one_monitor_that_cannot_be_unloaded_keeps_no_other(self):
-        self.load("z", "packets", "--hook", "xdp", "--path", "ingress")  # not in a chain with `t`
+        self.dynmon("load", "z", "packets", "--dev", "red0", "--netns", "red")  # no chain of `t`
         whole = read_record(self.record)
         self.change(lambda document: document.update(version=99))
         failed = self.dynmon("unload", "--all", code=harness.UNSUPPORTED)
