@@ -1,7 +1,4 @@
-#include <optional>
-
 #include "base/error.hpp"
-#include "base/log.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
 #include "monitor/load.hpp"
@@ -34,28 +31,11 @@ public:
             names.push_back(name_);
         nlohmann::ordered_json unloaded = nlohmann::ordered_json::array();
         std::string sentence = names.empty() ? "nothing is loaded" : "unloaded";
-        // The first one. The monitors behind it are unloaded all the same.
-        std::optional<Error> failure;
         for (const std::string& name : names) {
-            try {
-                if (!during("unload '" + name + "'", [&] { return unload(global.settings, name); }))
-                    continue;
-                unloaded.push_back(name);
-                sentence += " " + name;
-            } catch (const Error& error) {
-                // Without the lock there is no use in waiting for it once more for each monitor.
-                if (!all_ || error.kind() == ErrorKind::busy)
-                    throw;
-                if (failure)
-                    log::warn(error.what());
-                else
-                    failure = error;
-            }
-        }
-        if (failure) {
-            if (!unloaded.empty())
-                log::warn(sentence);
-            throw *failure;
+            if (!during("unload '" + name + "'", [&] { return unload(global.settings, name); }))
+                continue;
+            unloaded.push_back(name);
+            sentence += " " + name;
         }
         if (all_)
             recover(global.settings); // also what killed loaders left: nothing means nothing

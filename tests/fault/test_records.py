@@ -147,18 +147,6 @@ class RecordTest(damage.PinsCase):
         self.assertFalse(self.dir.exists())
         self.check_p()
 
-    def test_one_monitor_that_cannot_be_unloaded_keeps_no_other(self):
-        self.dynmon("load", "z", "packets", "--dev", "red0", "--netns", "red")  # no chain of `t`
-        whole = read_record(self.record)
-        self.change(lambda document: document.update(version=99))
-        failed = self.dynmon("unload", "--all", code=harness.UNSUPPORTED)
-        self.assertIn("unloaded z", failed.err)
-        self.assertIn("was written by another version of dynmon", failed.err)
-        self.assertEqual(sorted(path.name for path in (STORE / "monitors").iterdir()), ["p", "t"])
-        write_record(self.record, whole)
-        self.dynmon("unload", "--all")
-        self.assertFalse(STORE.exists())
-
 
 class StatePinTest(damage.PinsCase):
     def attack(self, *expected):
