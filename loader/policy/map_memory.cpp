@@ -12,11 +12,11 @@ namespace {
 
 constexpr std::uint64_t most = UINT64_MAX / 8; // sums of sixty-four such are cut, not wrapped
 
-std::uint64_t product(std::uint64_t a, std::uint64_t b) {
+std::uint64_t multiplied(std::uint64_t a, std::uint64_t b) {
     return a != 0 && b > most / a ? most : a * b;
 }
 
-std::uint64_t sum(std::uint64_t a, std::uint64_t b) {
+std::uint64_t added(std::uint64_t a, std::uint64_t b) {
     return a > most - std::min(b, most) ? most : a + b;
 }
 
@@ -42,8 +42,8 @@ std::uint64_t map_bytes(const MapInfo& map, std::size_t cpus) {
     if (map.type == BPF_MAP_TYPE_RINGBUF || map.type == 31) // user_ringbuf: bytes, not entries
         return map.max_entries;
     const bool keyed = map.type != BPF_MAP_TYPE_ARRAY && map.type != BPF_MAP_TYPE_PERCPU_ARRAY;
-    const std::uint64_t values = product(rounded(map.value_size), is_per_cpu(map.type) ? cpus : 1);
-    return product(map.max_entries, sum(keyed ? rounded(map.key_size) : 0, values));
+    const std::uint64_t values = multiplied(rounded(map.value_size), is_per_cpu(map.type) ? cpus : 1);
+    return multiplied(map.max_entries, added(keyed ? rounded(map.key_size) : 0, values));
 }
 
 void require_map_memory(const Manifest& manifest, const Object& object,
@@ -55,8 +55,8 @@ void require_map_memory(const Manifest& manifest, const Object& object,
     for (const MapInfo& declared : object.maps()) {
         const MapInfo map = shaped(declared, shapes);
         const std::uint64_t bytes =
-            product(map_bytes(map, cpus), is_swapped_map(manifest, map.name) ? 2 : 1);
-        all = sum(all, bytes);
+            multiplied(map_bytes(map, cpus), is_swapped_map(manifest, map.name) ? 2 : 1);
+        all = added(all, bytes);
         if (bytes >= largest) {
             largest = bytes;
             name = map.name;

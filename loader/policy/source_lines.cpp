@@ -84,7 +84,8 @@ SourceLines SourceLines::read(const ElfFile& elf, const btf* types) {
         return lines;
     ExtHeader header{};
     const std::span<const std::byte> data = section->data;
-    std::memcpy(&header, data.data(), std::min(data.size(), sizeof header));
+    if (!data.empty())
+        std::memcpy(&header, data.data(), std::min(data.size(), sizeof header));
     lines.whole_ = false;
     if (data.size() < short_header || header.header_bytes < short_header ||
         header.header_bytes > data.size())

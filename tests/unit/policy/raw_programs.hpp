@@ -77,8 +77,9 @@ inline std::vector<std::byte> raw_bytes(const std::string& section,
         read_file(std::string(DYNMON_POLICY_OBJECTS) + "/raw.bpf.o", 1u << 20);
     const ElfFile elf = ElfFile::read(bytes);
     const std::byte* data = elf.section(section)->data.data() + prologue * sizeof(bpf_insn);
-    std::memcpy(bytes.data() + (data - bytes.data()), program.data(),
-                std::min(program.size(), room) * sizeof(bpf_insn));
+    if (!program.empty())
+        std::memcpy(bytes.data() + (data - bytes.data()), program.data(),
+                    std::min(program.size(), room) * sizeof(bpf_insn));
     return bytes;
 }
 
