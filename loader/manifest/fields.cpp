@@ -5,6 +5,7 @@
 #include <charconv>
 #include <sstream>
 
+#include "base/error.hpp"
 #include "base/identifier.hpp"
 #include "base/utf8.hpp"
 #include "manifest/text_form.hpp"
@@ -88,6 +89,14 @@ std::string did_you_mean(const std::string& name) {
 void Faults::add(Position at, std::string message, std::string hint) {
     if (list_.size() < most_faults)
         list_.push_back({at, std::move(message), std::move(hint)});
+}
+
+void Faults::reject(std::string_view file, const std::string& hint) const {
+    if (list_.empty())
+        return;
+    const Diagnostic& first = list_.front();
+    throw Error(ErrorKind::rejected, place_text(file, first.at) + ": " + first.message)
+        .hint(first.hint.empty() ? hint : first.hint);
 }
 
 ScalarType scalar_type(const Node& node) {

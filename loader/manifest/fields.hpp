@@ -16,6 +16,9 @@ class Faults {
 public:
     void add(Position at, std::string message, std::string hint = "");
     std::vector<Diagnostic>& list() { return list_; }
+    // Throws Error{rejected} "FILE:LINE:COL: …" with the first fault, if there is one; `hint` where
+    // that fault has none.
+    void reject(std::string_view file, const std::string& hint) const;
 
 private:
     std::vector<Diagnostic> list_;

@@ -45,6 +45,13 @@ const char* to_string(Power power) {
     return name_in(power_choices, power);
 }
 
+std::string place_text(std::string_view file, const Position& at) {
+    std::string text(file);
+    if (at.line != 0)
+        text += ":" + std::to_string(at.line) + ":" + std::to_string(at.column);
+    return text;
+}
+
 const PathConfig* Manifest::path(Direction direction) const {
     for (const PathConfig& candidate : paths) {
         if (candidate.direction == direction)

@@ -166,6 +166,9 @@ struct Diagnostic {
     std::string hint;
 };
 
+// "probe.yaml:3:5", or just the file when the place is not known.
+std::string place_text(std::string_view file, const Position& at);
+
 struct ParsedManifest {
     Manifest manifest;                   // what could be understood
     std::vector<Diagnostic> diagnostics; // empty: the manifest is good

@@ -149,8 +149,7 @@ Manifest require_manifest(std::string_view text, std::string_view file) {
     if (parsed.diagnostics.empty())
         return std::move(parsed.manifest);
     const Diagnostic& first = parsed.diagnostics.front();
-    std::string message = std::string(file) + ":" + std::to_string(first.at.line) + ":" +
-                          std::to_string(first.at.column) + ": " + first.message;
+    std::string message = place_text(file, first.at) + ": " + first.message;
     if (parsed.diagnostics.size() > 1)
         message += " (and " + std::to_string(parsed.diagnostics.size() - 1) + " more)";
     throw Error(ErrorKind::usage, message).hint(first.hint);

@@ -42,12 +42,7 @@ AllowList AllowList::parse(std::string_view text, const std::string& path) {
             }
         }
     }
-    if (!faults.list().empty()) {
-        const Diagnostic& first = faults.list().front();
-        throw Error(ErrorKind::rejected, path + ":" + std::to_string(first.at.line) + ":" +
-                                             std::to_string(first.at.column) + ": " + first.message)
-            .hint(first.hint.empty() ? "nothing is loaded until the list can be read" : first.hint);
-    }
+    faults.reject(path, "nothing is loaded until the list can be read");
     return list;
 }
 
@@ -56,13 +51,7 @@ AllowList AllowList::read(const std::string& path) {
 }
 
 AllowLists allow_lists(const std::string& file) {
-    AllowLists lists;
-    const std::string machine = DYNMON_ALLOW_FILE;
-    if (!is_absent(machine))
-        lists.push_back(AllowList::read(machine));
-    if (!file.empty())
-        lists.push_back(AllowList::read(file));
-    return lists;
+    return read_trusted<AllowList>(DYNMON_ALLOW_FILE, file);
 }
 
 void require_allowed(const AllowLists& lists, const std::string& sha256,

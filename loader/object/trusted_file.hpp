@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace dynmon {
 
@@ -10,5 +11,16 @@ namespace dynmon {
 std::string read_trusted_file(const std::string& path, const std::string& what);
 
 bool is_absent(const std::string& path);
+
+// What `List::read` makes of the machine's file, if it is there, and of the one that was named.
+template <typename List>
+std::vector<List> read_trusted(const std::string& machine, const std::string& named) {
+    std::vector<List> lists;
+    if (!is_absent(machine))
+        lists.push_back(List::read(machine));
+    if (!named.empty())
+        lists.push_back(List::read(named));
+    return lists;
+}
 
 } // namespace dynmon

@@ -87,10 +87,4 @@ void require_machine_policy(const MachinePolicies& policies, const Probe& probe,
                        map_memory_limit(policies));
 }
 
-std::string place_text(const std::string& file, const Position& at) {
-    if (at.line == 0)
-        return file;
-    return file + ":" + std::to_string(at.line) + ":" + std::to_string(at.column);
-}
-
 } // namespace dynmon

@@ -39,7 +39,4 @@ Probe open_checked_probe(const std::string& probe, const AllowLists& allowed);
 void require_machine_policy(const MachinePolicies& policies, const Probe& probe,
                             const std::vector<std::string>& assignments);
 
-// "probe.yaml:3:5", or just the file when the place is not known.
-std::string place_text(const std::string& file, const Position& at);
-
 } // namespace dynmon

@@ -29,13 +29,7 @@ MachinePolicy MachinePolicy::parse(std::string_view text, const std::string& pat
         if (const auto mebibytes = fields.whole("map-memory-mib", 1, most_mebibytes))
             policy.map_memory_ = static_cast<std::uint64_t>(*mebibytes) << 20;
     }
-    if (!faults.list().empty()) {
-        const Diagnostic& first = faults.list().front();
-        throw Error(ErrorKind::rejected, path + ":" + std::to_string(first.at.line) + ":" +
-                                             std::to_string(first.at.column) + ": " + first.message)
-            .hint(first.hint.empty() ? "nothing is loaded until the policy can be read"
-                                     : first.hint);
-    }
+    faults.reject(path, "nothing is loaded until the policy can be read");
     return policy;
 }
 
@@ -44,13 +38,7 @@ MachinePolicy MachinePolicy::read(const std::string& path) {
 }
 
 MachinePolicies machine_policies(const std::string& file) {
-    MachinePolicies policies;
-    const std::string machine = DYNMON_POLICY_FILE;
-    if (!is_absent(machine))
-        policies.push_back(MachinePolicy::read(machine));
-    if (!file.empty())
-        policies.push_back(MachinePolicy::read(file));
-    return policies;
+    return read_trusted<MachinePolicy>(DYNMON_POLICY_FILE, file);
 }
 
 void require_allowed_powers(const MachinePolicies& policies, const Manifest& manifest) {
