@@ -14,27 +14,6 @@ namespace {
 
 constexpr std::uint32_t xdp_has_frags = 1u << 5; // BPF_F_XDP_HAS_FRAGS
 
-struct RodataPlace {
-    std::uint32_t offset = 0;
-    std::uint32_t size = 0;
-};
-
-bool find_rodata(const btf* types, const std::string& name, RodataPlace& place) {
-    const int section = btf__find_by_name_kind(types, ".rodata", BTF_KIND_DATASEC);
-    if (section < 0)
-        return false;
-    const btf_type* type = btf__type_by_id(types, static_cast<__u32>(section));
-    const btf_var_secinfo* info = btf_var_secinfos(type);
-    for (int i = 0; i < btf_vlen(type); ++i, ++info) {
-        const btf_type* variable = btf__type_by_id(types, info->type);
-        if (name == btf__name_by_offset(types, variable->name_off)) {
-            place = {info->offset, info->size};
-            return true;
-        }
-    }
-    return false;
-}
-
 } // namespace
 
 ObjectPtr open_object(const InstanceSpec& spec) {
@@ -83,20 +62,19 @@ void set_rodata(bpf_object* object, const InstanceSpec& spec) {
             rodata = map;
     }
     for (const RodataValue& value : spec.rodata) {
-        RodataPlace place;
         std::size_t section_size = 0;
         auto* data = rodata == nullptr ? nullptr
                                        : static_cast<std::byte*>(const_cast<void*>(
                                              bpf_map__initial_value(rodata, &section_size)));
-        const bool found =
-            data != nullptr && find_rodata(bpf_object__btf(object), value.name, place);
-        if (!found && value.optional)
+        const btf_var_secinfo* place =
+            data == nullptr ? nullptr : find_constant(bpf_object__btf(object), value.name);
+        if (place == nullptr && value.optional)
             continue;
-        if (!found || place.size != value.bytes.size() ||
-            place.offset + std::size_t{place.size} > section_size)
+        if (place == nullptr || place->size != value.bytes.size() ||
+            place->offset + std::size_t{place->size} > section_size)
             throw Error(ErrorKind::usage, "parameter '" + value.name + "' is not in .rodata of " +
                                               spec.object->path());
-        std::memcpy(data + place.offset, value.bytes.data(), value.bytes.size());
+        std::memcpy(data + place->offset, value.bytes.data(), value.bytes.size());
     }
 }
 

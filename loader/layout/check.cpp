@@ -111,13 +111,10 @@ void check_maps(const Manifest& manifest, const Object& object, std::vector<Diag
     }
 }
 
-// bpffs takes no dot in the name of a pin: that of .bss is _bss.
 void check_pins(const Object& object, std::vector<Diagnostic>& found) {
     std::map<std::string, std::string> taken; // pin -> map
     for (const MapInfo& map : object.maps()) {
-        std::string pin = map.name;
-        std::replace(pin.begin(), pin.end(), '.', '_');
-        const auto [other, is_free] = taken.emplace(pin, map.name);
+        const auto [other, is_free] = taken.emplace(pin_name(map.name), map.name);
         if (!is_free)
             found.push_back({{},
                              "maps '" + other->second + "' and '" + map.name + "' of " +

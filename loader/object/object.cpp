@@ -121,24 +121,10 @@ BtfPtr copy_types(const bpf_object* object) {
     return copy;
 }
 
-// Whether .rodata has a global of this name.
-bool has_constant(const btf* types, std::string_view name) {
-    const int section = btf__find_by_name_kind(types, ".rodata", BTF_KIND_DATASEC);
-    if (section < 0)
-        return false;
-    const btf_type* type = btf__type_by_id(types, static_cast<__u32>(section));
-    for (int i = 0; i < btf_vlen(type); ++i) {
-        const btf_type* variable = btf__type_by_id(types, btf_var_secinfos(type)[i].type);
-        if (btf_is_var(variable) && name == btf__name_by_offset(types, variable->name_off))
-            return true;
-    }
-    return false;
-}
-
 std::vector<ProgramInfo> list_programs(const bpf_object* object, const ElfFile& elf,
                                        const btf* types) {
     const HandOver hand_over(elf);
-    const bool house_reads_frags = has_constant(types, frags_global_name);
+    const bool house_reads_frags = find_constant(types, frags_global_name) != nullptr;
     std::vector<ProgramInfo> programs;
     bpf_program* program = nullptr;
     bpf_object__for_each_program(program, object) {
@@ -262,6 +248,25 @@ auto find_name(const List& list, std::string_view name) {
 }
 
 } // namespace
+
+std::string pin_name(std::string map) {
+    std::replace(map.begin(), map.end(), '.', '_');
+    return map;
+}
+
+const btf_var_secinfo* find_constant(const btf* types, std::string_view name) {
+    const int section = btf__find_by_name_kind(types, ".rodata", BTF_KIND_DATASEC);
+    if (section < 0)
+        return nullptr;
+    const btf_type* type = btf__type_by_id(types, static_cast<__u32>(section));
+    for (int i = 0; i < btf_vlen(type); ++i) {
+        const btf_var_secinfo* place = btf_var_secinfos(type) + i;
+        const btf_type* variable = btf__type_by_id(types, place->type);
+        if (btf_is_var(variable) && name == btf__name_by_offset(types, variable->name_off))
+            return place;
+    }
+    return nullptr;
+}
 
 Object Object::parse(std::vector<std::byte> bytes, std::string path) {
     return during(path, [&] {

@@ -75,6 +75,12 @@ struct GlobalInfo {
     std::uint32_t size = 0;
 };
 
+// The name of a map as bpffs takes it: no dots, so that ".bss" is "_bss".
+std::string pin_name(std::string map);
+
+// The place of the global `name` in .rodata; nullptr: there is none. `types` keeps it.
+const btf_var_secinfo* find_constant(const btf* types, std::string_view name);
+
 // Names that bpf/dynmon.h reserves.
 inline constexpr std::string_view chain_map_name = "dynmon_chain";
 inline constexpr std::string_view clock_map_name = ".data.dynmon";

@@ -30,14 +30,14 @@ std::optional<std::size_t> map_at(const Object& object, std::uint64_t offset) {
     return std::nullopt;
 }
 
+} // namespace
+
 std::optional<std::size_t> data_map(const Object& object, std::string_view section) {
     const MapInfo* map = object.map(section);
     if (map == nullptr || !map->global_data)
         return std::nullopt;
     return static_cast<std::size_t>(map - object.maps().data());
 }
-
-} // namespace
 
 LinkedCode::LinkedCode(const Object& object)
     : object_(object), elf_(ElfFile::read(object.bytes())),

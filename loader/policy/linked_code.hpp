@@ -33,6 +33,9 @@ struct Reference {
     std::string name;
 };
 
+// The number of the map that holds a section of global data; nothing: there is none.
+std::optional<std::size_t> data_map(const Object& object, std::string_view section);
+
 // All executable sections, one behind the other.
 class LinkedCode {
 public:

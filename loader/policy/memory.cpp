@@ -66,37 +66,24 @@ Value pointer_field(const Fields& fields, std::int64_t place, unsigned size) {
 } // namespace
 
 Memory::Memory(const Object& object, const ProgramInfo& program, bool may_drop, Findings& findings)
-    : object_(object), program_(program), findings_(findings), slot_(constant("dynmon_slot")),
-      drop_(constant("dynmon_may_drop")), may_drop_(may_drop) {
-    const MapInfo* rodata = object.map(".rodata");
-    if (rodata != nullptr && rodata->global_data)
-        rodata_ = static_cast<std::size_t>(rodata - object.maps().data());
-}
+    : object_(object), program_(program), findings_(findings), rodata_(data_map(object, ".rodata")),
+      slot_(constant("dynmon_slot")), drop_(constant("dynmon_may_drop")), may_drop_(may_drop) {}
 
 // As the loader finds it. Another variable in the same place may be a parameter: then it is none.
 Memory::Constant Memory::constant(const char* name) const {
     const btf* types = object_.types();
+    const btf_var_secinfo* place = find_constant(types, name);
+    if (place == nullptr)
+        return {};
     const int section = btf__find_by_name_kind(types, ".rodata", BTF_KIND_DATASEC);
-    if (section < 0)
-        return {};
     const btf_type* type = btf__type_by_id(types, static_cast<__u32>(section));
-    const btf_var_secinfo* variables = btf_var_secinfos(type);
-    const auto name_of = [&](int i) {
-        const btf_type* variable = btf__type_by_id(types, variables[i].type);
-        return std::string(btf__name_by_offset(types, variable->name_off));
-    };
-    int found = -1;
-    for (int i = 0; i < btf_vlen(type) && found < 0; ++i)
-        if (name_of(i) == name)
-            found = i;
-    if (found < 0)
-        return {};
-    const btf_var_secinfo& place = variables[found];
-    for (int i = 0; i < btf_vlen(type); ++i)
-        if (i != found && variables[i].offset < std::uint64_t{place.offset} + place.size &&
-            std::uint64_t{variables[i].offset} + variables[i].size > place.offset)
+    for (int i = 0; i < btf_vlen(type); ++i) {
+        const btf_var_secinfo* other = btf_var_secinfos(type) + i;
+        if (other != place && other->offset < std::uint64_t{place->offset} + place->size &&
+            std::uint64_t{other->offset} + other->size > place->offset)
             return {};
-    return {place.offset, place.size};
+    }
+    return {place->offset, place->size};
 }
 
 std::optional<std::int64_t> Memory::place_of(const Target& target) const {

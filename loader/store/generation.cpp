@@ -1,6 +1,5 @@
 #include "store/generation.hpp"
 
-#include <algorithm>
 #include <cerrno>
 #include <charconv>
 
@@ -93,9 +92,7 @@ std::optional<Retirement> GenerationDir::read_retirement() const {
 }
 
 std::string GenerationDir::map_path(const MapRecord& map, Side side) const {
-    std::string name = map.name; // C identifiers, or ".bss": bpffs refuses the dot
-    std::replace(name.begin(), name.end(), '.', '_');
-    return path_ + "/" + name + (map.swapped ? side_suffix(side) : "");
+    return path_ + "/" + pin_name(map.name) + (map.swapped ? side_suffix(side) : "");
 }
 
 std::string GenerationDir::program_path(Direction direction, Side side) const {
