@@ -1,6 +1,6 @@
 #include "policy/behaviour.hpp"
 
-#include <algorithm>
+#include <utility>
 
 #include "policy/verdicts.hpp"
 #include "policy/walk.hpp"
@@ -8,11 +8,6 @@
 namespace dynmon {
 
 namespace {
-
-void add(Effects& effects, Effect effect) {
-    if (std::find(effects.begin(), effects.end(), effect) == effects.end())
-        effects.push_back(std::move(effect));
-}
 
 Effects effects_of_exit(const ProgramInfo& program, policy::Stage stage,
                         const policy::Value& verdict) {
@@ -39,7 +34,7 @@ Effects behaviour_of(const Object& object, const ProgramInfo& program, bool may_
     for (const auto& [place, verdict] : walk.exits())
         for (Effect effect : effects_of_exit(program, place.first, verdict)) {
             effect.place = code.place(place.second);
-            add(effects, std::move(effect));
+            add_effect(effects, std::move(effect));
         }
     return effects;
 }

@@ -1,6 +1,14 @@
 #include "policy/effect.hpp"
 
+#include <algorithm>
+#include <utility>
+
 namespace dynmon {
+
+void add_effect(Effects& effects, Effect effect) {
+    if (std::find(effects.begin(), effects.end(), effect) == effects.end())
+        effects.push_back(std::move(effect));
+}
 
 const char* words_of(Power power) {
     switch (power) {

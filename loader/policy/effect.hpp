@@ -19,6 +19,8 @@ struct Effect {
 
 using Effects = std::vector<Effect>; // in the order in which they were found, none twice
 
+void add_effect(Effects& effects, Effect effect); // unless it is there
+
 // "writes packets"
 const char* words_of(Power power);
 

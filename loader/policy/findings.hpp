@@ -2,7 +2,6 @@
 // once.
 #pragma once
 
-#include <algorithm>
 #include <optional>
 #include <set>
 #include <string>
@@ -21,11 +20,8 @@ public:
 
     Effects effects(const LinkedCode& code) const {
         Effects effects;
-        for (const auto& [at, power, what] : found_) {
-            Effect effect{power, what, code.place(at)};
-            if (std::find(effects.begin(), effects.end(), effect) == effects.end())
-                effects.push_back(std::move(effect));
-        }
+        for (const auto& [at, power, what] : found_)
+            add_effect(effects, {power, what, code.place(at)});
         return effects;
     }
 

@@ -1,11 +1,12 @@
 #include "policy/permitted.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
-#include <utility>
 
 #include "base/error.hpp"
 #include "object/elf.hpp"
+#include "policy/helpers.hpp"
 #include "policy/opcodes.hpp"
 
 namespace dynmon {
@@ -17,14 +18,14 @@ namespace {
 }
 
 // By number, because the names are newer than the headers of older systems.
-constexpr std::array<std::pair<std::int32_t, const char*>, 6> forbidden_helpers = {{
-    {36, "bpf_probe_write_user"},
-    {58, "bpf_override_return"},
-    {109, "bpf_send_signal"},
-    {117, "bpf_send_signal_thread"},
-    {166, "bpf_sys_bpf"},
-    {168, "bpf_sys_close"},
-}};
+constexpr std::array<std::int32_t, 6> forbidden_helpers = {
+    36,  // probe_write_user
+    58,  // override_return
+    109, // send_signal
+    117, // send_signal_thread
+    166, // sys_bpf
+    168, // sys_close
+};
 constexpr unsigned struct_ops_type = 26; // BPF_MAP_TYPE_STRUCT_OPS
 
 void check_programs(const Object& object) {
@@ -45,9 +46,9 @@ void check_helpers(const ElfSection& section) {
         std::memcpy(&insn, section.data.data() + at, sizeof insn);
         if (insn.code != policy::opcode::call || insn.src_reg != 0)
             continue;
-        if (const char* name = forbidden_helper(insn.imm))
-            refuse("section '" + std::string(section.name) + "' calls " + name +
-                       ", which acts on other processes",
+        if (is_forbidden_helper(insn.imm))
+            refuse("section '" + std::string(section.name) + "' calls " +
+                       policy::helper_name(insn.imm) + ", which acts on other processes",
                    "a monitor only looks: leave the call out");
     }
 }
@@ -68,11 +69,9 @@ void check_externs(const btf* types) {
 
 } // namespace
 
-const char* forbidden_helper(std::int32_t number) {
-    for (const auto& [forbidden, name] : forbidden_helpers)
-        if (number == forbidden)
-            return name;
-    return nullptr;
+bool is_forbidden_helper(std::int32_t number) {
+    return std::find(forbidden_helpers.begin(), forbidden_helpers.end(), number) !=
+           forbidden_helpers.end();
 }
 
 void require_permitted(const Object& object) {

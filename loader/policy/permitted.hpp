@@ -13,7 +13,7 @@ namespace dynmon {
 // also those that would not be loaded: an object like that is no monitor.
 void require_permitted(const Object& object);
 
-// The name of a helper that makes an object refused; nullptr: it may be called.
-const char* forbidden_helper(std::int32_t number);
+// Whether a call of this helper makes an object refused, whatever calls it.
+bool is_forbidden_helper(std::int32_t number);
 
 } // namespace dynmon
