@@ -1,7 +1,6 @@
 // What nlohmann's dump() leaves to be done: never throws, and prints nothing that a terminal obeys.
 #include "base/json_text.hpp"
 
-#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <string_view>
@@ -17,28 +16,16 @@ constexpr const char* hex_key = "hex";
 
 // dump() escapes control characters below U+0020 itself. All others are in the first plane, of
 // which one \u escape is enough.
-std::string escape_unprintable(const std::string& text) {
-    std::string out;
-    out.reserve(text.size());
-    for (std::string_view left = text; !left.empty();) {
-        const std::string_view character =
-            left.substr(0, std::max<std::size_t>(utf8_length(left), 1));
-        left.remove_prefix(character.size());
-        if (!is_unprintable(character)) {
-            out += character;
-            continue;
-        }
-        char escape[8];
-        std::snprintf(escape, sizeof escape, "\\u%04x",
-                      static_cast<unsigned>(code_point(character)));
-        out += escape;
-    }
-    return out;
+void append_json_escape(std::string_view character, std::string& out) {
+    char text[8];
+    std::snprintf(text, sizeof text, "\\u%04x", static_cast<unsigned>(code_point(character)));
+    out += text;
 }
 
 template <typename Json>
 std::string text_of(const Json& document) {
-    return escape_unprintable(document.dump(-1, ' ', false, Json::error_handler_t::replace));
+    return escape_unprintable(document.dump(-1, ' ', false, Json::error_handler_t::replace),
+                              append_json_escape);
 }
 
 std::string to_hex(const std::string& bytes) {
@@ -73,25 +60,24 @@ std::string json_text(const nlohmann::json& document) {
     return text_of(document);
 }
 
-nlohmann::json bytes_as_hex(const nlohmann::json& document) {
-    if (document.is_string() && !is_utf8(document.get_ref<const std::string&>()))
-        return {{hex_key, to_hex(document.get_ref<const std::string&>())}};
-    nlohmann::json copy = document;
+void bytes_to_hex(nlohmann::json& document) {
     if (document.is_structured())
-        for (auto& child : copy)
-            child = bytes_as_hex(child);
-    return copy;
+        for (auto& child : document)
+            bytes_to_hex(child);
+    else if (document.is_string() && !is_utf8(document.get_ref<const std::string&>()))
+        document = {{hex_key, to_hex(document.get_ref<const std::string&>())}};
 }
 
-nlohmann::json bytes_from_hex(const nlohmann::json& document) {
-    if (document.is_object() && document.size() == 1 && document.contains(hex_key) &&
-        document[hex_key].is_string() && is_hex(document[hex_key].get_ref<const std::string&>()))
-        return from_hex(document[hex_key].get_ref<const std::string&>());
-    nlohmann::json copy = document;
-    if (document.is_structured())
-        for (auto& child : copy)
-            child = bytes_from_hex(child);
-    return copy;
+void hex_to_bytes(nlohmann::json& document) {
+    if (!document.is_structured())
+        return;
+    const auto hex =
+        document.is_object() && document.size() == 1 ? document.find(hex_key) : document.end();
+    if (hex != document.end() && hex->is_string() && is_hex(hex->get_ref<const std::string&>()))
+        document = from_hex(hex->get<std::string>());
+    else
+        for (auto& child : document)
+            hex_to_bytes(child);
 }
 
 } // namespace dynmon

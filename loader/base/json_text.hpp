@@ -12,8 +12,8 @@ namespace dynmon {
 std::string json_text(const nlohmann::ordered_json& document);
 std::string json_text(const nlohmann::json& document);
 
-// The same document with every text that is no UTF-8 as {"hex": "…"}, and back: JSON has no bytes.
-nlohmann::json bytes_as_hex(const nlohmann::json& document);
-nlohmann::json bytes_from_hex(const nlohmann::json& document);
+// Makes every text that is no UTF-8 {"hex": "…"}, and back: JSON has no bytes.
+void bytes_to_hex(nlohmann::json& document);
+void hex_to_bytes(nlohmann::json& document);
 
 } // namespace dynmon

@@ -5,8 +5,6 @@
 #include <cstdint>
 #include <cstdio>
 
-#include "base/utf8.hpp"
-
 namespace dynmon {
 
 namespace {
@@ -19,39 +17,12 @@ bool changes_layout(std::uint32_t code) {
            (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
 }
 
-void append_byte(char byte, std::string& out) {
-    char text[8];
-    std::snprintf(text, sizeof text, "\\x%02x",
-                  static_cast<unsigned>(static_cast<std::uint8_t>(byte)));
-    out += text;
-}
-
+// A byte as \x1b, a longer character as \u{202e}.
 void append_escape(std::string_view character, std::string& out) {
-    if (character.size() == 1) {
-        append_byte(character[0], out);
-        return;
-    }
     char text[16];
-    std::snprintf(text, sizeof text, "\\u{%04x}", static_cast<unsigned>(code_point(character)));
+    std::snprintf(text, sizeof text, character.size() == 1 ? "\\x%02x" : "\\u{%04x}",
+                  static_cast<unsigned>(code_point(character)));
     out += text;
-}
-
-template <typename Stays>
-std::string escaped(std::string_view text, Stays stays) {
-    std::string out;
-    out.reserve(text.size());
-    while (!text.empty()) {
-        const std::size_t length = utf8_length(text);
-        const std::string_view character = text.substr(0, std::max<std::size_t>(length, 1));
-        if (length == 0)
-            append_byte(character[0], out);
-        else if (is_unprintable(character) && !stays(character[0]))
-            append_escape(character, out);
-        else
-            out += character;
-        text.remove_prefix(character.size());
-    }
-    return out;
 }
 
 void cut(std::string& text, std::size_t most) {
@@ -82,11 +53,16 @@ bool is_unprintable(std::string_view character) {
 }
 
 std::string printable(std::string_view text) {
-    return escaped(text, [](char c) { return c == '\n' || c == '\t'; });
+    return escape_unprintable(text, [](std::string_view character, std::string& out) {
+        if (character == "\n" || character == "\t")
+            out += character;
+        else
+            append_escape(character, out);
+    });
 }
 
 std::string printable_line(std::string_view text, std::size_t most) {
-    std::string line = escaped(text, [](char) { return false; });
+    std::string line = escape_unprintable(text, append_escape);
     cut(line, most);
     return line;
 }

@@ -2,10 +2,13 @@
 // may be given it.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
+
+#include "base/utf8.hpp"
 
 namespace dynmon {
 
@@ -22,8 +25,29 @@ std::string printable_line(std::string_view text, std::size_t most = std::string
 // of its own. A line longer than 4096 bytes is cut.
 std::string printable_message(std::string_view text);
 
+// `text`, with what `escape(character, out)` appends for each character that is unprintable and for
+// each byte that is no UTF-8.
+template <typename Escape>
+std::string escape_unprintable(std::string_view text, Escape escape);
+
 // Of one whole character in UTF-8: its number, and whether `printable` escapes it.
 std::uint32_t code_point(std::string_view character);
 bool is_unprintable(std::string_view character);
+
+template <typename Escape>
+std::string escape_unprintable(std::string_view text, Escape escape) {
+    std::string out;
+    out.reserve(text.size());
+    while (!text.empty()) {
+        const std::size_t length = utf8_length(text);
+        const std::string_view character = text.substr(0, std::max<std::size_t>(length, 1));
+        if (length == 0 || is_unprintable(character))
+            escape(character, out);
+        else
+            out += character;
+        text.remove_prefix(character.size());
+    }
+    return out;
+}
 
 } // namespace dynmon

@@ -50,8 +50,9 @@ std::vector<std::byte> read_pinned_bytes(const std::string& path) {
     return value;
 }
 
-void pin_json(const std::string& path, const nlohmann::json& document) {
-    const std::string text = json_text(bytes_as_hex(document));
+void pin_json(const std::string& path, nlohmann::json document) {
+    bytes_to_hex(document);
+    const std::string text = json_text(document);
     const auto* bytes = reinterpret_cast<const std::byte*>(text.data());
     pin_bytes(path, std::vector<std::byte>(bytes, bytes + text.size()));
 }
@@ -68,7 +69,8 @@ nlohmann::json read_pinned_json(const std::string& path) {
     nlohmann::json document = nlohmann::json::parse(text, text + bytes.size(), bounded, false);
     if (document.is_discarded() || deep)
         throw Damaged(path + " does not hold JSON");
-    return bytes_from_hex(document);
+    hex_to_bytes(document);
+    return document;
 }
 
 } // namespace dynmon

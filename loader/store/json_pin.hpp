@@ -15,7 +15,7 @@ namespace dynmon {
 void pin_bytes(const std::string& path, const std::vector<std::byte>& bytes);
 std::vector<std::byte> read_pinned_bytes(const std::string& path);
 
-void pin_json(const std::string& path, const nlohmann::json& document);
+void pin_json(const std::string& path, nlohmann::json document);
 nlohmann::json read_pinned_json(const std::string& path); // throws Damaged when it is not ours
 
 // What `read` makes of the document at `path`; Damaged when that does not fit.
