@@ -18,8 +18,8 @@ const volatile __u32 dynmon_mtu = 0;
  * may go on in fragments behind `data_end`. Otherwise no helper for them is in the program. */
 const volatile bool dynmon_frags = false;
 
-/* Not 0 while somebody measures what the programs cost (the kernel's own statistics know only the
- * first program of a chain of tail calls). */
+/* Not 0 while `status --stats` measures what the programs cost (the kernel's own statistics know
+ * only the first program of a chain of tail calls). */
 volatile __u64 dynmon_meter_on SEC(".data.dynmon_meter") = 0;
 
 #define DYNMON_VLAN_TAGS 4 /* of a frame, with the one that the device or the kernel took off */

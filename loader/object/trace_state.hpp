@@ -13,7 +13,7 @@
 namespace dynmon::atomics {
 
 constexpr std::size_t register_count = 11;
-constexpr std::uint32_t most_known = 8; // rests are told apart up to this power of two
+constexpr std::uint32_t most_known = 8; // rests are kept apart up to this power of two
 
 // A number as far as it is known: all of it, or what it is more than a multiple of `modulus`.
 struct Number {

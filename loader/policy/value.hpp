@@ -59,7 +59,7 @@ struct Value {
     bool join(const Value& other); // true: it holds more than before
 };
 
-// The register after an ALU instruction; what cannot be told is any number. `source` is the other
+// The register after an ALU instruction; what is not known is any number. `source` is the other
 // operand. Not of what moves one register into another, which is copied().
 Value computed(const bpf_insn& insn, const Value& target, const Value& source);
 Value copied(const bpf_insn& insn, const Value& source);

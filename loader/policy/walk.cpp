@@ -330,8 +330,8 @@ bool Walk::call(const Point& point, State& state) {
     return true;
 }
 
-// What comes behind it runs when nobody is there. From within a function the others' verdict comes
-// back to who called it.
+// The instructions behind it run when the slot is empty. From within a function the verdict of the
+// programs behind comes back to the caller.
 bool Walk::tail_call(const Point& point, State& state) {
     const auto [context, stage, at] = point;
     for (std::size_t i = context; i != 0; i = contexts_[i].caller)

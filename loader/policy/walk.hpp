@@ -22,7 +22,7 @@ namespace dynmon::policy {
 // How far a path is with handing the packet over.
 enum class Stage : std::uint8_t {
     before,   // it has not
-    after,    // it has, and nobody was there to take it
+    after,    // it has, and the slot was empty
     answered, // it has, from within a function: r0 is what the others decided
 };
 

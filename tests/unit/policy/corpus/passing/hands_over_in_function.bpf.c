@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 // The verdict of the programs behind it comes back, and goes out as it is. A compiler that knew
-// what the function returns when nobody is there would return that always.
+// what the function returns behind an empty slot would return that always.
 #include "chain.h"
 
 static __noinline int leave(struct __sk_buff* skb) {

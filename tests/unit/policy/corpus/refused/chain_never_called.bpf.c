@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 // expect: does not hand the packet over
-// The chain is the key's map of a look-up that nobody needs.
+// The chain is the map of a look-up whose result is not used.
 #include "chain.h"
 
 struct {

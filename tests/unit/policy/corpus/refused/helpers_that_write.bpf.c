@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 // expect: writes packets: bpf_
 // may: drop
-// The packet passes, but is another one, or nobody finds it any more.
+// The packet passes, but is another one, or cannot be found any more.
 #define NO_CHAIN
 #include "chain.h"
 

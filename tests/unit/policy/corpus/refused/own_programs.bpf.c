@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 // expect: other than to the next probe
-// A tail call into an array that somebody fills later with what nobody has checked.
+// A tail call into an array that is filled later, with programs that dynmon has not checked.
 #include "chain.h"
 
 struct {
