@@ -35,9 +35,10 @@ static __always_inline bool dynmon_load_far(const struct dynmon_packet* pkt, __u
         loaded_;                                                                                   \
     })
 
-/* For what is rare: the same, with fewer ways through it for the verifier. */
+/* For what is rare: the same in one way for the verifier, by the helper wherever there is one. */
 #define dynmon_load_rare(pkt, offset, into)                                                        \
-    ((pkt)->hook == DYNMON_HOOK_TC ? dynmon_load_far((pkt), (offset), (into), sizeof(*(into)))     \
-                                   : dynmon_load((pkt), (offset), (into)))
+    ((pkt)->hook == DYNMON_HOOK_TC || dynmon_frags                                                 \
+         ? dynmon_load_far((pkt), (offset), (into), sizeof(*(into)))                               \
+         : dynmon_load((pkt), (offset), (into)))
 
 #endif
