@@ -104,6 +104,33 @@ std::uint64_t immediate(const bpf_insn& insn) {
     return static_cast<std::uint64_t>(std::int64_t{insn.imm});
 }
 
+bool has_32_bits(const Value& value) {
+    return value.is_only(kind::slot) || value.is_only(kind::verdict);
+}
+
+// Whether an instruction is one of those by which compilers extend a number of 32 bits, without
+// instructions for that: a mask (bpf-gcc 12), or a shift to the left and one back.
+bool is_extension(std::uint8_t operation, bool wide, const Value& target, std::uint64_t by) {
+    switch (operation) {
+    case BPF_AND:
+        return has_32_bits(target) && static_cast<std::uint32_t>(by) == UINT32_MAX;
+    case BPF_LSH:
+        return wide && target.is_only(kind::verdict) && by == 32;
+    case BPF_RSH:
+    case BPF_ARSH:
+        return wide && target.is_only(kind::verdict_above) && by == 32;
+    default:
+        return false;
+    }
+}
+
+Value extended(std::uint8_t operation, const Value& target) {
+    Value value = target;
+    if (operation != BPF_AND)
+        value.kinds = operation == BPF_LSH ? kind::verdict_above : kind::verdict;
+    return value;
+}
+
 // What adding a number to a pointer, or the other way round, leaves of both.
 Value moved(const Value& target, const Value& source, bool minus) {
     Value sum = target;
@@ -127,7 +154,8 @@ Value moved(const Value& target, const Value& source, bool minus) {
     else
         sum.offset.reset();
     sum.numbers.reset();
-    sum.kinds = static_cast<std::uint16_t>(sum.kinds & ~(kind::slot | kind::verdict));
+    sum.kinds =
+        static_cast<std::uint16_t>(sum.kinds & ~(kind::slot | kind::verdict | kind::verdict_above));
     if (target.may_be(static_cast<std::uint16_t>(~kind::pointers)) &&
         source.may_be(static_cast<std::uint16_t>(~kind::pointers)))
         sum.kinds |= kind::number;
@@ -217,6 +245,8 @@ Value computed(const bpf_insn& insn, const Value& target, const Value& source) {
     const bool either = target.may_be(kind::pointers) || source.may_be(kind::pointers);
     if (wide && either && (operation == BPF_ADD || operation == BPF_SUB))
         return moved(target, source, operation == BPF_SUB);
+    if (const auto by = source.constant(); by && is_extension(operation, wide, target, *by))
+        return extended(operation, target);
     const bool one = operation == BPF_NEG; // has no source
     if (target.kinds != kind::number || !target.numbers || insn.off != 0 ||
         (!one && (source.kinds != kind::number || !source.numbers)))
@@ -238,8 +268,7 @@ Value computed(const bpf_insn& insn, const Value& target, const Value& source) {
 Value copied(const bpf_insn& insn, const Value& source) {
     if (insn.off != 0) // with a sign
         return Value::any();
-    if (BPF_CLASS(insn.code) == BPF_ALU64 || source.is_only(kind::slot) ||
-        source.is_only(kind::verdict)) // which have 32 bits
+    if (BPF_CLASS(insn.code) == BPF_ALU64 || has_32_bits(source))
         return source;
     if (source.kinds != kind::number || !source.numbers)
         return Value::any();

@@ -26,6 +26,7 @@ inline constexpr std::uint16_t socket = 1u << 10;
 inline constexpr std::uint16_t kernel = 1u << 11;
 inline constexpr std::uint16_t slot = 1u << 12;    // the number in dynmon_slot, unchanged
 inline constexpr std::uint16_t verdict = 1u << 13; // what the programs behind this one decided
+inline constexpr std::uint16_t verdict_above = 1u << 14; // the same, in the upper half
 // What can be dereferenced.
 inline constexpr std::uint16_t pointers = context | packet | packet_end | metadata | stack |
                                           map_value | map | function | memory | socket | kernel;

@@ -11,6 +11,9 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
+/* clang puts a volatile constant there by itself, bpf-gcc 12 where programs can change it. */
+#define CONSTANT SEC(".rodata")
+
 #ifndef NO_CHAIN
 struct {
     __uint(type, BPF_MAP_TYPE_PROG_ARRAY);
@@ -19,7 +22,7 @@ struct {
     __type(value, __u32);
 } dynmon_chain SEC(".maps");
 
-const volatile __u32 dynmon_slot = 1;
+const volatile __u32 dynmon_slot CONSTANT = 1;
 #endif
 
 #define TC_ACT_UNSPEC (-1)

@@ -3,7 +3,7 @@
 #define NO_CHAIN
 #include "chain.h"
 
-const volatile bool dynmon_may_drop = false;
+const volatile bool dynmon_may_drop CONSTANT = false;
 
 SEC("tc") int switched_off(struct __sk_buff* skb) {
     if (dynmon_may_drop && skb->len > 100)

@@ -4,7 +4,7 @@
 #define NO_CHAIN
 #include "chain.h"
 
-const volatile bool dynmon_may_drop_too = false;
+const volatile bool dynmon_may_drop_too CONSTANT = false;
 volatile bool dynmon_may_drop = false; // in .bss: everybody may write it
 
 SEC("tc") int parameter(struct __sk_buff* skb) {
