@@ -106,8 +106,8 @@ public:
           setup_(setup), own_(own), chance_(ipv4), pivot_(load_pivot(true, false)),
           probe_(open_probe(setup.probes + "/ssdp")),
           exact_(choose(chance_, addresses, ipv4 ? 32 : 128, 1)) {
-        none_.loaded = load();
-        for (const std::uint32_t lengths : {1, 9, 20})
+        none_.loaded = load(addresses);
+        for (const std::uint32_t lengths : {0, 1, 9, 20})
             add_list(lengths);
         choose_strangers();
         compare_maps();
@@ -136,18 +136,19 @@ private:
 
     int to_next() const { return bpf_program__fd(own_.progs.to_next); }
 
-    LoadedGeneration load() {
-        return load_ingress(probe_, pivot_, true,
-                            {"deny_max=" + std::to_string(addresses + prefixes)});
+    LoadedGeneration load(std::size_t room) {
+        return load_ingress(probe_, pivot_, true, {"deny_max=" + std::to_string(room)});
     }
 
     void add_list(std::uint32_t lengths) {
-        Denied& list = lists_.emplace_back(Denied{.lengths = lengths, .loaded = load()});
+        Denied& list = lists_.emplace_back(Denied{.lengths = lengths});
         const std::uint32_t nine = 9;
         const std::uint32_t longest = !ipv4_ ? 64 : lengths > nine ? 31 : 24;
-        list.networks = choose(chance_, prefixes, longest, lengths);
+        if (lengths > 0)
+            list.networks = choose(chance_, prefixes, longest, lengths);
         std::vector<Network> all = exact_;
         all.insert(all.end(), list.networks.begin(), list.networks.end());
+        list.loaded = load(all.size());
         const GenerationRecord& record = list.loaded.record;
         const std::string folder = "/sys/fs/bpf/deny-" + std::string(ipv4_ ? "ipv4-" : "ipv6-") +
                                    std::to_string(lengths) + "/" + record.monitor;
@@ -223,12 +224,15 @@ private:
 
     void compare_lists() {
         for (const Denied& list : lists_) {
-            const std::string name =
-                std::to_string(list.lengths) + (list.lengths == 1 ? " length, " : " lengths, ");
-            for (const auto& [who, pool, verdict] :
-                 {Sender{"not denied", strangers_, XDP_PASS},
-                  Sender{"denied address", known_, XDP_DROP},
-                  Sender{"denied prefix", &members(list.networks), XDP_DROP}})
+            const std::string name = list.lengths == 0
+                                         ? "addresses only, "
+                                         : std::to_string(list.lengths) +
+                                               (list.lengths == 1 ? " length, " : " lengths, ");
+            std::vector<Sender> senders{{"not denied", strangers_, XDP_PASS},
+                                        {"denied address", known_, XDP_DROP}};
+            if (list.lengths > 0)
+                senders.push_back({"denied prefix", &members(list.networks), XDP_DROP});
+            for (const auto& [who, pool, verdict] : senders)
                 compare(name + who, *pool, to_next(), to_next(), &list, verdict);
         }
     }

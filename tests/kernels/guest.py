@@ -45,11 +45,12 @@ def run_step(step, report):
 
 
 def counts(out):
-    """What unittest or doctest say of themselves."""
+    """What unittest, doctest or random-programs say of themselves."""
     found = re.findall(r"^Ran (\d+) tests? in ", out, re.M)
     doctest = re.findall(r"test cases: +(\d+) \| +(\d+) passed .*?(\d+) skipped", out)
+    programs = re.findall(r"of (\d+) that were called read-only", out)
     skipped = re.findall(r"^(\S+) .*\.\.\. skipped ['\"](.*)['\"]$", out, re.M)
-    return {"tests": sum(map(int, found)) + sum(int(passed) for _, passed, _ in doctest),
+    return {"tests": sum(map(int, found + programs)) + sum(int(passed) for _, passed, _ in doctest),
             "skipped": skipped}
 
 

@@ -49,6 +49,9 @@ def devices(name, *cases):
 FALLBACKS = fault("fallbacks", *(f"{name}Test" for name in (
     "Fence", "NoBatch", "NoTcx", "RefusedCall", "StrangeMap", "LostChain")))
 BPF = step("bpf", "/dynmon/build/tests/bpf/dynmon-bpf-tests")
+# What the policy calls read-only leaves packet and verdict alone, on a hundred thousand programs.
+PROGRAMS = step("programs", "/dynmon/build/tests/random/random-programs",
+                "/dynmon/build/tests/unit/policy/raw.bpf.o", "100000", seconds=1500)
 DOCTOR = step(golden.STEP, "sh", "-c", "/dynmon/build/dynmon-load --json doctor 2>/dev/null")
 # Emulated CPUs do not race, and take long over it.
 # What every probe is made of: headers, super-packets, chain, clocks, and that the verifier takes each
@@ -76,6 +79,7 @@ GUESTS = [
                      sessions("Exact")], ends=True, cpus="1"),
     Guest("nohz", [sessions("Fence"), e2e("exact", "FenceTest", folder="exact"),
                    sessions("Exact")], append="nohz_full=1 rcu_nocbs=1", ends=True),
+    Guest("programs", [PROGRAMS]),
     Guest("settings", [sessions(name) for name in ("NoBtf", "Memlock", "Unprivileged")],
           ends=True),
 ]

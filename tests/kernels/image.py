@@ -17,7 +17,8 @@ from archive import run
 SOURCE = pathlib.Path(__file__).resolve().parent.parent.parent
 PLACE = "dynmon"  # the project's folder in the guest
 BUILT = ["dynmon-load", "bpf", "probes", "e2e/probes", "exact/probes", "test-probes/probes",
-         "tests/bpf/dynmon-bpf-tests", "tests/exact/packet-storm"]
+         "tests/bpf/dynmon-bpf-tests", "tests/exact/packet-storm",
+         "tests/random/random-programs", "tests/unit/policy/raw.bpf.o"]
 TOOLS = ["busybox", "sh", "bash", "ip", "tc", "ss", "prlimit", "unshare", "nsenter", "mount", "umount", "kmod",
          "modprobe", "python3", "strace", "setpriv", "capsh", "dmesg", "bpftool", "xdp-loader",
          "ethtool", "wg"]

@@ -9,7 +9,8 @@ import userland
 from image import SOURCE
 
 ARCHES = ["amd64", "arm64"]
-PROGRAMS = ["dynmon-load", "dynmon-unit", "dynmon-bpf-tests", "packet-storm"]
+PROGRAMS = ["dynmon-load", "dynmon-unit", "dynmon-bpf-tests", "packet-storm",
+            "random-programs"]
 OBJECTS = ["bpf", "e2e-probes", "exact-probes", "bpf-test-probes"]
 
 
