@@ -9,6 +9,7 @@ import resource
 import struct
 
 SYS_BPF = {"x86_64": 321, "aarch64": 280}[platform.machine()]
+SYS_POLLS = {"x86_64": {7, 232, 271, 281, 441}, "aarch64": {22, 73, 441}}[platform.machine()]
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 MAP_CREATE, MAP_LOOKUP, MAP_UPDATE, MAP_DELETE, OBJ_PIN, OBJ_GET = 0, 1, 2, 3, 6, 7
@@ -39,6 +40,13 @@ def own_mounts():
 def _require(result, what):
     if result != 0:
         raise OSError(ctypes.get_errno(), f"{what}: {os.strerror(ctypes.get_errno())}")
+
+
+def waits_for_files(pid):
+    """Whether a process sleeps in a call of poll's kin. By the number of the call: /proc/PID/wchan is
+    0 on kernels such as 5.10."""
+    number = pathlib.Path(f"/proc/{pid}/syscall").read_text().split()[0]
+    return number.isdigit() and int(number) in SYS_POLLS
 
 
 def bpf(command, attributes):

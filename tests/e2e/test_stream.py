@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import pathlib
 import shutil
 import signal
 
@@ -39,8 +38,7 @@ class StreamTest(harness.Case):
     def listening(self, *words, **options):
         """A stream that has opened its map: it waits for events."""
         process = self.start("stream", *words, **options)
-        place = pathlib.Path(f"/proc/{process.pid}/wchan")
-        self.eventually(lambda: "poll" in place.read_text(), "the stream waits for events")
+        self.eventually(lambda: kernel.waits_for_files(process.pid), "the stream waits for events")
         return process
 
     def finish(self, process):
