@@ -122,7 +122,7 @@ public:
                "  dynmon-load new hello --dir my-probes\n\n"
                "Makes the folder hello with hello.bpf.c, probe.yaml, README.md and test_hello.py, "
                "which are\n"
-               "the probe `template` under another name. Nothing is overwritten.";
+               "the installed probe `template` under another name. Nothing is overwritten.";
     }
 
     void declare(CLI::App& app) override {
