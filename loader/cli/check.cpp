@@ -38,7 +38,8 @@ public:
     }
 
     int run(const Global& global) override {
-        const CheckedProbe checked = check_files(options_.probe);
+        const CheckedProbe checked =
+            check_files(options_.probe, kernel_ ? Purpose::load : Purpose::look);
         ordered_json document{
             {"probe", options_.probe}, {"file", checked.path}, {"problems", ordered_json::array()}};
         const AllowLists lists = global.settings.allowed();
@@ -46,9 +47,12 @@ public:
             const Object& object = checked.probe->object;
             document["object"] = object.path();
             document["sha256"] = object.sha256();
-            document["allowed"] = std::all_of(lists.begin(), lists.end(), [&](const AllowList& l) {
-                return l.allows(object.sha256());
-            });
+            if (!checked.probe->manifest_sha256.empty())
+                document["manifest-sha256"] = checked.probe->manifest_sha256;
+            const Candidate candidate = candidate_of(*checked.probe);
+            document["allowed"] =
+                std::all_of(lists.begin(), lists.end(),
+                            [&](const AllowList& list) { return list.allows(candidate); });
         }
         for (const Diagnostic& problem : checked.diagnostics)
             document["problems"].push_back({{"line", problem.at.line},
@@ -67,7 +71,7 @@ public:
         resolve_parameters(checked.probe->manifest, checked.probe->object, options_.assignments);
         require_machine_policy(global.settings.policies(), *checked.probe, options_.assignments);
         if (kernel_) {
-            require_allowed(lists, document["sha256"], document["object"]);
+            require_allowed(lists, candidate_of(*checked.probe));
             with_verifier_log(options_.verifier_log, [&] { verify(*checked.probe); });
         }
         print_result(global, document,

@@ -12,10 +12,12 @@
 
 #include "base/error.hpp"
 #include "base/fd.hpp"
+#include "base/limits.hpp"
 #include "base/undo.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
-#include "object/probe.hpp"
+#include "object/find_probe.hpp"
+#include "object/trusted_file.hpp"
 
 namespace dynmon {
 
@@ -68,15 +70,18 @@ std::string literal(const std::string& text) {
 }
 
 // Of the source tree that the model lies in, or of the installation, wherever that was moved to.
+// Root will run it: one that somebody else put into a folder above is none.
 std::string find_makefile(const fs::path& folder) {
     constexpr int lib_dynmon_probes_and_more = 6;
     fs::path above = fs::absolute(folder).lexically_normal();
     for (int i = 0; i < lib_dynmon_probes_and_more && above.has_relative_path(); ++i) {
         above = above.parent_path();
-        if (fs::exists(above / "Makefile.bpf") && fs::exists(above / "bpf" / "dynmon.h"))
-            return (above / "Makefile.bpf").string();
-        if (fs::exists(above / "share" / "dynmon" / "Makefile.bpf"))
-            return (above / "share" / "dynmon" / "Makefile.bpf").string();
+        for (const char* place : {"Makefile.bpf", "share/dynmon/Makefile.bpf"}) {
+            const bool in_tree =
+                fs::path(place).has_parent_path() || fs::exists(above / "bpf/dynmon.h");
+            if (in_tree && is_trusted((above / place).string()))
+                return (above / place).string();
+        }
     }
     return DYNMON_MAKEFILE;
 }
@@ -117,7 +122,7 @@ public:
                "  dynmon-load new hello --dir my-probes\n\n"
                "Makes the folder hello with hello.bpf.c, probe.yaml, README.md and test_hello.py, "
                "which are\n"
-               "the probe `template` under another name. Nothing is overwritten.";
+               "the installed probe `template` under another name. Nothing is overwritten.";
     }
 
     void declare(CLI::App& app) override {
@@ -129,8 +134,9 @@ public:
         require_c_name(name_);
         const fs::path target = fs::path(dir_) / name_;
         during("new '" + name_ + "'", [&] {
-            const fs::path source = fs::path(find_probe(std::string(model))).parent_path();
-            makefile_ = find_makefile(source);
+            // Never of the current folder: whoever owns that would write what root is to run.
+            const FoundProbe source = find_installed_probe(std::string(model));
+            makefile_ = find_makefile(fs::path(source.path).parent_path());
             publish(files_from(source), target);
         });
         report(global, fs::absolute(target).lexically_normal());
@@ -138,10 +144,14 @@ public:
     }
 
 private:
-    std::array<NewFile, 4> files_from(const fs::path& source) const {
+    std::array<NewFile, 4> files_from(const FoundProbe& source) const {
         const auto read = [&](const std::string& file) {
+            const fs::path path = fs::path(source.path).parent_path() / file;
             return during("the probe '" + std::string(model) + "' is not whole", [&] {
-                return replace_all(read_manifest_text((source / file).string()), model, name_);
+                const auto bytes =
+                    read_trusted(path.string(), limits::manifest_bytes, source.trust);
+                return replace_all({reinterpret_cast<const char*>(bytes.data()), bytes.size()},
+                                   model, name_);
             });
         };
         const std::string test = "test_" + std::string(model) + ".py";

@@ -15,7 +15,10 @@
 namespace dynmon {
 
 void ProbeOptions::declare(CLI::App& app) {
-    app.add_option("PROBE", probe, "name, folder, probe.yaml or .bpf.o")->required();
+    app.add_option("PROBE", probe,
+                   "name of an installed probe, or path of a folder, probe.yaml or .bpf.o, whose "
+                   "owner is then believed")
+        ->required();
     app.add_option("--set", assignments, "PARAM=VALUE: set a parameter of the probe (repeatable)")
         ->type_name("PARAM=VALUE")
         ->expected(1)

@@ -218,7 +218,7 @@ void start_monitor(const Store& store, const DirectoryLock& lock, const Generati
 GenerationRecord load_monitor(const Settings& settings, const Probe& probe,
                               const LoadRequest& request) {
     require_identifier(request.name, "monitor name");
-    require_allowed(settings.allowed(), probe.object.sha256(), probe.object.path());
+    require_allowed(settings.allowed(), candidate_of(probe));
     require_machine_policy(settings.policies(), probe, request.assignments);
     const HookKind kind = request.hook.value_or(probe.manifest.hook);
     const NetNs netns = request.netns.empty() ? NetNs::current() : NetNs::open(request.netns);

@@ -192,7 +192,7 @@ void publish_generation(const Successor& to, const LoadedGeneration& generation)
 
 ReplaceReport replace_monitor(const Settings& settings, const Probe& probe,
                               const ReplaceRequest& request) {
-    require_allowed(settings.allowed(), probe.object.sha256(), probe.object.path());
+    require_allowed(settings.allowed(), candidate_of(probe));
     require_machine_policy(settings.policies(), probe, request.assignments);
     const Store store = settings.open_store(false);
     const DirectoryLock reading = store.lock_monitor(request.name, DirectoryLock::Mode::exclusive);

@@ -6,6 +6,8 @@
 #include "base/error.hpp"
 #include "manifest/document.hpp"
 #include "manifest/fields.hpp"
+#include "manifest/powers.hpp"
+#include "manifest/rules.hpp"
 #include "object/trusted_file.hpp"
 
 namespace dynmon {
@@ -24,6 +26,35 @@ std::string lower_case(std::string text) {
     return text;
 }
 
+// "drop, loops"
+std::string words(const std::set<Power>& powers) {
+    std::string text;
+    for (const auto& [name, power] : power_choices)
+        if (powers.contains(power))
+            text += (text.empty() ? "" : ", ") + name;
+    return text;
+}
+
+std::string entry_for(const Candidate& candidate) {
+    const std::string object = "- {sha256: " + candidate.sha256;
+    return candidate.manifest_sha256.empty()
+               ? object + "}"
+               : object + ", manifest: " + candidate.manifest_sha256 + "}";
+}
+
+std::string reason(const AllowList& list, const Candidate& candidate) {
+    if (!list.knows(candidate.sha256))
+        return "SHA-256 " + candidate.sha256 + " is not in " + list.path();
+    const std::string known =
+        list.path() + " allows this object (SHA-256 " + candidate.sha256 + ")";
+    if (candidate.manifest_sha256.empty())
+        return known + " only with its manifest";
+    const std::string claims =
+        candidate.may.empty() ? "" : ", which claims `may: [" + words(candidate.may) + "]`";
+    return known + ", but not with this manifest (SHA-256 " + candidate.manifest_sha256 + ")" +
+           claims;
+}
+
 } // namespace
 
 AllowList AllowList::parse(std::string_view text, const std::string& path) {
@@ -34,11 +65,19 @@ AllowList AllowList::parse(std::string_view text, const std::string& path) {
         const Fields fields(*root, "an allow list", {"allow"}, {"allow"}, faults);
         if (const Node* allow = fields.find("allow"); allow != nullptr) {
             for (const Node& node : fields.list("allow")) {
-                const Fields entry(node, "an entry", {"sha256", "name", "comment"}, {"sha256"},
+                const Fields entry(node, "an entry",
+                                   {"sha256", "manifest", "may", "name", "comment"}, {"sha256"},
                                    faults);
                 entry.text("name", any_text);
                 entry.text("comment", any_text);
-                list.hashes_.insert(lower_case(entry.text("sha256", sha256_text)));
+                if (entry.mentions("manifest") && entry.mentions("may"))
+                    faults.add(entry.at("may"), "an entry has 'manifest' or 'may', not both",
+                               "leave out 'may': the manifest itself says what the probe may do");
+                list.entries_.push_back({lower_case(entry.text("sha256", sha256_text)),
+                                         entry.mentions("manifest")
+                                             ? lower_case(entry.text("manifest", sha256_text))
+                                             : "",
+                                         with_implied(read_powers(entry, "may"))});
             }
         }
     }
@@ -47,20 +86,34 @@ AllowList AllowList::parse(std::string_view text, const std::string& path) {
 }
 
 AllowList AllowList::read(const std::string& path) {
-    return parse(read_trusted_file(path, "allow list"), path);
+    return parse(read_trusted_text(path, "allow list"), path);
+}
+
+bool AllowList::knows(const std::string& sha256) const {
+    return std::any_of(entries_.begin(), entries_.end(),
+                       [&](const Entry& entry) { return entry.sha256 == sha256; });
+}
+
+bool AllowList::allows(const Candidate& candidate) const {
+    return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
+        if (entry.sha256 != candidate.sha256)
+            return false;
+        return entry.manifest.empty() ? std::includes(entry.may.begin(), entry.may.end(),
+                                                      candidate.may.begin(), candidate.may.end())
+                                      : entry.manifest == candidate.manifest_sha256;
+    });
 }
 
 AllowLists allow_lists(const std::string& file) {
-    return read_trusted<AllowList>(DYNMON_ALLOW_FILE, file);
+    return read_lists<AllowList>(DYNMON_ALLOW_FILE, file);
 }
 
-void require_allowed(const AllowLists& lists, const std::string& sha256,
-                     const std::string& object) {
-    for (const AllowList& list : lists)
-        if (!list.allows(sha256))
-            throw Error(ErrorKind::rejected,
-                        object + ": SHA-256 " + sha256 + " is not in " + list.path())
-                .hint("if it is to be allowed, add to the list:  - sha256: " + sha256);
+void require_allowed(const AllowLists& lists, const Candidate& candidate) {
+    for (const AllowList& list : lists) {
+        if (!list.allows(candidate))
+            throw Error(ErrorKind::rejected, candidate.object + ": " + reason(list, candidate))
+                .hint("if it is to be allowed, add to the list:  " + entry_for(candidate));
+    }
 }
 
 } // namespace dynmon

@@ -1,4 +1,5 @@
-// The objects that an administrator lets in, by the SHA-256 of their bytes.
+// The probes that an administrator lets in: objects by the SHA-256 of their bytes, each with what
+// its manifest may be.
 #pragma once
 
 #include <set>
@@ -6,22 +7,38 @@
 #include <string_view>
 #include <vector>
 
+#include "manifest/manifest.hpp"
+
 namespace dynmon {
+
+// What is to be loaded.
+struct Candidate {
+    std::string object; // its path
+    std::string sha256;
+    std::string manifest_sha256; // "": there is none, it is derived from the object
+    std::set<Power> may;         // what the manifest claims
+};
 
 class AllowList {
 public:
-    // A regular file of root or of the caller that nobody else can write to, in a folder of which
-    // the same is true; throws Error{rejected} for any other, and for one that is no such list: a
-    // list that cannot be trusted allows nothing.
+    // Throws Error{rejected} for a file that is not believed (object/trust.hpp), and for one that
+    // is no such list: a list that cannot be trusted allows nothing.
     static AllowList read(const std::string& path);
     static AllowList parse(std::string_view text, const std::string& path);
 
     const std::string& path() const { return path_; }
-    bool allows(const std::string& sha256) const { return hashes_.contains(sha256); }
+    bool knows(const std::string& sha256) const; // whether an entry has the object
+    bool allows(const Candidate& candidate) const;
 
 private:
+    struct Entry {
+        std::string sha256;
+        std::string manifest; // SHA-256 of the one that goes with it; "": any that claims no more
+        std::set<Power> may;  // than this
+    };
+
     std::string path_;
-    std::set<std::string> hashes_;
+    std::vector<Entry> entries_;
 };
 
 using AllowLists = std::vector<AllowList>;
@@ -30,7 +47,7 @@ using AllowLists = std::vector<AllowList>;
 // An object has to be on each of them: no list makes another one wider.
 AllowLists allow_lists(const std::string& file);
 
-// Throws Error{rejected} that names the hash and the list which `object` is not on.
-void require_allowed(const AllowLists& lists, const std::string& sha256, const std::string& object);
+// Throws Error{rejected} that names the hash and the list which does not allow the candidate.
+void require_allowed(const AllowLists& lists, const Candidate& candidate);
 
 } // namespace dynmon

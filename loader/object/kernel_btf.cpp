@@ -14,6 +14,7 @@
 #include "base/limits.hpp"
 #include "object/btf_check.hpp"
 #include "object/object.hpp"
+#include "object/trusted_file.hpp"
 
 namespace dynmon {
 
@@ -61,7 +62,7 @@ KernelBtf KernelBtf::read(const std::string& path) {
     KernelBtf result;
     if (path.empty())
         return result;
-    const std::vector<std::byte> bytes = read_file(path, limits::kernel_btf_bytes);
+    const std::vector<std::byte> bytes = read_named(path, limits::kernel_btf_bytes);
     during("--btf " + path, [&] { check(bytes); });
     result.memory_ = Fd(memfd_create("dynmon-btf", MFD_CLOEXEC));
     if (!result.memory_)

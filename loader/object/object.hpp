@@ -135,8 +135,13 @@ private:
 
 // Reads a regular file once, without following a symlink in the last component, up to `limit`
 // bytes. Throws Error{usage} (missing, directory, FIFO, too large) or Error{failed}.
-// `inspect` looks at the open file before it is read, and may throw.
-std::vector<std::byte> read_file(const std::string& path, std::size_t limit,
-                                 const std::function<void(const struct stat&)>& inspect = {});
+// For what decides what is loaded there is read_trusted().
+std::vector<std::byte> read_file(const std::string& path, std::size_t limit);
+
+// The same of `name` in an open folder; errors say `path`. `inspect` looks at the open file before
+// it is read, and may throw.
+std::vector<std::byte> read_file_at(int folder, const std::string& name, const std::string& path,
+                                    std::size_t limit,
+                                    const std::function<void(const struct stat&)>& inspect);
 
 } // namespace dynmon

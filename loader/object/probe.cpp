@@ -1,19 +1,13 @@
 #include "object/probe.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cstdlib>
 #include <filesystem>
-#include <sstream>
-
-#include <unistd.h>
-
-#include <sys/stat.h>
+#include <set>
 
 #include "base/error.hpp"
 #include "base/identifier.hpp"
-#include "base/log.hpp"
 #include "object/sha256.hpp"
+#include "object/trusted_file.hpp"
 
 namespace dynmon {
 
@@ -21,106 +15,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<const char*, 2> manifest_names = {"probe.yaml", "probe.json"};
-
-bool is_there(const fs::path& path) {
+bool stands(const fs::path& path) {
     std::error_code ignored;
     return fs::exists(fs::symlink_status(path, ignored));
-}
-
-// "" when the folder has no manifest.
-fs::path manifest_in(const fs::path& folder) {
-    for (const char* name : manifest_names) {
-        if (is_there(folder / name))
-            return folder / name;
-    }
-    return {};
-}
-
-std::vector<std::string> probes_in(const std::vector<std::string>& folders) {
-    std::vector<std::string> names;
-    for (const std::string& folder : folders) {
-        std::error_code error;
-        for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
-             entry.increment(error)) {
-            if (!manifest_in(entry->path()).empty())
-                names.push_back(entry->path().filename().string());
-        }
-    }
-    std::sort(names.begin(), names.end());
-    names.erase(std::unique(names.begin(), names.end()), names.end());
-    return names;
-}
-
-std::string join(const std::vector<std::string>& list) {
-    std::string text;
-    for (const std::string& item : list)
-        text += (text.empty() ? "" : ", ") + item;
-    return text;
-}
-
-bool is_trusted_owner(uid_t owner) {
-    const char* behind_sudo = std::getenv("SUDO_UID");
-    return owner == 0 || owner == ::geteuid() ||
-           (behind_sudo != nullptr && std::to_string(owner) == behind_sudo);
-}
-
-// A name is to lead to what was installed, not to what somebody dropped where it is looked for.
-void require_closed(const fs::path& path) {
-    struct stat status {};
-    if (::stat(path.c_str(), &status) != 0)
-        return; // whoever opens it says so
-    if ((status.st_mode & S_IWOTH) != 0)
-        throw Error(ErrorKind::rejected, path.string() + " can be written to by everybody")
-            .hint("chmod o-w " + path.string() + ", or name the probe by its path");
-    if (::geteuid() == 0 && !is_trusted_owner(status.st_uid))
-        log::warn(path.string() + " belongs to user " + std::to_string(status.st_uid) +
-                  ", who decides what is loaded");
-}
-
-fs::path find_by_name(const std::string& name) {
-    const std::vector<std::string> folders = search_path();
-    for (const std::string& folder : folders) {
-        const fs::path manifest = manifest_in(fs::path(folder) / name);
-        if (manifest.empty())
-            continue;
-        require_closed(folder);
-        require_closed(manifest.parent_path());
-        require_closed(manifest);
-        return manifest;
-    }
-    const std::vector<std::string> known = probes_in(folders);
-    const std::string near = nearest_name(name, known);
-    std::string hint = "there are " + join(known);
-    if (!near.empty())
-        hint = "did you mean '" + near + "'?";
-    else if (known.empty())
-        hint = "name a folder, a probe.yaml or a .bpf.o, or set DYNMON_PROBE_PATH";
-    throw Error(ErrorKind::usage, "no probe '" + name + "' in " + join(folders)).hint(hint);
-}
-
-fs::path find_by_path(const std::string& text) {
-    std::error_code error;
-    const fs::file_status status = fs::status(text, error);
-    if (!fs::exists(status))
-        throw Error(ErrorKind::usage, "open probe " + text, ENOENT);
-    if (!fs::is_directory(status))
-        return text;
-    const fs::path manifest = manifest_in(text);
-    if (manifest.empty())
-        throw Error(ErrorKind::usage, "no probe.yaml and no probe.json in " + text);
-    return manifest;
-}
-
-std::string text_of(const std::vector<std::byte>& bytes) {
-    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
 // Beside the manifest; in a source tree, where probes/x/ is built into build/probes/x/, there.
 fs::path find_object(const fs::path& manifest_path, const Manifest& manifest) {
     const fs::path folder = manifest_path.parent_path();
     const fs::path beside = folder / manifest.object;
-    if (is_there(beside))
+    if (stands(beside))
         return beside;
     std::string places = "beside " + manifest_path.string();
     std::error_code error;
@@ -128,7 +32,7 @@ fs::path find_object(const fs::path& manifest_path, const Manifest& manifest) {
     if (!error && source.parent_path().filename() == "probes") {
         const fs::path built = source.parent_path().parent_path() / "build" / "probes" /
                                source.filename() / manifest.object;
-        if (is_there(built))
+        if (stands(built))
             return built;
         places = "neither " + places + " nor in " + built.parent_path().string();
     } else {
@@ -136,13 +40,6 @@ fs::path find_object(const fs::path& manifest_path, const Manifest& manifest) {
     }
     throw Error(ErrorKind::usage, "object '" + manifest.object + "' is " + places)
         .hint("compile the probe: make -f Makefile.bpf");
-}
-
-Object read_object(const fs::path& path, const AllowLists& allowed) {
-    std::vector<std::byte> bytes = read_file(path.string(), limits::object_bytes);
-    if (!allowed.empty())
-        require_allowed(allowed, sha256_hex(bytes), path.string());
-    return Object::parse(std::move(bytes), path.string());
 }
 
 // "dir/flows-2.bpf.o" → "flows-2"
@@ -154,54 +51,46 @@ std::string name_of_object(const fs::path& path) {
     return name;
 }
 
+Object read_object(const std::string& path, const Trust& trust, const AllowLists& allowed,
+                   const std::string& manifest_sha256, const std::set<Power>& may) {
+    std::vector<std::byte> bytes = read_trusted(path, limits::object_bytes, trust);
+    if (!allowed.empty())
+        require_allowed(allowed, {path, sha256_hex(bytes), manifest_sha256, may});
+    return Object::parse(std::move(bytes), path);
+}
+
 } // namespace
 
-std::vector<std::string> search_path() {
-    std::vector<std::string> folders;
-    if (const char* variable = std::getenv("DYNMON_PROBE_PATH")) {
-        std::istringstream list(variable);
-        for (std::string folder; std::getline(list, folder, ':');) {
-            if (!folder.empty())
-                folders.push_back(folder);
-        }
-    }
-    folders.insert(folders.end(), {"./build/probes", "./probes", DYNMON_PROBE_DIR});
-    return folders;
+ManifestText read_manifest_text(const FoundProbe& found) {
+    const std::vector<std::byte> bytes =
+        read_trusted(found.path, limits::manifest_bytes, found.trust);
+    return {{reinterpret_cast<const char*>(bytes.data()), bytes.size()}, sha256_hex(bytes)};
 }
 
-std::string find_probe(const std::string& probe) {
-    const bool is_path = probe.find_first_of("./") != std::string::npos;
-    const fs::path path =
-        is_path ? find_by_path(probe) : find_by_name(require_identifier(probe, "probe name"));
-    const std::string extension = path.extension().string();
-    if (extension != ".o" && extension != ".yaml" && extension != ".yml" && extension != ".json")
-        throw Error(ErrorKind::usage, path.string() + " is no probe")
-            .hint("a probe is a name, a folder, a probe.yaml or .json, or a .bpf.o");
-    return path.string();
+Probe open_object_of(const FoundProbe& found, Manifest manifest, std::string manifest_sha256,
+                     const AllowLists& allowed) {
+    Object object = read_object(find_object(found.path, manifest).string(), found.trust, allowed,
+                                manifest_sha256, manifest.may);
+    return {std::move(manifest), std::move(object), found.path, std::move(manifest_sha256)};
 }
 
-std::string read_manifest_text(const std::string& path) {
-    return text_of(read_file(path, limits::manifest_bytes));
-}
-
-Object open_object_of(const std::string& manifest_path, const Manifest& manifest,
-                      const AllowLists& allowed) {
-    return read_object(find_object(manifest_path, manifest), allowed);
-}
-
-Probe open_bare_object(const std::string& path, const AllowLists& allowed) {
-    Object object = read_object(path, allowed);
-    Manifest manifest = derive_manifest(object, name_of_object(path));
-    return {std::move(manifest), std::move(object), ""};
+Probe open_bare_object(const FoundProbe& found, const AllowLists& allowed) {
+    Object object = read_object(found.path, found.trust, allowed, "", {});
+    Manifest manifest = derive_manifest(object, name_of_object(found.path));
+    return {std::move(manifest), std::move(object), "", ""};
 }
 
 Probe open_probe(const std::string& probe, const AllowLists& allowed) {
-    const std::string path = find_probe(probe);
-    if (path.ends_with(".o"))
-        return open_bare_object(path, allowed);
-    Manifest manifest = require_manifest(read_manifest_text(path), path);
-    Object object = open_object_of(path, manifest, allowed);
-    return {std::move(manifest), std::move(object), path};
+    const FoundProbe found = find_probe(probe);
+    if (found.path.ends_with(".o"))
+        return open_bare_object(found, allowed);
+    ManifestText read = read_manifest_text(found);
+    return open_object_of(found, require_manifest(read.text, found.path), std::move(read.sha256),
+                          allowed);
+}
+
+Candidate candidate_of(const Probe& probe) {
+    return {probe.object.path(), probe.object.sha256(), probe.manifest_sha256, probe.manifest.may};
 }
 
 } // namespace dynmon

@@ -7,6 +7,7 @@
 
 #include "manifest/manifest.hpp"
 #include "object/allow_list.hpp"
+#include "object/find_probe.hpp"
 #include "object/object.hpp"
 
 namespace dynmon {
@@ -14,27 +15,27 @@ namespace dynmon {
 struct Probe {
     Manifest manifest;
     Object object;
-    std::string manifest_path; // empty: a bare object, `manifest` was derived from it
+    std::string manifest_path;   // empty: a bare object, `manifest` was derived from it
+    std::string manifest_sha256; // of the file's bytes; empty as well then
 };
 
-// PROBE is a path (folder, probe.yaml/.json, .bpf.o) or a name looked for in `search_path()`.
-// A name has no '/' and no '.', and leads nowhere that everybody can write to; a folder holds
-// probe.yaml. The object is taken beside the manifest, or, for a source tree, from
-// build/probes/<name>/ beside the probes folder. Throws Error{usage} that lists the places looked
-// at, or the first fault of the manifest, and Error{rejected} for an object that is not on
-// `allowed`; only its hash was looked at then.
+// The object is taken beside the manifest, or, for a source tree, from build/probes/<name>/ beside
+// the probes folder. Throws what find_probe() does, Error{usage} with the first fault of the
+// manifest, and Error{rejected} for files that are not believed (object/trust.hpp) and for an
+// object that is not on `allowed`; only its hash was looked at then.
 Probe open_probe(const std::string& probe, const AllowLists& allowed = {});
 
 // The steps of open_probe(), for those who want every fault and not just the first.
-std::string find_probe(const std::string& probe); // path of the manifest or of the bare object
-std::string read_manifest_text(const std::string& path);
-Object open_object_of(const std::string& manifest_path, const Manifest& manifest,
-                      const AllowLists& allowed);
-Probe open_bare_object(const std::string& path, const AllowLists& allowed);
+struct ManifestText {
+    std::string text;
+    std::string sha256;
+};
+ManifestText read_manifest_text(const FoundProbe& found);
+Probe open_object_of(const FoundProbe& found, Manifest manifest, std::string manifest_sha256,
+                     const AllowLists& allowed);
+Probe open_bare_object(const FoundProbe& found, const AllowLists& allowed);
 
-// DYNMON_PROBE_PATH (colon-separated), ./build/probes, ./probes, then
-// <prefix>/lib/dynmon/probes of the installation.
-std::vector<std::string> search_path();
+Candidate candidate_of(const Probe& probe);
 
 // A manifest for an object that has none: a path for each direction that has a program (egress says
 // so in name or section), every map that can be read a metric of its own name, no swap, no empty.

@@ -29,15 +29,17 @@ const char* kind_of_file(mode_t mode) {
 }
 
 // O_NONBLOCK: opening a FIFO or a terminal must not wait for its other end.
-Fd open_for_reading(const std::string& path) {
+Fd open_for_reading(int folder, const std::string& name, const std::string& path) {
     if (path.find('\0') != std::string::npos)
         throw Error(ErrorKind::usage, "a path cannot hold a NUL byte");
-    Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
+    Fd fd(
+        ::openat(folder, name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
     if (fd)
         return fd;
     const int error = errno;
     struct stat link {};
-    if (error == ELOOP && ::lstat(path.c_str(), &link) == 0 && S_ISLNK(link.st_mode))
+    if (error == ELOOP && ::fstatat(folder, name.c_str(), &link, AT_SYMLINK_NOFOLLOW) == 0 &&
+        S_ISLNK(link.st_mode))
         throw Error(ErrorKind::usage, path + " is a symbolic link").hint("name the file itself");
     if (error == ENXIO)
         throw Error(ErrorKind::usage, path + " is a socket, not a file");
@@ -46,9 +48,14 @@ Fd open_for_reading(const std::string& path) {
 
 } // namespace
 
-std::vector<std::byte> read_file(const std::string& path, std::size_t limit,
-                                 const std::function<void(const struct stat&)>& inspect) {
-    const Fd fd = open_for_reading(path);
+std::vector<std::byte> read_file(const std::string& path, std::size_t limit) {
+    return read_file_at(AT_FDCWD, path, path, limit, {});
+}
+
+std::vector<std::byte> read_file_at(int folder, const std::string& name, const std::string& path,
+                                    std::size_t limit,
+                                    const std::function<void(const struct stat&)>& inspect) {
+    const Fd fd = open_for_reading(folder, name, path);
     struct stat status {};
     if (::fstat(fd.get(), &status) != 0)
         throw Error(ErrorKind::failed, "stat " + path, errno);

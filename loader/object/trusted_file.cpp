@@ -3,52 +3,49 @@
 #include <cerrno>
 #include <filesystem>
 
-#include <unistd.h>
-
-#include <sys/stat.h>
-
 #include "base/error.hpp"
 #include "base/limits.hpp"
 #include "object/object.hpp"
+#include "object/way.hpp"
 
 namespace dynmon {
 
-namespace {
-
-void require_ours(const struct stat& status, const std::string& path) {
-    if (status.st_uid != 0 && status.st_uid != geteuid())
-        throw Error(ErrorKind::rejected,
-                    path + " belongs to user " + std::to_string(status.st_uid) + ", not to root")
-            .hint("whoever owns it decides what is loaded: look at it, then chown root " + path);
-    if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-        throw Error(ErrorKind::rejected, path + " can be written to by others than its owner")
-            .hint("look at it, then chmod go-w " + path);
+std::vector<std::byte> read_trusted(const std::string& path, std::size_t limit,
+                                    const Trust& trust) {
+    const std::filesystem::path whole(path);
+    const Way folder(whole.has_parent_path() ? whole.parent_path().string() : ".");
+    const std::string name = whole.has_filename() ? whole.filename().string() : ".";
+    return read_file_at(folder.fd(), name, path, limit, [&](const struct stat& status) {
+        Steps steps = folder.steps();
+        steps.push_back(folder.step_into(name, status));
+        trust.require(steps);
+    });
 }
 
-void require_our_folder(const std::string& path) {
-    const std::string folder = std::filesystem::path(path).parent_path().empty()
-                                   ? "."
-                                   : std::filesystem::path(path).parent_path().string();
-    struct stat status {};
-    if (::stat(folder.c_str(), &status) != 0)
-        throw Error(ErrorKind::rejected, "stat " + folder, errno);
-    require_ours(status, folder);
+std::vector<std::byte> read_named(const std::string& path, std::size_t limit) {
+    Trust trust;
+    trust.believe_owner_of(path);
+    return read_trusted(path, limit, trust);
 }
 
-} // namespace
-
-std::string read_trusted_file(const std::string& path, const std::string& what) {
+std::string read_trusted_text(const std::string& path, const std::string& what) {
     try {
-        const std::vector<std::byte> bytes =
-            read_file(path, limits::manifest_bytes,
-                      [&](const struct stat& status) { require_ours(status, path); });
-        require_our_folder(path);
+        const std::vector<std::byte> bytes = read_trusted(path, limits::manifest_bytes, Trust());
         return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
     } catch (const Error& error) {
         if (error.kind() == ErrorKind::rejected)
             throw;
         throw Error(ErrorKind::rejected, what + ": " + error.what())
             .hint(error.hint().empty() ? "nothing is loaded until it can be read" : error.hint());
+    }
+}
+
+bool is_trusted(const std::string& path) {
+    try {
+        Trust().require(Way(path).steps());
+        return true;
+    } catch (const Error&) {
+        return false;
     }
 }
 

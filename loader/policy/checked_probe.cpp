@@ -47,17 +47,19 @@ void check_selected(CheckedProbe& checked) {
 
 } // namespace
 
-CheckedProbe check_files(const std::string& probe, const AllowLists& allowed) {
-    CheckedProbe checked{.path = find_probe(probe)};
+CheckedProbe check_files(const std::string& probe, Purpose purpose, const AllowLists& allowed) {
+    const FoundProbe found = find_probe(probe, purpose);
+    CheckedProbe checked{.path = found.path};
     if (checked.path.ends_with(".o")) {
-        checked.probe = open_bare_object(checked.path, allowed);
+        checked.probe = open_bare_object(found, allowed);
     } else {
-        ParsedManifest parsed = parse_manifest(read_manifest_text(checked.path));
+        ManifestText read = read_manifest_text(found);
+        ParsedManifest parsed = parse_manifest(read.text);
         checked.diagnostics = std::move(parsed.diagnostics);
         if (!checked.diagnostics.empty())
             return checked; // what a half-understood manifest says of the object is noise
-        Object object = open_object_of(checked.path, parsed.manifest, allowed);
-        checked.probe = Probe{std::move(parsed.manifest), std::move(object), checked.path};
+        checked.probe =
+            open_object_of(found, std::move(parsed.manifest), std::move(read.sha256), allowed);
     }
     require_permitted(checked.probe->object);
     checked.diagnostics = check_probe(checked.probe->manifest, checked.probe->object);
@@ -67,7 +69,7 @@ CheckedProbe check_files(const std::string& probe, const AllowLists& allowed) {
 }
 
 Probe open_checked_probe(const std::string& probe, const AllowLists& allowed) {
-    CheckedProbe checked = check_files(probe, allowed);
+    CheckedProbe checked = check_files(probe, Purpose::load, allowed);
     if (checked.diagnostics.empty())
         return std::move(*checked.probe);
     const Diagnostic& first = checked.diagnostics.front();

@@ -27,8 +27,9 @@ struct CheckedProbe {
 };
 
 // Every fault of manifest and object, with its place. Throws Error for files that cannot be read,
-// Error{rejected} for an object that asks for more than a monitor may.
-CheckedProbe check_files(const std::string& probe, const AllowLists& allowed = {});
+// Error{rejected} for files that are not believed when they are to be loaded, and for an object
+// that asks for more than a monitor may.
+CheckedProbe check_files(const std::string& probe, Purpose purpose, const AllowLists& allowed = {});
 
 // For what is to be loaded. Throws Error{rejected} when it is not on `allowed`, and
 // Error{usage} "FILE:LINE:COL: …" with the first fault and the number of the others.

@@ -34,11 +34,11 @@ MachinePolicy MachinePolicy::parse(std::string_view text, const std::string& pat
 }
 
 MachinePolicy MachinePolicy::read(const std::string& path) {
-    return parse(read_trusted_file(path, "policy"), path);
+    return parse(read_trusted_text(path, "policy"), path);
 }
 
 MachinePolicies machine_policies(const std::string& file) {
-    return read_trusted<MachinePolicy>(DYNMON_POLICY_FILE, file);
+    return read_lists<MachinePolicy>(DYNMON_POLICY_FILE, file);
 }
 
 void require_allowed_powers(const MachinePolicies& policies, const Manifest& manifest) {

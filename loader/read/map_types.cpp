@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "base/limits.hpp"
+#include "object/trusted_file.hpp"
 #include "store/bpffs.hpp"
 #include "store/generation.hpp"
 
@@ -163,7 +164,7 @@ MapTypes types_from_program(const MapFacts& facts) {
 }
 
 MapTypes types_from_object(const MapFacts& facts, const std::string& path) {
-    const Object object = Object::parse(read_file(path, limits::object_bytes), path);
+    const Object object = Object::parse(read_named(path, limits::object_bytes), path);
     MapTypes types = types_by_definition(btf_from(object.btf_bytes()), facts);
     if (types.btf)
         return types;

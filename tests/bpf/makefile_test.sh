@@ -121,6 +121,51 @@ check "an unknown architecture is an error" refuse build PROBES=mine ARCH=vax
 check "… that lists the known ones" says 'arm64 x86\|x86 arm64'
 check "ARCH=arm64 builds" build PROBES=mine ARCH=arm64 BUILD=arm
 
+# Names of folders and headers are not executed, by make or by a shell.
+named() { # named FOLDER PROBE: a folder with a probe of that name
+    mkdir -p "$1/$2" && cp "$work/user/mine/my-probe/my-probe.bpf.c" "$1/$2/$2.bpf.c" &&
+        cp "$work/user/mine/my-probe/answer.h" "$1/$2/"
+}
+ran() { test -n "$(find "$work/user" -name '*ran*' ! -path "$work/user/names*")"; }
+number=0
+for name in '$(shell touch ran)' '$(shell${IFS}touch${IFS}ran)' 'a;touch ran' 'a$(touch${IFS}ran)' \
+    '`id>ran`' 'a|id>ran' "a'b" 'a b' '-o' 'a%b' 'a:b' 'a=b' 'a#b' 'é' '*'; do
+    number=$((number + 1))
+    named "names-$number" "$name"
+    check "a probe called $name is an error" refuse build PROBES="names-$number"
+    check "… that says which names are good" says 'A-Z a-z 0-9 _ -'
+    check "… and runs nothing" refuse ran
+done
+for name in '$(shell${IFS}touch${IFS}ran).h' 'a;touch ran.h' '`id>ran`.h' 'a|id>ran&.h' "a'b.h" 'a b.h' \
+    'a.h b.h' 'a%b.h' 'a:b.h'; do
+    number=$((number + 1))
+    named "names-$number" good
+    echo >"names-$number/good/$name"
+    check "a header called $name is an error" refuse build PROBES="names-$number"
+    check "… that says which names are good" says "A-Z a-z 0-9 _ - . +"
+    check "… and runs nothing" refuse ran
+done
+named names-deep good
+mkdir names-deep/good/sub
+for name in 'a;id>ran;.h' '$(shell touch ran).h'; do
+    echo >"names-deep/good/sub/$name"
+    echo "#include \"sub/$name\"" >>names-deep/good/good.bpf.c
+    check "a header called $name that a source includes is an error" refuse build \
+        PROBES=names-deep BUILD=names-out
+    check "… that names it" says "$(printf %.7s "$name")"
+    check "… again when make reads what is left" refuse build PROBES=names-deep BUILD=names-out
+    check "… and runs nothing" refuse ran
+done
+for name in 'names-$(shell touch ran)' 'names-;touch ran' "names-a'b" 'names-$$a' 'names-a=b'; do
+    named "$name" good
+    check "a folder called $name is an error" refuse build PROBES="$name"
+    check "… also to build in" refuse build PROBES=mine BUILD="$name"
+    check "… and runs nothing" refuse ran
+done
+check "a folder of another language is none" sh -c "cp -r mine names-ü"
+check "… and builds" build PROBES=names-ü BUILD=names-out/ü
+rm -rf names-*
+
 # What a kernel without BTF of its own is given.
 cp -r "$source/tests/e2e/probes/core" mine/
 cp /sys/kernel/btf/vmlinux one.btf

@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 """`new`: the source of a new probe builds, is good, loads and passes its own test, as it is; what
 goes wrong leaves nothing."""
+import os
+import shutil
 import subprocess
 
 import frames
@@ -81,6 +83,41 @@ class NewTest(harness.Case):
         self.assertIn(f"{prefix}/share/dynmon/Makefile.bpf ", made["build"])
         self.shell(made["build"])
         self.assertIn("\nOK\n", self.shell(made["test"]))
+
+    def plant(self, folder):
+        """A template of somebody else, and a Makefile above it."""
+        shutil.copytree(harness.probe("template"), folder / "probes" / "template")
+        with open(folder / "probes" / "template" / "test_template.py", "a") as test:
+            test.write("print('planted')\n")
+        (folder / "Makefile.bpf").write_text("all:\n")
+        (folder / "bpf").mkdir()
+        (folder / "bpf" / "dynmon.h").write_text("")
+
+    def test_it_begins_with_what_is_installed_and_never_with_the_current_folder(self):
+        """Root is told to run what comes of it."""
+        self.plant(self.folder)
+        self.plant(self.folder / "build")
+        made = self.new("hello", env=harness.environment(DYNMON_PROBE_PATH=""))
+        self.assertNotIn("planted", (self.folder / "hello" / "test_hello.py").read_text())
+        self.assertNotIn(str(self.folder) + "/Makefile.bpf", made["build"])
+
+    def test_a_makefile_of_somebody_else_above_the_model_is_not_named(self):
+        self.plant(self.folder)
+        env = harness.environment(DYNMON_PROBE_PATH=str(self.folder / "probes"))
+        makefile = self.folder / "Makefile.bpf"
+        self.assertIn(f"make -f {makefile} ", self.new("mine", env=env)["build"])
+        os.chown(makefile, 65534, 65534)
+        self.assertNotIn(str(makefile), self.new("yours", env=env)["build"])
+
+    def test_a_model_of_somebody_else_is_refused(self):
+        self.plant(self.folder)
+        test = self.folder / "probes" / "template" / "test_template.py"
+        for change in (lambda: os.chown(test, 65534, 0), lambda: test.chmod(0o666)):
+            change()
+            env = harness.environment(DYNMON_PROBE_PATH=str(self.folder / "probes"))
+            error = self.refused(harness.REJECTED, "new", "hello", env=env)
+            self.assertIn(str(test), error["message"])
+            self.assertFalse((self.folder / "hello").exists())
 
     def test_for_people_it_says_what_to_do_next(self):
         lines = self.dynmon("new", "hello").out.splitlines()

@@ -37,12 +37,13 @@ class AllowTest(FilesCase):
         loaded = self.load_with().json()
         self.assertEqual(loaded["sha256"], sha256(self.object))
         other = sha256(harness.probe("packets") / "packets.bpf.o")
+        manifest = sha256(harness.probe("packets") / "probe.yaml")
         before = self.status()
         for words in (("load", "p", "packets", *PLACE), ("replace", "t", "packets"),
                       ("apply", "t", "packets", *PLACE), ("check", "--kernel", "packets")):
             error = self.refused(harness.REJECTED, "--allow", self.list, *words)
             self.assertIn(f"SHA-256 {other} is not in {self.list}", error["message"])
-            self.assertIn(f"- sha256: {other}", error["hint"])
+            self.assertIn(f"- {{sha256: {other}, manifest: {manifest}}}", error["hint"])
         self.assertEqual(self.status(), before)
         # What reads and removes asks no list.
         self.list.unlink()
@@ -60,6 +61,28 @@ class AllowTest(FilesCase):
         self.write(sha256(self.object).upper())
         self.load_with()
 
+    def test_an_allowed_object_does_not_drop_by_another_manifest(self):
+        """The manifest decides what a program may do; here a program that could not drop before."""
+        probe = self.copy("dropper")
+        dropping = probe / "probe.yaml"
+        self.object = probe / "dropper.bpf.o"
+        self.write(sha256(self.object))  # as lists were before they said anything of manifests
+        load = ("--allow", self.list, "load", "d", probe, *PLACE)
+        text = self.refuse(harness.REJECTED, *load)
+        self.assertIn(f"allows this object (SHA-256 {sha256(self.object)}), but not with this "
+                      f"manifest (SHA-256 {sha256(dropping)}), which claims `may: [drop]`", text)
+        entry = text.split("add to the list:  - ")[1]
+        self.list.write_text(f"allow:\n  - {entry}\n")
+        self.dynmon(*load)
+        for verb in (("replace", "d", probe), ("apply", "d", probe, *PLACE)):
+            dropping.write_text(dropping.read_text() + "# another manifest\n")
+            error = self.refused(harness.REJECTED, "--allow", self.list, *verb)
+            self.assertIn("but not with this manifest", error["message"])
+        error = self.refused(harness.REJECTED, "--allow", self.list, "replace", "d", self.object)
+        self.assertIn("only with its manifest", error["message"])
+        self.list.write_text(f"allow:\n  - {{sha256: {sha256(self.object)}, may: [drop]}}\n")
+        self.dynmon("--allow", self.list, "replace", "d", probe)
+
     def test_check_says_the_hash_and_whether_it_is_allowed(self):
         for listed in (True, False):
             self.write(*([sha256(self.object)] if listed else []))
@@ -67,6 +90,8 @@ class AllowTest(FilesCase):
             published.require(self, "check", result.out)
             self.assertEqual((result.json()["sha256"], result.json()["allowed"]),
                              (sha256(self.object), listed))
+            self.assertEqual(result.json()["manifest-sha256"],
+                             sha256(harness.probe("tally") / "probe.yaml"))
 
     def test_a_list_that_others_can_change_allows_nothing(self):
         self.write(sha256(self.object))
@@ -87,10 +112,28 @@ class AllowTest(FilesCase):
                 undo()
         self.load_with()
 
+    def test_nor_does_a_list_whose_folders_others_can_exchange(self):
+        above = self.folder / "above"
+        (above / "below").mkdir(parents=True)
+        self.list = above / "below" / "allow.yaml"
+        self.write(sha256(self.object))
+        (self.folder / "link").symlink_to(above)
+        for path in (self.list, self.folder / "link" / "below" / "allow.yaml",
+                     self.folder / "above" / "below" / ".." / "below" / "allow.yaml"):
+            for option in ("--allow", "--policy"):
+                above.chmod(0o777)
+                text = self.refuse(harness.REJECTED, option, path, "load", "t", "tally", *PLACE)
+                self.assertIn(f"{above} can be written to by others", text)
+                above.chmod(0o755)
+        self.dynmon("--allow", self.folder / "link" / "below" / "allow.yaml", "load", "t", "tally",
+                    *PLACE)
+
     def test_a_list_that_cannot_be_read_allows_nothing(self):
         good = sha256(self.object)
         for text, said in ((f"allow:\n  - sha256: {good}x\n", "allow.yaml:2:"),
                            (f"allow:\n  - sha256: {good}\n    colour: red\n", "'colour'"),
+                           (f"allow:\n  - {{sha256: {good}, manifest: {good}, may: []}}\n",
+                            "'manifest' or 'may', not both"),
                            (f"alow:\n  - sha256: {good}\n", "did you mean 'allow'?"),
                            ("allow:\n  - name: tally\n", "sha256"),
                            (f"allow: &a\n  - sha256: {good}\n", "anchors"),

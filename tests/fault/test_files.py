@@ -164,24 +164,114 @@ class NoFileTest(FilesCase):
         self.assertEqual(target.read_text(), "precious")
 
 
-class OpenFolderTest(FilesCase):
+class OwnerTest(FilesCase):
+    """Whose files are believed, as SECURITY.md says it."""
+    NOTHING_ELSE = {"DYNMON_PROBE_PATH": ""}
+
     def load_by_name(self, code):
-        env = harness.environment(DYNMON_PROBE_PATH=str(self.folder / "probes"))
+        env = harness.environment(DYNMON_PROBE_PATH=str(self.folder / "probes"),
+                                  SUDO_UID=str(NOBODY))
         return self.dynmon("load", "x", "tally", *PLACE, code=code, env=env)
 
-    def test_a_name_does_not_lead_to_what_everybody_can_write(self):
+    def give(self, folder, owner=NOBODY):
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, owner, owner, follow_symlinks=False)
+
+    def run_binary(self, binary, *words):
+        done = subprocess.run([str(binary), "--json", *map(str, words)], capture_output=True,
+                              text=True, timeout=60, cwd=self.folder,
+                              env=harness.environment(**self.NOTHING_ELSE))
+        self.note_pins()
+        return done
+
+    def test_a_name_does_not_lead_to_what_others_can_write(self):
         probes = self.folder / "probes"
         shutil.copytree(harness.probe("tally"), probes / "tally")
-        for path in (probes, probes / "tally", probes / "tally" / "probe.yaml"):
+        for path in (probes, probes / "tally", probes / "tally" / "probe.yaml",
+                     probes / "tally" / "tally.bpf.o"):
             before = path.stat().st_mode
-            path.chmod(before | 0o002)
-            result = self.load_by_name(harness.REJECTED)
-            self.assertIn(f"{path} can be written to by everybody", result.err)
-            self.assertIn(f"chmod o-w {path}", result.err)
+            for others in (0o002, 0o020):
+                path.chmod(before | others)
+                result = self.load_by_name(harness.REJECTED)
+                self.assertIn(f"{path} can be written to by others", result.err)
+                self.assertIn(f"chmod go-w {path}", result.err)
             path.chmod(before)
-        os.chown(probes / "tally", NOBODY, NOBODY)
-        result = self.load_by_name(harness.OK)
-        self.assertIn(f"{probes / 'tally'} belongs to user {NOBODY}", result.err)
+            os.chown(path, NOBODY, NOBODY)
+            result = self.load_by_name(harness.REJECTED)
+            self.assertIn(f"{path} belongs to user {NOBODY}, not to root", result.err)
+            os.chown(path, 0, 0)
+        self.load_by_name(harness.OK)
+
+    def test_a_path_is_a_reason_to_believe_its_owner_and_nobody_else(self):
+        home = self.folder / "home"
+        shutil.copytree(harness.probe("tally"), home / "tally")
+        self.give(home)
+        for path in (home / "tally", home / "tally" / "probe.yaml", home / "tally" / "tally.bpf.o"):
+            result = self.dynmon("load", "x", path, *PLACE)
+            self.assertIn(f"{path} belongs to user {NOBODY}, who decides what is loaded",
+                          result.err)
+            self.dynmon("unload", "x")
+        for path in (home, home / "tally", home / "tally" / "tally.bpf.o"):
+            os.chown(path, NOBODY - 1, NOBODY)
+            text = self.refuse(harness.REJECTED, "load", "x", home / "tally" / "probe.yaml", *PLACE)
+            self.assertIn(f"{path} belongs to user {NOBODY - 1}", text)
+            os.chown(path, NOBODY, NOBODY)
+        home.chmod(0o1777)  # as /tmp is
+        text = self.refuse(harness.REJECTED, "load", "x", home / "tally", *PLACE)
+        self.assertIn("anybody can have put it into the folder", text)
+        self.give(home / "tally", 0)
+        os.chown(home, 0, 0)
+        self.dynmon("load", "x", home / "tally", *PLACE)
+
+    def test_check_looks_at_what_would_not_be_loaded_and_says_so(self):
+        probe = self.copy()
+        (probe / "tally.bpf.o").chmod(0o666)
+        result = self.dynmon("--json", "check", probe)
+        self.assertTrue(result.json()["ok"])
+        self.assertEqual(result.err, f"dynmon: warning: {probe}/tally.bpf.o can be written to by "
+                         "others than its owner: it would not be loaded\n")
+        self.refuse(harness.REJECTED, "check", "--kernel", probe)
+
+    def test_in_the_folder_of_somebody_else_a_name_means_what_is_installed(self):
+        planted = self.folder / "build" / "probes"
+        for name in ("tally", "packets"):
+            shutil.copytree(harness.probe("tally"), planted / name)
+        os.chown(self.folder, NOBODY, NOBODY)
+        try:
+            env = harness.environment(**self.NOTHING_ELSE, SUDO_UID=str(NOBODY))
+            self.load("x", "packets", env=env)
+            self.assertEqual(self.status("x")["monitors"][0]["object"],
+                             str(harness.DYNMON.parent / "probes" / "packets" / "packets.bpf.o"))
+            self.dynmon("unload", "x")
+            error = self.refused(harness.USAGE, "load", "x", "tally", *PLACE, env=env)
+            self.assertIn("./build/probes/tally is not taken by its name, because the current "
+                          f"folder belongs to user {NOBODY}", error["hint"])
+            self.assertNotIn("./build/probes", error["message"])
+        finally:
+            os.chown(self.folder, 0, 0)
+
+    def test_probes_beside_the_program_are_believed_as_it_is(self):
+        """A developer's checkout, whose program root runs: built by its owner, and by root."""
+        build = self.folder / "checkout" / "build"
+        shutil.copytree(harness.probe("tally"), build / "probes" / "tally")
+        binary = build / "dynmon-load"
+        shutil.copy(harness.DYNMON, binary)
+        for built_by in (NOBODY, 0):
+            self.give(build.parent)
+            self.give(build, built_by)
+            done = self.run_binary(binary, "load", "x", "tally", *PLACE)
+            self.assertEqual((done.returncode, done.stderr), (harness.OK, ""))
+            self.assertEqual(self.status("x")["monitors"][0]["object"],
+                             str(build / "probes" / "tally" / "tally.bpf.o"))
+            self.dynmon("unload", "x")
+        # Nobody else is, and another program makes no difference to the same files.
+        os.chown(build / "probes" / "tally", NOBODY - 1, NOBODY)
+        done = self.run_binary(binary, "load", "x", "tally", *PLACE)
+        self.assertEqual(done.returncode, harness.REJECTED, done.stderr)
+        self.assertIn(f"belongs to user {NOBODY - 1}", done.stderr)
+        os.chown(build / "probes" / "tally", 0, 0)
+        self.dynmon("load", "x", "tally", *PLACE, code=harness.REJECTED,
+                    env=harness.environment(DYNMON_PROBE_PATH=str(build / "probes")))
 
 
 class DamagedObjectTest(FilesCase):

@@ -98,17 +98,40 @@ TEST_CASE("a name is looked for along the search path, first come first served")
 
     CHECK(search_path().at(0) == (folder / "one"));
     CHECK(search_path().at(1) == (folder / "two"));
-    CHECK(search_path().at(2) == "./build/probes");
-    CHECK(search_path().at(3) == "./probes");
-    CHECK(search_path().at(4).ends_with("/dynmon/probes"));
+    CHECK(search_path().at(2).ends_with("/dynmon/probes"));
     CHECK(open_probe("flows").manifest.name == "first");
     CHECK(open_probe("other").manifest_path == (folder / "two/other/probe.yaml"));
 
     const Error missing = fault("flwos");
     CHECK(std::string(missing.what())
               .starts_with("no probe 'flwos' in " + (folder / "one").string() + ", " +
-                           (folder / "two").string() + ", ./build/probes, ./probes, "));
+                           (folder / "two").string() + ", "));
     CHECK(missing.hint() == "did you mean 'flows'?");
+}
+
+TEST_CASE(
+    "below the current folder a name is looked for last, and only where it is the caller's own") {
+    const test::TemporaryFolder folder;
+    const fs::path before = fs::current_path();
+    fs::current_path(folder.path());
+    const ProbePath path("");
+    const std::vector<std::string> own = search_path();
+    CHECK(own.size() >= 3);
+    CHECK(own.at(own.size() - 3).ends_with("/dynmon/probes"));
+    CHECK(own.at(own.size() - 2) == "./build/probes");
+    CHECK(own.back() == "./probes");
+    write_manifest(folder / "probes/mine/probe.yaml");
+    copy_object(folder / "probes/mine/sample.bpf.o");
+    CHECK(open_probe("mine").manifest.name == "sample");
+    for (const fs::perms open : {fs::perms::group_write, fs::perms::others_write}) {
+        fs::permissions(folder.path(), fs::perms::owner_all | open);
+        CHECK(search_path().back().ends_with("/dynmon/probes"));
+        const Error unknown = fault("mine");
+        CHECK(std::string(unknown.what()).starts_with("no probe 'mine' in "));
+        CHECK(unknown.hint().starts_with("./probes/mine is not taken by its name, because the "
+                                         "current folder can be written to by others"));
+    }
+    fs::current_path(before);
 }
 
 TEST_CASE("in a source tree the object is taken from build/probes") {
