@@ -15,6 +15,7 @@
 #include "base/undo.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
+#include "kernel/rights.hpp"
 #include "object/probe.hpp"
 
 namespace dynmon {
@@ -127,6 +128,7 @@ public:
 
     int run(const Global& global) override {
         require_c_name(name_);
+        drop_rights(); // the folder may be anybody's
         const fs::path target = fs::path(dir_) / name_;
         during("new '" + name_ + "'", [&] {
             const fs::path source = fs::path(find_probe(std::string(model))).parent_path();
