@@ -11,13 +11,15 @@
 #include "base/log.hpp"
 #include "cli/attachment.hpp"
 #include "cli/export_profiles.hpp"
+#include "cli/give_up.hpp"
 #include "cli/options.hpp"
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
-#include "kernel/rights.hpp"
 #include "monitor/read.hpp"
 #include "monitor/roster.hpp"
 #include "profile/flow_outlet.hpp"
+#include "profile/flow_state.hpp"
+#include "profile/output_dir.hpp"
 #include "query/literal_number.hpp"
 
 namespace dynmon {
@@ -144,7 +146,7 @@ public:
             notes.note(places);
         };
         during(step, [&] { prepare_read(global.settings, request_); });
-        drop_rights(); // before the folder is opened, which may be anybody's
+        give_up(global); // before the folder is opened, which may be anybody's
         const auto target = profile.open(arguments_, [&](const WindowReport& report) {
             if (!global.json)
                 return log::info(as_text(report));
@@ -191,6 +193,19 @@ private:
                 std::find(known.begin(), known.end(), name) == known.end())
                 throw Error(ErrorKind::usage, name + " is not for profile '" + profile.name + "'");
         }
+    }
+
+    void give_up(const Global& global) const {
+        drop_rights();
+        Confinement more;
+        more.sends = !arguments_.flows.to.empty();
+        if (!arguments_.out.empty()) {
+            OutputDir::make(arguments_.out);
+            more.files.push_back(arguments_.out);
+        }
+        if (!arguments_.flows.state.empty())
+            more.files.push_back(FlowState::folder_of(arguments_.flows.state));
+        stay_reader(global.settings, more);
     }
 
     // Finds a monitor that does not fit before the first interval is over.

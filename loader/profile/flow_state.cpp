@@ -43,10 +43,14 @@ std::vector<FlowRecord> take_records(std::string_view& from, std::size_t count) 
 
 } // namespace
 
-FlowState::FlowState(const std::string& path, std::string monitor)
-    : path_(path), monitor_(std::move(monitor)) {
+std::string FlowState::folder_of(const std::string& path) {
     const std::size_t slash = path.rfind('/');
-    in_ = slash == std::string::npos ? "." : path.substr(0, std::max<std::size_t>(slash, 1));
+    return slash == std::string::npos ? "." : path.substr(0, std::max<std::size_t>(slash, 1));
+}
+
+FlowState::FlowState(const std::string& path, std::string monitor)
+    : path_(path), monitor_(std::move(monitor)), in_(folder_of(path)) {
+    const std::size_t slash = path.rfind('/');
     name_ = slash == std::string::npos ? path : path.substr(slash + 1);
     folder_ = Fd(::open(in_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!folder_)
