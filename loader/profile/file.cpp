@@ -1,5 +1,6 @@
 #include "profile/file.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <memory>
@@ -7,6 +8,8 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
+
+#include <sys/sendfile.h>
 
 #include "base/error.hpp"
 #include "base/own_file.hpp"
@@ -37,17 +40,6 @@ std::string hint_for(int fault) {
     default:
         return "";
     }
-}
-
-// Appends to `text`; false at the end of the file.
-bool read_piece(const Fd& file, const std::string& path, std::string& text) {
-    char piece[1u << 16];
-    ssize_t got = -1;
-    while ((got = ::read(file.get(), piece, sizeof piece)) < 0)
-        if (errno != EINTR)
-            fail_on_file("read", path);
-    text.append(piece, static_cast<std::size_t>(got));
-    return got > 0;
 }
 
 } // namespace
@@ -82,19 +74,27 @@ Fd open_folder(int folder, const std::string& name, const std::string& path) {
 
 std::string read_whole(const Fd& file, const std::string& path, std::size_t limit) {
     std::string text;
-    while (read_piece(file, path, text))
+    char piece[4096];
+    for (;;) {
+        const ssize_t got = ::read(file.get(), piece, sizeof piece);
+        if (got == 0)
+            return text;
+        if (got < 0 && errno != EINTR)
+            fail_on_file("read", path);
+        text.append(piece, static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
         if (text.size() > limit)
             throw Error(ErrorKind::rejected, path + " has more than " + std::to_string(limit) +
                                                  " bytes, which dynmon has not written")
                 .hint("look at it, and remove it, or name another place");
-    return text;
+    }
 }
 
-void copy_rest(const Fd& from, const std::string& from_path, const Fd& to,
-               const std::string& path) {
-    std::string piece;
-    for (; read_piece(from, from_path, piece); piece.clear())
-        write_whole(to.get(), piece, path);
+void copy_rest(const Fd& from, const Fd& to, const std::string& path) {
+    constexpr std::size_t piece = 1u << 20;
+    ssize_t copied = -1;
+    while ((copied = ::sendfile(to.get(), from.get(), nullptr, piece)) != 0)
+        if (copied < 0 && errno != EINTR)
+            fail_on_file("write", path);
 }
 
 void write_whole(int fd, std::string_view text, const std::string& path) {

@@ -24,7 +24,7 @@ Fd open_folder(int folder, const std::string& name, const std::string& path);
 // Throws Error{rejected} for more than `limit` bytes.
 std::string read_whole(const Fd& file, const std::string& path, std::size_t limit);
 // What is left of one file behind what the other one has.
-void copy_rest(const Fd& from, const std::string& from_path, const Fd& to, const std::string& path);
+void copy_rest(const Fd& from, const Fd& to, const std::string& path);
 void write_whole(int fd, std::string_view text, const std::string& path);
 void sync_file(int fd, const std::string& path); // a folder too
 // Within one folder or between two of one file system; never overwrites where the file system can

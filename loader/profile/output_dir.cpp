@@ -39,7 +39,7 @@ std::uint64_t size_of(const Fd& file, const std::string& path) {
     return static_cast<std::uint64_t>(status.st_size);
 }
 
-// A folder that was named through a symbolic link may have been meant, but not by who runs this.
+// A symbolic link may be somebody else's, and would lead what root writes to a folder of root.
 Fd open_output(const std::string& path) {
     Fd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     struct stat status {};
@@ -241,7 +241,7 @@ void OutputDir::append(int from, const std::string& name, const ExportState::App
     try {
         if (at == 0)
             write_whole(file.get(), rows.header, path);
-        copy_rest(source, staged + "/" + name, file, path);
+        copy_rest(source, file, path);
     } catch (...) {
         cut(); // no half line
         throw;

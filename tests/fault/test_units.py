@@ -205,7 +205,11 @@ class WorkTest(harness.Case):
         self.assertRegex(exported.read_text(), r"(?m)^dynmon_flows_packets_total\{.*\} 9$")
         self.assertEqual(os.listdir(exported.parent), ["web.prom"])
         self.assertEqual(exported.stat().st_mode & 0o777, 0o644)
+        self.receive(*[frames.ipv4(frames.udp(1234, 53, b"x"), frames.UDP)] * 2)
         self.run_unit("dynmon@.service", "ExecReload")
+        self.run_unit("dynmon-export@.service", "ExecStart")  # and takes away what was replaced
+        self.assertRegex(exported.read_text(), r"(?m)^dynmon_flows_packets_total\{.*\} 11$")
+        self.assertEqual([path.name for path in (STORE / "monitors" / "web").glob("g*")], ["g2"])
         self.run_unit("dynmon@.service", "ExecStop")
         self.assertEqual(list(STORE.iterdir()), [])
         self.run_unit("dynmon@.service", "ExecStart")
