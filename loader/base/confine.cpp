@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include "base/error.hpp"
 #include "base/fd.hpp"
 #include "base/jail.hpp"
 #include "base/seccomp_filter.hpp"
@@ -47,20 +48,21 @@ public:
             syscall(SYS_landlock_create_ruleset, &handled, sizeof handled.handled_access_fs, 0)));
     }
 
-    // A path that is not there is nothing to allow.
+    // A folder that is not there is nothing to allow.
     void allow(const std::string& path, std::uint64_t access) const {
-        const Fd folder(::open(path.c_str(), O_PATH | O_CLOEXEC));
+        const Fd folder(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+        if (!folder && (errno == EMFILE || errno == ENFILE))
+            throw Error(ErrorKind::failed, "open " + path, errno);
+        if (!folder)
+            return;
         if ((access & may_write) != 0)
             access |= more_;
         const landlock_path_beneath_attr rule{.allowed_access = access, .parent_fd = folder.get()};
-        if (folder)
-            syscall(SYS_landlock_add_rule, rules_.get(), LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+        if (syscall(SYS_landlock_add_rule, rules_.get(), LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0)
+            throw Error(ErrorKind::failed, "give up all files but those of " + path, errno);
     }
 
-    void install() const {
-        if (rules_)
-            syscall(SYS_landlock_restrict_self, rules_.get(), 0);
-    }
+    void install() const { syscall(SYS_landlock_restrict_self, rules_.get(), 0); }
 
 private:
     std::uint64_t more_;

@@ -16,7 +16,8 @@ struct Confinement {
 
 // For good. A list of system calls (seccomp), all others fail with EPERM; and no file can be opened
 // but those of `allowed`, of /proc, /sys and /run/netns (Landlock). What the kernel does not have
-// is left out. Only for a process with one thread and no_new_privs.
+// is left out. Only for a process with one thread and no_new_privs. Throws
+// Error{failed} (EMFILE).
 void confine(const Confinement& allowed);
 
 // The user and group nobody, for root that has nothing to open any more. Capabilities stay, until

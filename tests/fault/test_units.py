@@ -140,7 +140,7 @@ class SoundTest(harness.Case):
 
 
 class WorkTest(harness.Case):
-    PROBE, DEVICE = "flows", "blue0"
+    PROBE, DEVICE, OPTIONS = "flows", "blue0", ""
 
     def setUp(self):
         super().setUp()
@@ -158,7 +158,7 @@ class WorkTest(harness.Case):
         super().tearDown()
 
     def command_of(self, unit, what):
-        words = {"%i": "web", "${PROBE}": self.PROBE, "${DEVICE}": self.DEVICE, "$OPTIONS": "",
+        words = {"%i": "web", "${PROBE}": self.PROBE, "${DEVICE}": self.DEVICE, "$OPTIONS": self.OPTIONS,
                  "${RUNTIME_DIRECTORY}": str(self.folder / "run")}
         text = unit.settings[what][0]
         for word, value in words.items():
@@ -206,6 +206,7 @@ class WorkTest(harness.Case):
         self.assertEqual(os.listdir(exported.parent), ["web.prom"])
         self.assertEqual(exported.stat().st_mode & 0o777, 0o644)
         self.receive(*[frames.ipv4(frames.udp(1234, 53, b"x"), frames.UDP)] * 2)
+        self.OPTIONS = "--set table=hash"
         self.run_unit("dynmon@.service", "ExecReload")
         self.run_unit("dynmon-export@.service", "ExecStart")  # and takes away what was replaced
         self.assertRegex(exported.read_text(), r"(?m)^dynmon_flows_packets_total\{.*\} 11$")
