@@ -12,12 +12,12 @@
 
 #include "base/error.hpp"
 #include "base/printable.hpp"
+#include "cli/give_up.hpp"
 #include "cli/options.hpp"
 #include "cli/prefix_words.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
 #include "kernel/clock.hpp"
-#include "kernel/rights.hpp"
 
 namespace dynmon {
 
@@ -218,7 +218,10 @@ public:
             step, [&] { return PrefixLists::open(global.settings, monitor_, kind_, access); });
         if (denies() && !force_ && !dry_run_ && !additions.empty())
             during(step, [&] { lists.require_harmless(additions); });
-        drop_rights();
+        if (action_ == "add" && source_.empty())
+            source_ = caller();
+        stay_nobody();
+        lists.read();
         if (action_ == "add")
             during(step, [&] { add(global, lists, additions, expires_ns); });
         else if (action_ == "remove")
@@ -280,8 +283,7 @@ private:
 
     void add(const Global& global, PrefixLists& lists, const std::vector<Addition>& additions,
              std::uint64_t expires_ns) const {
-        const Additions done =
-            lists.add(additions, {expires_ns, dry_run_, source_.empty() ? caller() : source_});
+        const Additions done = lists.add(additions, {expires_ns, dry_run_, source_});
         std::vector<Network> all = done.added;
         all.insert(all.end(), done.renewed.begin(), done.renewed.end());
         std::sort(all.begin(), all.end());

@@ -70,6 +70,7 @@ ordered_json environment_json(const Examination& found) {
             {"unprivileged-bpf-disabled", or_null(found.restrictions.unprivileged_bpf_disabled)},
             {"lockdown", or_null(found.restrictions.lockdown)},
             {"jit", or_null(found.restrictions.jit)},
+            {"landlock", found.restrictions.landlock},
             {"memlock", memlock_json(found.restrictions.memlock)},
             {"fence", found.fence_is_membarrier ? "membarrier" : "map-of-maps"},
             {"bpffs", place}};
@@ -142,6 +143,9 @@ void print_environment(const Examination& found) {
     for (const char* name :
          {"user", "seccomp", "unprivileged-bpf-disabled", "lockdown", "jit", "memlock", "fence"})
         line(name, text_of(environment[name]));
+    const int landlock = found.restrictions.landlock;
+    line("landlock", landlock == 0 ? "none" : std::to_string(landlock),
+         landlock < 2 ? "readers that root runs are not kept from its files" : "");
     const BpffsFacts& bpffs = found.bpffs;
     line("bpffs", bpffs.path,
          bpffs.mounted ? "mode " + octal(bpffs.mode) + ", user " + std::to_string(bpffs.owner)

@@ -3,11 +3,12 @@
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "cli/attachment.hpp"
+#include "cli/give_up.hpp"
 #include "cli/map_argument.hpp"
 #include "cli/options.hpp"
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
-#include "kernel/rights.hpp"
+#include "export/spool.hpp"
 #include "read/follow.hpp"
 #include "read/map_kind.hpp"
 #include "read/typed_map.hpp"
@@ -63,7 +64,7 @@ public:
                                    MapArgument::monitor_of(found, global.settings));
         attachment.look();
         TypedMap map(std::move(found), map_.object);
-        drop_rights(rights_to_list(map.facts().type));
+        give_up(global, map.facts().type);
         map.set_jobs(output_.jobs);
         if (!merge_.empty() && map.view().cpus == 0)
             throw Error(ErrorKind::usage,
@@ -84,6 +85,21 @@ public:
     }
 
 private:
+    // Root stays root where owners of entries are looked for, and where the folder for what does
+    // not fit into memory is the user's.
+    void give_up(const Global& global, MapType type) const {
+        Confinement more;
+        more.looks_at_processes = is_storage(type);
+        if (output_.format == "npy")
+            more.files.push_back(spool_folder());
+        if (const Rights keep = rights_to_list(type); !keep.empty())
+            drop_rights(keep);
+        else if (follow_ || more.looks_at_processes || !more.files.empty())
+            stay_reader(global.settings, more);
+        else
+            stay_nobody();
+    }
+
     void follow(const TypedMap& map, const Global& global, Sink& sink,
                 AttachmentWatch& attachment) const {
         Follower follower(map, output_.options(global.json || output_.format.empty()));

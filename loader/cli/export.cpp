@@ -11,36 +11,20 @@
 #include "base/log.hpp"
 #include "cli/attachment.hpp"
 #include "cli/export_profiles.hpp"
+#include "cli/give_up.hpp"
 #include "cli/options.hpp"
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
-#include "kernel/rights.hpp"
 #include "monitor/read.hpp"
 #include "monitor/roster.hpp"
 #include "profile/flow_outlet.hpp"
+#include "profile/flow_state.hpp"
+#include "profile/output_dir.hpp"
 #include "query/literal_number.hpp"
 
 namespace dynmon {
 
 namespace {
-
-// Hands on what a monitor has and nothing of what is in it: to find a monitor that does not fit
-// before the first interval is over.
-class FitCheck final : public Exporter {
-public:
-    explicit FitCheck(Exporter& checked) : checked_(checked) {}
-    void prepare(const std::vector<const MetricView*>& metrics) override {
-        checked_.prepare(metrics);
-    }
-    void begin_document(const std::string&, const Window&) override {}
-    void begin_metric(const MetricView&) override {}
-    void entries(const Batch&) override {}
-    void end_metric(std::uint64_t) override {}
-    void end_document() override {}
-
-private:
-    Exporter& checked_;
-};
 
 std::string counted(std::uint64_t count, const char* what) {
     return std::to_string(count) + ' ' + what + (count == 1 ? "" : "s");
@@ -153,23 +137,25 @@ public:
         require_options_of(profile);
         arguments_.interval = parse_duration(interval_, "--interval");
         arguments_.monitor = request_.name;
-        during("export '" + request_.name + "'", [&] { look_at_monitor(global); });
+        const std::string step = "export '" + request_.name + "'";
+        during(step, [&] { look_at_monitor(global); });
         Sink lines(STDOUT_FILENO);
         AttachmentNotes notes(request_.name);
         request_.places = [&](const std::vector<CountingPlace>& places) {
             places_ = places;
             notes.note(places);
         };
+        during(step, [&] { prepare_read(global.settings, request_); });
+        give_up(global); // before the folder is opened, which may be anybody's
         const auto target = profile.open(arguments_, [&](const WindowReport& report) {
             if (!global.json)
                 return log::info(as_text(report));
             lines.buffer() += as_json(report, profile.name, places_);
             lines.flush();
         });
-        Sink nowhere(-1);
-        during("export '" + request_.name + "'", [&] { check_fit(global, *target, nowhere); });
         request_.consumer = &target->exporter();
-        request_.opened = [] { drop_rights(); };
+        during(step, [&] { require_fit(global); });
+        Sink nowhere(-1);
         try {
             repeat(interval_, count_, [&] { take_window(global, nowhere); });
         } catch (...) {
@@ -209,13 +195,25 @@ private:
         }
     }
 
-    void check_fit(const Global& global, ExportTarget& target, Sink& nowhere) const {
-        FitCheck check(target.exporter());
+    void give_up(const Global& global) const {
+        drop_rights();
+        Confinement more;
+        more.sends = !arguments_.flows.to.empty();
+        if (!arguments_.out.empty()) {
+            OutputDir::make(arguments_.out);
+            more.files.push_back(arguments_.out);
+        }
+        if (!arguments_.flows.state.empty())
+            more.files.push_back(FlowState::folder_of(arguments_.flows.state));
+        stay_reader(global.settings, more);
+    }
+
+    // Finds a monitor that does not fit before the first interval is over.
+    void require_fit(const Global& global) const {
         ReadRequest request = request_;
-        request.consumer = &check;
         request.peek = true;
         try {
-            read_monitor(global.settings, request, nowhere);
+            prepare_read(global.settings, request);
         } catch (const OutletAway&) {
             // it has said so, and it may be there when the first window ends
         }

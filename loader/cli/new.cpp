@@ -16,6 +16,7 @@
 #include "base/undo.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
+#include "kernel/rights.hpp"
 #include "object/find_probe.hpp"
 #include "object/trusted_file.hpp"
 
@@ -132,6 +133,7 @@ public:
 
     int run(const Global& global) override {
         require_c_name(name_);
+        drop_rights(); // the folder may be anybody's
         const fs::path target = fs::path(dir_) / name_;
         during("new '" + name_ + "'", [&] {
             // Never of the current folder: whoever owns that would write what root is to run.

@@ -1,15 +1,17 @@
 #include "cli/options.hpp"
 
+#include <algorithm>
 #include <cerrno>
+#include <string_view>
 
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <sys/stat.h>
-
 #include "base/error.hpp"
 #include "base/fd.hpp"
 #include "base/log.hpp"
+#include "base/own_file.hpp"
+#include "kernel/rights.hpp"
 #include "query/literal_number.hpp"
 
 namespace dynmon {
@@ -131,26 +133,29 @@ CLI::Validator at_least_one() {
             ""};
 }
 
-// Not through a symbolic link, and not into a FIFO that nobody reads: who runs this is mostly root,
-// and the folder may be anybody's.
+// By then nothing is left to do that needs a capability: who runs this is mostly root, and the
+// folder may be anybody's.
 void write_verifier_log(const std::string& file, const VerifierError& error) {
     if (file.empty())
         return;
-    const Fd out(::open(file.c_str(),
-                        O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, 0644));
-    struct stat status {};
-    bool good = out && ::fstat(out.get(), &status) == 0 && S_ISREG(status.st_mode) &&
-                ::ftruncate(out.get(), 0) == 0;
-    const std::string& text = error.log();
-    for (std::size_t done = 0; good && done < text.size();) {
-        const ssize_t count = ::write(out.get(), text.data() + done, text.size() - done);
-        good = count > 0 || (count < 0 && errno == EINTR);
-        done += count > 0 ? static_cast<std::size_t>(count) : 0;
-    }
-    if (!good)
-        log::warn("cannot write the verifier log to " + file + ": it has to be a regular file");
-    else
+    try {
+        drop_rights();
+        const Fd out = open_own_file(AT_FDCWD, file, O_WRONLY | O_CREAT, 0644, file);
+        if (!out || ::ftruncate(out.get(), 0) != 0)
+            throw Error(ErrorKind::failed, "open " + file, errno)
+                .hint("the folder has to belong to who runs this");
+        std::string_view text = error.log();
+        while (!text.empty()) {
+            const ssize_t count = ::write(out.get(), text.data(), text.size());
+            if (count < 0 && errno != EINTR)
+                throw Error(ErrorKind::failed, "write " + file, errno);
+            text.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+        }
         log::info("the whole verifier log is in " + file);
+    } catch (const Error& fault) {
+        log::warn("cannot write the verifier log to " + file + ": " + fault.what() +
+                  (fault.hint().empty() ? "" : "; " + fault.hint()));
+    }
 }
 
 } // namespace dynmon

@@ -4,10 +4,11 @@
 
 #include "base/error.hpp"
 #include "cli/attachment.hpp"
+#include "cli/give_up.hpp"
 #include "cli/options.hpp"
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
-#include "kernel/rights.hpp"
+#include "export/spool.hpp"
 
 namespace dynmon {
 
@@ -54,12 +55,18 @@ public:
         request_.output = output_.options(global.json);
         request_.jobs = output_.jobs;
         const Format format = request_.output.format;
-        if (!interval_.empty() && (format == Format::npy || format == Format::npz))
+        const bool binary = format == Format::npy || format == Format::npz;
+        if (!interval_.empty() && binary)
             throw Error(ErrorKind::usage, "--interval makes several files of " + output_.format)
                 .hint("read in a loop, into a file each time");
         AttachmentNotes notes(request_.name);
         request_.places = [&](const std::vector<CountingPlace>& places) { notes.note(places); };
-        request_.opened = [] { drop_rights(); };
+        request_.opened = [&global, binary] {
+            Confinement more;
+            if (binary)
+                more.files.push_back(spool_folder());
+            stay_reader(global.settings, more);
+        };
         Sink sink(STDOUT_FILENO);
         if (interval_.empty()) {
             const StopOnSignal whole; // the first signal waits until the window is out

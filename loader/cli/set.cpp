@@ -1,7 +1,7 @@
 #include "base/error.hpp"
+#include "cli/give_up.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
-#include "kernel/rights.hpp"
 #include "monitor/entry.hpp"
 
 namespace dynmon {
@@ -35,7 +35,7 @@ public:
     int run(const Global& global) override {
         const Entry entry = during("set " + map_, [&] {
             const EntryMap map = EntryMap::open(global.settings, map_);
-            drop_rights();
+            stay_nobody();
             return map.set(key_, value_);
         });
         print_result(global,
@@ -68,7 +68,7 @@ public:
     int run(const Global& global) override {
         const Entry entry = during("delete " + map_, [&] {
             const EntryMap map = EntryMap::open(global.settings, map_);
-            drop_rights();
+            stay_nobody();
             return map.remove(key_);
         });
         print_result(global,

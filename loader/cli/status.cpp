@@ -4,10 +4,10 @@
 #include <iostream>
 
 #include "base/json_text.hpp"
+#include "cli/give_up.hpp"
 #include "cli/options.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
-#include "kernel/rights.hpp"
 #include "policy/effect.hpp"
 
 namespace dynmon {
@@ -161,14 +161,17 @@ public:
     int run(const Global& global) override {
         const bool stats = stats_option_->count() > 0;
         const Status status = stats ? measure(global.settings) : look(global.settings);
-        drop_rights();
+        stay_reader(global.settings);
         print(global, status, stats);
         return 0;
     }
 
 private:
     static void keep_what_is_needed(const Settings& settings) {
-        drop_rights(has_hooks_elsewhere(settings) ? Rights{Right::sys_admin} : Rights{});
+        if (has_hooks_elsewhere(settings))
+            drop_rights({Right::sys_admin});
+        else
+            stay_reader(settings);
     }
 
     Status look(const Settings& settings) const {

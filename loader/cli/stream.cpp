@@ -5,11 +5,11 @@
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "cli/attachment.hpp"
+#include "cli/give_up.hpp"
 #include "cli/map_argument.hpp"
 #include "cli/options.hpp"
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
-#include "kernel/rights.hpp"
 
 namespace dynmon {
 
@@ -58,7 +58,7 @@ public:
         options_.wide_as_text = u64_ == "string";
         if (!timeout_.empty())
             options_.timeout = parse_duration(timeout_, "--timeout");
-        options_.opened = [] { drop_rights(); };
+        options_.opened = [&global] { stay_reader(global.settings); };
         const FoundMap map = map_.find(global.settings);
         AttachmentWatch attachment(global.settings, MapArgument::monitor_of(map, global.settings));
         attachment.look();

@@ -21,14 +21,11 @@ namespace {
 }
 
 Fd unlinked_file() {
-    const char* folder = std::getenv("TMPDIR");
-    if (folder == nullptr || *folder == '\0')
-        folder = "/tmp";
-    Fd file(::open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+    const std::string folder = spool_folder();
+    Fd file(::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
     if (file)
         return file;
-    std::string path =
-        std::string(folder) + "/dynmon-XXXXXX"; // not every file system knows O_TMPFILE
+    std::string path = folder + "/dynmon-XXXXXX"; // not every file system knows O_TMPFILE
     file = Fd(::mkostemp(path.data(), O_CLOEXEC));
     if (!file)
         fail("make");
@@ -42,6 +39,11 @@ std::uint32_t crc(std::uint32_t sofar, std::string_view bytes) {
 }
 
 } // namespace
+
+std::string spool_folder() {
+    const char* folder = std::getenv("TMPDIR");
+    return folder == nullptr || *folder == '\0' ? "/tmp" : folder;
+}
 
 char* Spool::reserve(std::size_t bytes) {
     if (used_ + bytes > threshold)

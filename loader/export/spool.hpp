@@ -11,8 +11,10 @@
 
 namespace dynmon {
 
-// Keeps the first megabyte in memory and everything in an unlinked temporary file ($TMPDIR or /tmp)
-// when there is more.
+std::string spool_folder(); // $TMPDIR or /tmp
+
+// Keeps the first megabyte in memory and everything in an unlinked temporary file when there is
+// more.
 class Spool {
 public:
     // Room for `bytes` more; what was written there is kept by grow(). At most `threshold` bytes.

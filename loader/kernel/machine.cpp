@@ -15,6 +15,7 @@
 #include <sys/utsname.h>
 #include <sys/vfs.h>
 
+#include "base/confine.hpp"
 #include "kernel/bpf.hpp"
 
 namespace dynmon {
@@ -82,6 +83,7 @@ Restrictions restrictions() {
         number_of<int>(first_line("/proc/sys/kernel/unprivileged_bpf_disabled"));
     found.lockdown = chosen(first_line("/sys/kernel/security/lockdown"));
     found.jit = number_of<int>(first_line("/proc/sys/net/core/bpf_jit_enable"));
+    found.landlock = landlock_version();
     rlimit limit{};
     if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0)
         found.memlock = limit.rlim_cur == RLIM_INFINITY ? std::numeric_limits<std::uint64_t>::max()

@@ -29,7 +29,8 @@ struct Restrictions {
     std::optional<int> unprivileged_bpf_disabled; // sysctl: 0 anybody may load, 1 for good, 2 no
     std::optional<std::string> lockdown;          // "none", "integrity", "confidentiality"
     std::optional<int> jit;                       // sysctl bpf_jit_enable: 0 off, 1 on, 2 debugging
-    std::optional<std::uint64_t> memlock;         // soft limit in bytes; UINT64_MAX: none
+    int landlock = 0; // version; 0: none, and readers that root runs keep the rights of its files
+    std::optional<std::uint64_t> memlock; // soft limit in bytes; UINT64_MAX: none
 };
 
 KernelFacts kernel_facts();

@@ -46,7 +46,7 @@ PrefixLists PrefixLists::open(const Settings& settings, const std::string& monit
         if (!list)
             continue;
         if (list->allows() != (kind == ListKind::allow)) {
-            lists.other_next_ids_.push_back(list->next_id());
+            lists.others_.push_back(std::move(*list));
             continue;
         }
         for (const PrefixList& other : lists.lists_)
@@ -62,6 +62,12 @@ PrefixLists PrefixLists::open(const Settings& settings, const std::string& monit
                     "monitor '" + monitor + "' has no " + to_string(kind) + " list")
             .hint("load the probe 'ssdp', or replace a monitor that an older dynmon has loaded");
     return lists;
+}
+
+void PrefixLists::read() {
+    for (std::vector<PrefixList>* lists : {&lists_, &others_})
+        for (PrefixList& list : *lists)
+            list.read();
 }
 
 PrefixList& PrefixLists::list_for(const Network& network) {
@@ -86,8 +92,8 @@ std::uint64_t PrefixLists::next_id() const {
     std::uint64_t next = 1;
     for (const PrefixList& list : lists_)
         next = std::max(next, list.next_id());
-    for (const std::uint64_t other : other_next_ids_)
-        next = std::max(next, other);
+    for (const PrefixList& other : others_)
+        next = std::max(next, other.next_id());
     return next;
 }
 

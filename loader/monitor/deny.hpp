@@ -39,6 +39,9 @@ public:
     static PrefixLists open(const Settings& settings, const std::string& monitor, ListKind kind,
                             Access access);
 
+    // What is in them, which needs no rights; before all that follows.
+    void read();
+
     std::vector<Listed> entries() const; // by network: IPv4 first
 
     // All or nothing: throws Error{failed} when a list has not room for all of them, Error{usage}
@@ -48,8 +51,8 @@ public:
     void remove(const std::vector<Network>& networks);
     std::vector<Listed> purge(std::uint64_t now_ns); // what had expired, and is gone now
 
-    // Throws Error{rejected} for what would cut the machine off: the whole of a family, and
-    // addresses of the monitor's own network namespace, its gateways and its resolvers.
+    // Needs no read(). Throws Error{rejected} for what would cut the machine off: the whole of a
+    // family, and addresses of the monitor's own network namespace, its gateways and its resolvers.
     void require_harmless(const std::vector<Addition>& additions) const;
 
 private:
@@ -63,7 +66,7 @@ private:
     std::optional<Store> store_;
     HookId hook_; // the first of the monitor
     std::vector<PrefixList> lists_;
-    std::vector<std::uint64_t> other_next_ids_; // of the lists of the other kind
+    std::vector<PrefixList> others_; // of the other kind: numbers of entries are not used again
     std::optional<DirectoryLock> writing_;
 };
 

@@ -132,11 +132,10 @@ std::optional<PrefixList> PrefixList::open(const GenerationDir& dir, const Gener
         return std::nullopt;
     list.fields_ = {*expires, *packets, *bytes, *action};
     list.map_ = std::move(found.fd);
-    list.read_entries();
     return list;
 }
 
-void PrefixList::read_entries() {
+void PrefixList::read() {
     MapReader reader(map_, facts_, Take::look);
     for (Batch batch; reader.next(batch);)
         for (std::size_t i = 0; i < batch.count; ++i) {

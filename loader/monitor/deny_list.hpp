@@ -36,15 +36,17 @@ struct Listed {
 
 class PrefixList {
 public:
-    // Nothing: the map is no such list.
+    // Nothing: the map is no such list. Its entries are not read yet.
     static std::optional<PrefixList> open(const GenerationDir& dir, const GenerationRecord& record,
                                           const MapRecord& map);
+
+    void read();
 
     const std::string& name() const { return name_; } // of the map
     bool allows() const { return name_.starts_with("ALLOW"); }
     bool ipv4() const { return facts_.key_size == 8; } // else IPv6
     std::uint32_t room() const { return facts_.max_entries; }
-    const std::map<Network, Listed>& entries() const { return entries_; } // as of open() and writes
+    const std::map<Network, Listed>& entries() const { return entries_; } // as of read() and writes
     std::uint64_t next_id() const;
 
     // Writes one entry, new or not; what was counted for it goes on. Programs see it after sync().
@@ -60,7 +62,6 @@ private:
     };
 
     PrefixList() = default;
-    void read_entries();
     void sync_filter(const std::vector<std::uint64_t>& words) const;
     void remove_stray_notes() const;
     std::vector<std::byte> key_of(const Network& network) const;

@@ -266,34 +266,55 @@ void keep_clock_right(const GenerationDir& dir, const GenerationRecord& record) 
     refresh_clock(dir.open_map(*clock, Side::a), record.clock);
 }
 
-} // namespace
-
-void read_monitor(const Settings& settings, const ReadRequest& request, Sink& sink) {
-    const Store store = settings.open_store(false);
-    const DirectoryLock reading = store.lock_monitor(
-        request.name, request.peek ? DirectoryLock::Mode::shared : DirectoryLock::Mode::exclusive);
-    if (!request.peek) {
-        std::vector<std::string> actions;
-        const DirectoryLock lock = store.lock_for(request.name, DirectoryLock::Mode::exclusive);
-        if (!settle_monitor(store, lock, request.name, actions))
-            throw Error(ErrorKind::usage, "monitor '" + request.name +
-                                              "' is gone: its load or "
-                                              "unload was interrupted");
-        const GenerationDir current = current_generation(store, request.name);
-        keep_clock_right(current, current.read_record());
-    }
-    std::optional<DirectoryLock> opening;
-    if (request.peek) // a load that has published the monitor is about to start it
-        opening.emplace(store.lock_for(request.name, DirectoryLock::Mode::shared));
-    Reading running(store, request, sink);
-    opening.reset();
-    if (!request.peek) {
-        running.make_totals();
+// A read with everything open, before it hands out anything.
+class OpenedRead {
+public:
+    OpenedRead(const Settings& settings, const ReadRequest& request, Sink& sink)
+        : store_(settings.open_store(false)),
+          lock_(store_.lock_monitor(request.name, request.peek ? DirectoryLock::Mode::shared
+                                                               : DirectoryLock::Mode::exclusive)) {
+        if (!request.peek)
+            settle(request.name);
+        std::optional<DirectoryLock> opening;
+        if (request.peek) // a load that has published the monitor is about to start it
+            opening.emplace(store_.lock_for(request.name, DirectoryLock::Mode::shared));
+        reading_.emplace(store_, request, sink);
+        if (request.peek)
+            return;
+        reading_->make_totals();
         prepare_fence();
     }
+
+    void run() { reading_->run(); }
+
+private:
+    void settle(const std::string& name) const {
+        std::vector<std::string> actions;
+        const DirectoryLock lock = store_.lock_for(name, DirectoryLock::Mode::exclusive);
+        if (!settle_monitor(store_, lock, name, actions))
+            throw Error(ErrorKind::usage,
+                        "monitor '" + name + "' is gone: its load or unload was interrupted");
+        const GenerationDir current = current_generation(store_, name);
+        keep_clock_right(current, current.read_record());
+    }
+
+    Store store_;
+    DirectoryLock lock_;
+    std::optional<Reading> reading_;
+};
+
+} // namespace
+
+void prepare_read(const Settings& settings, const ReadRequest& request) {
+    Sink nowhere(-1);
+    const OpenedRead prepared(settings, request, nowhere);
+}
+
+void read_monitor(const Settings& settings, const ReadRequest& request, Sink& sink) {
+    OpenedRead reading(settings, request, sink);
     if (request.opened)
         request.opened();
-    running.run();
+    reading.run();
 }
 
 } // namespace dynmon

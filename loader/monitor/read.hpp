@@ -22,9 +22,14 @@ struct ReadRequest {
     bool peek = false; // change nothing: show the open window and what was not read yet
     // Called with where the monitor counts now, before anything is handed out; unset: not called.
     std::function<void(const std::vector<CountingPlace>&)> places;
-    // Called when everything is open that capabilities are needed for; unset: nothing to do.
+    // Called when everything is open that capabilities are needed for, and before anything is read
+    // that programs have written; unset: nothing to do.
     std::function<void()> opened;
 };
+
+// All of read_monitor() that needs capabilities, and what it finds wrong before it reads: what was
+// interrupted is finished, the consumer is told which metrics will come. Hands out nothing.
+void prepare_read(const Settings& settings, const ReadRequest& request);
 
 // Writes what the request asks for to `sink`, or hands it to the consumer, window by window, oldest
 // first. A window is emptied only after it has been written out whole; a reader that is killed

@@ -9,24 +9,12 @@
 
 #include "base/error.hpp"
 #include "base/fd.hpp"
+#include "base/own_file.hpp"
 #include "object/object.hpp"
 
 namespace dynmon {
 
 namespace {
-
-const char* kind_of_file(mode_t mode) {
-    switch (mode & S_IFMT) {
-    case S_IFDIR:
-        return "a directory";
-    case S_IFIFO:
-        return "a FIFO";
-    case S_IFSOCK:
-        return "a socket";
-    default:
-        return "a device";
-    }
-}
 
 // O_NONBLOCK: opening a FIFO or a terminal must not wait for its other end.
 Fd open_for_reading(int folder, const std::string& name, const std::string& path) {

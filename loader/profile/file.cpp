@@ -1,5 +1,6 @@
 #include "profile/file.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <memory>
@@ -8,9 +9,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <sys/stat.h>
+#include <sys/sendfile.h>
 
 #include "base/error.hpp"
+#include "base/own_file.hpp"
 
 namespace dynmon {
 
@@ -23,8 +25,9 @@ std::string hint_for(int fault) {
         return "make room and run it again: the window is kept and comes again";
     case EACCES:
     case EPERM:
-        return "the folder has to belong to who runs this: capabilities are given up before the "
-               "first window is read";
+        return "the folder has to belong to who runs this, and root is no exception: capabilities "
+               "are "
+               "given up before it is opened; make it first: mkdir";
     case ENOENT:
         return "make the folder first: mkdir -p";
     case ENOTDIR:
@@ -46,31 +49,52 @@ void fail_on_file(const char* what, const std::string& path) {
     throw Error(ErrorKind::failed, std::string(what) + " " + path, fault).hint(hint_for(fault));
 }
 
-Fd open_file(int folder, const std::string& name, int flags, const std::string& path) {
-    Fd file(::openat(folder, name.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, 0666));
+Fd try_open_file(int folder, const std::string& name, int flags, const std::string& path) {
+    Fd file = open_own_file(folder, name, flags, 0, path + "/" + name);
+    if (!file && errno != ENOENT)
+        fail_on_file("open", path + "/" + name);
+    return file;
+}
+
+Fd open_file(int folder, const std::string& name, int flags, const std::string& path,
+             unsigned mode) {
+    Fd file = open_own_file(folder, name, flags, mode, path + "/" + name);
     if (!file)
         fail_on_file("open", path + "/" + name);
     return file;
 }
 
-std::optional<std::string> read_small_file(int folder, const std::string& name,
-                                           const std::string& path) {
-    const Fd file(::openat(folder, name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-    if (!file && errno == ENOENT)
-        return std::nullopt;
-    if (!file)
+Fd open_folder(int folder, const std::string& name, const std::string& path) {
+    Fd opened(::openat(folder, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!opened)
         fail_on_file("open", path + "/" + name);
+    require_own_folder(opened.get(), path + "/" + name);
+    return opened;
+}
+
+std::string read_whole(const Fd& file, const std::string& path, std::size_t limit) {
     std::string text;
     char piece[4096];
     for (;;) {
         const ssize_t got = ::read(file.get(), piece, sizeof piece);
-        if (got > 0)
-            text.append(piece, static_cast<std::size_t>(got));
-        else if (got == 0)
+        if (got == 0)
             return text;
-        else if (errno != EINTR)
-            fail_on_file("read", path + "/" + name);
+        if (got < 0 && errno != EINTR)
+            fail_on_file("read", path);
+        text.append(piece, static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+        if (text.size() > limit)
+            throw Error(ErrorKind::rejected, path + " has more than " + std::to_string(limit) +
+                                                 " bytes, which dynmon has not written")
+                .hint("look at it, and remove it, or name another place");
     }
+}
+
+void copy_rest(const Fd& from, const Fd& to, const std::string& path) {
+    constexpr std::size_t piece = 1u << 20;
+    ssize_t copied = -1;
+    while ((copied = ::sendfile(to.get(), from.get(), nullptr, piece)) != 0)
+        if (copied < 0 && errno != EINTR)
+            fail_on_file("write", path);
 }
 
 void write_whole(int fd, std::string_view text, const std::string& path) {

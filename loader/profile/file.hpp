@@ -1,7 +1,7 @@
 // Files of a folder that is open: whole reads and writes, errors with the path.
 #pragma once
 
-#include <optional>
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,11 +13,18 @@ namespace dynmon {
 // Throws Error{failed} "WHAT PATH: ENOSPC", with what to do about it, for errno as it is now.
 [[noreturn]] void fail_on_file(const char* what, const std::string& path);
 
-// Not through a symbolic link. `flags` as for openat(2); throws Error{failed}.
-Fd open_file(int folder, const std::string& name, int flags, const std::string& path);
-// Nothing where there is no such file.
-std::optional<std::string> read_small_file(int folder, const std::string& name,
-                                           const std::string& path);
+// A file of ours (base/own_file.hpp). `flags` as for openat(2), without O_TRUNC; of a new one
+// `mode`. Throws Error{failed} when it cannot be opened.
+Fd open_file(int folder, const std::string& name, int flags, const std::string& path,
+             unsigned mode = 0666);
+// The same; empty where there is no such file.
+Fd try_open_file(int folder, const std::string& name, int flags, const std::string& path);
+// A folder that is ours alone.
+Fd open_folder(int folder, const std::string& name, const std::string& path);
+// Throws Error{rejected} for more than `limit` bytes.
+std::string read_whole(const Fd& file, const std::string& path, std::size_t limit);
+// What is left of one file behind what the other one has.
+void copy_rest(const Fd& from, const Fd& to, const std::string& path);
 void write_whole(int fd, std::string_view text, const std::string& path);
 void sync_file(int fd, const std::string& path); // a folder too
 // Within one folder or between two of one file system; never overwrites where the file system can

@@ -22,6 +22,7 @@ class FlowState {
 public:
     // Of the flows of `monitor`. The folder of `path` has to be there. Throws Error{failed}.
     FlowState(const std::string& path, std::string monitor);
+    static std::string folder_of(const std::string& path);
 
     // Nothing when there is no file. Throws Error{usage} for one of another monitor or none of
     // ours.

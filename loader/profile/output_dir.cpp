@@ -3,16 +3,17 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <optional>
+#include <utility>
 
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <nlohmann/json.hpp>
 #include <sys/file.h>
 #include <sys/stat.h>
 
 #include "base/error.hpp"
-#include "base/json_text.hpp"
+#include "base/lock_holder.hpp"
 #include "profile/file.hpp"
 #include "profile/popped_file.hpp"
 
@@ -20,22 +21,49 @@ namespace dynmon {
 
 namespace {
 
-using json = nlohmann::ordered_json;
-
 constexpr const char* staging = ".dynmon-staging";
 constexpr const char* committed = ".dynmon-committed";
 constexpr const char* state_name = ".dynmon-export.json";
+constexpr const char* lock_name = ".dynmon-lock";
 constexpr std::size_t few_files = 8;
+constexpr std::size_t most_state = 1u << 20; // bytes
 
 bool exists(int folder, const char* name) {
     return ::faccessat(folder, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-std::uint64_t size_of(int folder, const std::string& name) { // 0: not there
+std::uint64_t size_of(const Fd& file, const std::string& path) {
     struct stat status {};
-    return ::fstatat(folder, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0
-               ? static_cast<std::uint64_t>(status.st_size)
-               : 0;
+    if (::fstat(file.get(), &status) != 0)
+        fail_on_file("look at", path);
+    return static_cast<std::uint64_t>(status.st_size);
+}
+
+// A symbolic link may be somebody else's, and would lead what root writes to a folder of root.
+Fd open_output(const std::string& path) {
+    Fd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    struct stat status {};
+    if (!folder && ::lstat(path.c_str(), &status) == 0 && S_ISLNK(status.st_mode))
+        throw Error(ErrorKind::usage, path + " is a symbolic link").hint("name the folder itself");
+    if (!folder)
+        fail_on_file("open", path);
+    return folder;
+}
+
+std::optional<ExportState> read_state(int folder, const std::string& path) {
+    const Fd file = try_open_file(folder, state_name, O_RDONLY, path);
+    if (!file)
+        return std::nullopt;
+    const std::string name = path + "/" + state_name;
+    return ExportState::parse(read_whole(file, name, most_state), name);
+}
+
+bool still_named(const Fd& file, int folder, const char* name) {
+    struct stat held {};
+    struct stat named {};
+    return ::fstat(file.get(), &held) == 0 &&
+           ::fstatat(folder, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+           held.st_ino == named.st_ino && held.st_dev == named.st_dev;
 }
 
 // The number in "…-iter12.csv" and "result_12.json".
@@ -44,48 +72,51 @@ std::optional<std::uint64_t> iteration_of(const std::string& name) {
     at = at != std::string::npos ? at + 5 : name.starts_with("result_") ? 7 : name.size();
     std::uint64_t number = 0;
     const auto [end, fault] = std::from_chars(name.data() + at, name.data() + name.size(), number);
-    if (fault != std::errc() || end == name.data() + name.size() || *end != '.')
+    if (fault != std::errc() || end == name.data() + name.size() || *end != '.' ||
+        number >= most_iterations)
         return std::nullopt;
     return number;
 }
 
 } // namespace
 
-OutputDir::OutputDir(const std::string& path) : path_(path) {
+OutputDir::Lock::Lock(int folder, const std::string& path) : folder_(folder) {
+    do { // the one before may have removed it, between our open and our lock
+        file_ = open_file(folder, lock_name, O_RDWR | O_CREAT, path, 0600);
+        if (::flock(file_.get(), LOCK_EX | LOCK_NB) != 0)
+            throw Error(ErrorKind::busy,
+                        "another export writes to " + path + " (" + lock_holder(file_.get()) + ")")
+                .hint("end it, or name another folder");
+    } while (!still_named(file_, folder, lock_name));
+}
+
+OutputDir::Lock::~Lock() {
+    ::unlinkat(folder_, lock_name, 0);
+}
+
+void OutputDir::make(const std::string& path) {
     if (::mkdir(path.c_str(), 0777) != 0 && errno != EEXIST)
         fail_on_file("make", path);
-    dir_ = Fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!dir_)
-        fail_on_file("open", path);
-    if (::flock(dir_.get(), LOCK_EX | LOCK_NB) != 0)
-        throw Error(ErrorKind::busy, "another export writes to " + path)
-            .hint("end it, or name another folder");
+}
+
+OutputDir::OutputDir(const std::string& path)
+    : path_(path), dir_((make(path), open_output(path))), lock_(dir_.get(), path) {
     during("finish what a run before left in " + path, [this] {
         if (exists(dir_.get(), committed))
             publish();
         remove_folder(staging);
         load_state();
-        for (const Stored& last : stored_)
+        for (const auto& [monitor, last] : state_.windows)
             PoppedFile::remove_of(dir_.get(), path_, last.sequence, last.to_ns);
     });
 }
 
 void OutputDir::load_state() {
-    const auto text = read_small_file(dir_.get(), state_name, path_);
-    if (!text) {
-        next_ = after_existing();
-        return;
-    }
-    const json state = json::parse(*text, nullptr, false);
-    if (!state.is_object() || !state.contains("next") || !state.contains("windows"))
-        throw Error(ErrorKind::failed, path_ + "/" + state_name + " is damaged")
-            .hint("name another folder, or remove the file: then windows are numbered from behind "
-                  "the files that are there");
-    next_ = state.value("next", std::uint64_t{0});
-    stored_.clear();
-    for (const auto& [monitor, window] : state["windows"].items())
-        stored_.push_back({monitor, window.value("sequence", std::uint64_t{0}),
-                           window.value("to", std::uint64_t{0})});
+    if (auto state = read_state(dir_.get(), path_))
+        state_ = std::move(*state);
+    else
+        state_.next = after_existing();
+    state_.appended.clear();
 }
 
 std::uint64_t OutputDir::after_existing() const {
@@ -97,10 +128,9 @@ std::uint64_t OutputDir::after_existing() const {
 }
 
 bool OutputDir::has(const std::string& monitor, const Window& window) const {
-    return std::any_of(stored_.begin(), stored_.end(), [&](const Stored& last) {
-        return last.monitor == monitor && last.sequence == window.sequence &&
-               last.to_ns == window.to_ns;
-    });
+    const auto last = state_.windows.find(monitor);
+    return last != state_.windows.end() && last->second.sequence == window.sequence &&
+           last->second.to_ns == window.to_ns;
 }
 
 void OutputDir::store(const WindowName& name, const std::vector<OutFile>& files) {
@@ -125,38 +155,38 @@ void OutputDir::store(const WindowName& name, const std::vector<OutFile>& files)
 
 // Where the rows of a file that is appended to will stand; throws when it is another kind of file.
 std::uint64_t OutputDir::append_at(const OutFile& file) const {
-    const std::uint64_t size = size_of(dir_.get(), file.name);
+    const std::string path = path_ + "/" + file.name;
+    const Fd there = try_open_file(dir_.get(), file.name, O_RDONLY, path_);
+    const std::uint64_t size = there ? size_of(there, path) : 0;
     if (size == 0)
         return 0;
-    const Fd there = open_file(dir_.get(), file.name, O_RDONLY, path_);
     std::string start(file.header.size(), '\0');
     const ssize_t got = ::pread(there.get(), start.data(), start.size(), 0);
     if (got < 0)
-        fail_on_file("read", path_ + "/" + file.name);
+        fail_on_file("read", path);
     if (start != file.header)
-        throw Error(ErrorKind::usage, path_ + "/" + file.name + " has other columns")
+        throw Error(ErrorKind::usage, path + " has other columns")
             .hint("name another folder, or move the file away");
     return size;
 }
 
-std::string OutputDir::state_text(const WindowName& name, const std::vector<OutFile>& files) const {
-    json windows = json::object();
-    for (const Stored& last : stored_)
-        windows[last.monitor] = {{"sequence", last.sequence}, {"to", last.to_ns}};
-    windows[name.monitor] = {{"sequence", name.window.sequence}, {"to", name.window.to_ns}};
-    json state{{"version", 1}, {"next", name.iteration + 1}, {"windows", windows}};
+ExportState OutputDir::state_behind(const WindowName& name,
+                                    const std::vector<OutFile>& files) const {
+    ExportState state = state_;
+    state.next = name.iteration + 1;
+    state.windows[name.monitor] = {name.window.sequence, name.window.to_ns};
     for (const OutFile& file : files)
         if (file.appends())
-            state["appended"][file.name] = {{"at", append_at(file)}, {"header", file.header}};
-    return json_text(state) + "\n";
+            state.appended[file.name] = {append_at(file), file.header};
+    return state;
 }
 
 void OutputDir::stage(const WindowName& name, const std::vector<OutFile>& files) const {
-    const std::string state = state_text(name, files);
+    const std::string state = state_behind(name, files).text();
     const std::string path = path_ + "/" + staging;
     if (::mkdirat(dir_.get(), staging, 0700) != 0)
         fail_on_file("make", path);
-    const Fd folder = open_file(dir_.get(), staging, O_RDONLY | O_DIRECTORY, path_);
+    const Fd folder = open_folder(dir_.get(), staging, path_);
     const auto write = [&](const std::string& file_name, const std::string& text) {
         const Fd file = open_file(folder.get(), file_name, O_WRONLY | O_CREAT | O_EXCL, path);
         write_whole(file.get(), text, path + "/" + file_name);
@@ -175,19 +205,16 @@ void OutputDir::stage(const WindowName& name, const std::vector<OutFile>& files)
 // what is appended goes to the same place again. The state comes last.
 void OutputDir::publish() {
     const std::string path = path_ + "/" + committed;
-    const Fd folder = open_file(dir_.get(), committed, O_RDONLY | O_DIRECTORY, path_);
-    if (const auto text = read_small_file(folder.get(), state_name, path)) {
-        const json state = json::parse(*text, nullptr, false);
-        const json appended = state.is_object() ? state.value("appended", json::object()) : json();
+    const Fd folder = open_folder(dir_.get(), committed, path_);
+    if (const auto state = read_state(folder.get(), path)) {
         for (const std::string& name : names_in(folder.get(), path)) {
             if (name == state_name)
                 continue;
-            if (!appended.contains(name)) {
+            const auto rows = state->appended.find(name);
+            if (rows == state->appended.end())
                 rename_new(folder.get(), name, dir_.get(), name, path_);
-                continue;
-            }
-            append(folder.get(), name, appended[name].value("header", ""),
-                   appended[name].value("at", std::uint64_t{0}));
+            else
+                append(folder.get(), name, rows->second);
         }
         sync_file(dir_.get(), path_);
         if (::renameat(folder.get(), state_name, dir_.get(), state_name) != 0)
@@ -198,12 +225,13 @@ void OutputDir::publish() {
     sync_file(dir_.get(), path_);
 }
 
-void OutputDir::append(int from, const std::string& name, const std::string& header,
-                       std::uint64_t at) const {
+void OutputDir::append(int from, const std::string& name, const ExportState::Appended& rows) const {
     const std::string path = path_ + "/" + name;
-    const std::string rows = read_small_file(from, name, path_ + "/" + committed).value_or("");
+    const std::string staged = path_ + "/" + committed;
+    const Fd source = open_file(from, name, O_RDONLY, staged);
     const Fd file = open_file(dir_.get(), name, O_WRONLY | O_CREAT, path_);
-    at = std::min(at, size_of(dir_.get(), name)); // somebody may have moved or emptied it meanwhile
+    const std::uint64_t at = // somebody may have moved or emptied it meanwhile
+        std::min(rows.at, size_of(file, path));
     const auto cut = [&] {
         if (::ftruncate(file.get(), static_cast<off_t>(at)) != 0 ||
             ::lseek(file.get(), static_cast<off_t>(at), SEEK_SET) < 0)
@@ -211,22 +239,22 @@ void OutputDir::append(int from, const std::string& name, const std::string& hea
     };
     cut();
     try {
-        write_whole(file.get(), at == 0 ? header + rows : rows, path);
+        if (at == 0)
+            write_whole(file.get(), rows.header, path);
+        copy_rest(source, file, path);
     } catch (...) {
         cut(); // no half line
         throw;
     }
     sync_file(file.get(), path);
     if (::unlinkat(from, name.c_str(), 0) != 0)
-        fail_on_file("remove", path_ + "/" + committed + "/" + name);
+        fail_on_file("remove", staged + "/" + name);
 }
 
 void OutputDir::remove_folder(const char* name) const {
-    const Fd folder(::openat(dir_.get(), name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
-    if (!folder && errno == ENOENT)
+    if (!exists(dir_.get(), name))
         return;
-    if (!folder)
-        fail_on_file("open", path_ + "/" + name);
+    const Fd folder = open_folder(dir_.get(), name, path_);
     for (const std::string& inside : names_in(folder.get(), path_ + "/" + name))
         ::unlinkat(folder.get(), inside.c_str(), 0);
     if (::unlinkat(dir_.get(), name, AT_REMOVEDIR) != 0)

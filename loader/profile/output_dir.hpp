@@ -4,6 +4,9 @@
 // that to .dynmon-committed is the point from which on the window counts as stored; then its files
 // are moved to their places, and last .dynmon-export.json, which says what was stored. Who comes
 // next throws away what is staged and finishes what is committed.
+//
+// Others may be able to write to the folder. What they put there is not followed and not believed:
+// what is read or appended to has to be a regular file with one name, of the user who runs this.
 #pragma once
 
 #include <cstdint>
@@ -12,20 +15,23 @@
 #include <vector>
 
 #include "base/fd.hpp"
+#include "profile/export_state.hpp"
 #include "profile/rendering.hpp"
 
 namespace dynmon {
 
 class OutputDir {
 public:
-    // Makes the folder if it is not there, locks it for as long as this lives and finishes what a
-    // killed run left. Throws Error{busy} when another export is at work in it, Error{failed}.
+    // Makes the folder if it is not there; throws Error{failed}.
+    static void make(const std::string& path);
+    // Makes it, locks it for as long as this lives and finishes what a killed run left. Throws
+    // Error{busy} when another export is at work in it, Error{failed}, Error{rejected}.
     explicit OutputDir(const std::string& path);
 
     // Stored already, by this run or by one that was killed before it could say so.
     bool has(const std::string& monitor, const Window& window) const;
     // Of the first window that was not stored yet; goes on where the run before ended.
-    std::uint64_t next_iteration() const { return next_; }
+    std::uint64_t next_iteration() const { return state_.next; }
 
     // Stores all of it, synced to the disk, or nothing: then it throws. Overwrites no file.
     void store(const WindowName& name, const std::vector<OutFile>& files);
@@ -34,26 +40,32 @@ public:
     int fd() const { return dir_.get(); }
 
 private:
-    struct Stored { // the last window of a monitor
-        std::string monitor;
-        std::uint64_t sequence = 0;
-        std::uint64_t to_ns = 0;
+    // A file that only its user can open, so that nobody else can hold it up; gone with the lock.
+    class Lock {
+    public:
+        Lock(int folder, const std::string& path);
+        ~Lock();
+        Lock(const Lock&) = delete;
+        Lock& operator=(const Lock&) = delete;
+
+    private:
+        int folder_;
+        Fd file_;
     };
 
     void load_state();
-    std::string state_text(const WindowName& name, const std::vector<OutFile>& files) const;
+    ExportState state_behind(const WindowName& name, const std::vector<OutFile>& files) const;
     std::uint64_t append_at(const OutFile& file) const;
     void stage(const WindowName& name, const std::vector<OutFile>& files) const;
     void publish();
-    void append(int committed, const std::string& name, const std::string& header,
-                std::uint64_t at) const;
+    void append(int committed, const std::string& name, const ExportState::Appended& rows) const;
     void remove_folder(const char* name) const;
     std::uint64_t after_existing() const; // a folder without a state: behind the files in it
 
     std::string path_;
     Fd dir_;
-    std::uint64_t next_ = 0;
-    std::vector<Stored> stored_;
+    Lock lock_;
+    ExportState state_; // without what was appended
 };
 
 } // namespace dynmon

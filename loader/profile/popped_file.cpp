@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "base/error.hpp"
 #include "profile/file.hpp"
 
 namespace dynmon {
@@ -17,6 +18,7 @@ namespace dynmon {
 namespace {
 
 constexpr const char* prefix = ".dynmon-popped-";
+constexpr std::size_t most_popped = std::size_t{4} << 30; // the maps of a probe have no more
 
 std::string window_suffix(std::uint64_t sequence, std::uint64_t to_ns) {
     return "-" + std::to_string(sequence) + "-" + std::to_string(to_ns);
@@ -32,11 +34,16 @@ PoppedFile::PoppedFile(int folder, const std::string& path, const std::string& q
         if (name.starts_with(prefix + queue + '-') &&
             ::renameat(folder, name.c_str(), folder, name_.c_str()) != 0)
             fail_on_file("rename", path + "/" + name);
-    file_ = open_file(folder, name_, O_RDWR | O_CREAT, path);
+    file_ = open_file(folder, name_, O_RDWR | O_CREAT, path, 0600);
     struct stat status {};
     if (::fstat(file_.get(), &status) != 0)
         fail_on_file("look at", path + "/" + name_);
     const auto held = static_cast<std::size_t>(status.st_size);
+    if (held > most_popped)
+        throw Error(ErrorKind::rejected, path + "/" + name_ + " has more than " +
+                                             std::to_string(most_popped) +
+                                             " bytes, which dynmon has not written")
+            .hint("look at it, and remove it, or name another folder");
     mapped_ = held + bytes;
     void* const memory =
         ::mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_SHARED, file_.get(), 0);

@@ -72,6 +72,12 @@ MapKind map_kind(MapType type) {
     return entry == nullptr ? MapKind::unknown : entry->kind;
 }
 
+bool is_storage(MapType type) {
+    const MapKind kind = map_kind(type);
+    return kind == MapKind::task_storage || kind == MapKind::cgroup_storage ||
+           kind == MapKind::socket_storage;
+}
+
 Rights rights_to_list(MapType type) {
     switch (map_kind(type)) {
     case MapKind::inner_maps:

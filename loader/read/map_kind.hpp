@@ -31,6 +31,8 @@ enum class MapKind {
 // Numbers beyond the headers that dynmon was built with are known too.
 MapKind map_kind(MapType type);
 
+bool is_storage(MapType type); // of tasks, cgroups or sockets, which are looked for
+
 // What it takes beside an open map to list it: the objects whose ids it holds are opened.
 Rights rights_to_list(MapType type);
 

@@ -1,8 +1,6 @@
 #include "store/lock.hpp"
 
 #include <cerrno>
-#include <fstream>
-#include <sstream>
 #include <thread>
 
 #include <fcntl.h>
@@ -12,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "base/error.hpp"
+#include "base/lock_holder.hpp"
 #include "store/bpffs.hpp"
 
 namespace dynmon {
@@ -37,22 +36,6 @@ bool still_named(const Fd& fd, const std::string& directory) {
            held.st_ino == named.st_ino && held.st_dev == named.st_dev;
 }
 
-// Lines of /proc/locks: "1: FLOCK  ADVISORY  WRITE 1234 00:21:5678 0 EOF".
-std::string holder_of(const Fd& fd) {
-    struct stat status {};
-    fstat(fd.get(), &status);
-    const std::string inode = ":" + std::to_string(status.st_ino);
-    std::ifstream locks("/proc/locks");
-    for (std::string line; std::getline(locks, line);) {
-        std::istringstream fields(line);
-        std::string number, kind, advisory, access, pid, file;
-        fields >> number >> kind >> advisory >> access >> pid >> file;
-        if (kind == "FLOCK" && file.ends_with(inode))
-            return "pid " + pid;
-    }
-    return "another process";
-}
-
 } // namespace
 
 DirectoryLock::DirectoryLock(const std::string& directory, Mode mode,
@@ -71,7 +54,7 @@ DirectoryLock::DirectoryLock(const std::string& directory, Mode mode,
         if (errno != EWOULDBLOCK && errno != EINTR)
             throw Error(ErrorKind::failed, "lock " + directory, errno);
         if (std::chrono::steady_clock::now() >= deadline)
-            throw Error(ErrorKind::busy, directory + " is locked by " + holder_of(fd))
+            throw Error(ErrorKind::busy, directory + " is locked by " + lock_holder(fd.get()))
                 .hint("wait for it to end, or give it more time with --lock-timeout");
         // Short, and always the same: who waits longer and longer never gets a lock that others
         // take again and again, each time after a few milliseconds.

@@ -37,6 +37,7 @@ class DoctorTest(harness.Case):
         self.assertEqual(document["kernel"]["online-cpus"], os.sysconf("SC_NPROCESSORS_ONLN"))
         environment = document["environment"]
         self.assertEqual(environment["user"], 0)
+        self.assertEqual(environment["landlock"], kernel.landlock())
         sysctl = pathlib.Path("/proc/sys/kernel/unprivileged_bpf_disabled").read_text()
         self.assertEqual(environment["unprivileged-bpf-disabled"], int(sysctl))
         self.assertEqual(environment["bpffs"], {"path": "/sys/fs/bpf", "mounted": True,

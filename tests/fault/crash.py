@@ -20,12 +20,14 @@ FRAME = frames.plain(60)
 EVERY = os.environ.get("DYNMON_EVERY_SYSCALL") == "1"
 STRIDE = 61  # of those, one in so many all the same: that the rule is right is tested too
 PRIVATE_CALLS = {
-    "access", "brk", "clock_gettime", "clock_nanosleep", "close", "dup", "dup3", "exit_group",
-    "faccessat", "faccessat2", "fcntl", "fstat", "fstatfs", "futex", "getdents64", "geteuid",
-    "getpid", "getrandom", "ioctl", "lseek", "madvise", "membarrier", "mmap", "mprotect", "munmap",
-    "newfstatat", "poll", "pread64", "prlimit64", "read", "readlink", "readlinkat", "recvmsg",
-    "recvfrom", "rt_sigaction", "rt_sigprocmask", "sched_getaffinity", "setns", "setsockopt",
-    "getsockname", "socket", "bind", "statfs", "sysinfo", "uname", "epoll_create1"}
+    "access", "bind", "brk", "capget", "capset", "clock_gettime", "clock_nanosleep", "close", "dup",
+    "dup3", "epoll_create1", "exit_group", "faccessat", "faccessat2", "fcntl", "fstat", "fstatfs",
+    "futex", "getdents64", "geteuid", "getpid", "getrandom", "getsockname", "ioctl",
+    "landlock_add_rule", "landlock_create_ruleset", "landlock_restrict_self", "lseek", "madvise",
+    "membarrier", "mmap", "mprotect", "munmap", "newfstatat", "poll", "prctl", "pread64",
+    "prlimit64", "read", "readlink", "readlinkat", "recvfrom", "recvmsg", "rt_sigaction",
+    "rt_sigprocmask", "sched_getaffinity", "seccomp", "setns", "setsockopt", "socket", "statfs",
+    "sysinfo", "uname"}
 PRIVATE_COMMANDS = {
     "BPF_MAP_LOOKUP_ELEM", "BPF_MAP_GET_NEXT_KEY", "BPF_MAP_LOOKUP_BATCH", "BPF_OBJ_GET",
     "BPF_OBJ_GET_INFO_BY_FD", "BPF_BTF_LOAD", "BPF_BTF_GET_FD_BY_ID", "BPF_PROG_GET_FD_BY_ID",

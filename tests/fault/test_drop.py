@@ -5,25 +5,32 @@ import re
 import signal
 import subprocess
 import sys
+import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
 
 import frames
 import harness
+import kernel
 from ordinary import RightsCase
 
 UDP = frames.ipv4(frames.udp(1234, 53, b"x" * 10), frames.UDP)
 
 
-def capabilities(pid):
-    """Of every thread: (effective, permitted, inheritable, ambient, no_new_privs)."""
+def status_of(pid, *names):
+    """Fields of every thread."""
     found = set()
     for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
         fields = dict(line.split(":\t", 1) for line in (task / "status").read_text().splitlines()
                       if ":\t" in line)
-        found.add(tuple(int(fields[name], 16) for name in ("CapEff", "CapPrm", "CapInh", "CapAmb",
-                                                           "NoNewPrivs")))
+        found.add(tuple(fields[name] for name in names))
     return found
+
+
+def capabilities(pid):
+    """Of every thread: (effective, permitted, inheritable, ambient, no_new_privs)."""
+    return {tuple(int(field, 16) for field in fields) for fields in
+            status_of(pid, "CapEff", "CapPrm", "CapInh", "CapAmb", "NoNewPrivs")}
 
 
 class DropTest(RightsCase):
@@ -138,6 +145,71 @@ class DropTest(RightsCase):
             self.lines_of(process, 1)
             self.assertEqual(capabilities(process.pid), self.NOTHING)
         self.end(process)
+
+    def test_a_list_of_system_calls_holds_for_all_of_its_threads(self):
+        self.load("p", "flows")
+        self.load("e", "events")
+        self.load("c", "crypto")
+        for words in (("read", "p", "--interval", "20ms", "--jobs", "2"), ("stream", "e/ARRIVALS"),
+                      ("dump", "p/flows", "--follow", "--interval", "20ms"),
+                      ("export", "c", "--profile", "crypto", "--out", str(self.folder / "out"),
+                       "--interval", "20ms")):
+            with self.subTest(words):
+                process = self.reader(*words)
+                self.check_drops(process)
+                self.eventually(lambda pid=process.pid: status_of(pid, "Seccomp") == {("2",)},
+                                "a filter is on")
+                process.kill()
+                process.communicate(timeout=30)
+
+    def traced(self, *words):
+        """The calls by which rights are given up, and the first reads of maps, in their order."""
+        trace = self.folder / "trace"
+        process = self.reader(*words, before=("strace", "-qq", "-e", "trace=bpf,capset,setresuid,"
+                                              "landlock_restrict_self,seccomp", "-o", str(trace)))
+        error = process.communicate(timeout=30)[1]
+        self.assertEqual(process.returncode, 0, error)
+        return trace.read_text().splitlines()
+
+    def first(self, trace, call):
+        return next(number for number, line in enumerate(trace) if line.startswith(call))
+
+    def test_root_that_has_nothing_to_open_any_more_becomes_nobody(self):
+        self.load("p", "flows")
+        self.load("s", "ssdp")
+        self.receive(UDP)
+        for words in (("dump", "p/FLOWS_INGRESS"), ("deny", "s", "add", "192.0.2.0/24"),
+                      ("deny", "s", "list"), ("allow", "s", "list"), ("deny", "s", "purge")):
+            with self.subTest(words):
+                trace = self.traced(*words)
+                given_up = [re.sub(r"\(.*\)", "", call) for call in trace if "bpf(" not in call]
+                self.assertEqual(given_up[0].split(), ["setresuid", "=", "0"])
+                self.assertEqual(given_up[-1].split(), ["seccomp", "=", "0"])
+                self.assertIn("setresuid(65534, 65534, 65534)", trace[self.first(trace, "setres")])
+                self.assertIn("effective=0, permitted=0", [c for c in trace if "capset" in c][-1])
+                nobody = self.first(trace, "setresuid")
+                self.assertFalse([call for call in trace[nobody:] if "BPF_OBJ_GET," in call])
+                self.assertFalse([call for call in trace[:nobody] if "LOOKUP_BATCH" in call])
+
+    def test_who_denies_is_still_named(self):
+        self.load("s", "ssdp")
+        self.dynmon("deny", "s", "add", "192.0.2.0/24")
+        self.assertIn("user root", self.dynmon("deny", "s", "list").out)
+
+    @unittest.skipIf(kernel.landlock() < 2, "no Landlock, or one that allows no renames")
+    def test_files_are_closed_to_readers_before_they_read(self):
+        self.load("p", "flows")
+        for words in (("read", "p"), ("dump", "p/FLOWS_INGRESS"),
+                      ("export", "p", "--profile", "netflow", "--out", str(self.folder / "out"),
+                       "--interval", "1ms", "--count", "1")):
+            with self.subTest(words):
+                self.receive(UDP)
+                trace = self.traced(*words)
+                closed = self.first(trace, "landlock_restrict_self")
+                self.assertRegex(trace[closed], "= 0$")
+                self.assertTrue(trace[closed + 1].startswith("seccomp("))
+                self.assertFalse([call for call in trace[:closed] if "LOOKUP_BATCH" in call or
+                                  "DELETE_BATCH" in call])
 
     def test_status_keeps_what_enters_a_namespace_until_it_is_done(self):
         self.load("p", "packets")

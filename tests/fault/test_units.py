@@ -124,10 +124,27 @@ class SoundTest(harness.Case):
                 self.assertLessEqual(exposure, MOST_EXPOSURE, f"{path.name}\n{out}")
 
 
+    def test_memory_tasks_starts_and_time_have_a_limit(self):
+        for name in ("dynmon@.service", "dynmon-export@.service"):
+            settings = Unit(name).settings
+            for limit in ("MemoryMax", "TasksMax", "StartLimitBurst", "StartLimitIntervalSec",
+                          "TimeoutStartSec"):
+                self.assertNotIn(settings.get(limit, ["infinity"]), (["infinity"], ["0"]), name)
+
+    def test_tries_come_to_an_end(self):
+        """All tries that are allowed lie within the interval in which they are counted."""
+        settings = Unit("dynmon@.service").settings
+        tries = int(settings["StartLimitBurst"][0]) * int(settings["RestartSec"][0])
+        self.assertEqual(settings["StartLimitIntervalSec"], ["10min"])
+        self.assertLess(tries, 10 * 60)
+
+
 class WorkTest(harness.Case):
+    PROBE, DEVICE, OPTIONS = "flows", "blue0", ""
+
     def setUp(self):
         super().setUp()
-        self.binary, self.probes = ordinary.reachable(self.folder, "flows")
+        self.binary, self.probes = ordinary.reachable(self.folder, "flows", "rejected")
         # What systemd/dynmon.tmpfiles does.
         BPFFS.chmod(0o711)
         self.addCleanup(BPFFS.chmod, 0o1777)
@@ -141,7 +158,7 @@ class WorkTest(harness.Case):
         super().tearDown()
 
     def command_of(self, unit, what):
-        words = {"%i": "web", "${PROBE}": "flows", "${DEVICE}": "blue0", "$OPTIONS": "",
+        words = {"%i": "web", "${PROBE}": self.PROBE, "${DEVICE}": self.DEVICE, "$OPTIONS": self.OPTIONS,
                  "${RUNTIME_DIRECTORY}": str(self.folder / "run")}
         text = unit.settings[what][0]
         for word, value in words.items():
@@ -161,7 +178,8 @@ class WorkTest(harness.Case):
         names = unit.system_calls() - {"setns", "unshare"}
         # ProtectSystem=strict: all is read-only but what is named, and what is no file system on a
         # disk. The run-time directory is of the test.
-        writable = [*unit.words("ReadWritePaths"), str(self.folder)]
+        writable = [*(path.removeprefix("-").replace("%i", "web")
+                      for path in unit.words("ReadWritePaths")), str(self.folder)]
         mounts = "".join(f"mount --bind {path} {path}; " for path in writable)
         script = (f"{mounts} mount -o remount,bind,ro {BPFFS}; mount -o remount,bind,ro /; "
                   'exec "$@"')
@@ -187,10 +205,41 @@ class WorkTest(harness.Case):
         self.assertRegex(exported.read_text(), r"(?m)^dynmon_flows_packets_total\{.*\} 9$")
         self.assertEqual(os.listdir(exported.parent), ["web.prom"])
         self.assertEqual(exported.stat().st_mode & 0o777, 0o644)
+        self.receive(*[frames.ipv4(frames.udp(1234, 53, b"x"), frames.UDP)] * 2)
+        self.OPTIONS = "--set table=hash"
         self.run_unit("dynmon@.service", "ExecReload")
+        self.run_unit("dynmon-export@.service", "ExecStart")  # and takes away what was replaced
+        self.assertRegex(exported.read_text(), r"(?m)^dynmon_flows_packets_total\{.*\} 11$")
+        self.assertEqual([path.name for path in (STORE / "monitors" / "web").glob("g*")], ["g2"])
         self.run_unit("dynmon@.service", "ExecStop")
         self.assertEqual(list(STORE.iterdir()), [])
         self.run_unit("dynmon@.service", "ExecStart")
+
+    def test_a_refused_probe_is_not_tried_again_and_an_interface_may_come_later(self):
+        final = [int(code) for code in Unit("dynmon@.service").words("RestartPreventExitStatus")]
+        self.assertEqual(final, [harness.UNSUPPORTED, harness.REJECTED])
+        self.PROBE = "rejected"
+        self.run_unit("dynmon@.service", "ExecStart", harness.REJECTED)
+        self.PROBE, self.DEVICE = "flows", "later0"
+        self.run_unit("dynmon@.service", "ExecStart", harness.USAGE)
+        self.assertNotIn(harness.USAGE, final)
+
+    def test_the_exporter_changes_no_other_monitor(self):
+        self.run_unit("dynmon@.service", "ExecStart")
+        web, hooks = STORE / "monitors" / "web", STORE / "hooks"
+        for path in (STORE / "x", STORE / "monitors" / "x", hooks / "x", BPFFS / "x"):
+            self.command_of = lambda *_, path=path: f"/bin/mkdir {path}"
+            self.assertRegex(self.run_unit("dynmon-export@.service", "ExecStart", 1).stderr,
+                             "Read-only file system|Permission denied")
+        self.command_of = lambda *_: f"/bin/sh -c 'mkdir {web}/x && rmdir {web}/x'"
+        self.run_unit("dynmon-export@.service", "ExecStart")
+        del self.command_of
+
+    def test_it_closes_itself_in(self):
+        """What the units let through is enough for it."""
+        for name in ("dynmon@.service", "dynmon-export@.service"):
+            self.assertLessEqual({"seccomp", "landlock_create_ruleset", "landlock_add_rule",
+                                  "landlock_restrict_self"}, Unit(name).system_calls())
 
     def test_the_fence_around_it_holds(self):
         """A call that the unit does not list is refused here too: else this would prove nothing."""

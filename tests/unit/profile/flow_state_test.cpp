@@ -1,6 +1,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include <sys/stat.h>
+
 #include "object/test_objects.hpp"
 #include "profile/flow_table.hpp"
 
@@ -35,7 +37,7 @@ TEST_CASE("a file that cannot be one is called by its name") {
     const Kept kept;
     std::filesystem::create_directory(kept.path);
     CHECK_THROWS_WITH_AS(static_cast<void>(kept.state().load()),
-                         ("read " + kept.path + ": EISDIR").c_str(), Error);
+                         (kept.path + " is a directory, not a file").c_str(), Error);
     CHECK_THROWS_WITH_AS(FlowState(kept.path + "/no/such", "web"),
                          ("open " + kept.path + "/no: ENOENT").c_str(), Error);
 }
@@ -87,6 +89,37 @@ TEST_CASE("a file that holds no flows of this monitor is refused, whatever is in
             refused(bad);
     }
     CHECK_THROWS_AS(FlowState("/nowhere/at/all", "web"), Error);
+}
+
+TEST_CASE("a file for flows that is none of ours is refused, and not waited for") {
+    const Kept kept;
+    const auto fault = [&] {
+        try {
+            static_cast<void>(kept.state().load());
+        } catch (const Error& error) {
+            return std::string(error.what()).substr(kept.path.size() + 1);
+        }
+        return std::string();
+    };
+    REQUIRE(::mkfifo(kept.path.c_str(), 0600) == 0);
+    CHECK(fault() == "is a FIFO, not a file");
+    std::filesystem::remove(kept.path);
+    kept.state().save({7, 100, 200, 3}, {flow_of(1)}, {});
+    std::filesystem::create_hard_link(kept.path, kept.path + ".other");
+    CHECK(fault() == "has other names too (hard links), which lead to the same bytes");
+    std::filesystem::remove(kept.path + ".other");
+    std::filesystem::resize_file(kept.path, std::uintmax_t{1} << 40); // sparse
+    CHECK(fault().starts_with("is damaged: it has 1099511627776 bytes, not "));
+}
+
+TEST_CASE("flows are not saved into a file that somebody put there") {
+    const Kept kept;
+    const std::string precious = kept.path + ".precious";
+    std::ofstream(precious) << "mine";
+    std::filesystem::create_hard_link(precious, kept.path + ".new");
+    kept.state().save({7, 100, 200, 3}, {flow_of(1)}, {});
+    CHECK(std::filesystem::file_size(precious) == 4);
+    CHECK(kept.state().load()->cached.size() == 1);
 }
 
 TEST_CASE("an export that is killed loses no flow, and a window that comes again counts once") {

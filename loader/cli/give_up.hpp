@@ -1,0 +1,17 @@
+// What verbs that read give up once all is open that they need rights for.
+#pragma once
+
+#include "base/confine.hpp"
+#include "kernel/rights.hpp"
+#include "monitor/settings.hpp"
+
+namespace dynmon {
+
+// Capabilities, and what they do not need of a user's rights: they go on opening pins of the store,
+// and what `more` says. The first call counts, later ones do nothing.
+void stay_reader(const Settings& settings, Confinement more = {});
+
+// For those that have nothing to open any more: root becomes nobody.
+void stay_nobody();
+
+} // namespace dynmon
