@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Holds what the PROTOCOL.md files promise against the tests: every promise (**S-1** …, **H-1** …) is
-quoted by a test, in a docstring or comment, with the words that it begins with,
+"""Holds what the PROTOCOL.md files and SECURITY.md promise against the tests: every promise (**S-1** …,
+**P-1** …) is quoted by a test, in a docstring or comment, with the words that it begins with,
 
     PROMISES:
     S-1 Traffic is never stopped
@@ -20,7 +20,7 @@ FEWEST_WORDS = 3
 def promises():
     """{id: (where, text)}, and what is wrong with the lines."""
     found, faults = {}, []
-    for path in sorted(ROOT.glob("loader/*/PROTOCOL.md")):
+    for path in sorted([ROOT / "SECURITY.md", *ROOT.glob("loader/*/PROTOCOL.md")]):
         for number, line in enumerate(path.read_text().splitlines(), 1):
             if match := PROMISE.fullmatch(line):
                 name, text = match.groups()
@@ -50,7 +50,7 @@ def fault_of(name, text, promised):
     if not name:
         return "PROMISES: without a promise in the next line"
     if name not in promised:
-        return f"no PROTOCOL.md has {name}"
+        return f"nothing promises {name}"
     if len(text.split()) < FEWEST_WORDS or not promised[name][1].startswith(text):
         return f"{name} begins otherwise: {promised[name][1]}"
     return ""
@@ -60,7 +60,7 @@ def main():
     promised, faults = promises()
     quoted = set()
     here = pathlib.Path(__file__).resolve()
-    for path in sorted([*ROOT.glob("tests/**/*.py"), *ROOT.glob("tests/**/*.cpp")]):
+    for path in sorted(each for suffix in ("py", "cpp", "sh") for each in ROOT.glob(f"tests/**/*.{suffix}")):
         for where, name, text in quotations(path) if path != here else ():
             quoted.add(name)
             if fault := fault_of(name, text, promised):

@@ -126,6 +126,8 @@ named() { # named FOLDER PROBE: a folder with a probe of that name
     mkdir -p "$1/$2" && cp "$work/user/mine/my-probe/my-probe.bpf.c" "$1/$2/$2.bpf.c" &&
         cp "$work/user/mine/my-probe/answer.h" "$1/$2/"
 }
+# PROMISES:
+# F-8 `Makefile.bpf PROBES=DIR` takes names
 ran() { test -n "$(find "$work/user" -name '*ran*' ! -path "$work/user/names*")"; }
 number=0
 for name in '$(shell touch ran)' '$(shell${IFS}touch${IFS}ran)' 'a;touch ran' 'a$(touch${IFS}ran)' \

@@ -62,6 +62,8 @@ class AllowTest(FilesCase):
         self.load_with()
 
     def test_an_allowed_object_does_not_drop_by_another_manifest(self):
+        # PROMISES:
+        # F-7 `/etc/dynmon/allow.yaml` lists what may be loaded
         """The manifest decides what a program may do; here a program that could not drop before."""
         probe = self.copy("dropper")
         dropping = probe / "probe.yaml"

@@ -66,6 +66,8 @@ class DropTest(RightsCase):
         return [harness.json.loads(process.stdout.readline()) for _ in range(count)]
 
     def test_an_export_writes_without_any(self):
+        # PROMISES:
+        # R-1 Every verb that reads or sets
         self.load("c", "crypto")
         out = self.folder / "out"
         process = self.reader("export", "c", "--profile", "crypto", "--out", str(out), "--json",
@@ -147,6 +149,8 @@ class DropTest(RightsCase):
         self.end(process)
 
     def test_a_list_of_system_calls_holds_for_all_of_its_threads(self):
+        # PROMISES:
+        # R-2 Each of them keeps a list
         self.load("p", "flows")
         self.load("e", "events")
         self.load("c", "crypto")
@@ -175,6 +179,8 @@ class DropTest(RightsCase):
         return next(number for number, line in enumerate(trace) if line.startswith(call))
 
     def test_root_that_has_nothing_to_open_any_more_becomes_nobody(self):
+        # PROMISES:
+        # R-4 Those that open nothing any more
         self.load("p", "flows")
         self.load("s", "ssdp")
         self.receive(UDP)
@@ -198,6 +204,8 @@ class DropTest(RightsCase):
 
     @unittest.skipIf(kernel.landlock() < 2, "no Landlock, or one that allows no renames")
     def test_files_are_closed_to_readers_before_they_read(self):
+        # PROMISES:
+        # R-3 From Linux 5.19 on
         self.load("p", "flows")
         for words in (("read", "p"), ("dump", "p/FLOWS_INGRESS"),
                       ("export", "p", "--profile", "netflow", "--out", str(self.folder / "out"),

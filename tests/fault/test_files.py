@@ -44,6 +44,8 @@ class SwappedFileTest(FilesCase):
         self.addCleanup(stop.set)
 
     def test_what_runs_is_what_the_record_names(self):
+        # PROMISES:
+        # F-3 What is checked is what is used
         """The two objects differ in what they count: the name of a map tells which of them runs."""
         target = self.folder / "x.bpf.o"
         objects = {}
@@ -185,6 +187,10 @@ class OwnerTest(FilesCase):
         return done
 
     def test_a_name_does_not_lead_to_what_others_can_write(self):
+        # PROMISES:
+        # F-1 It belongs to root, to the caller
+        # F-2 Neither its group nor others
+        # F-5 A name is a reason to believe nobody
         probes = self.folder / "probes"
         shutil.copytree(harness.probe("tally"), probes / "tally")
         for path in (probes, probes / "tally", probes / "tally" / "probe.yaml",
@@ -203,6 +209,8 @@ class OwnerTest(FilesCase):
         self.load_by_name(harness.OK)
 
     def test_a_path_is_a_reason_to_believe_its_owner_and_nobody_else(self):
+        # PROMISES:
+        # F-4 A path on the command line is a reason
         home = self.folder / "home"
         shutil.copytree(harness.probe("tally"), home / "tally")
         self.give(home)
@@ -224,6 +232,8 @@ class OwnerTest(FilesCase):
         self.dynmon("load", "x", home / "tally", *PLACE)
 
     def test_check_looks_at_what_would_not_be_loaded_and_says_so(self):
+        # PROMISES:
+        # F-6 `check` without `--kernel` loads nothing
         probe = self.copy()
         (probe / "tally.bpf.o").chmod(0o666)
         result = self.dynmon("--json", "check", probe)

@@ -50,6 +50,8 @@ class PolicyTest(FilesCase):
         return self.folder / "build" / "probes" / name
 
     def test_a_policy_says_what_manifests_may_claim(self):
+        # PROMISES:
+        # P-8 Without a word in its manifest
         self.policy.write_text("may: [loops]\n")
         for words in (("load", "d", "dropper", *PLACE), ("apply", "d", "dropper", *PLACE),
                       ("check", "dropper")):

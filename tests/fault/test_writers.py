@@ -56,6 +56,8 @@ class Trace:
 
 class RightsFirstTest(exports.ExportCase):
     def test_an_export_reads_and_writes_nothing_while_it_has_rights(self):
+        # PROMISES:
+        # W-1 Capabilities are given up before
         self.load("d", "ddos")
         self.receive(udp(5000, 53))
         self.out.mkdir()
@@ -106,6 +108,8 @@ class PlantedTest(exports.ExportCase):
         self.assertTrue(error["hint"])
 
     def test_fifos_are_not_waited_for(self):
+        # PROMISES:
+        # W-2 What is there already is looked at
         for name in (".dynmon-export.json", ".dynmon-lock", "results.csv"):
             self.receive(udp(5000, 53))
             os.mkfifo(self.out / name)
@@ -129,6 +133,8 @@ class PlantedTest(exports.ExportCase):
         self.refuse(harness.REJECTED, f"{planted} belongs to user {NOBODY}, not to root")
 
     def test_a_planted_window_overwrites_nothing_through_a_hard_link(self):
+        # PROMISES:
+        # W-3 New files are made under names
         precious, planted = self.folder / "precious", self.out / ".dynmon-committed"
         precious.write_text("mine")
         os.link(precious, self.out / "results.csv")
@@ -141,11 +147,15 @@ class PlantedTest(exports.ExportCase):
         self.assertEqual(precious.read_text(), "mine")
 
     def test_a_sparse_state_is_not_read_to_its_end(self):
+        # PROMISES:
+        # W-4 `.dynmon-export.json` is believed
         with open(self.out / ".dynmon-export.json", "w") as state:
             state.truncate(1 << 40)
         self.refuse(harness.REJECTED, "has more than 1048576 bytes")
 
     def test_a_lock_of_somebody_else_on_the_folder_is_no_hindrance(self):
+        # PROMISES:
+        # W-5 The lock of the folder
         self.out.chmod(0o755)
         self.folder.chmod(0o755)
         hold = "import fcntl, os, sys; fcntl.flock(os.open(sys.argv[1], 0), 2); print(flush=True); " \

@@ -5,6 +5,8 @@
 using namespace dynmon;
 using nlohmann::json;
 
+// PROMISES:
+// O-2 JSON is printed whatever the texts hold
 TEST_CASE("a text that is no UTF-8 never makes JSON impossible") {
     CHECK(json_text(json{{"device", "eth\xff"}}) == "{\"device\":\"eth\xef\xbf\xbd\"}");
 }

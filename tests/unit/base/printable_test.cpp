@@ -4,6 +4,8 @@
 
 using namespace dynmon;
 
+// PROMISES:
+// O-1 A terminal gets no control character
 TEST_CASE("what a terminal obeys, or what hides text, is escaped") {
     CHECK(printable("\x1b[2J") == "\\x1b[2J");
     CHECK(printable("a\rb\a\x7f") == "a\\x0db\\x07\\x7f");

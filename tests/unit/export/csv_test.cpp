@@ -66,6 +66,8 @@ TEST_CASE("cells with commas, quotes and line ends are quoted") {
           "\"a,b\",\"l\r\nl\"\r\n");
 }
 
+// PROMISES:
+// O-3 `--csv-safe` keeps a spreadsheet
 TEST_CASE("texts that a spreadsheet would run begin with a quote if asked, numbers never") {
     Metrics m;
     MetricView view = m.counters(BPF_MAP_TYPE_QUEUE);

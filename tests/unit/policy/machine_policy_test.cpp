@@ -108,6 +108,8 @@ TEST_CASE("maps are measured as they are when full") {
     CHECK(map_bytes(map, 128) > std::uint64_t{1} << 60); // and does not wrap
 }
 
+// PROMISES:
+// P-7 take more memory for its maps
 TEST_CASE("maps that take too much memory are refused, with the largest of them") {
     const Object object = test::parse_object("sample");
     CHECK_NOTHROW(require_map_memory({}, object, {}, preset_map_memory));

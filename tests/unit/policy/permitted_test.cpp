@@ -23,6 +23,8 @@ std::string refusal(const std::string& name) {
 
 } // namespace
 
+// PROMISES:
+// P-3 run as anything but
 TEST_CASE("an object that asks for more than a network monitor needs is refused by name") {
     CHECK(refusal("sample").empty());
     CHECK(refusal("two_xdp").empty());

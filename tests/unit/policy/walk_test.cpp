@@ -208,6 +208,8 @@ TEST_CASE("an instruction that is not known is refused by its number") {
     CHECK(refused(make(BPF_JMP | BPF_CALL, 0, 3, 0, 1)));
 }
 
+// PROMISES:
+// P-5 name an object of the kernel by its number
 TEST_CASE("what an object names by number, without a relocation, is refused") {
     const WithoutTrials quick;
     for (const unsigned source : {1U, 2U, 3U, 4U, 5U, 6U})
@@ -258,6 +260,8 @@ TEST_CASE("a hand-over takes the context, the chain and the program's own slot")
           Found{"never: a hand-over through something that is not called dynmon_chain"});
 }
 
+// PROMISES:
+// P-2 call a helper that is not on the list
 TEST_CASE("a helper that is not on the list is refused by its name") {
     const WithoutTrials quick;
     CHECK(effects({call(109)}) == Found{"never: bpf_send_signal"});
