@@ -120,8 +120,9 @@ private:
 
     Fd map_;
     std::vector<ChainMember> members_;
-    std::optional<Error> other_version_; // of a monitor in this chain: which slots it has is unknown
-    Ids owned_{0}; // by whole members; slot 0 is the hook's
+    std::optional<Error>
+        other_version_; // of a monitor in this chain: which slots it has is unknown
+    Ids owned_{0};      // by whole members; slot 0 is the hook's
     std::map<std::uint32_t, std::uint32_t> slots_;
 };
 
