@@ -52,7 +52,7 @@ private:
                 .max_waiting = flows.max_flows};
     }
     static std::unique_ptr<Collector> collector_of(const FlowArguments& flows) {
-        return make_collector(CollectorAddress::parse(flows.to, "--to"), flows.mtu);
+        return make_collector(CollectorAddress::parse(flows.to, "--to"), flows.mtu, stop_requested);
     }
 
     IpfixOutlet outlet_;

@@ -133,7 +133,7 @@ void repeat(const std::string& interval, std::uint64_t count, const std::functio
     for (std::uint64_t round = 0; count == 0 || round < count; ++round) {
         next += step;
         signals.sleep_until(next);
-        if (signals.stopped())
+        if (stop_requested())
             break;
         body();
     }
@@ -141,10 +141,10 @@ void repeat(const std::string& interval, std::uint64_t count, const std::functio
 
 namespace {
 
-volatile std::sig_atomic_t stop_requested = 0;
+volatile std::sig_atomic_t signalled = 0;
 
 void request_stop(int signal_number) {
-    stop_requested = 1;
+    signalled = 1;
     std::signal(signal_number, SIG_DFL);
 }
 
@@ -170,14 +170,14 @@ StopOnSignal::~StopOnSignal() {
         std::signal(SIGHUP, SIG_DFL);
 }
 
-bool StopOnSignal::stopped() const {
-    return stop_requested != 0;
+bool stop_requested() {
+    return signalled != 0;
 }
 
 void StopOnSignal::sleep_until(std::uint64_t deadline_ns) const {
     const timespec deadline{.tv_sec = static_cast<time_t>(deadline_ns / 1'000'000'000),
                             .tv_nsec = static_cast<long>(deadline_ns % 1'000'000'000)};
-    while (!stopped() &&
+    while (!stop_requested() &&
            clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &deadline, nullptr) == EINTR) {
         // another signal than ours
     }

@@ -45,13 +45,14 @@ extern const char* const condition_help;
 
 std::uint64_t monotonic_ns(); // CLOCK_MONOTONIC
 
+bool stop_requested(); // by a signal, while there is a StopOnSignal
+
 // Sets a flag on SIGINT, SIGTERM and SIGHUP instead of dying, so that a window that is being
 // written out is finished first; a second signal kills as usual.
 class StopOnSignal {
 public:
     StopOnSignal();
     ~StopOnSignal();
-    bool stopped() const;
     // Sleeps until `deadline` (CLOCK_MONOTONIC ns) or a signal.
     void sleep_until(std::uint64_t deadline_ns) const;
 

@@ -66,8 +66,7 @@ public:
         Sink sink(STDOUT_FILENO);
         StreamOptions options = options_;
         options.each_round = [&] { attachment.look_rarely(); };
-        const StreamTotals totals =
-            stream_events(map, options, sink, [&] { return signals.stopped(); });
+        const StreamTotals totals = stream_events(map, options, sink, stop_requested);
         report(totals);
         return 0;
     }

@@ -1,4 +1,8 @@
+#include <chrono>
+#include <optional>
+
 #include "base/error.hpp"
+#include "base/log.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
 #include "monitor/load.hpp"
@@ -32,18 +36,56 @@ public:
         nlohmann::ordered_json unloaded = nlohmann::ordered_json::array();
         std::string sentence = names.empty() ? "nothing is loaded" : "unloaded";
         for (const std::string& name : names) {
-            if (!during("unload '" + name + "'", [&] { return unload(global.settings, name); }))
+            if (!attempt(global.settings, name))
                 continue;
             unloaded.push_back(name);
             sentence += " " + name;
         }
         if (all_)
-            recover(global.settings); // also what killed loaders left: nothing means nothing
+            sweep(global.settings);
+        if (failure_) {
+            if (!unloaded.empty())
+                log::warn(sentence);
+            throw *failure_;
+        }
         print_result(global, {{"unloaded", unloaded}}, sentence);
         return 0;
     }
 
 private:
+    // With --all a monitor that cannot be unloaded keeps none of the others.
+    bool attempt(const Settings& settings, const std::string& name) {
+        try {
+            return during("unload '" + name + "'", [&] { return unload(patient(settings), name); });
+        } catch (const Error& error) {
+            if (!all_)
+                throw;
+            if (failure_)
+                log::warn(error.what());
+            else
+                failure_ = error;
+            waited_ = waited_ || error.kind() == ErrorKind::busy;
+            return false;
+        }
+    }
+
+    // Who holds a lock for longer than we wait is waited for once, not once for each monitor.
+    Settings patient(Settings settings) const {
+        if (waited_)
+            settings.lock_timeout = std::chrono::milliseconds(0);
+        return settings;
+    }
+
+    // Also what killed loaders left: nothing means nothing.
+    void sweep(const Settings& settings) {
+        try {
+            recover(patient(settings));
+        } catch (const Error& error) {
+            if (!failure_) // else it says the same of the same monitor
+                failure_ = error;
+        }
+    }
+
     // With --all it does not matter who takes it away. False: somebody else did.
     bool unload(const Settings& settings, const std::string& name) const {
         try {
@@ -58,6 +100,8 @@ private:
 
     std::string name_;
     bool all_ = false;
+    bool waited_ = false;
+    std::optional<Error> failure_; // the first
 };
 
 } // namespace

@@ -116,7 +116,7 @@ bool join_numbers(const JoinedFamily& joined, const LabelledRows& rows, std::uin
         const SeriesTable::Family& family = *joined.members[rows[i].table].family;
         if (!table.is_set(rows[i].row, family.first))
             continue;
-        const std::uint64_t* const values = table.rows().numbers(rows[i].row);
+        const std::uint64_t* const values = table.numbers(rows[i].row);
         const bool add = any && table.adds_up(family.first);
         for (std::size_t k = 0; k < numbers.size(); ++k) {
             const std::size_t at = family.first + k;

@@ -87,23 +87,31 @@ void SeriesTable::append_field(std::string_view name, const Scalar& slot, std::u
 }
 
 void SeriesTable::append_labels(std::uint32_t row, bool first, Cursor& out) const {
+    const bool is_rest = row >= rows_.size();
     const auto separate = [&] {
         if (!first)
             out.put(",");
         first = false;
     };
     for (const LabelSource& label : labels_) {
+        if (is_rest && label.from)
+            continue;
         separate();
         if (label.from)
             append_field(label.name, label.text_of, row, out);
         else
             out.put(label.fixed);
     }
-    if (index_ && rows_.size() > 1) {
+    if (is_rest) {
+        separate();
+        out.put(row == rest_row(Rest::other) ? "dynmon_series=\"other\""
+                                             : "dynmon_series=\"ended\"");
+    }
+    if (index_ && rows_.size() > 1 && !is_rest) {
         separate();
         append_field("index", compile_scalar(*index_, Style::people), row, out);
     }
-    if (cpu_) {
+    if (cpu_ && !is_rest) {
         separate();
         append_field("cpu", compile_scalar(*cpu_, Style::people), row, out);
     }

@@ -19,8 +19,10 @@ public:
     // Bytes of an id and numbers of a row; forgets all rows.
     void set_shape(std::size_t id_size, std::size_t width);
 
-    // The row of `id` (id_size bytes); made, all zero, unless there are `most` already: none.
-    std::uint32_t find_or_add(const char* id, std::size_t most);
+    // The row of `id` (id_size bytes); made, all zero, if there is none.
+    std::uint32_t find_or_add(const char* id);
+    // Leaves these, and numbers them in this order.
+    void retain(const std::vector<std::uint32_t>& rows);
 
     std::size_t size() const { return flags_.size(); }
     std::string_view id(std::uint32_t row) const {
@@ -29,10 +31,14 @@ public:
     // Valid until the next row is made.
     std::uint64_t* numbers(std::uint32_t row) { return numbers_.data() + row * width_; }
     const std::uint64_t* numbers(std::uint32_t row) const { return numbers_.data() + row * width_; }
-    void mark(std::uint32_t row) { flags_[row] = 1; }
-    bool is_marked(std::uint32_t row) const { return flags_[row] != 0; }
+    void mark(std::uint32_t row) { flags_[row] |= marked; }
+    bool is_marked(std::uint32_t row) const { return (flags_[row] & marked) != 0; }
+    void keep(std::uint32_t row) { flags_[row] |= kept; }
+    bool is_kept(std::uint32_t row) const { return (flags_[row] & kept) != 0; }
 
 private:
+    static constexpr std::uint8_t marked = 1, kept = 2;
+
     std::size_t id_size_ = 0;
     std::size_t width_ = 0;
     std::string ids_;

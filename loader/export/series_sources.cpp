@@ -12,6 +12,7 @@ namespace dynmon {
 namespace {
 
 constexpr std::string_view total_suffix = "_total";
+constexpr std::string_view rest_label = "dynmon_series";
 
 [[noreturn]] void refuse(const MetricView& metric, const std::string& reason) {
     throw Error(ErrorKind::usage, "metric '" + metric.name + "': " + reason);
@@ -79,6 +80,8 @@ void SeriesTable::add_labels(const OpenMetrics& section) {
     for (const Label& label : section.labels) {
         if (has_label(label_name(label.name)))
             refuse(metric_, "two labels have the name '" + label_name(label.name) + "'");
+        if (label_name(label.name) == rest_label)
+            refuse(metric_, "the label '" + label.name + "' has a name that is dynmon's own");
         LabelSource& source = labels_.emplace_back();
         source.name = label_name(label.name);
         source.text = label.value;

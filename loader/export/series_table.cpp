@@ -66,6 +66,7 @@ void SeriesTable::add(const Batch& batch) {
         for (std::uint32_t cpu = 0; cpu < metric_.cpus; ++cpu)
             add_row(key, value + cpu * cpu_stride(metric_), cpu);
     }
+    cut();
 }
 
 void SeriesTable::add_row(const std::byte* key, const std::byte* value, std::uint32_t cpu) {
@@ -76,9 +77,7 @@ void SeriesTable::add_row(const std::byte* key, const std::byte* value, std::uin
         std::memcpy(id_.data() + index_->offset, key, index_->size);
     if (cpu_)
         std::memcpy(id_.data() + cpu_->offset, &cpu, cpu_->size);
-    const std::uint32_t found = row(id_.data());
-    if (found == SeriesRows::none)
-        return;
+    const std::uint32_t found = rows_.find_or_add(id_.data());
     if (has_gauges_)
         rows_.mark(found);
     std::uint64_t* const into = rows_.numbers(found);
@@ -111,13 +110,6 @@ void SeriesTable::add_counts(const ValueSource& source, const std::byte* key,
         combine(row, sum, number_bits(source.sum, is_real(sum), value));
 }
 
-std::uint32_t SeriesTable::row(const char* id) {
-    const std::uint32_t found = rows_.find_or_add(id, metric_.open_metrics->max_series);
-    if (found == SeriesRows::none)
-        ++overflowed_;
-    return found;
-}
-
 void SeriesTable::combine(std::uint64_t* row, std::size_t number, std::uint64_t bits) const {
     std::uint64_t& sum = row[number];
     if (!adds_up(number))
@@ -147,13 +139,15 @@ std::vector<std::uint32_t> SeriesTable::sorted_rows() const {
     sorted.reserve(order.size());
     for (const auto& [key, i] : order)
         sorted.push_back(i);
+    for (const Rest rest : {Rest::other, Rest::ended})
+        if (has_rest(rest))
+            sorted.push_back(rest_row(rest));
     return sorted;
 }
 
 void SeriesTable::add_total(const std::byte* id, const std::uint64_t* values) {
-    const std::uint32_t into = row(reinterpret_cast<const char*>(id));
-    if (into == SeriesRows::none)
-        return;
+    const std::uint32_t into = rows_.find_or_add(reinterpret_cast<const char*>(id));
+    rows_.keep(into);
     for (std::size_t i = 0; i < numbers_.size(); ++i)
         if (adds_up(i))
             combine(rows_.numbers(into), i, values[i]);
@@ -186,19 +180,20 @@ bool SeriesTable::has_shape_of(const SeriesTable& other) const {
 void SeriesTable::absorb(const SeriesTable& other, bool sums) {
     if (!has_shape_of(other))
         return;
-    overflowed_ += other.overflowed_;
+    for (const Rest rest : {Rest::other, Rest::ended})
+        if (sums && other.has_rest(rest))
+            add_rest(rest, other.rest_numbers(rest).data());
     if (!sums && !has_gauges_)
         return;
     for (std::uint32_t from = 0; from < other.rows_.size(); ++from) {
-        const std::uint32_t into = row(other.rows_.id(from).data());
-        if (into == SeriesRows::none)
-            continue;
+        const std::uint32_t into = rows_.find_or_add(other.rows_.id(from).data());
         if (other.rows_.is_marked(from))
             rows_.mark(into);
         for (std::size_t i = 0; i < numbers_.size(); ++i)
             if ((sums || !adds_up(i)) && other.is_set(from, i))
                 combine(rows_.numbers(into), i, other.rows_.numbers(from)[i]);
     }
+    cut();
 }
 
 } // namespace dynmon

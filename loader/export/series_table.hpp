@@ -1,6 +1,7 @@
 // The series of a metric, gathered from raw entries: what OpenMetrics shows and the totals keep.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -19,6 +20,11 @@ namespace dynmon {
 // A row has the numbers of all Series of the metric's OpenMetrics section, one after the other: one
 // number each, or of a histogram one a bucket (not yet cumulative) and then the sum if it is known.
 //
+// There are max_series of them, and what adds up of the others is summed up in one more, the rest
+// `other`, so that the sum over all of them is exact. Places go to those that had one before, then
+// to the smallest ids: whatever the order of the entries, and so that no series comes out of the
+// rest, which is never smaller than before while nothing is taken out of the map.
+//
 // Entries of an array are told apart by their index, and where the manifest keeps the CPUs apart
 // (merge: none) their values by the CPU, unless labels say otherwise.
 class SeriesTable {
@@ -30,8 +36,21 @@ public:
     explicit SeriesTable(const MetricView& metric);
 
     void add(const Batch& batch); // raw entries of the map
-    // A stored total: counts for what adds up; a gauge has no total.
+    // This series had a place before, and keeps it.
+    void keep_place(const std::byte* id);
+    // A stored total: counts for what adds up; a gauge has no total. It keeps its place.
     void add_total(const std::byte* id, const std::uint64_t* values);
+
+    // One row each behind those of rows(), without labels from the key.
+    enum class Rest {
+        other, // what found no place
+        ended, // what series had counted that gave up their places
+    };
+    void add_rest(Rest rest, const std::uint64_t* values);
+    bool has_rest(Rest rest) const { return !rest_numbers(rest).empty(); }
+    std::uint32_t rest_row(Rest rest) const {
+        return static_cast<std::uint32_t>(rows_.size()) + static_cast<std::uint32_t>(rest);
+    }
     // Takes over the series of another table of this metric; `sums` false: only its gauges,
     // because what adds up is in the totals already. A table with other labels or series (of a
     // generation that defined the metric differently) is left out.
@@ -39,12 +58,13 @@ public:
 
     std::size_t id_size() const { return id_size_; } // bytes of the label fields, at least 1
     std::size_t value_count() const { return numbers_.size(); } // in a row
-    std::uint64_t overflowed() const { return overflowed_; }    // entries beyond max_series
     const MetricView& metric() const { return metric_; }
     // id → numbers, 64 bits each: integers, negative ones in two's complement, or the bits of a
     // double.
     const SeriesRows& rows() const { return rows_; }
-    // Rows by their first label and then by the bytes of the others, so that output is stable.
+    const std::uint64_t* numbers(std::uint32_t row) const; // also of a rest that there is
+    // Rows by their first label and then by the bytes of the others, so that output is stable;
+    // the rests come last.
     std::vector<std::uint32_t> sorted_rows() const;
     // Of one number of a row: a double and not an integer; an integer that may be negative; adds up
     // (and not: the last one wins).
@@ -55,7 +75,7 @@ public:
     std::string shape() const;
     // False for a gauge of a series that is known from a stored total only.
     bool is_set(std::uint32_t row, std::size_t number) const {
-        return adds_up(number) || rows_.is_marked(row);
+        return adds_up(number) || (row < rows_.size() && rows_.is_marked(row));
     }
 
     // Appends the labels of one row, `proto="TCP",direction="ingress"`, escaped.
@@ -114,7 +134,10 @@ private:
     void add_counts(const ValueSource& source, const std::byte* key, const std::byte* value,
                     std::uint64_t* row) const;
     void add_row(const std::byte* key, const std::byte* value, std::uint32_t cpu);
-    std::uint32_t row(const char* id); // SeriesRows::none: no room
+    const std::vector<std::uint64_t>& rest_numbers(Rest rest) const {
+        return rests_[static_cast<std::size_t>(rest)];
+    }
+    void cut(); // to max_series
     void combine(std::uint64_t* row, std::size_t number, std::uint64_t bits) const;
     void append_field(std::string_view name, const Scalar& slot, std::uint32_t row,
                       Cursor& out) const;
@@ -122,7 +145,6 @@ private:
 
     MetricView metric_;
     std::size_t id_size_ = 0;
-    std::uint64_t overflowed_ = 0;
     std::vector<LabelSource> labels_;
     std::vector<ValueSource> values_;
     std::vector<Number> numbers_;
@@ -130,8 +152,10 @@ private:
     std::optional<Layout> cpu_;   // slot of the CPU
     std::optional<MergePlan> merge_;
     std::vector<std::byte> merged_;
-    std::string id_;  // of the entry at hand
-    SeriesRows rows_; // marked: the gauges were read, and not only their totals known
+    std::string id_; // of the entry at hand
+    // Marked: the gauges were read, and not only their totals known.
+    SeriesRows rows_;
+    std::array<std::vector<std::uint64_t>, 2> rests_; // empty: nothing is in it
     bool has_gauges_ = false;
 };
 

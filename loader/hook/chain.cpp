@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "base/limits.hpp"
 #include "kernel/bpf.hpp"
+#include "kernel/duplicate.hpp"
 #include "kernel/prog_array.hpp"
 
 namespace dynmon {
@@ -13,8 +14,8 @@ namespace {
 constexpr std::uint32_t head_slot = 0;
 }
 
-Chain::Chain(Fd map, std::vector<ChainMember> members)
-    : map_(std::move(map)), members_(std::move(members)) {
+Chain::Chain(Fd map, std::vector<ChainMember> members, std::vector<OpaqueMember> opaque)
+    : map_(std::move(map)), members_(std::move(members)), opaque_(std::move(opaque)) {
     read_order();
 }
 
@@ -37,6 +38,11 @@ void Chain::read_order() {
                 known = true;
             }
         }
+        for (std::size_t i = 0; i < opaque_.size() && !known; ++i)
+            if (opaque_[i].id == *id) {
+                end_ = i;
+                return;
+            }
         if (!known)
             throw Error(ErrorKind::busy, "slot " + std::to_string(slot) +
                                              " of the chain holds program " +
@@ -81,10 +87,34 @@ std::optional<std::size_t> Chain::place_of(std::size_t member) const {
 std::optional<Side> Chain::active_side(const std::string& monitor, std::uint32_t generation) const {
     const auto member = find(monitor, generation);
     const auto place = member ? place_of(*member) : std::nullopt;
+    if (member && !place)
+        require_whole();
     return place ? std::optional(order_[*place].side) : std::nullopt;
 }
 
+namespace {
+
+[[noreturn]] void throw_reason(const OpaqueMember& opaque) {
+    Error reason = opaque.reason;
+    reason.during("monitor '" + opaque.monitor + "' is in the chain, with program " + opaque.name +
+                  " (id " + std::to_string(opaque.id) + ")");
+    throw reason;
+}
+
+} // namespace
+
+void Chain::require_whole() const {
+    if (end_)
+        throw_reason(opaque_[*end_]);
+}
+
+void Chain::require_known() const {
+    if (!opaque_.empty())
+        throw_reason(opaque_.front());
+}
+
 std::vector<std::uint32_t> Chain::free_slots(std::size_t count) const {
+    require_known();
     std::set<std::uint32_t> taken{head_slot};
     for (const ChainMember& member : members_)
         taken.insert(member.program.slots.begin(), member.program.slots.end());
@@ -123,6 +153,7 @@ bool Chain::holds(const std::string& monitor) const {
 
 void Chain::require_room(const std::string& monitor, const Placement& placement,
                          bool hand_over) const {
+    require_known();
     if (order_.size() >= limits::tail_calls)
         throw Error(ErrorKind::busy, "the chain has " + std::to_string(order_.size()) +
                                          " programs, as many as the kernel's tail calls allow");
@@ -148,7 +179,7 @@ void Chain::write_slot(std::uint32_t slot, const Fd& program) const {
 
 Fd Chain::program_at(std::size_t position) const {
     if (position >= order_.size())
-        return Fd();
+        return end_ ? duplicate(opaque_[*end_].program.get()) : Fd();
     const ChainMember& member = members_[order_[position].member];
     return member.dir.open_program(member.program, order_[position].side);
 }
@@ -169,6 +200,7 @@ void Chain::point(std::size_t position, const Fd& program) {
 
 void Chain::insert(const DirectoryLock&, std::size_t member, Side side,
                    const Placement& placement) {
+    require_known();
     const std::size_t position = position_of(placement);
     const Fd successor = program_at(position);
     for (const std::uint32_t slot : members_[member].program.slots)
@@ -179,6 +211,7 @@ void Chain::insert(const DirectoryLock&, std::size_t member, Side side,
 
 void Chain::replace(const DirectoryLock&, std::size_t old_member, std::size_t new_member,
                     Side side) {
+    require_known();
     const std::size_t position = place_of(old_member).value();
     const Fd successor = program_at(position + 1);
     for (const std::uint32_t slot : members_[new_member].program.slots)
@@ -196,7 +229,7 @@ void Chain::swap(const DirectoryLock&, std::size_t member, Side side) {
 void Chain::remove(const DirectoryLock&, std::size_t member) {
     const auto position = place_of(member);
     if (!position)
-        return;
+        return require_whole();
     point(*position, program_at(*position + 1));
     order_.erase(order_.begin() + static_cast<std::ptrdiff_t>(*position));
 }

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.hpp"
 #include "base/fd.hpp"
 #include "store/generation.hpp"
 #include "store/lock.hpp"
@@ -25,6 +26,16 @@ struct ChainMember {
     std::uint32_t generation = 0;
     GenerationDir dir;
     ProgramRecord program;
+};
+
+// A program on this hook of a monitor whose record cannot be used: it is damaged, or another
+// version of dynmon wrote it. Which slots are its own is not known, nor what it hands over to.
+struct OpaqueMember {
+    std::string monitor;
+    Error reason;
+    Fd program;
+    std::uint32_t id = 0;
+    std::string name; // of the program, as the kernel knows it
 };
 
 // A member that is in the chain, and with which of its instances.
@@ -41,13 +52,18 @@ struct Placement {
 
 class Chain {
 public:
-    // Reads the chain. Throws Error{busy} when a slot holds a program that is none of `members`:
+    // Reads the chain, up to the first opaque program if there is one. Those before it can be
+    // swapped and removed. Nothing is put into a chain that opaque programs may have slots in, and
+    // what is asked about members that are not before them throws their reason.
+    // Throws Error{busy} when a slot holds a program that is none of `members` and `opaque`:
     // somebody else wrote there, and dynmon does not overwrite it.
-    Chain(Fd map, std::vector<ChainMember> members);
+    Chain(Fd map, std::vector<ChainMember> members, std::vector<OpaqueMember> opaque);
 
     const std::vector<ChainMember>& members() const { return members_; }
     const std::vector<ChainPlace>& order() const { return order_; } // first to last
     std::optional<Side> active_side(const std::string& monitor, std::uint32_t generation) const;
+    const OpaqueMember* end() const { return end_ ? &opaque_[*end_] : nullptr; } // null: read whole
+    void require_whole() const; // throws the reason of end()
 
     // Slot numbers that no member owns; throws Error{busy} when the array is full.
     std::vector<std::uint32_t> free_slots(std::size_t count) const;
@@ -72,18 +88,21 @@ public:
     std::optional<std::size_t> find(const std::string& monitor, std::uint32_t generation) const;
 
 private:
+    void require_known() const;    // throws the reason of an opaque member, wherever it is
     std::string unreached() const; // what read_order() has not met so far, for an error
     void read_order();
     std::size_t position_of(const Placement& placement) const;
     std::optional<std::size_t> place_of(std::size_t member) const;
     std::optional<std::uint32_t> program_id_in(std::uint32_t slot) const;
     void write_slot(std::uint32_t slot, const Fd& program) const; // empty Fd: clears it
-    Fd program_at(std::size_t position) const;                    // empty Fd beyond the last
+    Fd program_at(std::size_t position) const; // beyond the last: the opaque one, or empty
     void point(std::size_t position, const Fd& program); // what runs at `position` from now on
 
     Fd map_;
     std::vector<ChainMember> members_;
+    std::vector<OpaqueMember> opaque_;
     std::vector<ChainPlace> order_;
+    std::optional<std::size_t> end_; // the opaque program that comes behind order_
 };
 
 } // namespace dynmon

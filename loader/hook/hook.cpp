@@ -258,7 +258,7 @@ Fd open_chain_pin(const std::string& path) {
 
 bool is_chain_pin(const std::string& path) {
     try {
-        return static_cast<bool>(open_chain_pin(path));
+        return exists(path) && open_chain_pin(path);
     } catch (const Damaged&) {
         return false;
     }
@@ -288,6 +288,16 @@ Fd open_chain(const Store& store, const HookId& id) {
                                          std::to_string(number) + ")")
             .hint("somebody has replaced one of the two pins: whoever it was has to put it back");
     return chain;
+}
+
+std::vector<std::uint32_t> chain_ids(const Store& store, const HookId& id) {
+    std::vector<std::uint32_t> ids;
+    if (const std::optional<ProgramFacts> pivot = whole_pivot(store, id))
+        ids = pivot->map_ids;
+    const std::string path = store.hook_dir(id) + "/chain";
+    if (is_chain_pin(path))
+        ids.push_back(map_facts(open_chain_pin(path)).id);
+    return ids;
 }
 
 namespace {

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/fd.hpp"
 #include "kernel/bpf.hpp"
@@ -96,6 +97,8 @@ HookState running_state(const Store& store, const HookId& id);
 std::string hook_device(const Store& store, const HookId& id);
 // The PROG_ARRAY. Throws Error{busy} when it is not the one that our pivot runs through.
 Fd open_chain(const Store& store, const HookId& id);
+// Ids of the maps that may be the chain: what the pivot runs through, and what is pinned.
+std::vector<std::uint32_t> chain_ids(const Store& store, const HookId& id);
 // Pins the chain of a hook again whose pin was taken away: its pivot still uses it, but the kernel
 // has emptied it. False when the pin is there. Throws without CAP_SYS_ADMIN. A pin that is no chain
 // is left for open_chain() to refuse, or with `replace_damaged` makes way.

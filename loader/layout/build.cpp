@@ -38,6 +38,11 @@ Layout LayoutBuilder::build(std::uint32_t type_id, std::uint32_t expected_size) 
     if (size != expected_size)
         refuse("type '" + root.type_name + "' has " + std::to_string(size) +
                " bytes, the map holds " + std::to_string(expected_size));
+    if (root.bit_size != 0) { // buffers are made as large as the layout, and take the map's values
+        root.bit_offset = static_cast<std::uint8_t>(root.bit_offset + root.offset * 8);
+        root.offset = 0;
+        root.size = size;
+    }
     formats_.require_all_used(root);
     return root;
 }

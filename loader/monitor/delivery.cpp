@@ -28,10 +28,6 @@ bool has_series(const MetricSource& source) {
     return source.view.open_metrics.has_value();
 }
 
-std::string totals_path(const std::string& monitor_dir, const MetricSource& source) {
-    return monitor_dir + "/" + totals_name(source.view.direction, source.view.name);
-}
-
 // Where the exporter, if there is one, wants what is popped; null: it does not care.
 PopRoom* room_of(Exporter* exporter, const MetricView& metric, const MapFacts& facts) {
     const std::size_t most = std::size_t{facts.max_entries} * facts.value_size;
@@ -43,7 +39,7 @@ PopRoom* room_of(Exporter* exporter, const MetricView& metric, const MapFacts& f
 void make_totals(const std::string& monitor_dir, const std::vector<MetricSource>& sources) {
     for (const MetricSource& source : sources)
         if (has_series(source)) // also what is not emptied: a replaced generation is added up
-            Totals::open(totals_path(monitor_dir, source), SeriesTable(source.view));
+            Totals::open(monitor_dir, SeriesTable(source.view));
 }
 
 Deliverer::Deliverer(const ReadRequest& request, std::string totals_dir,
@@ -93,14 +89,14 @@ void Deliverer::walk(const Delivery& delivery, std::size_t index, SeriesTable* s
 
 void Deliverer::fold(const Delivery& delivery, const DeliveryItem& item,
                      const SeriesTable& series) {
-    const std::string path = totals_path(totals_dir_, *item.source);
     // A metric that was redefined since has totals of another shape: what it was has ended.
-    const Totals totals =
-        delivery.of_current ? Totals::open(path, series) : Totals::open_existing(path, series);
-    const std::uint64_t lost = totals.fold(delivery.window.sequence, series) + series.overflowed();
-    if (lost > 0)
-        log::warn("metric '" + item.source->view.name + "': " + std::to_string(lost) +
-                  " series beyond max-series are not in its totals");
+    const Totals totals = delivery.of_current ? Totals::open(totals_dir_, series)
+                                              : Totals::open_existing(totals_dir_, series);
+    const MetricView& metric = item.source->view;
+    if (!totals.fold(delivery.window.sequence, series))
+        log::warn("metric '" + metric.name + "' has more series than its max-series, " +
+                  std::to_string(metric.open_metrics->max_series) +
+                  ": OpenMetrics shows the others as one, dynmon_series=\"other\"");
 }
 
 void Deliverer::prepare(const std::vector<const MetricSource*>& sources) {
@@ -122,8 +118,20 @@ void Deliverer::prepare(const std::vector<const MetricSource*>& sources) {
 void Deliverer::gather(const MetricSource& source, const SeriesTable& series) {
     const auto found = gathered_.find({source.view.direction, source.view.name});
     if (found != gathered_.end() && found->second->id_size() == series.id_size() &&
-        found->second->value_count() == series.value_count())
+        found->second->value_count() == series.value_count()) {
+        Totals::open_existing(totals_dir_, series).keep_places(*found->second, std::nullopt);
         found->second->absorb(series, true);
+    }
+}
+
+// With the places of those that have one; before a window is added to the totals, or shown.
+std::unique_ptr<SeriesTable> Deliverer::make_table(const Delivery& delivery,
+                                                   const DeliveryItem& item) const {
+    auto table = std::make_unique<SeriesTable>(item.source->view);
+    const bool folds = item.take && !peek_;
+    Totals::open_existing(totals_dir_, *table)
+        .keep_places(*table, folds ? std::optional(delivery.window.sequence) : std::nullopt);
+    return table;
 }
 
 void Deliverer::print(const Delivery& delivery, std::vector<std::unique_ptr<SeriesTable>>& series) {
@@ -133,7 +141,7 @@ void Deliverer::print(const Delivery& delivery, std::vector<std::unique_ptr<Seri
         const DeliveryItem& item = delivery.items[i];
         const bool folds = item.take && !peek_;
         if (has_series(*item.source) && (open_metrics_ || folds))
-            series[i] = std::make_unique<SeriesTable>(item.source->view);
+            series[i] = make_table(delivery, item);
         MetricView view = item.source->view;
         view.from_ns = item.from_ns;
         if (exporter_)
@@ -188,7 +196,7 @@ void Deliverer::finish(const std::vector<const MetricSource*>& sources,
         if (!has_series(*source))
             continue;
         SeriesTable& table = *gathered_.at({source->view.direction, source->view.name});
-        Totals::open_existing(totals_path(totals_dir_, *source), table).add_to(table);
+        Totals::open_existing(totals_dir_, table).add_to(table);
         const auto window = last_window_.find({source->view.direction, source->view.name});
         if (window != last_window_.end() && window->second)
             table.absorb(*window->second, false);

@@ -63,6 +63,8 @@ private:
     bool is_shown(const Delivery& delivery, std::size_t index) const;
     void fold(const Delivery& delivery, const DeliveryItem& item, const SeriesTable& series);
     void gather(const MetricSource& source, const SeriesTable& series);
+    std::unique_ptr<SeriesTable> make_table(const Delivery& delivery,
+                                            const DeliveryItem& item) const;
 
     std::string monitor_;
     std::string totals_dir_;

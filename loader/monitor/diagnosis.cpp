@@ -113,10 +113,14 @@ void diagnose_front(const std::string& what, const HookStatus& hook, Ailments& o
                  remedy_of(neighbour, hook)});
 }
 
+std::string remedy_or_recover(const std::string& advice) {
+    return advice.empty() ? "dynmon-load recover" : advice;
+}
+
 void diagnose_hook(const Status& status, const HookStatus& hook, Ailments& out) {
     const std::string what = "hook " + hook_text(hook);
     if (!hook.problem.empty() && hook.health != HookHealth::detached)
-        out.push_back({what + ": " + hook.problem, "dynmon-load recover"});
+        out.push_back({what + ": " + hook.problem, remedy_or_recover(hook.advice)});
     else if (!is_used(status, hook.id))
         out.push_back({what + " is used by no monitor", "dynmon-load recover"});
     else if (hook.health == HookHealth::defunct)
@@ -139,8 +143,8 @@ void diagnose_store(const Examination& found, Ailments& out) {
         out.push_back({"a killed or running loader left " + name, "dynmon-load recover"});
     for (const MonitorStatus& monitor : found.store.contents.monitors) {
         if (!monitor.problem.empty())
-            out.push_back(
-                {"monitor '" + monitor.name + "': " + monitor.problem, "dynmon-load recover"});
+            out.push_back({"monitor '" + monitor.name + "': " + monitor.problem,
+                           remedy_or_recover(monitor.advice)});
         else if (monitor.health == "interrupted")
             out.push_back({"monitor '" + monitor.name + "' was interrupted while it was changed",
                            "dynmon-load recover"});

@@ -1,6 +1,7 @@
 #include "monitor/evict.hpp"
 
 #include <map>
+#include <optional>
 #include <set>
 
 #include "base/error.hpp"
@@ -54,7 +55,12 @@ class RawChain {
 public:
     // `evicted`: the monitor whose slots are told apart by not being anybody else's.
     RawChain(const Store& store, const HookId& hook, const std::string& evicted)
-        : map_(open_chain(store, hook)), members_(members_at(store, hook)) {
+        : map_(open_chain(store, hook)) {
+        Roster roster = roster_at(store, hook);
+        for (const OpaqueMember& opaque : roster.opaque)
+            if (opaque.monitor != evicted && opaque.reason.kind() == ErrorKind::unsupported)
+                other_version_ = opaque.reason;
+        members_ = std::move(roster.members);
         std::erase_if(members_,
                       [&](const ChainMember& member) { return member.monitor == evicted; });
         for (const ChainMember& member : members_)
@@ -68,6 +74,8 @@ public:
 
     // Whoever ran before one of `ids` now runs what came after it.
     void take_out(const Ids& ids, const std::string& hook) {
+        if (other_version_) // slots that seem to be nobody's are emptied below
+            throw *other_version_;
         Ids successors;
         for (const auto& [slot, id] : slots_)
             if (!owned_.contains(slot) && !ids.contains(id))
@@ -112,7 +120,9 @@ private:
 
     Fd map_;
     std::vector<ChainMember> members_;
-    Ids owned_{0}; // by whole members; slot 0 is the hook's
+    std::optional<Error>
+        other_version_; // of a monitor in this chain: which slots it has is unknown
+    Ids owned_{0};      // by whole members; slot 0 is the hook's
     std::map<std::uint32_t, std::uint32_t> slots_;
 };
 
@@ -142,6 +152,7 @@ void require_whole(const Store& store, const std::string& name) {
             throw Damaged(generation.path() + "/dynmon-btf is not there any more");
         generation.read_btf(record);
         generation.read_retirement();
+        generation.require_own_programs(record.programs); // a foreign one would go with its pin
         for (const MapRecord& map : record.maps)
             for (const Side side : {Side::a, Side::b})
                 generation.try_open_map(map, side);
@@ -167,7 +178,7 @@ void evict(const Store& store, const DirectoryLock& lock, const std::string& nam
     fence();
     store.discard(store.monitor_dir(name));
     for (const HookId& hook : store.hooks())
-        if (members_at(store, hook).empty())
+        if (roster_at(store, hook).is_empty())
             remove_hook(store, lock, hook);
 }
 

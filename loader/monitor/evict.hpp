@@ -8,7 +8,8 @@
 
 namespace dynmon {
 
-// Throws Damaged when the directory of the monitor or a record in it is not what dynmon wrote.
+// Throws Damaged when the directory of the monitor or a record in it is not what dynmon wrote, and
+// Error{busy} with both ids when somebody else's program is pinned under the name of one of its.
 void require_whole(const Store& store, const std::string& name);
 
 // Takes the programs that are pinned in the monitor's directory out of every chain, so that those

@@ -19,6 +19,7 @@ bool is_in_chain(const Store& store, const ProgramRecord& program) {
     for (const ChainPlace& place : chain.order())
         if (chain.members()[place.member].program.ids == program.ids)
             return true;
+    chain.require_whole(); // else it may well be behind
     return false;
 }
 

@@ -1,4 +1,8 @@
+#include <optional>
+#include <set>
+
 #include "base/error.hpp"
+#include "base/log.hpp"
 #include "hook/hook.hpp"
 #include "kernel/own_pin.hpp"
 #include "monitor/evict.hpp"
@@ -8,6 +12,66 @@
 #include "store/bpffs.hpp"
 
 namespace dynmon {
+
+namespace {
+
+// What cannot be mended keeps nothing else from it.
+class Failures {
+public:
+    template <typename Body>
+    void attempt(Body&& body) {
+        try {
+            body();
+        } catch (const Error& error) {
+            if (first_)
+                log::warn(error.what());
+            else
+                first_ = error;
+        }
+    }
+    // Throws the first one, with what was done all the same before it.
+    void finish(const std::vector<std::string>& actions) const {
+        if (!first_)
+            return;
+        for (const std::string& action : actions)
+            log::info(action);
+        throw *first_;
+    }
+
+private:
+    std::optional<Error> first_;
+};
+
+void mend_hook(const Store& store, const DirectoryLock& lock, const HookId& hook,
+               std::vector<std::string>& actions) {
+    if (!is_whole(store, hook)) {
+        remove_hook(store, lock, hook);
+        actions.push_back("removed the damaged hook " + hook_dir_name(hook));
+    } else if (restore_chain(store, lock, hook, true)) {
+        actions.push_back("pinned the chain of " + hook_dir_name(hook) +
+                          " again, which had lost its programs");
+    }
+}
+
+void evict_if_damaged(const Store& store, const DirectoryLock& lock, const std::string& name,
+                      std::vector<std::string>& actions) {
+    try {
+        require_whole(store, name);
+    } catch (const Damaged& error) {
+        evict(store, lock, name);
+        actions.push_back("removed monitor '" + name + "': " + error.what());
+    }
+}
+
+void remove_if_idle(const Store& store, const DirectoryLock& lock, const HookId& hook,
+                    std::vector<std::string>& actions) {
+    if (!roster_at(store, hook).is_empty())
+        return;
+    remove_hook(store, lock, hook);
+    actions.push_back("removed the idle hook " + hook_dir_name(hook));
+}
+
+} // namespace
 
 Recovered recover(const Settings& settings) {
     Recovered result;
@@ -29,32 +93,22 @@ Recovered recover(const Settings& settings) {
     const DirectoryLock& lock = *locked;
     sweep_stages(store, lock, store.monitors_dir(), result.actions);
     sweep_stages(store, lock, store.hooks_dir(), result.actions);
-    for (const HookId& hook : store.hooks()) {
-        if (!is_whole(store, hook)) {
-            remove_hook(store, lock, hook);
-            result.actions.push_back("removed the damaged hook " + hook_dir_name(hook));
-        } else if (restore_chain(store, lock, hook, true)) {
-            result.actions.push_back("pinned the chain of " + hook_dir_name(hook) +
-                                     " again, which had lost its programs");
-        }
-    }
-    for (const std::string& name : store.monitors()) {
-        try {
-            require_whole(store, name);
-        } catch (const Damaged& error) {
-            evict(store, lock, name);
-            result.actions.push_back("removed monitor '" + name + "': " + error.what());
-        }
-    }
+    Failures failures;
+    for (const HookId& hook : store.hooks())
+        failures.attempt([&] { mend_hook(store, lock, hook, result.actions); });
+    std::set<std::string> whole;
     for (const std::string& name : store.monitors())
-        settle_monitor(store, lock, name, result.actions);
-    for (const HookId& hook : store.hooks()) {
-        if (!members_at(store, hook).empty())
-            continue;
-        remove_hook(store, lock, hook);
-        result.actions.push_back("removed the idle hook " + hook_dir_name(hook));
-    }
+        failures.attempt([&] {
+            evict_if_damaged(store, lock, name, result.actions);
+            whole.insert(name);
+        });
+    for (const std::string& name : store.monitors())
+        if (whole.contains(name))
+            failures.attempt([&] { settle_monitor(store, lock, name, result.actions); });
+    for (const HookId& hook : store.hooks())
+        failures.attempt([&] { remove_if_idle(store, lock, hook, result.actions); });
     store.remove_if_empty(lock);
+    failures.finish(result.actions);
     return result;
 }
 

@@ -31,7 +31,10 @@ bool has_only(const std::vector<ChainMember>& members, const std::string& monito
 // Nothing can be taken out of a chain that somebody unpinned, nor need it be where the hook goes
 // along.
 bool goes_with_its_chain(const Store& store, const HookId& hook, const std::string& monitor) {
-    return !exists(store.hook_dir(hook) + "/chain") && has_only(members_at(store, hook), monitor);
+    if (exists(store.hook_dir(hook) + "/chain"))
+        return false;
+    const Roster roster = roster_at(store, hook);
+    return has_only(roster.members, monitor) && roster.opaque.empty();
 }
 
 void leave_chains(const Store& store, const DirectoryLock& lock, const GenerationRecord& record,
@@ -127,7 +130,7 @@ bool settle_monitor(const Store& store, const DirectoryLock& lock, const std::st
 }
 
 void put_back(const Store& store, const DirectoryLock& lock, const HookId& hook) {
-    for (const ChainMember& member : members_at(store, hook)) {
+    for (const ChainMember& member : roster_at(store, hook).members) {
         const MonitorState state = StateMap(store.monitor_dir(member.monitor) + "/state").read();
         const GenerationDir dir = current_generation(store, member.monitor);
         if (state.phase != Phase::running || dir.path() != member.dir.path())
@@ -157,8 +160,14 @@ void take_down(const Store& store, const DirectoryLock& lock, const std::string&
         if (!chain_is_live(store, hook))
             continue;
         require_own_link(store, hook);
-        if (goes_with_its_chain(store, hook, name) ||
-            has_only(open_chain_of(store, hook).members(), name))
+        if (goes_with_its_chain(store, hook, name)) {
+            require_right_to_remove(store, hook);
+            continue;
+        }
+        const Chain chain = open_chain_of(store, hook);
+        for (const GenerationRecord& record : records)
+            chain.active_side(name, record.number); // throws if its place cannot be told
+        if (has_only(chain.members(), name))
             require_right_to_remove(store, hook);
     }
     if (exists(dir + "/state")) {

@@ -31,28 +31,73 @@ void add_members(const Store& store, const HookId& hook, const std::string& moni
     }
 }
 
+// Whatever it is called there: another version may have its own names.
+void add_programs_in(const std::string& directory, std::vector<Fd>& programs) {
+    for (const std::string& name : list_directory(directory)) {
+        try {
+            if (Fd program = try_open_own(directory + "/" + name, "bpf-prog"))
+                programs.push_back(std::move(program));
+        } catch (const Damaged&) {
+            // something else
+        }
+    }
+}
+
+std::vector<Fd> pinned_programs_of(const std::string& monitor_dir) {
+    std::vector<Fd> programs;
+    if (!is_directory(monitor_dir))
+        return programs;
+    add_programs_in(monitor_dir, programs);
+    for (const std::string& name : list_directory(monitor_dir))
+        if (is_directory(monitor_dir + "/" + name))
+            add_programs_in(monitor_dir + "/" + name, programs);
+    return programs;
+}
+
+// Of these those that call the slots of the hook's chain.
+void add_opaque(const Store& store, const HookId& hook, const std::string& monitor,
+                const Error& reason, std::vector<OpaqueMember>& opaque) {
+    const std::vector<std::uint32_t> chains = chain_ids(store, hook);
+    for (Fd& program : pinned_programs_of(store.monitor_dir(monitor))) {
+        const ProgramFacts facts = program_facts(program);
+        if (std::any_of(facts.map_ids.begin(), facts.map_ids.end(), [&](std::uint32_t id) {
+                return std::find(chains.begin(), chains.end(), id) != chains.end();
+            }))
+            opaque.push_back({monitor, reason, std::move(program), facts.id, facts.name});
+    }
+}
+
 } // namespace
+
+bool is_about_record(const Error& error) {
+    return dynamic_cast<const Damaged*>(&error) != nullptr ||
+           error.kind() == ErrorKind::unsupported;
+}
 
 bool has_programs(const GenerationDir& dir, const GenerationRecord& record) {
     return std::any_of(record.programs.begin(), record.programs.end(),
                        [&](const ProgramRecord& program) { return has_program(dir, program); });
 }
 
-std::vector<ChainMember> members_at(const Store& store, const HookId& hook) {
-    std::vector<ChainMember> members;
+Roster roster_at(const Store& store, const HookId& hook) {
+    Roster roster;
     for (const std::string& monitor : store.monitors()) {
         try {
-            add_members(store, hook, monitor, members);
-        } catch (const Damaged& error) {
-            // The others go on. If its programs are in this chain, the chain itself says so.
+            add_members(store, hook, monitor, roster.members);
+        } catch (const Error& error) {
+            if (!is_about_record(error))
+                throw;
             log::debug("monitor '" + monitor + "': " + error.what());
+            add_opaque(store, hook, monitor, error, roster.opaque);
         }
     }
-    return members;
+    return roster;
 }
 
 Chain open_chain_of(const Store& store, const HookId& hook) {
-    return Chain(open_chain(store, hook), members_at(store, hook));
+    Fd map = open_chain(store, hook);
+    Roster roster = roster_at(store, hook);
+    return Chain(std::move(map), std::move(roster.members), std::move(roster.opaque));
 }
 
 std::vector<ChainMembership> memberships(const Store& store, const GenerationRecord& record) {
@@ -103,7 +148,7 @@ std::vector<GenerationDir> retired_generations(const Store& store, const std::st
 void remove_idle_hooks(const Store& store, const DirectoryLock& lock,
                        const std::set<HookId>& hooks) {
     for (const HookId& hook : hooks)
-        if (exists(store.hook_dir(hook)) && members_at(store, hook).empty())
+        if (exists(store.hook_dir(hook)) && roster_at(store, hook).is_empty())
             remove_hook(store, lock, hook);
 }
 

@@ -4,14 +4,23 @@
 #include <set>
 #include <vector>
 
+#include "base/error.hpp"
 #include "hook/chain.hpp"
 #include "store/generation.hpp"
 #include "store/store.hpp"
 
 namespace dynmon {
 
-// Programs at `hook` of all monitors that still have them pinned.
-std::vector<ChainMember> members_at(const Store& store, const HookId& hook);
+// Programs at a hook of all monitors that still have them pinned.
+struct Roster {
+    std::vector<ChainMember> members;
+    // Of monitors whose records cannot be used. The others go on: what such a program is in the way
+    // of is decided by the Chain.
+    std::vector<OpaqueMember> opaque;
+
+    bool is_empty() const { return members.empty() && opaque.empty(); }
+};
+Roster roster_at(const Store& store, const HookId& hook);
 
 // Any of the generation's programs is still pinned: it is, or just was, in a chain.
 bool has_programs(const GenerationDir& dir, const GenerationRecord& record);
@@ -20,6 +29,9 @@ bool has_programs(const GenerationDir& dir, const GenerationRecord& record);
 // deleted and made anew may have the same number, and a hook of its own: programs of the old one
 // call the slots of a chain that is gone. The hook must exist.
 bool is_made_for_hook(const Store& store, const ProgramRecord& program);
+
+// What is said of a record that is damaged or of another version, and no fault of the system.
+bool is_about_record(const Error& error);
 
 // The chain at `hook`, read now.
 Chain open_chain_of(const Store& store, const HookId& hook);

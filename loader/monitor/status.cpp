@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "base/error.hpp"
+#include "base/log.hpp"
 #include "kernel/own_pin.hpp"
 #include "kernel/xdp.hpp"
 #include "monitor/health.hpp"
@@ -30,6 +31,12 @@ std::string live_mode(const Store& store, const HookId& id, const HookRecord& re
     return to_string(state.program_id != 0 ? state.mode : record.mode);
 }
 
+// What `recover` can do nothing about has an advice of its own.
+std::string advice_for(const Error& error) {
+    const bool others = error.kind() == ErrorKind::unsupported || error.kind() == ErrorKind::busy;
+    return others ? error.hint() : "";
+}
+
 HookStatus hook_status(const Store& store, const HookId& id) {
     HookStatus status{.id = id};
     try {
@@ -50,8 +57,12 @@ HookStatus hook_status(const Store& store, const HookId& id) {
             const ChainMember& member = chain.members()[place.member];
             status.chain.push_back(member.monitor + "/" + member.program.name);
         }
+        if (const OpaqueMember* end = chain.end())
+            status.chain.push_back(end->monitor + "/" + end->name);
+        chain.require_whole();
     } catch (const Error& error) {
         status.problem = error.what();
+        status.advice = advice_for(error);
     }
     return status;
 }
@@ -100,6 +111,8 @@ ProgramStatus program_status(const Store& store, const GenerationDir& dir,
             status.id = program.ids.at(static_cast<std::size_t>(chain.order()[i].side));
         }
     }
+    if (status.position == 0)
+        chain.require_whole(); // else it may well be behind
     return status;
 }
 
@@ -144,6 +157,7 @@ void fill_monitor(const Store& store, MonitorStatus& status) {
         status.programs.push_back(program_status(store, dir, record, program));
     status.health =
         state.phase == Phase::running ? health_of(store, status, record) : "interrupted";
+    dir.require_own_programs(record.programs);
 }
 
 } // namespace
@@ -196,6 +210,7 @@ Status read_status(const Settings& settings, const std::string& name,
             fill_monitor(store, entry);
         } catch (const Error& error) {
             entry.problem = error.what();
+            entry.advice = advice_for(error);
             if (entry.health.empty())
                 entry.health = "interrupted";
         }
@@ -228,8 +243,14 @@ public:
         for (const std::string& monitor : monitors) {
             if (!exists(store.monitor_dir(monitor)))
                 continue;
-            const GenerationDir dir = current_generation(store, monitor);
-            set_metering(dir, dir.read_record(), true);
+            try {
+                const GenerationDir dir = current_generation(store, monitor);
+                set_metering(dir, dir.read_record(), true);
+            } catch (const Error& error) {
+                if (!is_about_record(error))
+                    throw;
+                log::debug("monitor '" + monitor + "' is not measured: " + error.what());
+            }
         }
     }
     ~Metering() {
@@ -237,16 +258,23 @@ public:
             return;
         lock_->release();
         try {
-            for (const std::string& monitor : store_.monitors()) {
-                const GenerationDir dir = current_generation(store_, monitor);
-                stop_forgotten_metering(store_, dir, dir.read_record());
-            }
+            for (const std::string& monitor : store_.monitors())
+                stop(monitor);
+        } catch (const Error&) {
+            // the store is gone
+        }
+    }
+
+private:
+    void stop(const std::string& monitor) const {
+        try {
+            const GenerationDir dir = current_generation(store_, monitor);
+            stop_forgotten_metering(store_, dir, dir.read_record());
         } catch (const Error&) {
             // unloaded in the meantime, or left to whoever comes next
         }
     }
 
-private:
     const Store& store_;
     std::optional<DirectoryLock> lock_;
 };

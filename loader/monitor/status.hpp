@@ -42,6 +42,7 @@ struct MonitorStatus {
     std::uint64_t loaded_ns = 0; // this generation, since the Unix epoch
     std::size_t unread_generations = 0;
     std::string problem; // "" or why the rest could not be told
+    std::string advice;  // what to do about it; "": `dynmon-load recover`
     std::string health;  // "interrupted", or as to_string(HookHealth)
     std::string object;
     std::string sha256;
@@ -64,6 +65,7 @@ struct HookStatus {
     Cost cost;                      // of the whole chain, while the kernel's statistics were on
     std::vector<std::string> chain; // "monitor/program", first to last
     std::string problem;            // "" or what is wrong with the hook or its chain
+    std::string advice;             // what to do about it; "": `dynmon-load recover`
     HookOrder order = HookOrder::head;
     std::optional<std::vector<Neighbour>> in_front; // nothing: not known
     std::string in_front_problem;                   // why not

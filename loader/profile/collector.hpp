@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -21,14 +22,18 @@ struct CollectorAddress {
 };
 
 // One connection at a time; UDP counts as connected while nothing says that nobody listens. No call
-// blocks for more than some seconds.
+// waits for more than some seconds for the next byte to get through: a slow collector is waited for
+// as long as it goes on, until the export has to stop. What the collector sends is not read.
 class Collector {
 public:
     virtual ~Collector() = default;
     // A new connection, and with it a new stream of messages. Throws Error{usage} for a name that
     // does not exist, Error{failed} when nobody answers.
     virtual void connect() = 0;
-    virtual void disconnect() = 0;
+    virtual void disconnect() = 0; // all has arrived
+    // Gives up what has not arrived: over TCP the connection is reset, so that the system does not
+    // go on sending it, and the collector does not take half a message for the end of the stream.
+    virtual void reset() = 0;
     // The largest message that goes through in one piece.
     virtual std::size_t max_message() const = 0;
     virtual bool forgets() const = 0; // templates, as UDP does: they have to be repeated
@@ -36,12 +41,17 @@ public:
     // has to be sent again on the next one.
     virtual void send(std::string_view message) = 0;
     // Whether all that was sent has arrived as far as can be told: over TCP the other host has
-    // acknowledged it, over UDP no error came back. Waits for so long at most.
+    // acknowledged it, over UDP no error came back. Waits for so long at most since the last
+    // byte that did.
     virtual bool has_arrived(std::chrono::milliseconds patience) = 0;
+    // Whether to try again may help: false once the export has to stop and nothing waits any more.
+    virtual bool has_time() = 0;
 };
 
 // `mtu`: bytes of the largest IP packet; 0: that of the path, 1500 at most. Resolves the name once,
-// so that a wrong one is told at once: throws Error{usage}.
-std::unique_ptr<Collector> make_collector(const CollectorAddress& address, std::size_t mtu);
+// so that a wrong one is told at once: throws Error{usage}. `stopping`: the export has to end, and
+// waits for a collector that is slow for some seconds more in all.
+std::unique_ptr<Collector> make_collector(const CollectorAddress& address, std::size_t mtu,
+                                          std::function<bool()> stopping);
 
 } // namespace dynmon

@@ -1,7 +1,9 @@
 // Sockets of the caller's network namespace. They are not blocking: every wait has an end.
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <thread>
+#include <utility>
 
 #include <netdb.h>
 #include <netinet/in.h>
@@ -25,8 +27,10 @@ using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
 constexpr milliseconds connect_patience{2000};
-constexpr milliseconds send_patience{5000};
-constexpr milliseconds step{5}; // between two looks at what has no event
+constexpr milliseconds send_patience{5000};     // since the last byte that there was room for
+constexpr milliseconds ending_patience{10000};  // in all, once the export has to stop
+constexpr std::size_t heard_at_once = 1u << 16; // of what a collector says, between two messages
+constexpr milliseconds step{5};                 // between two looks at what has no event
 constexpr std::size_t usual_mtu = 1500;
 constexpr std::size_t udp_header = 8, tcp_header = 60, ipv4_header = 20, ipv6_header = 40;
 
@@ -81,8 +85,8 @@ void set_option(int fd, int level, int name, Value value) {
 
 class SocketCollector final : public Collector {
 public:
-    SocketCollector(CollectorAddress address, std::size_t mtu)
-        : address_(std::move(address)), mtu_(mtu) {
+    SocketCollector(CollectorAddress address, std::size_t mtu, std::function<bool()> stopping)
+        : address_(std::move(address)), mtu_(mtu), stopping_(std::move(stopping)) {
         Addresses found;
         resolve(address_, found);
     }
@@ -104,7 +108,19 @@ public:
         throw Error(ErrorKind::failed, "connect to " + address_.text(), fault);
     }
 
-    void disconnect() override { socket_.reset(); }
+    // The end goes first: closing a socket with something unread in it resets the connection.
+    void disconnect() override {
+        if (address_.tcp && socket_)
+            ::shutdown(socket_.get(), SHUT_WR);
+        socket_.reset();
+    }
+
+    void reset() override {
+        if (address_.tcp && socket_)
+            set_option(socket_.get(), SOL_SOCKET, SO_LINGER, linger{1, 0});
+        socket_.reset();
+    }
+
     bool forgets() const override { return !address_.tcp; }
 
     std::size_t max_message() const override {
@@ -120,13 +136,14 @@ public:
         require_no_error();
         if (is_closed())
             fail("connection closed by", 0);
-        const auto deadline = Clock::now() + send_patience;
+        auto deadline = Clock::now() + send_patience;
         while (!message.empty()) {
             const ssize_t sent =
                 ::send(socket_.get(), message.data(), message.size(), MSG_NOSIGNAL);
-            if (sent >= 0)
+            if (sent >= 0) {
                 message.remove_prefix(static_cast<std::size_t>(sent));
-            else if (errno == EAGAIN || errno == ENOBUFS)
+                deadline = Clock::now() + send_patience;
+            } else if (errno == EAGAIN || errno == ENOBUFS)
                 wait_for_room(errno, deadline);
             else if (errno != EINTR)
                 fail("send to", errno);
@@ -134,13 +151,15 @@ public:
     }
 
     bool has_arrived(milliseconds patience) override {
-        const auto deadline = Clock::now() + patience;
-        for (;;) {
-            const bool acknowledged = address_.tcp && unacknowledged() == 0;
+        auto deadline = Clock::now() + patience;
+        for (int before = unacknowledged();;) {
+            const int missing = unacknowledged();
             require_no_error(); // afterwards: a reset empties the queue too
-            if (acknowledged)
+            if (address_.tcp && missing == 0)
                 return true;
-            const milliseconds left = until(deadline);
+            if (std::exchange(before, missing) != missing)
+                deadline = Clock::now() + patience;
+            const milliseconds left = left_until(deadline);
             if (left.count() == 0)
                 return !address_.tcp;
             if (address_.tcp)
@@ -149,6 +168,8 @@ public:
                 wait_for(socket_.get(), 0, left); // ends early when an error has come back
         }
     }
+
+    bool has_time() override { return left_until(Clock::time_point::max()).count() > 0; }
 
 private:
     int connect_to(int fd, const addrinfo& to) const {
@@ -186,13 +207,14 @@ private:
             fail("send to", fault);
     }
 
-    // Collectors say nothing: all that can be read is the end.
+    // Collectors have nothing to say. One that talks all the same is not listened to: a little is
+    // thrown away, so that the end behind it is found, and what is more fills its own buffers.
     bool is_closed() const {
-        char ignored[256];
-        ssize_t got = 1;
-        while (address_.tcp && got > 0)
-            got = ::recv(socket_.get(), ignored, sizeof ignored, 0);
-        return got == 0;
+        if (!address_.tcp)
+            return false;
+        ::recv(socket_.get(), nullptr, heard_at_once, MSG_TRUNC);
+        pollfd ended{socket_.get(), POLLRDHUP, 0};
+        return ::poll(&ended, 1, 0) > 0 && (ended.revents & POLLRDHUP) != 0;
     }
 
     int unacknowledged() const {
@@ -200,8 +222,14 @@ private:
         return ::ioctl(socket_.get(), SIOCOUTQ, &bytes) == 0 ? bytes : 0;
     }
 
+    milliseconds left_until(Clock::time_point deadline) {
+        if (!stop_by_ && stopping_())
+            stop_by_ = Clock::now() + ending_patience;
+        return until(stop_by_ ? std::min(deadline, *stop_by_) : deadline);
+    }
+
     void wait_for_room(int fault, Clock::time_point deadline) {
-        const milliseconds left = until(deadline);
+        const milliseconds left = left_until(deadline);
         if (left.count() == 0)
             fail("send to", ETIMEDOUT);
         if (fault == ENOBUFS) // of the device: the socket itself is writable
@@ -211,20 +239,23 @@ private:
     }
 
     [[noreturn]] void fail(const char* what, int fault) {
-        socket_.reset();
+        reset();
         throw Error(ErrorKind::failed, what + (' ' + address_.text()), fault);
     }
 
     CollectorAddress address_;
     std::size_t mtu_;
+    std::function<bool()> stopping_;
+    std::optional<Clock::time_point> stop_by_;
     Fd socket_;
     int family_ = AF_INET;
 };
 
 } // namespace
 
-std::unique_ptr<Collector> make_collector(const CollectorAddress& address, std::size_t mtu) {
-    return std::make_unique<SocketCollector>(address, mtu);
+std::unique_ptr<Collector> make_collector(const CollectorAddress& address, std::size_t mtu,
+                                          std::function<bool()> stopping) {
+    return std::make_unique<SocketCollector>(address, mtu, std::move(stopping));
 }
 
 } // namespace dynmon

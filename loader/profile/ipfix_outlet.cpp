@@ -135,7 +135,7 @@ void IpfixOutlet::forget_arrived(milliseconds patience) {
 }
 
 void IpfixOutlet::lose(Error fault, nanoseconds now) {
-    collector_->disconnect();
+    collector_->reset();
     connected_ = false;
     in_flight_ = 0;
     retry_after_ = std::clamp(retry_after_ * 2, first_retry, longest_retry);
@@ -151,8 +151,8 @@ void IpfixOutlet::lose(Error fault, nanoseconds now) {
 // Tries for as long as is left: there is no next window.
 void IpfixOutlet::close() {
     const nanoseconds end = clocks_.monotonic() + options_.patience;
-    for (nanoseconds now = clocks_.monotonic(); now < end && !waiting_.empty();
-         now = clocks_.monotonic()) {
+    for (nanoseconds now = clocks_.monotonic();
+         now < end && !waiting_.empty() && collector_->has_time(); now = clocks_.monotonic()) {
         retry_at_ = nanoseconds{0};
         if (!flush(now) || !wait_for_arrival(now))
             std::this_thread::sleep_for(step);

@@ -132,6 +132,13 @@ Fd GenerationDir::open_program(const ProgramRecord& program, Side side) const {
     return fd;
 }
 
+void GenerationDir::require_own_programs(const std::vector<ProgramRecord>& programs) const {
+    for (const ProgramRecord& program : programs)
+        for (std::size_t side = 0; side < program.slots.size(); ++side)
+            if (exists(program_path(program.direction, static_cast<Side>(side))))
+                open_program(program, static_cast<Side>(side));
+}
+
 void GenerationDir::remove_programs(const GenerationRecord& record) const {
     for (const ProgramRecord& program : record.programs)
         for (std::size_t side = 0; side < program.slots.size(); ++side)

@@ -95,6 +95,8 @@ public:
     Fd try_open_map(const MapRecord& map, Side side) const; // empty: already read and gone
     // Throws Error{busy} when it is not the one that was pinned there.
     Fd open_program(const ProgramRecord& program, Side side) const;
+    // Throws as open_program() for those that are pinned.
+    void require_own_programs(const std::vector<ProgramRecord>& programs) const;
     void remove_programs(const GenerationRecord& record) const;
 
 private:

@@ -171,5 +171,105 @@ class TotalsTest(OpenMetricsCase):
         self.assertEqual(self.flow_packets(), 3)
 
 
+class BoundTest(OpenMetricsCase):
+    """A monitor `f` of flows by port, with places for three series of each direction."""
+
+    PLACES, IDLE = 3, 20
+
+    def setUp(self):
+        super().setUp()
+        folder = self.folder / "few"
+        shutil.copytree(harness.probe("flows"), folder)
+        manifest = (folder / "probe.yaml").read_text()
+        manifest = manifest.replace("- name: protocol\n            field: key.proto",
+                                    "- name: port\n            field: key.dport")
+        manifest = manifest.replace("max-series: 512", f"max-series: {self.PLACES}")
+        (folder / "probe.yaml").write_text(manifest)
+        self.load("f", folder)
+        self.sent = 0
+        self.before = {}
+
+    def send(self, **ports):
+        """`p9=2`: two packets to port 9."""
+        frames_ = [udp(int(port[1:])) for port, count in ports.items() for _ in range(count)]
+        self.receive(*frames_)
+        self.sent += len(frames_)
+
+    def counts(self, *options):
+        """{port, or what dynmon_series says: packets}. Whatever happened, the sum is exact and no
+        series has gone back."""
+        counts = {}
+        for name, *labels in (samples := self.samples("f", *options)):
+            found = dict(labels)
+            if name == "dynmon_flows_packets_total" and found["direction"] == "ingress":
+                key = int(found["port"]) if "port" in found else found["dynmon_series"]
+                counts[key] = samples[name, *labels]
+        self.assertEqual(sum(counts.values()), self.sent, counts)
+        self.assertLessEqual(len([key for key in counts if isinstance(key, int)]), self.PLACES)
+        for key, count in counts.items():
+            self.assertGreaterEqual(count, self.before.get(key, 0), key)
+        self.before = counts
+        return counts
+
+    def let_windows_pass(self, count, **each):
+        for _ in range(count if each else 0):
+            self.send(**each)
+            self.dynmon("read", "f", "--format", "json")
+        if not each:
+            self.dynmon("read", "f", "--format", "json", "--interval", "1ms", "--count", count)
+
+    def test_what_is_beyond_the_bound_is_summed_up_in_one_series(self):
+        self.send(p1=1, p2=2, p3=3, p4=4, p5=5)
+        self.assertEqual(self.counts("--peek"), {1: 1, 2: 2, 3: 3, "other": 9})
+        self.assertEqual(self.counts(), {1: 1, 2: 2, 3: 3, "other": 9})
+        self.send(p0=1, p2=1, p6=1)  # a smaller number takes no place that is taken
+        self.assertEqual(self.counts("--peek"), {1: 1, 2: 3, 3: 3, "other": 11})
+        warning = self.dynmon("read", "f", "--format", "json").err
+        self.assertIn("metric 'flows' has more series than its max-series, 3", warning)
+        self.assertEqual(self.counts(), {1: 1, 2: 3, 3: 3, "other": 11})
+
+    def test_made_up_series_blind_a_metric_for_some_windows_and_not_for_ever(self):
+        self.send(p1=1, p2=1, p3=1)
+        self.counts()
+        self.let_windows_pass(self.IDLE - 1, p3=1, p80=1)
+        self.assertEqual(self.counts(), {1: 1, 2: 1, 3: 20, "other": 19})
+        self.let_windows_pass(2, p3=1, p80=1)
+        self.assertEqual(self.counts(), {2: 1, 3: 22, 80: 2, "other": 19, "ended": 1})
+        self.send(p1=5, p80=1)  # comes again, and begins with 0
+        self.assertEqual(self.counts(), {1: 5, 3: 22, 80: 3, "other": 19, "ended": 2})
+
+    def test_a_flood_of_new_series_each_window_takes_no_place_from_those_that_count(self):
+        self.send(p7=1, p8=1, p9=1)
+        self.counts()
+        for window in range(self.IDLE + 5):
+            made_up = {f"p{1000 + 10 * window + i}": 1 for i in range(9)}
+            self.send(p7=1, p8=1, p9=1, **made_up)
+            counts = self.counts()
+            self.assertEqual([counts[port] for port in (7, 8, 9)], [window + 2] * 3)
+
+    def test_a_kill_while_series_change_places_counts_nothing_twice_and_loses_nothing(self):
+        for step in (1, 2, 3, 5):
+            ports = range(100 * step, 100 * step + 8)
+            self.let_windows_pass(self.IDLE)
+            self.send(**{f"p{port}": 2 for port in ports})
+            killed, number = 0, 1
+            while self.killed_read(number):
+                killed += 1
+                number += step
+            self.assertGreater(killed, 10)
+            counts = self.counts()
+            self.assertEqual([port for port in counts if isinstance(port, int)],
+                             list(ports[:self.PLACES]))
+            self.before = {key: counts[key] for key in counts if not isinstance(key, int)}
+
+    def killed_read(self, number):
+        """Whether a read that is killed on entering a bpf call of that number has come so far."""
+        reading = self.start("read", "f", "--format", "json", before=(
+            "strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=bpf", "-e",
+            f"inject=bpf:signal=KILL:when={number}"))
+        reading.communicate(timeout=30)
+        return reading.returncode != harness.OK
+
+
 if __name__ == "__main__":
     harness.main()

@@ -316,9 +316,13 @@ class PlaceTest(ForeignCase):
         side_b = STORE / "monitors" / "f" / "g1" / "prog-ingress-b"
         ours = kernel.object_id(side_b)[1]
         undo = self.exchange(side_b, self.THEIRS / "plain_tc")
-        error = self.refused(harness.BUSY, "read", "f")
-        self.assertIn(f"is program plain_tc (id {self.number('plain_tc')}), and dynmon had pinned "
-                      f"id {ours}", error["message"])
+        before = harness.pins()
+        said = (f"{side_b} is program plain_tc (id {self.number('plain_tc')}), and dynmon had "
+                f"pinned id {ours}")
+        for words in (("read", "f"), ("recover",), ("unload", "f"), ("unload", "--all")):
+            self.assertIn(said, self.refused(harness.BUSY, *words)["message"])
+        self.assertEqual(harness.pins(), before)
+        self.assertIn(said, self.status()["monitors"][0]["problem"])
         self.receive(*[UDP] * 3)
         undo()
         documents = self.read("f")

@@ -100,6 +100,9 @@ void check_openmetrics(FuzzedDataProvider& input, MetricView view) {
         totals.add_total(reinterpret_cast<const std::byte*>(id.data()), table.rows().numbers(row));
     }
     expect(totals.rows().size() == table.rows().size(), "a stored total is not found again");
+    if (table.has_rest(SeriesTable::Rest::other))
+        totals.add_rest(SeriesTable::Rest::other,
+                        table.numbers(table.rest_row(SeriesTable::Rest::other)));
     totals.absorb(table, false);
     Sink live(-1);
     write_openmetrics({&table}, {{"monitor", "web"}}, live);

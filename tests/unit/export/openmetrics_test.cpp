@@ -255,20 +255,6 @@ TEST_CASE("labels that read the same are one sample") {
         std::string::npos);
 }
 
-TEST_CASE("series beyond the bound are counted and not kept") {
-    const Metrics m;
-    MetricView view = m.counters(BPF_MAP_TYPE_HASH);
-    view.open_metrics = section(MetricType::counter, {key_label("k", "key")});
-    view.open_metrics->max_series = 2;
-    const std::vector<std::uint32_t> keys = {1, 2, 3, 1, 4};
-    const std::vector<std::uint64_t> counts = {1, 1, 1, 1, 1};
-    SeriesTable table(view);
-    table.add(batch(keys, counts));
-    CHECK(table.rows().size() == 2);
-    CHECK(table.overflowed() == 2);
-    CHECK(table.rows().numbers(0)[0] == 2);
-}
-
 TEST_CASE("stored totals count for what adds up; gauges show only what was read") {
     const Metrics m;
     MetricView view = m.counters(BPF_MAP_TYPE_HASH);

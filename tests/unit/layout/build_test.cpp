@@ -183,6 +183,32 @@ TEST_CASE("the width of a bitfield may stand in its type, as old compilers wrote
     CHECK(t.layout(t.array(old, 2), 8).stride == 4);
 }
 
+TEST_CASE("a value that is an integer within its bytes is as large as the map's values") {
+    Types t;
+    const auto within = [&](std::size_t size, __u32 offset, __u32 width) {
+        const int id = t.integer("old", size);
+        auto* type = const_cast<btf_type*>(btf__type_by_id(t.get(), static_cast<__u32>(id)));
+        const __u32 bits = offset << 16 | width;
+        memcpy(type + 1, &bits, sizeof bits);
+        return id;
+    };
+    const Layout byte = t.layout(within(4, 8, 8), 4);
+    CHECK(byte.offset == 0);
+    CHECK(byte.size == 4);
+    CHECK(json(byte, bytes({1, 2, 3, 4})) == "2");
+    const Layout low = t.layout(within(8, 0, 24), 8);
+    CHECK(low.size == 8);
+    CHECK(json(low, bytes({1, 2, 3, 4, 5, 6, 7, 8})) == "197121");
+    const Layout high = t.layout(within(16, 120, 8), 16);
+    CHECK(high.size == 16);
+    CHECK(json(high, bytes({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9})) == "9");
+    // CPUs become one in a buffer as large as the layout.
+    const std::vector<std::byte> copies = bytes({0, 2, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0});
+    std::vector<std::byte> merged(byte.size);
+    MergePlan(byte, Merge::sum, {}).merge(copies.data(), 2, 8, merged.data());
+    CHECK(json(byte, merged) == "5");
+}
+
 TEST_CASE("names that would break a format are cleaned, clashing and missing ones made unique") {
     Types t;
     const int inner = t.group(nullptr, 4, {{"a", t.u16, 0}, {"b", t.u16, 16}});

@@ -28,6 +28,7 @@ struct FakeCollector final : Collector {
         host.streams.emplace_back();
     }
     void disconnect() override {}
+    void reset() override {}
     std::size_t max_message() const override { return 600; }
     bool forgets() const override { return host.udp; }
     void send(std::string_view message) override {
@@ -40,6 +41,7 @@ struct FakeCollector final : Collector {
             throw Error(ErrorKind::failed, "send to fake", ECONNRESET);
         return host.acknowledges;
     }
+    bool has_time() override { return true; }
     Host& host;
 };
 
