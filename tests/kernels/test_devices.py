@@ -380,8 +380,12 @@ class PortTest(PortCase):
             self.blue.ip("addr", "add", address, "dev", "port",
                          *(["nodad"] if ":" in address else []))
         self.settle("port")
-        for address in OVERLAY["red"]:  # what l3 looks up by itself, on blue0
-            self.blue.ip("route", "add", address, "dev", "blue0", "metric", "5000")
+        # What l3 looks up by itself, on blue0. A table of its own: with two routes in one table IPv6
+        # would take that of the lower metric, whatever device was asked for.
+        for address in OVERLAY["red"]:
+            family = "-6" if ":" in address else "-4"
+            self.blue.ip(family, "rule", "add", "oif", "blue0", "lookup", "77")
+            self.blue.ip("route", "add", address, "dev", "blue0", "table", "77")
             self.blue.ip("neigh", "replace", address, "lladdr", MACS["red"], "dev", "blue0", "nud",
                          "permanent")
         self.check("port")
