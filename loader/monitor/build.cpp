@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "kernel/duplicate.hpp"
 #include "layout/alignment.hpp"
+#include "monitor/limit.hpp"
 #include "policy/permitted.hpp"
 #include "policy/rules.hpp"
 #include "store/bpffs.hpp"
@@ -33,6 +34,7 @@ std::vector<RodataValue> rodata_of(const GenerationPlan& plan,
     values.push_back(
         reserved_global("dynmon_link", static_cast<std::uint32_t>(program.raw_ip ? 1 : 0)));
     values.push_back(reserved_global("dynmon_mtu", program.mtu));
+    values.push_back(reserved_global("dynmon_limit", plan.limit_ns));
     values.push_back(reserved_global(frags_global_name.data(), program.frags));
     return values;
 }
@@ -126,6 +128,8 @@ LoadedGeneration load_generation(const GenerationPlan& plan) {
     for (const ProgramPlan& program : plan.programs)
         require_policy(probe.manifest, probe.object, *program.program);
     for (const ProgramPlan& program : plan.programs)
+        require_limited(*program.program, plan.limit_ns);
+    for (const ProgramPlan& program : plan.programs)
         if (const std::string problem = alignment_problem(probe.object, *program.program);
             !problem.empty())
             throw Error(ErrorKind::rejected, problem).hint(alignment_hint);
@@ -152,7 +156,8 @@ LoadedGeneration load_generation(const GenerationPlan& plan) {
                                    .hook = program.hook,
                                    .hand_over = program.program->hand_over,
                                    .slots = program.slots,
-                                   .ids = {}});
+                                   .ids = {},
+                                   .limit_ns = plan.limit_ns});
     generation.programs.resize(plan.programs.size());
     generation.btf = probe.object.btf_bytes();
     load_instances(plan, parameters, shapes, generation);

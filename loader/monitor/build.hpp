@@ -33,6 +33,7 @@ struct GenerationPlan {
     std::uint32_t number = 1;
     std::vector<std::string> assignments; // --set name=value
     ClockSource clock = ClockSource::ktime;
+    std::uint64_t limit_ns = 0; // what a packet may cost on average; 0: anything
     Side initial_side = Side::a;
     std::string kernel_btf;
     std::vector<ProgramPlan> programs;

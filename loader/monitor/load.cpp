@@ -239,6 +239,7 @@ GenerationRecord load_monitor(const Settings& settings, const Probe& probe,
                         .monitor = request.name,
                         .assignments = request.assignments,
                         .clock = request.clock ? *request.clock : best_clock_source(),
+                        .limit_ns = request.limit_ns.value_or(0),
                         .kernel_btf = request.kernel_btf};
     for (const PathConfig& path : probe.manifest.paths)
         plan.programs.push_back(hooks.prepare(probe, request, path.direction, kind));

@@ -22,6 +22,7 @@ struct LoadRequest {
     std::optional<HookOrder> order;           // unset: the head
     std::optional<std::uint32_t> tc_priority; // of a clsact filter; unset: as `order` says
     std::optional<ClockSource> clock;         // unset: the best of this kernel
+    std::optional<std::uint64_t> limit_ns;    // what a packet may cost; unset, 0: anything
     Placement placement;
     std::vector<std::string> assignments; // --set name=value
     std::string kernel_btf;
@@ -38,6 +39,7 @@ struct ReplaceRequest {
     // of another type, `matching` starts that one anew.
     enum class Keep { none, matching, all } keep_maps = Keep::none;
     std::optional<ClockSource> clock;
+    std::optional<std::uint64_t> limit_ns; // unset: that of the running generation
     std::vector<std::string> assignments;
     std::string kernel_btf;
 };
