@@ -9,6 +9,7 @@
 #include "hook/hook.hpp"
 #include "monitor/settings.hpp"
 #include "object/probe.hpp"
+#include "policy/instructions.hpp"
 
 namespace dynmon {
 
@@ -66,7 +67,10 @@ struct Recovered {
 Recovered recover(const Settings& settings);
 
 // Loads the probe's programs into the verifier and lets go of them: nothing is attached or pinned.
-void verify_probe(const Probe& probe, HookKind hook, const std::vector<std::string>& assignments,
-                  const std::string& kernel_btf);
+// Returns how many instructions they may run, as the verifier counts them.
+ProgramBounds verify_probe(const Probe& probe, HookKind hook,
+                           const std::vector<std::string>& assignments,
+                           const std::string& kernel_btf,
+                           std::uint64_t most_instructions = preset_instructions);
 
 } // namespace dynmon

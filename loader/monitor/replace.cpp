@@ -215,6 +215,7 @@ ReplaceReport replace_monitor(const Settings& settings, const Probe& probe,
         .number = to.old.number + 1,
         .assignments = request.assignments,
         .clock = request.clock.value_or(to.old.clock),
+        .most_instructions = instruction_limit(settings.policies()),
         .limit_ns = request.limit_ns.value_or(to.old.limit_ns()),
         .initial_side = StateMap(store.monitor_dir(request.name) + "/state").read().active_side(),
         .kernel_btf = request.kernel_btf};
