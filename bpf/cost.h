@@ -44,7 +44,8 @@ struct {
  * of the limit, while a program that always takes that long is out after 19 samples. */
 #define DYNMON_LIMIT_MOST 4
 
-/* By a key of its own: what the address of is taken is no constant any more. */
+/* The key is a copy: a variable whose address a helper gets is no constant for the compiler any
+ * more, and `direction` is an index too. */
 static __always_inline struct dynmon_cost* dynmon_cost_of(__u32 direction) {
     const __u32 key = direction;
 

@@ -40,6 +40,7 @@ char dynmon_license[] SEC("license") = DYNMON_LICENSE;
 /* Set by the loader before the program is loaded, so that the verifier sees constants. */
 const volatile __u32 dynmon_slot = DYNMON_NO_SLOT;
 const volatile bool dynmon_may_drop = false;
+
 /* The loader puts the hook's own array in the place of this one. */
 struct {
     __uint(type, BPF_MAP_TYPE_PROG_ARRAY);
