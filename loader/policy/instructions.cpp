@@ -16,8 +16,8 @@ using policy::Called;
 using policy::Place;
 using policy::Rounds;
 
-// Before Linux 6.15 no more than Rounds::most; since then for a quarter of a second, in which a round
-// takes a ns at least.
+// Before Linux 6.15 no more than Rounds::most; since then for a quarter of a second, in which a
+// round takes a ns at least.
 constexpr std::uint64_t most_may_goto = std::uint64_t{1} << 28;
 
 std::uint64_t plus(std::uint64_t a, std::uint64_t b) {
