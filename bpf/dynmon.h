@@ -27,6 +27,8 @@
 #ifndef DYNMON_H
 #define DYNMON_H
 
+#include "clock.h"
+#include "cost.h"
 #include "frame.h"
 #include "types.h"
 
@@ -38,22 +40,6 @@ char dynmon_license[] SEC("license") = DYNMON_LICENSE;
 /* Set by the loader before the program is loaded, so that the verifier sees constants. */
 const volatile __u32 dynmon_slot = DYNMON_NO_SLOT;
 const volatile bool dynmon_may_drop = false;
-const volatile __u32 dynmon_clock_source = DYNMON_CLOCK_KTIME;
-
-/* Set by the loader while the program runs; alone in its section, one map value of 8 bytes. */
-volatile __s64 dynmon_clock_base SEC(".data.dynmon") = 0;
-
-struct dynmon_cost {
-    __u64 runs;
-    __u64 ns;
-};
-
-struct {
-    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-    __uint(max_entries, 2);
-    __type(key, __u32); /* enum dynmon_direction */
-    __type(value, struct dynmon_cost);
-} dynmon_meter SEC(".maps");
 
 /* The loader puts the hook's own array in the place of this one. */
 struct {
@@ -62,23 +48,6 @@ struct {
     __type(key, __u32);
     __type(value, __u32);
 } dynmon_chain SEC(".maps");
-
-/* Nanoseconds since the Unix epoch. Only the branch of the clock that the loader chose reaches the
- * verifier: a helper that an older kernel lacks is never seen there. */
-static __always_inline dynmon_time_ns_t dynmon_now(void) {
-    const __u32 source = dynmon_clock_source;
-    __u64 now;
-
-    if (source == DYNMON_CLOCK_TAI)
-        now = bpf_ktime_get_tai_ns();
-    else if (source == DYNMON_CLOCK_COARSE)
-        now = bpf_ktime_get_coarse_ns();
-    else if (source == DYNMON_CLOCK_BOOT)
-        now = bpf_ktime_get_boot_ns();
-    else
-        now = bpf_ktime_get_ns();
-    return now + dynmon_clock_base;
-}
 
 enum dynmon_verdict {
     DYNMON_PASS = 0,
@@ -181,33 +150,6 @@ static __always_inline void* dynmon_lookup_or_init(void* map, const void* key,
     return bpf_map_lookup_elem(map, key);
 }
 
-/* What to take from the clock at the end to get the time in between, without what the reading of
- * the clock itself costs; 0: nobody measures. */
-static __always_inline __u64 dynmon_meter_begin(void) {
-    __u64 first, second;
-
-    if (dynmon_likely(!dynmon_meter_on))
-        return 0;
-    first = bpf_ktime_get_ns();
-    second = bpf_ktime_get_ns();
-    return second + (second - first);
-}
-
-static __always_inline void dynmon_meter_end(__u64 began, __u32 direction) {
-    struct dynmon_cost* cost;
-    __s64 ns;
-
-    if (dynmon_likely(!began))
-        return;
-    ns = bpf_ktime_get_ns() - began;
-    cost = bpf_map_lookup_elem(&dynmon_meter, &direction);
-    if (!cost)
-        return;
-    cost->runs++;
-    if (ns > 0)
-        cost->ns += ns;
-}
-
 /* The way out of a program: drop, or go on with the next one, or end the chain. The slot is a
  * constant for the verifier, so that the JIT makes the tail call a direct jump. */
 static __always_inline int dynmon_leave_tc(struct __sk_buff* ctx, enum dynmon_verdict verdict) {
@@ -224,25 +166,30 @@ static __always_inline int dynmon_leave_xdp(struct xdp_md* ctx, enum dynmon_verd
     return XDP_PASS;
 }
 
+/* A program that was taken out passes every packet. */
 #define DYNMON_TC_(name, direction)                                                                \
     SEC("tc") int name(struct __sk_buff* ctx) {                                                    \
-        struct dynmon_packet pkt;                                                                  \
-        enum dynmon_verdict verdict;                                                               \
-        const __u64 began = dynmon_meter_begin();                                                  \
-        dynmon_from_skb(&pkt, ctx, direction);                                                     \
-        verdict = dynmon_body_##name(&pkt);                                                        \
-        dynmon_meter_end(began, direction);                                                        \
+        enum dynmon_verdict verdict = DYNMON_PASS;                                                 \
+        if (dynmon_likely(!dynmon_is_out(direction))) {                                            \
+            struct dynmon_packet pkt;                                                              \
+            const __u64 began = dynmon_meter_begin(direction);                                     \
+            dynmon_from_skb(&pkt, ctx, direction);                                                 \
+            verdict = dynmon_body_##name(&pkt);                                                    \
+            dynmon_meter_end(began, direction);                                                    \
+        }                                                                                          \
         return dynmon_leave_tc(ctx, verdict);                                                      \
     }
 
 #define DYNMON_XDP_(name)                                                                          \
     SEC("xdp") int name##_xdp(struct xdp_md* ctx) {                                                \
-        struct dynmon_packet pkt;                                                                  \
-        enum dynmon_verdict verdict;                                                               \
-        const __u64 began = dynmon_meter_begin();                                                  \
-        dynmon_from_xdp(&pkt, ctx);                                                                \
-        verdict = dynmon_body_##name(&pkt);                                                        \
-        dynmon_meter_end(began, DYNMON_DIRECTION_INGRESS);                                         \
+        enum dynmon_verdict verdict = DYNMON_PASS;                                                 \
+        if (dynmon_likely(!dynmon_is_out(DYNMON_DIRECTION_INGRESS))) {                             \
+            struct dynmon_packet pkt;                                                              \
+            const __u64 began = dynmon_meter_begin(DYNMON_DIRECTION_INGRESS);                      \
+            dynmon_from_xdp(&pkt, ctx);                                                            \
+            verdict = dynmon_body_##name(&pkt);                                                    \
+            dynmon_meter_end(began, DYNMON_DIRECTION_INGRESS);                                     \
+        }                                                                                          \
         return dynmon_leave_xdp(ctx, verdict);                                                     \
     }
 

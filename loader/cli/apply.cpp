@@ -22,6 +22,7 @@ public:
     void declare(CLI::App& app) override {
         app.add_option("NAME", name_, "name of the monitor")->required();
         options_.declare(app);
+        options_.declare_limit(app);
         place_.declare(app);
         keep_.declare(app);
     }

@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "monitor/health.hpp"
+#include "monitor/limit.hpp"
 
 namespace dynmon {
 
@@ -20,6 +21,8 @@ std::string explain(const CountingPlace& place, const std::string& monitor) {
                (place.problem.empty() ? "" : " (" + place.problem + ")") + "; " + again;
     if (place.health == "taken")
         return place.problem + "; put the pivot back, or " + again;
+    if (place.health == over_limit)
+        return "its program was taken out: " + place.problem + "; " + limit_remedy(monitor);
     return "no chain leads to its program; run `dynmon-load recover`";
 }
 

@@ -69,14 +69,20 @@ public:
             return static_cast<int>(ErrorKind::usage);
         }
         resolve_parameters(checked.probe->manifest, checked.probe->object, options_.assignments);
-        require_machine_policy(global.settings.policies(), *checked.probe, options_.assignments);
+        ProgramBounds bounds = require_machine_policy(global.settings.policies(), *checked.probe,
+                                                      options_.assignments);
         if (kernel_) {
             require_allowed(lists, candidate_of(*checked.probe));
-            with_verifier_log(options_.verifier_log, [&] { verify(*checked.probe); });
+            with_verifier_log(options_.verifier_log, [&] {
+                take_over(bounds, verify(*checked.probe, global.settings.policies()));
+            });
         }
+        document["instructions"] = ordered_json::array();
+        for (const ProgramBound& program : bounds)
+            document["instructions"].push_back(bound_json(program));
         print_result(global, document,
                      options_.probe + ": good" + (kernel_ ? ", and this kernel accepts it" : "") +
-                         what_it_may(checked));
+                         what_it_may(checked) + how_long(bounds));
         return 0;
     }
 
@@ -88,6 +94,27 @@ private:
                 {"place", effect.place}};
     }
 
+    static ordered_json bound_json(const ProgramBound& program) {
+        return {{"program", program.program},
+                {"at-most", program.bound.number},
+                {"plain-loops", program.bound.unrolled ? "counted once" : "counted"}};
+    }
+
+    // The kernel knows better of the programs that it has seen.
+    static void take_over(ProgramBounds& bounds, const ProgramBounds& verified) {
+        for (ProgramBound& program : bounds)
+            for (const ProgramBound& better : verified)
+                if (better.program == program.program)
+                    program.bound = better.bound;
+    }
+
+    static std::string how_long(const ProgramBounds& bounds) {
+        std::string lines;
+        for (const ProgramBound& program : bounds)
+            lines += "\n  " + program.program + " runs " + to_string(program.bound);
+        return lines;
+    }
+
     // A line for each thing that it does beyond looking.
     static std::string what_it_may(const CheckedProbe& checked) {
         std::string lines;
@@ -97,11 +124,12 @@ private:
         return lines;
     }
 
-    void verify(const Probe& probe) const {
+    ProgramBounds verify(const Probe& probe, const MachinePolicies& policies) const {
         HookKind hook = probe.manifest.hook;
         if (!hook_.empty())
             hook = hook_ == "xdp" ? HookKind::xdp : HookKind::tc;
-        verify_probe(probe, hook, options_.assignments, options_.kernel_btf);
+        return verify_probe(probe, hook, options_.assignments, options_.kernel_btf,
+                            instruction_limit(policies));
     }
 
     static void print_problems(const Global& global, const ordered_json& document,

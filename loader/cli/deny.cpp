@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/error.hpp"
+#include "base/iso_time.hpp"
 #include "base/printable.hpp"
 #include "cli/give_up.hpp"
 #include "cli/options.hpp"

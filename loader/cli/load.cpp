@@ -16,12 +16,13 @@ public:
     const char* example() const override {
         return "sudo dynmon-load load web flows --dev eth0\n"
                "  sudo dynmon-load load edge ./my-probe --dev v0 --netns blue --hook xdp --set "
-               "sample=10";
+               "sample=10 --limit 2us";
     }
 
     void declare(CLI::App& app) override {
         app.add_option("NAME", name_, "name of the monitor")->required();
         options_.declare(app);
+        options_.declare_limit(app);
         place_.declare(app);
     }
 

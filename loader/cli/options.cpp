@@ -40,6 +40,27 @@ std::optional<ClockSource> ProbeOptions::clock_source() const {
     return clock_source_from(clock);
 }
 
+void ProbeOptions::declare_limit(CLI::App& app) {
+    app.add_option("--limit", limit,
+                   "what a packet may cost on average, such as 2us (without a unit: ns): a program "
+                   "that costs more passes every packet from then on, without a look at it; 0: "
+                   "anything; default: anything, or what the running one may cost")
+        ->type_name("NS");
+}
+
+std::optional<std::uint64_t> ProbeOptions::limit_ns() const {
+    constexpr std::uint64_t most = 1'000'000'000;
+    if (limit.empty())
+        return std::nullopt;
+    auto length = parse_exact_duration(limit);
+    if (!length)
+        length = parse_exact_duration(limit + "ns");
+    if (!length || length->negative || length->too_large || length->size > most)
+        throw Error(ErrorKind::usage, "--limit '" + limit + "' is no time up to 1s")
+            .hint("such as 2us or 500ns; a number without a unit is ns, 0 is no limit");
+    return static_cast<std::uint64_t>(length->size);
+}
+
 void PlaceOptions::declare(CLI::App& app) {
     app.add_option("--dev", device, "interface")->required()->type_name("IFACE");
     app.add_option("--netns", netns,
@@ -74,6 +95,7 @@ LoadRequest PlaceOptions::request(const std::string& name, const ProbeOptions& p
                         .device = device,
                         .netns = netns,
                         .clock = probe.clock_source(),
+                        .limit_ns = probe.limit_ns(),
                         .assignments = probe.assignments,
                         .kernel_btf = probe.kernel_btf};
     if (!hook.empty())

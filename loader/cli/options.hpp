@@ -14,15 +14,19 @@
 namespace dynmon {
 
 // --set, --clock, --btf, --verifier-log: for every verb that brings a probe into the kernel.
+// --limit: for those that let it run there.
 struct ProbeOptions {
     std::string probe;
     std::vector<std::string> assignments;
     std::string clock;
     std::string kernel_btf;
     std::string verifier_log;
+    std::string limit;
 
     void declare(CLI::App& app);
+    void declare_limit(CLI::App& app);
     std::optional<ClockSource> clock_source() const;
+    std::optional<std::uint64_t> limit_ns() const;
 };
 
 // --dev, --netns, --hook, --mode, --tc, --order, --first …: where a probe goes.

@@ -21,6 +21,7 @@ public:
     void declare(CLI::App& app) override {
         app.add_option("NAME", name_, "name of the monitor")->required();
         options_.declare(app);
+        options_.declare_limit(app);
         keep_.declare(app);
     }
 
@@ -32,6 +33,7 @@ public:
                                        {.name = name_,
                                         .keep_maps = keep_.keep(),
                                         .clock = options_.clock_source(),
+                                        .limit_ns = options_.limit_ns(),
                                         .assignments = options_.assignments,
                                         .kernel_btf = options_.kernel_btf});
             });

@@ -42,15 +42,6 @@ void print_result(const Global& global, const ordered_json& document, const std:
         std::cout << sentence << "\n";
 }
 
-std::string iso_time(std::uint64_t epoch_ns) {
-    const auto seconds = static_cast<time_t>(epoch_ns / 1'000'000'000);
-    tm parts{};
-    gmtime_r(&seconds, &parts);
-    char text[32];
-    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-    return text;
-}
-
 namespace {
 
 // Nothing: somebody has unloaded the monitor in the meantime.

@@ -13,7 +13,6 @@ nlohmann::ordered_json generation_json(const GenerationRecord& record);
 // Prints `document` with --json, else `sentence`.
 void print_result(const Global& global, const nlohmann::ordered_json& document,
                   const std::string& sentence);
-std::string iso_time(std::uint64_t epoch_ns); // "2026-11-21T01:02:03Z"
 // [{"place": "tcx", "kind": "bpf", "program": …, "id": …, "priority": …}, …]; null: unknown.
 nlohmann::ordered_json neighbours_json(const std::optional<std::vector<Neighbour>>& neighbours);
 // As generation_json(), with the programs of others in front of each program; warns of them too.

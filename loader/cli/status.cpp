@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <iostream>
 
+#include "base/iso_time.hpp"
 #include "base/json_text.hpp"
 #include "cli/give_up.hpp"
 #include "cli/options.hpp"
@@ -20,9 +21,14 @@ double ns_per_run(const Cost& cost) {
     return cost.runs == 0 ? 0 : static_cast<double>(cost.ns) / static_cast<double>(cost.runs);
 }
 
+// Of a hook the kernel measures no more than that; of a program see add_worst().
 void add_cost(ordered_json& document, const std::optional<Cost>& cost) {
     document["run-count"] = cost ? ordered_json(cost->runs) : ordered_json();
     document["ns-per-run"] = cost ? ordered_json(ns_per_run(*cost)) : ordered_json();
+}
+
+void add_worst(ordered_json& document, const std::optional<Cost>& cost) {
+    document["worst-ns"] = cost && cost->worst ? ordered_json(*cost->worst) : ordered_json();
 }
 
 std::string cost_text(const std::optional<Cost>& cost) {
@@ -31,7 +37,17 @@ std::string cost_text(const std::optional<Cost>& cost) {
     char text[64];
     std::snprintf(text, sizeof text, "  %llu runs, %.0f ns each",
                   static_cast<unsigned long long>(cost->runs), ns_per_run(*cost));
-    return text;
+    return text + (cost->worst ? ", at worst " + std::to_string(*cost->worst) + " ns" : "");
+}
+
+ordered_json or_null(std::uint64_t number) {
+    return number == 0 ? ordered_json() : ordered_json(number);
+}
+
+ordered_json taken_out_json(const std::optional<TakenOut>& out) {
+    if (!out)
+        return {};
+    return {{"since", iso_time(out->since_ns)}, {"ns-per-packet", out->ns}};
 }
 
 ordered_json program_json(const ProgramStatus& program, bool stats) {
@@ -41,9 +57,13 @@ ordered_json program_json(const ProgramStatus& program, bool stats) {
                           {"ifindex", program.hook.ifindex},
                           {"netns", program.hook.netns},
                           {"id", program.id},
-                          {"position", program.position}};
-    if (stats)
+                          {"position", program.position},
+                          {"limit-ns", or_null(program.limit_ns)},
+                          {"taken-out", taken_out_json(program.taken_out)}};
+    if (stats) {
         add_cost(document, program.cost);
+        add_worst(document, program.cost);
+    }
     return document;
 }
 
@@ -112,6 +132,9 @@ void print_monitor(const MonitorStatus& monitor, bool stats) {
         std::cout << "  " << to_string(program.direction) << "  " << program.name << "  id "
                   << program.id << "  position " << program.position;
         std::cout << (stats ? cost_text(program.cost) : "") << "\n";
+        if (program.taken_out)
+            std::cout << "    taken out: " << limit_text(*program.taken_out, program.limit_ns)
+                      << "\n";
     }
     for (const MapStatus& map : monitor.maps)
         std::cout << "  map " << map.name << "  " << map.type << "  "

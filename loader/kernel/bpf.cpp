@@ -135,6 +135,7 @@ ProgramFacts program_facts(const Fd& program) {
                        .name = info.name,
                        .run_time_ns = info.run_time_ns,
                        .run_count = info.run_cnt,
+                       .verified_insns = info.verified_insns,
                        .map_ids = {},
                        .btf_id = info.btf_id};
     std::memcpy(facts.tag.data(), info.tag, facts.tag.size());

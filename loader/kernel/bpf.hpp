@@ -44,6 +44,7 @@ struct ProgramFacts {
     std::string name;
     std::uint64_t run_time_ns = 0;
     std::uint64_t run_count = 0;
+    std::uint32_t verified_insns = 0; // that the verifier walked through (Linux 5.16); 0: not known
     std::vector<std::uint32_t> map_ids;
     std::uint32_t btf_id = 0;          // 0: none
     std::array<std::byte, 8> tag = {}; // of its instructions

@@ -1,6 +1,7 @@
 #include "kernel/load_object.hpp"
 
 #include <cerrno>
+#include <charconv>
 #include <memory>
 #include <optional>
 #include <sstream>
@@ -75,7 +76,8 @@ private:
     std::unique_ptr<char[]> text_;
 };
 
-// In `log_level`: nothing at first, and all of it when that fails; or the final complaint alone.
+// In `log_level`: nothing at first, and all of it when that fails; or the final complaint and the
+// statistics alone.
 enum LogLevel : std::uint32_t { all_on_failure = 0, final_complaint = 4 };
 
 struct Outcome {
@@ -88,7 +90,9 @@ struct Outcome {
 Instance take_instance(bpf_object* object, const bpf_program* program, const InstanceSpec& spec) {
     Instance instance;
     instance.program = duplicate(bpf_program__fd(program));
-    instance.program_id = program_facts(instance.program).id;
+    const ProgramFacts facts = program_facts(instance.program);
+    instance.program_id = facts.id;
+    instance.walked = facts.verified_insns;
     bpf_map* map = nullptr;
     bpf_object__for_each_map(map, object) {
         const std::string name = map_name(map);
@@ -111,7 +115,7 @@ Outcome try_load_instance(const InstanceSpec& spec, LogLevel level = all_on_fail
     share_maps(object.get(), spec);
     const int result = bpf_object__load(object.get());
     if (result == 0)
-        return {.instance = take_instance(object.get(), program, spec)};
+        return {.instance = take_instance(object.get(), program, spec), .log = log.take()};
     return {.error_number = -result, .complaints = complaints.text(), .log = log.take()};
 }
 
@@ -198,6 +202,18 @@ Instance load_instance(const InstanceSpec& wanted) {
     if (!outcome.log.empty())
         throw_verifier_error(spec.program, outcome.error_number, std::move(outcome.log));
     throw_load_error(spec.program, outcome.error_number, outcome.complaints);
+}
+
+std::optional<std::uint32_t> walked_by_verifier(const InstanceSpec& spec) {
+    constexpr std::string_view word = "processed ";
+    const std::string log = try_load_instance(spec, final_complaint).log;
+    const std::size_t at = log.find(word);
+    std::uint32_t number = 0;
+    if (at == std::string::npos ||
+        std::from_chars(log.data() + at + word.size(), log.data() + log.size(), number).ec !=
+            std::errc())
+        return std::nullopt;
+    return number;
 }
 
 } // namespace dynmon

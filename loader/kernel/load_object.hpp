@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,7 @@ struct InstanceSpec {
 struct Instance {
     Fd program;
     std::uint32_t program_id = 0;
+    std::uint32_t walked = 0; // instructions that the verifier walked through; 0: it does not say
     std::map<std::string, Fd> maps;
 };
 
@@ -45,5 +47,9 @@ void rehearse_load(const Object& object, const std::vector<std::string>& program
 // Throws VerifierError when the verifier refuses, Error otherwise; then nothing is left in the
 // kernel.
 Instance load_instance(const InstanceSpec& spec);
+
+// Likewise, for kernels that do not say `walked` of a loaded program: loads it once more, asks the
+// verifier for its statistics and leaves nothing in the kernel. nullopt: it says none.
+std::optional<std::uint32_t> walked_by_verifier(const InstanceSpec& spec);
 
 } // namespace dynmon

@@ -47,7 +47,8 @@ bool is_unchanged(const GenerationRecord& record, const Probe& probe, const Load
         parameters[value.name] = value.text;
     return record.sha256 == probe.object.sha256() && record.parameters == parameters &&
            manifest_to_json(record.manifest) == manifest_to_json(probe.manifest) &&
-           (!request.clock || *request.clock == record.clock);
+           (!request.clock || *request.clock == record.clock) &&
+           (!request.limit_ns || *request.limit_ns == record.limit_ns());
 }
 
 } // namespace
@@ -78,6 +79,7 @@ ApplyReport apply_to(const std::optional<GenerationRecord>& running, const Setti
                                            {.name = request.name,
                                             .keep_maps = keep_maps,
                                             .clock = request.clock,
+                                            .limit_ns = request.limit_ns,
                                             .assignments = request.assignments,
                                             .kernel_btf = request.kernel_btf});
     return {Applied::replaced, std::move(report.record)};

@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "kernel/duplicate.hpp"
 #include "layout/alignment.hpp"
+#include "monitor/limit.hpp"
 #include "policy/permitted.hpp"
 #include "policy/rules.hpp"
 #include "store/bpffs.hpp"
@@ -33,6 +34,7 @@ std::vector<RodataValue> rodata_of(const GenerationPlan& plan,
     values.push_back(
         reserved_global("dynmon_link", static_cast<std::uint32_t>(program.raw_ip ? 1 : 0)));
     values.push_back(reserved_global("dynmon_mtu", program.mtu));
+    values.push_back(reserved_global("dynmon_limit", plan.limit_ns));
     values.push_back(reserved_global(frags_global_name.data(), program.frags));
     return values;
 }
@@ -75,6 +77,20 @@ std::map<std::string, const Fd*> given_maps(const GenerationPlan& plan,
     return given;
 }
 
+// Both sides run the same instructions.
+InstructionBound bound_of(const GenerationPlan& plan, const ProgramPlan& program,
+                          const std::vector<MapShape>& shapes, const InstanceSpec& spec,
+                          const Instance& instance) {
+    const Instructions instructions(plan.probe->object, *program.program,
+                                    plan.probe->manifest.may_drop());
+    InstructionBound bound = instructions.at_most(shapes, std::nullopt);
+    if (bound.unrolled)
+        bound = instructions.at_most(shapes, instance.walked != 0 ? instance.walked
+                                                                  : walked_by_verifier(spec));
+    require_instructions(program.program->name, bound, plan.most_instructions);
+    return bound;
+}
+
 void load_instances(const GenerationPlan& plan, const std::vector<GlobalValue>& parameters,
                     const std::vector<MapShape>& shapes, LoadedGeneration& generation) {
     const KernelBtf kernel_btf = KernelBtf::read(plan.kernel_btf);
@@ -85,14 +101,17 @@ void load_instances(const GenerationPlan& plan, const std::vector<GlobalValue>& 
     for (std::size_t side = 0; side < side_count(plan.probe->manifest); ++side) {
         for (std::size_t i = 0; i < plan.programs.size(); ++i) {
             const ProgramPlan& program = plan.programs[i];
-            Instance instance =
-                load_instance({.object = &plan.probe->object,
-                               .program = program.program->name,
-                               .rodata = rodata_of(plan, parameters, program, side),
-                               .shapes = shapes,
-                               .given_maps = given_maps(plan, generation, program, side),
-                               .kernel_btf = kernel_btf.path(),
-                               .frags = program.frags});
+            const InstanceSpec spec{.object = &plan.probe->object,
+                                    .program = program.program->name,
+                                    .rodata = rodata_of(plan, parameters, program, side),
+                                    .shapes = shapes,
+                                    .given_maps = given_maps(plan, generation, program, side),
+                                    .kernel_btf = kernel_btf.path(),
+                                    .frags = program.frags};
+            Instance instance = load_instance(spec);
+            if (side == 0)
+                generation.bounds.push_back(
+                    {spec.program, bound_of(plan, program, shapes, spec, instance)});
             generation.record.programs[i].ids.push_back(instance.program_id);
             generation.programs[i].push_back(std::move(instance.program));
             for (auto& [name, map] : instance.maps)
@@ -126,6 +145,8 @@ LoadedGeneration load_generation(const GenerationPlan& plan) {
     for (const ProgramPlan& program : plan.programs)
         require_policy(probe.manifest, probe.object, *program.program);
     for (const ProgramPlan& program : plan.programs)
+        require_limited(*program.program, plan.limit_ns);
+    for (const ProgramPlan& program : plan.programs)
         if (const std::string problem = alignment_problem(probe.object, *program.program);
             !problem.empty())
             throw Error(ErrorKind::rejected, problem).hint(alignment_hint);
@@ -152,7 +173,8 @@ LoadedGeneration load_generation(const GenerationPlan& plan) {
                                    .hook = program.hook,
                                    .hand_over = program.program->hand_over,
                                    .slots = program.slots,
-                                   .ids = {}});
+                                   .ids = {},
+                                   .limit_ns = plan.limit_ns});
     generation.programs.resize(plan.programs.size());
     generation.btf = probe.object.btf_bytes();
     load_instances(plan, parameters, shapes, generation);

@@ -9,6 +9,7 @@
 #include "kernel/load_object.hpp"
 #include "layout/parameters.hpp"
 #include "object/probe.hpp"
+#include "policy/instructions.hpp"
 #include "store/generation.hpp"
 
 namespace dynmon {
@@ -33,6 +34,8 @@ struct GenerationPlan {
     std::uint32_t number = 1;
     std::vector<std::string> assignments; // --set name=value
     ClockSource clock = ClockSource::ktime;
+    std::uint64_t most_instructions = preset_instructions; // for one packet
+    std::uint64_t limit_ns = 0; // what a packet may cost on average; 0: anything
     Side initial_side = Side::a;
     std::string kernel_btf;
     std::vector<ProgramPlan> programs;
@@ -44,6 +47,7 @@ struct LoadedGeneration {
     GenerationRecord record;
     std::vector<std::byte> btf;
     std::vector<std::vector<Fd>> programs; // [record.programs][side]
+    ProgramBounds bounds;                  // what they may run, as the verifier counts
     std::map<MapSide, Fd> maps;
 };
 

@@ -148,6 +148,12 @@ void diagnose_store(const Examination& found, Ailments& out) {
         else if (monitor.health == "interrupted")
             out.push_back({"monitor '" + monitor.name + "' was interrupted while it was changed",
                            "dynmon-load recover"});
+        for (const ProgramStatus& program : monitor.programs)
+            if (program.taken_out)
+                out.push_back(
+                    {"monitor '" + monitor.name + "': program '" + program.name +
+                         "' was taken out: " + limit_text(*program.taken_out, program.limit_ns),
+                     limit_remedy(monitor.name)});
     }
     for (const HookStatus& hook : found.store.contents.hooks)
         diagnose_hook(found.store.contents, hook, out);

@@ -4,6 +4,7 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "monitor/limit.hpp"
 #include "monitor/roster.hpp"
 #include "monitor/status.hpp"
 #include "store/bpffs.hpp"
@@ -23,7 +24,8 @@ bool is_in_chain(const Store& store, const ProgramRecord& program) {
     return false;
 }
 
-std::vector<CountingPlace> places_of(const Store& store, const std::vector<ProgramRecord>& programs,
+std::vector<CountingPlace> places_of(const Store& store, const GenerationDir& dir,
+                                     const std::vector<ProgramRecord>& programs,
                                      const std::function<bool(const ProgramRecord&)>& in_chain) {
     std::vector<CountingPlace> places;
     for (const ProgramRecord& program : programs) {
@@ -34,7 +36,7 @@ std::vector<CountingPlace> places_of(const Store& store, const std::vector<Progr
             if (exists(store.hook_dir(program.hook)))
                 place.device = read_hook_record(store, program.hook).device;
             const ProgramHealth health =
-                program_health(store, program, running_state, in_chain(program));
+                program_health(store, dir, program, running_state, in_chain(program));
             place.attached = health.counting;
             place.health = health.word;
             place.problem = health.problem;
@@ -48,24 +50,27 @@ std::vector<CountingPlace> places_of(const Store& store, const std::vector<Progr
 
 } // namespace
 
-ProgramHealth program_health(const Store& store, const ProgramRecord& program,
+ProgramHealth program_health(const Store& store, const GenerationDir& dir,
+                             const ProgramRecord& program,
                              HookState (*look)(const Store&, const HookId&), bool in_chain) {
     if (!exists(store.hook_dir(program.hook)) || !is_made_for_hook(store, program))
         return {to_string(HookHealth::defunct), "", false};
     const HookState state = look(store, program.hook);
     if (state.health == HookHealth::attached && !in_chain)
         return {"interrupted", "", false};
+    if (const auto out = read_taken_out(dir, program); out && is_counting(state.health))
+        return {over_limit, limit_text(*out, program.limit_ns), false};
     return {to_string(state.health), state.problem, is_counting(state.health)};
 }
 
-std::vector<CountingPlace> counting_places(const Store& store,
+std::vector<CountingPlace> counting_places(const Store& store, const GenerationDir& dir,
                                            const std::vector<ProgramRecord>& programs) {
-    return places_of(store, programs, [](const ProgramRecord&) { return true; });
+    return places_of(store, dir, programs, [](const ProgramRecord&) { return true; });
 }
 
-std::vector<CountingPlace> counting_places_in_chains(const Store& store,
+std::vector<CountingPlace> counting_places_in_chains(const Store& store, const GenerationDir& dir,
                                                      const std::vector<ProgramRecord>& programs) {
-    return places_of(store, programs,
+    return places_of(store, dir, programs,
                      [&](const ProgramRecord& program) { return is_in_chain(store, program); });
 }
 
@@ -74,7 +79,8 @@ std::vector<CountingPlace> counting_places(const Settings& settings, const std::
     const auto lock = store.try_lock(DirectoryLock::Mode::shared);
     if (!lock || !exists(store.monitor_dir(monitor)))
         return {};
-    return counting_places_in_chains(store, current_generation(store, monitor).read_programs());
+    const GenerationDir dir = current_generation(store, monitor);
+    return counting_places_in_chains(store, dir, dir.read_programs());
 }
 
 } // namespace dynmon

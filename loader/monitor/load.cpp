@@ -239,6 +239,8 @@ GenerationRecord load_monitor(const Settings& settings, const Probe& probe,
                         .monitor = request.name,
                         .assignments = request.assignments,
                         .clock = request.clock ? *request.clock : best_clock_source(),
+                        .most_instructions = instruction_limit(settings.policies()),
+                        .limit_ns = request.limit_ns.value_or(0),
                         .kernel_btf = request.kernel_btf};
     for (const PathConfig& path : probe.manifest.paths)
         plan.programs.push_back(hooks.prepare(probe, request, path.direction, kind));
@@ -264,12 +266,14 @@ void unload_monitor(const Settings& settings, const std::string& name) {
     store.remove_if_empty(lock);
 }
 
-void verify_probe(const Probe& probe, HookKind hook, const std::vector<std::string>& assignments,
-                  const std::string& kernel_btf) {
+ProgramBounds verify_probe(const Probe& probe, HookKind hook,
+                           const std::vector<std::string>& assignments,
+                           const std::string& kernel_btf, std::uint64_t most_instructions) {
     GenerationPlan plan{.probe = &probe,
                         .monitor = "check",
                         .assignments = assignments,
                         .clock = best_clock_source(),
+                        .most_instructions = most_instructions,
                         .kernel_btf = kernel_btf};
     const std::size_t sides = side_count(probe.manifest);
     for (const PathConfig& path : probe.manifest.paths)
@@ -279,7 +283,7 @@ void verify_probe(const Probe& probe, HookKind hook, const std::vector<std::stri
              .hook = {},
              .chain = Fd(),
              .slots = std::vector<std::uint32_t>(sides, 1)});
-    load_generation(plan);
+    return load_generation(plan).bounds;
 }
 
 } // namespace dynmon

@@ -9,6 +9,7 @@
 #include "hook/hook.hpp"
 #include "monitor/settings.hpp"
 #include "object/probe.hpp"
+#include "policy/instructions.hpp"
 
 namespace dynmon {
 
@@ -22,6 +23,7 @@ struct LoadRequest {
     std::optional<HookOrder> order;           // unset: the head
     std::optional<std::uint32_t> tc_priority; // of a clsact filter; unset: as `order` says
     std::optional<ClockSource> clock;         // unset: the best of this kernel
+    std::optional<std::uint64_t> limit_ns;    // what a packet may cost; unset, 0: anything
     Placement placement;
     std::vector<std::string> assignments; // --set name=value
     std::string kernel_btf;
@@ -38,6 +40,7 @@ struct ReplaceRequest {
     // of another type, `matching` starts that one anew.
     enum class Keep { none, matching, all } keep_maps = Keep::none;
     std::optional<ClockSource> clock;
+    std::optional<std::uint64_t> limit_ns; // unset: that of the running generation
     std::vector<std::string> assignments;
     std::string kernel_btf;
 };
@@ -65,7 +68,10 @@ struct Recovered {
 Recovered recover(const Settings& settings);
 
 // Loads the probe's programs into the verifier and lets go of them: nothing is attached or pinned.
-void verify_probe(const Probe& probe, HookKind hook, const std::vector<std::string>& assignments,
-                  const std::string& kernel_btf);
+// Returns how many instructions they may run, as the verifier counts them.
+ProgramBounds verify_probe(const Probe& probe, HookKind hook,
+                           const std::vector<std::string>& assignments,
+                           const std::string& kernel_btf,
+                           std::uint64_t most_instructions = preset_instructions);
 
 } // namespace dynmon

@@ -1,5 +1,7 @@
 #include "monitor/meter.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 #include <vector>
 
@@ -8,6 +10,13 @@
 #include "read/map_reader.hpp"
 
 namespace dynmon {
+
+namespace {
+
+// What struct dynmon_cost was before it kept the worst.
+constexpr std::size_t average_only = 2 * sizeof(std::uint64_t);
+
+} // namespace
 
 bool set_metering(const GenerationDir& dir, const GenerationRecord& record, bool on) {
     const MapRecord* map = record.map(meter_switch_name);
@@ -48,14 +57,17 @@ std::optional<Cost> read_cost(const GenerationDir& dir, const GenerationRecord& 
     const Fd fd = dir.open_map(*map, Side::a);
     const std::uint32_t key = direction == Direction::egress ? 1 : 0;
     std::vector<std::byte> copies(value_bytes(map_facts(fd)));
-    if (copies.size() != sizeof(Cost) * possible_cpus() || !lookup_element(fd, &key, copies.data()))
+    const std::size_t stride = copies.size() / possible_cpus();
+    if (stride < average_only || !lookup_element(fd, &key, copies.data()))
         return std::nullopt;
     Cost sum;
-    for (std::size_t at = 0; at < copies.size(); at += sizeof(Cost)) {
-        Cost cost;
-        std::memcpy(&cost, copies.data() + at, sizeof cost);
-        sum.runs += cost.runs;
-        sum.ns += cost.ns;
+    for (std::size_t at = 0; at + stride <= copies.size(); at += stride) {
+        std::array<std::uint64_t, 3> cost{}; // as struct dynmon_cost begins
+        std::memcpy(cost.data(), copies.data() + at, std::min(stride, sizeof cost));
+        sum.runs += cost[0];
+        sum.ns += cost[1];
+        if (stride > average_only)
+            sum.worst = std::max(sum.worst.value_or(0), cost[2]);
     }
     return sum;
 }

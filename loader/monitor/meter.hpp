@@ -13,6 +13,8 @@ namespace dynmon {
 struct Cost {
     std::uint64_t runs = 0;
     std::uint64_t ns = 0;
+    // ns of the worst of them, an interrupt in it included; nullopt: nobody keeps it.
+    std::optional<std::uint64_t> worst = std::nullopt;
 };
 
 // Switches the measuring of a monitor on or off; three readings of the clock per packet while it
@@ -28,7 +30,8 @@ DirectoryLock lock_for_metering(const Store& store);
 bool stop_forgotten_metering(const Store& store, const GenerationDir& dir,
                              const GenerationRecord& record);
 
-// Since the generation was loaded; nullopt for an object that has no meter.
+// Since the generation was loaded; nullopt for an object that has no meter. One that was built with
+// an older dynmon.h keeps no worst.
 std::optional<Cost> read_cost(const GenerationDir& dir, const GenerationRecord& record,
                               Direction direction);
 

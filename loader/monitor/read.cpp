@@ -64,8 +64,8 @@ public:
 private:
     // A peek has put nothing back into the chains.
     std::vector<CountingPlace> look_at_places() const {
-        return request_.peek ? counting_places_in_chains(store_, record_.programs)
-                             : counting_places(store_, record_.programs);
+        return request_.peek ? counting_places_in_chains(store_, current_, record_.programs)
+                             : counting_places(store_, current_, record_.programs);
     }
 
     bool any_swapped() const {

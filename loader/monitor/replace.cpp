@@ -63,14 +63,18 @@ std::string map_difference(const Successor& to, const btf* old_types, const MapR
 }
 
 // What dynmon.h declares is of the house, not of the probe: the clock and whether its programs are
-// metered go on with every replace, and the meter itself starts anew.
+// metered go on with every replace; what they cost starts anew, held against the limit again.
+bool goes_on(const std::string& name) {
+    return name == clock_map_name || name == meter_switch_name;
+}
+
 bool is_house_map(const std::string& name) {
-    return name == clock_map_name || name == meter_switch_name || name == meter_map_name;
+    return goes_on(name) || name == meter_map_name || name == limit_map_name;
 }
 
 bool may_carry(const Successor& to, const MapRecord& running) {
     if (is_house_map(running.name))
-        return running.name != meter_map_name;
+        return goes_on(running.name);
     return to.request.keep_maps != ReplaceRequest::Keep::none;
 }
 
@@ -211,6 +215,8 @@ ReplaceReport replace_monitor(const Settings& settings, const Probe& probe,
         .number = to.old.number + 1,
         .assignments = request.assignments,
         .clock = request.clock.value_or(to.old.clock),
+        .most_instructions = instruction_limit(settings.policies()),
+        .limit_ns = request.limit_ns.value_or(to.old.limit_ns()),
         .initial_side = StateMap(store.monitor_dir(request.name) + "/state").read().active_side(),
         .kernel_btf = request.kernel_btf};
     plan.carried = carry_maps(to);

@@ -99,6 +99,8 @@ ProgramStatus program_status(const Store& store, const GenerationDir& dir,
                              const GenerationRecord& record, const ProgramRecord& program) {
     ProgramStatus status{
         .direction = program.direction, .name = program.name, .hook = program.hook};
+    status.limit_ns = program.limit_ns;
+    status.taken_out = read_taken_out(dir, program);
     if (program.hand_over)
         status.cost = read_cost(dir, record, program.direction);
     if (!exists(store.hook_dir(program.hook)))
@@ -116,12 +118,12 @@ ProgramStatus program_status(const Store& store, const GenerationDir& dir,
     return status;
 }
 
-std::string health_of(const Store& store, const MonitorStatus& monitor,
+std::string health_of(const Store& store, const GenerationDir& dir, const MonitorStatus& monitor,
                       const GenerationRecord& record) {
     for (std::size_t i = 0; i < monitor.programs.size(); ++i) {
         const bool in_chain = monitor.programs[i].position != 0;
         const ProgramHealth health =
-            program_health(store, record.programs[i], hook_state, in_chain);
+            program_health(store, dir, record.programs[i], hook_state, in_chain);
         if (health.word != to_string(HookHealth::attached))
             return health.word;
     }
@@ -156,7 +158,7 @@ void fill_monitor(const Store& store, MonitorStatus& status) {
     for (const ProgramRecord& program : record.programs)
         status.programs.push_back(program_status(store, dir, record, program));
     status.health =
-        state.phase == Phase::running ? health_of(store, status, record) : "interrupted";
+        state.phase == Phase::running ? health_of(store, dir, status, record) : "interrupted";
     dir.require_own_programs(record.programs);
 }
 
@@ -280,7 +282,7 @@ private:
 };
 
 Cost operator-(const Cost& after, const Cost& before) {
-    return {after.runs - before.runs, after.ns - before.ns};
+    return {after.runs - before.runs, after.ns - before.ns, after.worst};
 }
 
 void subtract(MonitorStatus& after, const MonitorStatus& before) {

@@ -12,6 +12,7 @@
 
 #include "hook/hook.hpp"
 #include "hook/neighbours.hpp"
+#include "monitor/limit.hpp"
 #include "monitor/meter.hpp"
 #include "monitor/settings.hpp"
 #include "store/generation.hpp"
@@ -22,10 +23,12 @@ struct ProgramStatus {
     Direction direction = Direction::ingress;
     std::string name;
     HookId hook;
-    std::uint32_t id = 0;     // of the instance that is in the chain; 0: none is
-    std::size_t position = 0; // in the chain, from 1; 0: not in the chain
-    std::optional<Cost> cost; // since the generation was loaded, while metering was on; none: the
-                              // object was not written with dynmon.h
+    std::uint32_t id = 0;       // of the instance that is in the chain; 0: none is
+    std::size_t position = 0;   // in the chain, from 1; 0: not in the chain
+    std::optional<Cost> cost;   // since the generation was loaded, while metering was on; none: the
+                                // object was not written with dynmon.h
+    std::uint64_t limit_ns = 0; // what a packet may cost on average; 0: anything
+    std::optional<TakenOut> taken_out; // it cost more
 };
 
 struct MapStatus {
@@ -43,7 +46,7 @@ struct MonitorStatus {
     std::size_t unread_generations = 0;
     std::string problem; // "" or why the rest could not be told
     std::string advice;  // what to do about it; "": `dynmon-load recover`
-    std::string health;  // "interrupted", or as to_string(HookHealth)
+    std::string health;  // "interrupted", "over-limit", or as to_string(HookHealth)
     std::string object;
     std::string sha256;
     std::string clock;

@@ -168,6 +168,7 @@ std::vector<ElfSymbol> read_symbols(const std::vector<ElfSection>& sections) {
         symbol.value = from.st_value;
         symbol.size = from.st_size;
         symbol.type = ELF64_ST_TYPE(from.st_info);
+        symbol.local = ELF64_ST_BIND(from.st_info) == STB_LOCAL;
         check_symbol(symbol, sections, what);
         externs += symbol.section == SHN_UNDEF ? 1 : 0;
         symbols.push_back(symbol);

@@ -30,7 +30,8 @@ struct ElfSymbol {
     std::uint32_t section = 0; // index, or SHN_UNDEF, SHN_ABS, SHN_COMMON
     std::uint64_t value = 0;
     std::uint64_t size = 0;
-    unsigned type = 0; // STT_FUNC, STT_OBJECT, STT_SECTION, …
+    unsigned type = 0;  // STT_FUNC, STT_OBJECT, STT_SECTION, …
+    bool local = false; // seen in its own file only: static
 };
 
 struct ElfRelocation {

@@ -14,7 +14,7 @@
 #include "base/trial.hpp"
 #include "object/btf_check.hpp"
 #include "object/elf.hpp"
-#include "object/hand_over.hpp"
+#include "object/refers_to.hpp"
 #include "object/sha256.hpp"
 
 namespace dynmon {
@@ -123,7 +123,8 @@ BtfPtr copy_types(const bpf_object* object) {
 
 std::vector<ProgramInfo> list_programs(const bpf_object* object, const ElfFile& elf,
                                        const btf* types) {
-    const HandOver hand_over(elf);
+    const RefersTo hand_over(elf, chain_map_name);
+    const RefersTo limited(elf, over_name);
     const bool house_reads_frags = find_constant(types, frags_global_name) != nullptr;
     std::vector<ProgramInfo> programs;
     bpf_program* program = nullptr;
@@ -133,6 +134,7 @@ std::vector<ProgramInfo> list_programs(const bpf_object* object, const ElfFile& 
         info.section = bpf_program__section_name(program);
         info.type = type_of_section(info.section);
         info.hand_over = hand_over(info.name);
+        info.limited = limited(info.name);
         info.declares_frags =
             info.type == BPF_PROG_TYPE_XDP && info.section.starts_with("xdp.frags");
         info.reads_frags =

@@ -25,6 +25,7 @@ struct ProgramInfo {
     std::string section;                       // "tc", "tcx/ingress", "xdp", "classifier", …
     bpf_prog_type type = BPF_PROG_TYPE_UNSPEC; // XDP or SCHED_CLS; UNSPEC for any other section
     bool hand_over = false; // refers to the chain map, so other probes may follow it
+    bool limited = false;   // measures itself, so that --limit can take it out
     // XDP that can read packets in several buffers: its section says so, or dynmon.h sees to it.
     bool declares_frags = false;
     bool reads_frags = false;
@@ -86,6 +87,8 @@ inline constexpr std::string_view chain_map_name = "dynmon_chain";
 inline constexpr std::string_view clock_map_name = ".data.dynmon";
 inline constexpr std::string_view meter_switch_name = ".data.dynmon_meter";
 inline constexpr std::string_view meter_map_name = "dynmon_meter";
+inline constexpr std::string_view limit_map_name = ".data.dynmon_limit";
+inline constexpr std::string_view over_name = "dynmon_over"; // in it
 inline constexpr std::string_view frags_global_name = "dynmon_frags";
 
 struct BtfDelete {

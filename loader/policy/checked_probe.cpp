@@ -25,11 +25,9 @@ void check_program(const PathConfig& path, const ProgramInfo& program, CheckedPr
         checked.diagnostics.push_back({path.at, misaligned, alignment_hint});
 }
 
-// Of each program that a hook of the probe would run.
-void check_selected(CheckedProbe& checked) {
-    const Probe& probe = *checked.probe;
-    for (Problem& problem : map_problems(probe.manifest, probe.object))
-        checked.diagnostics.push_back({{}, std::move(problem.message), std::move(problem.hint)});
+// Each program that a hook of the probe would run.
+template <typename Body>
+void each_selected(const Probe& probe, Body&& body) {
     for (const PathConfig& path : probe.manifest.paths) {
         for (const HookKind kind : {HookKind::tc, HookKind::xdp}) {
             if (kind == HookKind::xdp && path.direction == Direction::egress)
@@ -40,9 +38,18 @@ void check_selected(CheckedProbe& checked) {
             } catch (const Error&) {
                 continue; // the probe has no program for that hook: not every probe is for both
             }
-            check_program(path, *program, checked);
+            body(path, *program);
         }
     }
+}
+
+void check_selected(CheckedProbe& checked) {
+    const Probe& probe = *checked.probe;
+    for (Problem& problem : map_problems(probe.manifest, probe.object))
+        checked.diagnostics.push_back({{}, std::move(problem.message), std::move(problem.hint)});
+    each_selected(probe, [&](const PathConfig& path, const ProgramInfo& program) {
+        check_program(path, program, checked);
+    });
 }
 
 } // namespace
@@ -79,14 +86,20 @@ Probe open_checked_probe(const std::string& probe, const AllowLists& allowed) {
     throw Error(ErrorKind::usage, text).hint(first.hint);
 }
 
-void require_machine_policy(const MachinePolicies& policies, const Probe& probe,
-                            const std::vector<std::string>& assignments) {
+ProgramBounds require_machine_policy(const MachinePolicies& policies, const Probe& probe,
+                                     const std::vector<std::string>& assignments) {
     require_allowed_powers(policies, probe.manifest);
     const std::vector<GlobalValue> parameters =
         resolve_parameters(probe.manifest, probe.object, assignments);
-    require_map_memory(probe.manifest, probe.object,
-                       resolve_maps(probe.manifest, probe.object, parameters),
-                       map_memory_limit(policies));
+    const std::vector<MapShape> shapes = resolve_maps(probe.manifest, probe.object, parameters);
+    require_map_memory(probe.manifest, probe.object, shapes, map_memory_limit(policies));
+    ProgramBounds bounds;
+    each_selected(probe, [&](const PathConfig&, const ProgramInfo& program) {
+        const Instructions instructions(probe.object, program, probe.manifest.may_drop());
+        bounds.push_back({program.name, instructions.at_most(shapes, std::nullopt)});
+        require_instructions(program.name, bounds.back().bound, instruction_limit(policies));
+    });
+    return bounds;
 }
 
 } // namespace dynmon

@@ -8,6 +8,7 @@
 #include "layout/check.hpp"
 #include "object/probe.hpp"
 #include "policy/effect.hpp"
+#include "policy/instructions.hpp"
 #include "policy/machine_policy.hpp"
 
 namespace dynmon {
@@ -36,8 +37,10 @@ CheckedProbe check_files(const std::string& probe, Purpose purpose, const AllowL
 Probe open_checked_probe(const std::string& probe, const AllowLists& allowed);
 
 // What the machine's policies say of it: throws Error{rejected} for a power that one of them lacks,
-// or for maps, as `assignments` (--set) make them, that take more memory than is allowed.
-void require_machine_policy(const MachinePolicies& policies, const Probe& probe,
-                            const std::vector<std::string>& assignments);
+// for maps, as `assignments` (--set) make them, that take more memory than is allowed, or for a
+// program that runs more instructions. Returns how many, of every program that a hook would run,
+// with plain loops counted once.
+ProgramBounds require_machine_policy(const MachinePolicies& policies, const Probe& probe,
+                                     const std::vector<std::string>& assignments);
 
 } // namespace dynmon

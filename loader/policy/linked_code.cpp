@@ -59,8 +59,11 @@ LinkedCode::LinkedCode(const Object& object)
     }
     for (const ElfSymbol& symbol : elf_.symbols())
         if (const Part* part = part_of(symbol.section);
-            part != nullptr && part->section == ".text" && symbol.type == STT_FUNC)
+            part != nullptr && part->section == ".text" && symbol.type == STT_FUNC) {
             functions_.insert(part->begin + symbol.value / instruction_bytes);
+            if (!symbol.local)
+                global_functions_.insert(part->begin + symbol.value / instruction_bytes);
+        }
     for (const ElfRelocation& relocation : elf_.relocations()) {
         const Part* part = part_of(relocation.section);
         if (part == nullptr)

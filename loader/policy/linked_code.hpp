@@ -47,6 +47,8 @@ public:
     // The function of .text that a call without a relocation goes to; libbpf looks nowhere else.
     std::optional<std::size_t> local_call(std::size_t at) const;
     bool is_function(std::size_t at) const { return functions_.contains(at); }
+    // The verifier walks through it once for all of its calls, since it is not static.
+    bool is_global_function(std::size_t at) const { return global_functions_.contains(at); }
     // libbpf changes this instruction to fit the running kernel (CO-RE).
     bool adapted(std::size_t at) const { return adapted_.contains(at); }
     std::string place(std::size_t at) const; // "probe.bpf.c:42", or "tc+0x18" without lines
@@ -71,6 +73,7 @@ private:
     std::vector<bpf_insn> instructions_;
     std::map<std::size_t, Reference> references_;
     std::set<std::size_t> functions_; // in .text
+    std::set<std::size_t> global_functions_;
     std::set<std::size_t> adapted_;
 };
 

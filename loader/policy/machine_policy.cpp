@@ -8,6 +8,7 @@
 #include "manifest/powers.hpp"
 #include "object/trusted_file.hpp"
 #include "policy/effect.hpp"
+#include "policy/instructions.hpp"
 #include "policy/map_memory.hpp"
 
 namespace dynmon {
@@ -15,6 +16,18 @@ namespace dynmon {
 namespace {
 
 constexpr std::int64_t most_mebibytes = std::int64_t{1} << 30;
+constexpr std::int64_t most_instructions = 1'000'000'000'000;
+
+// The least of what the policies say, or `preset` when none says anything.
+std::uint64_t least_of(const MachinePolicies& policies,
+                       std::optional<std::uint64_t> (MachinePolicy::*limit)() const,
+                       std::uint64_t preset) {
+    std::optional<std::uint64_t> least;
+    for (const MachinePolicy& policy : policies)
+        if (const auto number = (policy.*limit)())
+            least = std::min(least.value_or(UINT64_MAX), *number);
+    return least.value_or(preset);
+}
 
 } // namespace
 
@@ -23,11 +36,14 @@ MachinePolicy MachinePolicy::parse(std::string_view text, const std::string& pat
     policy.path_ = path;
     Faults faults;
     if (const std::optional<Node> root = parse_document(text, faults.list())) {
-        const Fields fields(*root, "a policy", {"may", "map-memory-mib"}, {}, faults);
+        const Fields fields(*root, "a policy", {"may", "map-memory-mib", "instructions"}, {},
+                            faults);
         if (fields.mentions("may"))
             policy.may_ = with_implied(read_powers(fields, "may"));
         if (const auto mebibytes = fields.whole("map-memory-mib", 1, most_mebibytes))
             policy.map_memory_ = static_cast<std::uint64_t>(*mebibytes) << 20;
+        if (const auto count = fields.whole("instructions", 1, most_instructions))
+            policy.instructions_ = static_cast<std::uint64_t>(*count);
     }
     faults.reject(path, "nothing is loaded until the policy can be read");
     return policy;
@@ -53,11 +69,11 @@ void require_allowed_powers(const MachinePolicies& policies, const Manifest& man
 }
 
 std::uint64_t map_memory_limit(const MachinePolicies& policies) {
-    std::optional<std::uint64_t> least;
-    for (const MachinePolicy& policy : policies)
-        if (policy.map_memory())
-            least = std::min(least.value_or(UINT64_MAX), *policy.map_memory());
-    return least.value_or(preset_map_memory);
+    return least_of(policies, &MachinePolicy::map_memory, preset_map_memory);
+}
+
+std::uint64_t instruction_limit(const MachinePolicies& policies) {
+    return least_of(policies, &MachinePolicy::instructions, preset_instructions);
 }
 
 } // namespace dynmon

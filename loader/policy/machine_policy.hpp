@@ -22,11 +22,13 @@ public:
     const std::string& path() const { return path_; }
     bool allows(Power power) const { return !may_ || may_->contains(power); }
     std::optional<std::uint64_t> map_memory() const { return map_memory_; } // bytes
+    std::optional<std::uint64_t> instructions() const { return instructions_; }
 
 private:
     std::string path_;
     std::optional<std::set<Power>> may_; // unset: everything
     std::optional<std::uint64_t> map_memory_;
+    std::optional<std::uint64_t> instructions_;
 };
 
 // That of the machine if it has one, and `file` unless it is "". No policy makes another one wider.
@@ -38,5 +40,8 @@ void require_allowed_powers(const MachinePolicies& policies, const Manifest& man
 
 // Bytes that the maps of one probe may take.
 std::uint64_t map_memory_limit(const MachinePolicies& policies);
+
+// Instructions that a program may run for one packet.
+std::uint64_t instruction_limit(const MachinePolicies& policies);
 
 } // namespace dynmon

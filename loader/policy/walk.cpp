@@ -48,7 +48,7 @@ void Walk::run() {
     const std::optional<std::size_t> entry = code_.entry(program_);
     if (!entry)
         return give_up(0, "program '" + program_.name + "', which stands there twice,");
-    contexts_.push_back({.entry = *entry});
+    contexts_.push_back({{.entry = *entry}});
     flow_to({0, Stage::before, *entry}, State::at_start());
     while (!work_.empty() && steps_ < most_steps && states_.size() < most_states) {
         const Point point = *work_.begin();
@@ -57,6 +57,12 @@ void Walk::run() {
     }
     if (!work_.empty())
         give_up(*entry, "more paths than dynmon follows");
+}
+
+Loops Walk::loops() const {
+    Loops loops = loops_;
+    loops.contexts.assign(contexts_.begin(), contexts_.end());
+    return loops;
 }
 
 void Walk::give_up(std::size_t at, const std::string& what) {
@@ -92,6 +98,7 @@ void Walk::walk_from(const Point& start) {
         const bpf_insn& insn = code_.instructions()[at];
         if (insn.dst_reg >= register_count || insn.src_reg >= register_count)
             return give_up(at, code_text(insn));
+        loops_.visited.insert({context, at});
         bool goes_on = true;
         switch (BPF_CLASS(insn.code)) {
         case BPF_ALU:
@@ -298,6 +305,7 @@ bool Walk::call(const Point& point, State& state) {
     const bpf_insn& insn = code_.instructions()[at];
     const Reference* reference = code_.reference(at);
     if (reference != nullptr && reference->kind == Reference::Kind::kernel) {
+        loops_.note_kernel_function({std::get<0>(point), at}, reference->name, state);
         calls_.call_kernel_function(at, reference->name, state);
         return true;
     }
@@ -308,7 +316,7 @@ bool Walk::call(const Point& point, State& state) {
         else if (reference->kind == Reference::Kind::function)
             function = reference->at;
         if (function)
-            enter(point, *function, Context::Kind::function, state);
+            enter(point, *function, Called::Kind::function, state);
         else
             give_up(at, "a call of what is no function of this object");
         return false;
@@ -324,8 +332,10 @@ bool Walk::call(const Point& point, State& state) {
     const Helper helper = helper_of(insn.imm);
     if (helper.flow == Flow::tail_call)
         return tail_call(point, state);
-    if (helper.flow == Flow::callback || helper.flow == Flow::later)
+    if (helper.flow == Flow::callback || helper.flow == Flow::later) {
+        loops_.note_helper({std::get<0>(point), at}, helper.number, state);
         enter_callback(point, helper, state);
+    }
     calls_.call_helper(at, helper, state);
     return true;
 }
@@ -335,7 +345,7 @@ bool Walk::call(const Point& point, State& state) {
 bool Walk::tail_call(const Point& point, State& state) {
     const auto [context, stage, at] = point;
     for (std::size_t i = context; i != 0; i = contexts_[i].caller)
-        if (contexts_[i].kind != Context::Kind::function) {
+        if (contexts_[i].kind != Called::Kind::function) {
             give_up(at, "bpf_tail_call in a callback");
             return false;
         }
@@ -348,7 +358,7 @@ bool Walk::tail_call(const Point& point, State& state) {
         return false;
     }
     state.forget(0, 5);
-    if (contexts_[context].kind == Context::Kind::function) {
+    if (contexts_[context].kind == Called::Kind::function) {
         State answered = state;
         answered.registers[0].kinds = kind::verdict;
         leave({context, Stage::answered, at}, std::move(answered));
@@ -357,7 +367,7 @@ bool Walk::tail_call(const Point& point, State& state) {
     return false;
 }
 
-void Walk::enter(const Point& point, std::size_t function, Context::Kind kind, const State& state) {
+void Walk::enter(const Point& point, std::size_t function, Called::Kind kind, const State& state) {
     const auto [context, stage, at] = point;
     const auto [place, fresh] = known_.try_emplace({context, at, function}, contexts_.size());
     if (fresh) {
@@ -367,18 +377,17 @@ void Walk::enter(const Point& point, std::size_t function, Context::Kind kind, c
             return give_up(at, "a call deeper than dynmon follows");
         }
         contexts_.push_back(
-            {.kind = kind, .caller = context, .call = at, .depth = depth, .entry = function});
+            {{.kind = kind, .caller = context, .call = at, .entry = function}, depth});
         contexts_.back().arguments = state.registers;
     } else {
         for (std::size_t i = 0; i < register_count; ++i)
             contexts_[place->second].arguments[i].join(state.registers[i]);
     }
     State inside = state;
-    if (kind == Context::Kind::later)
+    if (kind == Called::Kind::later)
         inside.frames.clear(); // it runs on a stack of its own
     inside.enter_function();
-    flow_to({place->second, kind == Context::Kind::later ? Stage::before : stage, function},
-            inside);
+    flow_to({place->second, kind == Called::Kind::later ? Stage::before : stage, function}, inside);
 }
 
 void Walk::enter_callback(const Point& point, const Helper& helper, const State& state) {
@@ -387,7 +396,7 @@ void Walk::enter_callback(const Point& point, const Helper& helper, const State&
     const Value& callback = state.registers[2]; // of every helper that takes one
     if (!callback.is_only(kind::function) || !callback.function)
         return give_up(at, helper_name(helper.number) + " with a function that is not known here,");
-    enter(point, *callback.function, later ? Context::Kind::later : Context::Kind::callback,
+    enter(point, *callback.function, later ? Called::Kind::later : Called::Kind::callback,
           calls_.callback_state(helper, state));
 }
 
@@ -395,16 +404,16 @@ void Walk::enter_callback(const Point& point, const Helper& helper, const State&
 void Walk::leave(const Point& point, State state) {
     const auto [number, stage, at] = point;
     const Context context = contexts_[number];
-    if (context.kind == Context::Kind::program) {
+    if (context.kind == Called::Kind::program) {
         const auto [place, fresh] = exits_.try_emplace({stage, at}, state.registers[0]);
         if (!fresh)
             place->second.join(state.registers[0]);
         return;
     }
-    if (context.kind == Context::Kind::later)
+    if (context.kind == Called::Kind::later)
         return;
     state.leave_function();
-    if (context.kind == Context::Kind::callback) {
+    if (context.kind == Called::Kind::callback) {
         state.registers[0] = Value::any();
         State again = state;
         for (unsigned i = 1; i <= 5; ++i)

@@ -14,6 +14,7 @@
 #include "policy/calls.hpp"
 #include "policy/findings.hpp"
 #include "policy/linked_code.hpp"
+#include "policy/loops.hpp"
 #include "policy/memory.hpp"
 #include "policy/state.hpp"
 
@@ -37,16 +38,11 @@ public:
 
     const Findings& findings() const { return findings_; }
     const Exits& exits() const { return exits_; } // of the program, not of its functions
+    Loops loops() const;
 
 private:
-    // A function that has been called, in the order of the calls that led there.
-    struct Context {
-        enum class Kind : std::uint8_t { program, function, callback, later };
-        Kind kind = Kind::program;
-        std::size_t caller = 0; // number of a context
-        std::size_t call = 0;   // instruction
+    struct Context : Called {
         std::size_t depth = 1;
-        std::size_t entry = 0;                         // instruction
         std::array<Value, register_count> arguments{}; // of a callback, each time
     };
     using Point = std::tuple<std::size_t, Stage, std::size_t>; // context, stage, instruction
@@ -63,7 +59,7 @@ private:
     void branch(const Point& point, const State& state);
     bool call(const Point& point, State& state);
     bool tail_call(const Point& point, State& state);
-    void enter(const Point& point, std::size_t function, Context::Kind kind, const State& state);
+    void enter(const Point& point, std::size_t function, Called::Kind kind, const State& state);
     void enter_callback(const Point& point, const Helper& helper, const State& state);
     void leave(const Point& point, State state);
     Target target_at(std::size_t at, unsigned pointer, const State& state) const;
@@ -81,6 +77,7 @@ private:
     std::map<Point, State> states_;
     std::set<Point> work_;
     Exits exits_;
+    Loops loops_; // less their contexts
     std::size_t steps_ = 0;
 };
 

@@ -39,6 +39,7 @@ struct ProgramRecord {
     bool hand_over = false;
     std::vector<std::uint32_t> slots; // one per side: where the successor of that instance stands
     std::vector<std::uint32_t> ids;   // kernel program ids, one per side
+    std::uint64_t limit_ns = 0;       // what a packet may cost on average; 0: anything
 
     std::optional<Side> side_of(std::uint32_t program_id) const;
 };
@@ -57,6 +58,7 @@ struct GenerationRecord {
     std::vector<MapRecord> maps;
 
     bool swaps() const; // any map is swapped
+    std::uint64_t limit_ns() const { return programs.empty() ? 0 : programs.front().limit_ns; }
     const MapRecord* map(std::string_view name) const;
 };
 

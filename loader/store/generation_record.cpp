@@ -28,7 +28,8 @@ json to_json(const ProgramRecord& program) {
             {"hook", hook_dir_name(program.hook)},
             {"hand-over", program.hand_over},
             {"slots", program.slots},
-            {"ids", program.ids}};
+            {"ids", program.ids},
+            {"limit-ns", program.limit_ns}};
 }
 
 // What a record says is only believed within what dynmon writes: its slots are written to, and its
@@ -80,6 +81,7 @@ ProgramRecord program_from(const json& document, const std::string& path) {
     program.hand_over = document.at("hand-over");
     program.slots = document.at("slots").get<std::vector<std::uint32_t>>();
     program.ids = document.at("ids").get<std::vector<std::uint32_t>>();
+    program.limit_ns = document.value("limit-ns", std::uint64_t{0}); // older records have none
     check_program(program, path);
     return program;
 }

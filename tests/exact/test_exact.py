@@ -142,8 +142,17 @@ class FenceTest(ExactCase):
     SLACK = 1_000_000  # ns between the clocks of loader and probe
     SENT = 100
 
+    def place(self, verb, *options):
+        """`load` or `replace` of the slow probe, which takes a policy that lets it be so slow."""
+        policy = self.folder / "policy.yaml"
+        policy.write_text("instructions: 1000000000\n")
+        return self.dynmon("--json", "--policy", policy, verb, "s", SLOW, *options).json()
+
+    def setUp(self):
+        super().setUp()
+        self.place("load", "--dev", "blue0", "--netns", "blue")
+
     def test_a_packet_that_is_looked_at_during_the_swap_is_in_the_window_that_ends(self):
-        self.load("s", SLOW)
         reader = Reader(self, "s", "10ms", "--raw")
         reader.has_read(1)
         for _ in range(self.SENT):
@@ -156,7 +165,6 @@ class FenceTest(ExactCase):
                 self.assertGreater(value["first"], window["from"] - self.SLACK)
 
     def test_a_packet_that_is_looked_at_during_a_replace_is_in_the_window_of_the_old_program(self):
-        self.load("s", SLOW)
         done, sent, documents = threading.Event(), [0], []
 
         def send():
@@ -169,7 +177,7 @@ class FenceTest(ExactCase):
         try:
             generation = 1
             while sent[0] < self.SENT or generation <= 5:
-                generation = self.replace("s", SLOW)["generation"]
+                generation = self.place("replace")["generation"]
                 documents += self.read("s", "--raw")
         finally:
             done.set()

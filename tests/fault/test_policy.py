@@ -34,6 +34,27 @@ SEC("tc") int starver(struct __sk_buff* skb) {
 }
 """
 
+LOOPER = """#include "dynmon.h"
+volatile __u64 work;
+static long turn(__u32 index, void* context) {
+    work += index;
+    return 0;
+}
+DYNMON_INGRESS(looper) {
+    bpf_loop(ROUNDS, turn, 0, 0);
+    return DYNMON_PASS;
+}
+"""
+WALKER = """#include "dynmon.h"
+volatile __u64 work;
+DYNMON_INGRESS(walker) {
+#pragma clang loop unroll(disable)
+    for (__u32 turn = 0; turn < 5000; turn++)
+        work += turn;
+    return DYNMON_PASS;
+}
+"""
+
 
 class PolicyTest(FilesCase):
     def setUp(self):
@@ -51,7 +72,7 @@ class PolicyTest(FilesCase):
 
     def test_a_policy_says_what_manifests_may_claim(self):
         # PROMISES:
-        # P-8 Without a word in its manifest
+        # P-9 Without a word in its manifest
         self.policy.write_text("may: [loops]\n")
         for words in (("load", "d", "dropper", *PLACE), ("apply", "d", "dropper", *PLACE),
                       ("check", "dropper")):
@@ -106,6 +127,60 @@ class PolicyTest(FilesCase):
         self.policy.write_text("map-memory-mib: 1\n")
         error = self.refused(harness.REJECTED, "--policy", self.policy, "load", "w", silent, *PLACE)
         self.assertIn("of which 'WRITTEN' takes 2 MiB; at most 1 MiB are allowed", error["message"])
+
+    def counted(self, probe, *options):
+        """Program → (at most, how plain loops were counted), as `check` says."""
+        result = self.dynmon("--json", "check", probe, *options)
+        published.require(self, "check", result.out)
+        return {program["program"]: (program["at-most"], program["plain-loops"])
+                for program in result.json()["instructions"]}
+
+    def test_a_loop_by_a_helper_is_multiplied_without_root_and_refused_by_name(self):
+        endless = self.build("looper", LOOPER.replace("ROUNDS", "pkt->len"), "may: [loops]")
+        for words in (("check", endless), ("load", "l", endless, *PLACE)):
+            error = self.refused(harness.REJECTED, *words)
+            self.assertRegex(error["message"], r"program 'looper' may run \d{8,} instructions a packet; "
+                             r"at most 1000000 are allowed: bpf_loop in looper\.bpf\.c:8 goes round up "
+                             r"to 8388608 times, as far as is known here")
+            self.assertIn("a constant number of rounds", error["hint"])
+        self.policy.write_text("instructions: 1000000000\n")
+        self.dynmon("--policy", self.policy, "check", endless)
+
+    def test_a_loop_of_constant_length_may_go_round_as_often_as_the_policy_says(self):
+        probe = self.build("looper", LOOPER.replace("ROUNDS", "1000"), "may: [loops]")
+        most, loops = self.counted(probe)["looper"]
+        self.assertTrue(2000 < most < 50_000, most)
+        self.assertEqual(loops, "counted")
+        self.policy.write_text(f"instructions: {most - 1}\n")
+        error = self.refused(harness.REJECTED, "--policy", self.policy, "load", "l", probe, *PLACE)
+        self.assertIn("bpf_loop in looper.bpf.c:8 goes round up to 1000 times", error["message"])
+        self.assertIn("`instructions`", error["hint"])
+        self.policy.write_text("instructions: 0\n")
+        error = self.refused(harness.REJECTED, "--policy", self.policy, "check", probe)
+        self.assertIn("policy.yaml:1:15: 'instructions' must be a whole number", error["message"])
+
+    def test_a_plain_loop_is_what_the_verifier_counts_of_it(self):
+        probe = self.build("walker", WALKER, "description: walks")
+        few, loops = self.counted(probe)["walker"]
+        self.assertEqual(loops, "counted once")
+        self.assertLess(few, 1000)
+        many, loops = self.counted(probe, "--kernel", "--hook", "tc")["walker"]
+        self.assertEqual(loops, "counted")
+        self.assertGreater(many, 10_000)
+        self.policy.write_text("instructions: 5000\n")
+        self.dynmon("--policy", self.policy, "check", probe)
+        for words in (("check", "--kernel", "--hook", "tc", probe), ("load", "w", probe, *PLACE)):
+            error = self.refused(harness.REJECTED, "--policy", self.policy, *words)
+            self.assertIn(f"program 'walker' may run {many} instructions a packet; at most 5000 are "
+                          "allowed", error["message"])
+        self.assertEqual(self.status(), {"monitors": [], "hooks": []})
+
+    def test_every_probe_of_the_house_keeps_to_a_tenth_of_what_is_allowed(self):
+        for path in sorted((harness.SOURCE / "probes").glob("*/probe.yaml")):
+            for hook in ("tc", "xdp"):
+                counted = self.counted(path.parent.name, "--kernel", "--hook", hook)
+                with self.subTest(path.parent.name):
+                    self.assertLessEqual(max(most for most, _ in counted.values()), 100_000)
 
     def test_a_probe_that_would_starve_the_next_is_refused(self):
         folder = self.build("starver", STARVER, "hook: tc")

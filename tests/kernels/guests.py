@@ -59,7 +59,7 @@ DOCTOR = step(golden.STEP, "sh", "-c", "/dynmon/build/dynmon-load --json doctor 
 QUICK_BPF = step("bpf", "/dynmon/build/tests/bpf/dynmon-bpf-tests",
                  "-tce=*CPUs*at once*,*verifier never sees*,*in few steps*",
                  "-sf=" + ",".join(f"*{name}_test*" for name in (
-                     "chain", "clock", "flows", "link", "load", "ntp", "packets", "parse", "plain",
+                     "chain", "clock", "cost", "flows", "link", "load", "ntp", "packets", "parse", "plain",
                      "session", "super_packet", "veth")))
 QUICK = Guest("quick", [DOCTOR, QUICK_BPF, sessions("EveryProbe"), e2e("kinds"), e2e("packets"),
                         sessions("Memlock")],

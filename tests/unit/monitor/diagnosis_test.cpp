@@ -156,3 +156,20 @@ TEST_CASE("who stands in front of a hook is a problem, unless that was asked for
     found.store.contents.hooks = {hook};
     CHECK(diagnose(found).empty());
 }
+
+TEST_CASE("a program that was taken out is a problem, with the numbers and the way back") {
+    Examination found = healthy();
+    MonitorStatus monitor;
+    monitor.name = "web";
+    monitor.health = "over-limit";
+    monitor.programs = {
+        {.name = "flows_ingress",
+         .limit_ns = 1'000,
+         .taken_out = TakenOut{.since_ns = 1'795'309'323'000'000'000, .ns = 34'500'000}},
+        {.name = "flows_egress", .limit_ns = 1'000}};
+    found.store.contents.monitors = {monitor};
+    const std::string way_back =
+        remedy(found, "monitor 'web': program 'flows_ingress' was taken out: 34500000 ns a packet "
+                      "exceed its limit of 1000 ns, since 2026-11-22T01:02:03Z");
+    CHECK(way_back.find("`dynmon-load replace web PROBE`") != std::string::npos);
+}

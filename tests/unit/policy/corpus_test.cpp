@@ -85,7 +85,7 @@ void each_program(const std::string& folder, Check check) {
 // P-2 call a helper that is not on the list
 // P-4 tail-call anything but the next probe
 // P-6 write through a pointer
-// P-8 Without a word in its manifest
+// P-9 Without a word in its manifest
 TEST_CASE("programs that do more than look are refused, and for what they do") {
     each_program("refused", [](const Sample& sample, const std::string& problems) {
         CHECK_FALSE(sample.expect.empty());

@@ -5,6 +5,7 @@
 
 #include "base/error.hpp"
 #include "object/test_objects.hpp"
+#include "policy/instructions.hpp"
 #include "policy/machine_policy.hpp"
 #include "policy/map_memory.hpp"
 
@@ -69,6 +70,15 @@ TEST_CASE("a second policy makes the first no wider") {
     CHECK(map_memory_limit({silent}) == preset_map_memory);
 }
 
+TEST_CASE("of several bounds on instructions the least holds, of none that of dynmon") {
+    const MachinePolicy wide = MachinePolicy::parse("instructions: 5000000", "1");
+    const MachinePolicy narrow = MachinePolicy::parse("instructions: 3000", "2");
+    CHECK(instruction_limit({}) == preset_instructions);
+    CHECK(instruction_limit({MachinePolicy::parse("{}", "3")}) == preset_instructions);
+    CHECK(instruction_limit({wide}) == 5'000'000);
+    CHECK(instruction_limit({wide, narrow}) == 3'000);
+}
+
 TEST_CASE("a policy with a mistake in it lets nothing in") {
     CHECK(fault("may: [dorp]") == "policy.yaml:1:7: 'may' must be drop, write-packets, redirect, "
                                   "read-kernel, timers or loops, not 'dorp'");
@@ -76,6 +86,9 @@ TEST_CASE("a policy with a mistake in it lets nothing in") {
     CHECK(fault("my: [drop]") == "policy.yaml:1:1: unknown key 'my' in a policy");
     CHECK(fault("map-memory-mib: 0") != "");
     CHECK(fault("map-memory-mib: lots") != "");
+    CHECK(fault("instructions: 0") ==
+          "policy.yaml:1:15: 'instructions' must be a whole number from 1 "
+          "to 1000000000000, not the number 0");
     CHECK(fault("may:") != "");
 }
 

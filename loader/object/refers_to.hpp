@@ -1,4 +1,4 @@
-// Which programs of an object can hand the packet over to the next probe.
+// Which programs of an object refer to one of its maps or variables.
 #pragma once
 
 #include <string_view>
@@ -7,21 +7,22 @@
 
 namespace dynmon {
 
-// A program that refers to the chain map by itself or through functions of .text, which all
-// programs share that call into .text at all.
-class HandOver {
+// A program refers to it by itself or through functions of .text, which all programs share that
+// call into .text at all.
+class RefersTo {
 public:
-    explicit HandOver(const ElfFile& elf); // which must outlive this
+    RefersTo(const ElfFile& elf, std::string_view symbol); // both must outlive this
 
     bool operator()(std::string_view program) const;
 
 private:
     const ElfSection& section_of(const ElfRelocation& relocation) const;
-    bool refers_to_chain(const ElfRelocation& relocation) const;
+    bool is_reference(const ElfRelocation& relocation) const;
     bool calls_text(const ElfRelocation& relocation) const;
     bool found_within(const ElfSymbol& program) const;
 
     const ElfFile& elf_;
+    std::string_view symbol_;
     bool in_text_ = false;
 };
 

@@ -1,0 +1,258 @@
+#include "policy/instructions.hpp"
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "policy/cycles.hpp"
+#include "policy/helpers.hpp"
+#include "policy/opcodes.hpp"
+#include "policy/walk.hpp"
+
+namespace dynmon {
+
+namespace {
+
+using policy::Called;
+using policy::Place;
+using policy::Rounds;
+
+// Before Linux 6.15 no more than Rounds::most; since then for a quarter of a second, in which a
+// round takes a ns at least.
+constexpr std::uint64_t most_may_goto = std::uint64_t{1} << 28;
+
+std::uint64_t plus(std::uint64_t a, std::uint64_t b) {
+    return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+std::uint64_t times(std::uint64_t a, std::uint64_t b) {
+    return a != 0 && b > UINT64_MAX / a ? UINT64_MAX : a * b;
+}
+
+// What a piece of a program costs.
+struct Sum {
+    std::uint64_t walked = 0; // instructions that the verifier walks through, each once
+    bool unrolled = false;    // and some of them again and again
+    std::uint64_t more = 0;   // what it does not multiply
+
+    void add(const Sum& other) {
+        walked = plus(walked, other.walked);
+        unrolled = unrolled || other.unrolled;
+        more = plus(more, other.more);
+    }
+};
+
+// A cycle is cut where a loop asks whether to go on. What then goes round within a round is a loop
+// of its own, so nested ones are multiplied.
+class Count {
+public:
+    Count(const Object& object, const policy::LinkedCode& code, const policy::Loops& loops,
+          const std::vector<MapShape>& shapes, std::optional<std::uint64_t> walked)
+        : object_(object), code_(code), loops_(loops), shapes_(shapes), walked_(walked) {
+        for (std::size_t i = 1; i < loops.contexts.size(); ++i)
+            called_.emplace(Place(loops.contexts[i].caller, loops.contexts[i].call), i);
+    }
+
+    InstructionBound bound() {
+        bound_.number = total(cost_of_context(0));
+        return bound_;
+    }
+
+private:
+    // Of what runs by itself: the program, a callback, a round of a loop.
+    std::uint64_t total(const Sum& sum) {
+        bound_.unrolled = bound_.unrolled || (sum.unrolled && !walked_);
+        return plus(sum.unrolled && walked_ ? *walked_ : sum.walked, sum.more);
+    }
+
+    // As functions call no one that is being run, this ends.
+    Sum cost_of_context(std::size_t context) {
+        if (const auto known = costs_.find(context); known != costs_.end())
+            return known->second;
+        std::set<std::size_t> nodes;
+        for (auto at = loops_.visited.lower_bound({context, 0});
+             at != loops_.visited.end() && at->first == context; ++at)
+            nodes.insert(at->second);
+        return costs_[context] = cost_of(context, nodes);
+    }
+
+    Sum cost_of(std::size_t context, const std::set<std::size_t>& nodes) {
+        Sum sum;
+        for (const policy::Component& part :
+             policy::components(nodes, [&](std::size_t at) { return successors(at); }))
+            sum.add(part.cycle ? cost_of_cycle(context, {part.nodes.begin(), part.nodes.end()})
+                               : cost_of_instruction({context, part.nodes.front()}));
+        return sum;
+    }
+
+    Sum cost_of_instruction(const Place& place) {
+        Sum sum{.walked = 1};
+        const auto [first, last] = called_.equal_range(place);
+        for (auto at = first; at != last; ++at) {
+            const Called& called = loops_.contexts[at->second];
+            const Sum inside = cost_of_context(at->second);
+            if (called.kind == Called::Kind::function && !code_.is_global_function(called.entry)) {
+                sum.add(inside);
+                continue;
+            }
+            std::uint64_t rounds = 1;
+            if (called.kind != Called::Kind::function)
+                rounds = rounds_of(loops_.calls.at(place), place.second);
+            sum.more = plus(sum.more, times(rounds, total(inside)));
+        }
+        return sum;
+    }
+
+    Sum cost_of_cycle(std::size_t context, std::set<std::size_t> nodes) {
+        std::optional<std::size_t> head;
+        std::uint64_t rounds = 1;
+        std::uint64_t product = 1; // of iterators made anew in every round
+        for (const std::size_t at : nodes) {
+            const auto [known, outer] = rounds_of_iterator({context, at}, nodes);
+            if (!known)
+                continue;
+            const std::uint64_t number = plus(rounds_of(*known, at), 1);
+            if (!outer)
+                product = times(product, number);
+            else if (!head || number < rounds)
+                head = at, rounds = number;
+        }
+        if (head) {
+            nodes.erase(*head);
+            Sum inside = cost_of(context, nodes);
+            inside.add(cost_of_instruction({context, *head}));
+            return {.more = times(rounds, total(inside))};
+        }
+        Sum sum;
+        // The verifier walks round by round; what it does not multiply, it meets as often at most.
+        for (const std::size_t at : nodes)
+            sum.add(cost_of_instruction({context, at}));
+        sum.unrolled = true;
+        if (product > 1)
+            sum.more = plus(sum.more, times(product, sum.walked));
+        sum.more = times(sum.more, walked_.value_or(1));
+        return sum;
+    }
+
+    // Of the loop that asks at `place` whether to go on, and whether it begins outside of `nodes`.
+    std::pair<std::optional<Rounds>, bool>
+    rounds_of_iterator(const Place& place, const std::set<std::size_t>& nodes) const {
+        const bpf_insn& insn = code_.instructions()[place.second];
+        if (insn.code == policy::opcode::may_goto)
+            return {Rounds{.number = most_may_goto, .known = false}, true};
+        const auto asked = loops_.asked.find(place);
+        if (asked == loops_.asked.end())
+            return {};
+        std::optional<Rounds> rounds;
+        bool outer = asked->second.at.has_value();
+        for (const auto& [at, made] : loops_.made) {
+            if (at.first != place.first || !outer || made.at != asked->second.at)
+                continue;
+            if (rounds)
+                rounds->join(made.rounds);
+            else
+                rounds = made.rounds;
+            outer = outer && !nodes.contains(at.second);
+        }
+        if (rounds)
+            return {rounds, outer};
+        return {Rounds{.number = Rounds::most, .known = false}, false};
+    }
+
+    std::uint64_t rounds_of(const Rounds& rounds, std::size_t at) {
+        std::uint64_t number = rounds.number;
+        if (rounds.map)
+            number = *rounds.map < object_.maps().size()
+                         ? shaped(object_.maps()[*rounds.map], shapes_).max_entries
+                         : std::uint64_t{UINT32_MAX};
+        if (number > bound_.rounds && number > 1) {
+            bound_.rounds = number;
+            bound_.constant = rounds.known;
+            bound_.loop = name_of(at) + " in " + code_.place(at);
+        }
+        return number;
+    }
+
+    std::string name_of(std::size_t at) const {
+        const bpf_insn& insn = code_.instructions()[at];
+        if (insn.code != policy::opcode::call)
+            return "may_goto";
+        return code_.reference(at) != nullptr ? "bpf_for" : policy::helper_name(insn.imm);
+    }
+
+    std::vector<std::size_t> successors(std::size_t at) const {
+        const bpf_insn& insn = code_.instructions()[at];
+        const bool wide = insn.code == policy::opcode::wide_load;
+        const std::size_t behind = at + (wide ? 2 : 1);
+        const bool jumps = BPF_CLASS(insn.code) == BPF_JMP || BPF_CLASS(insn.code) == BPF_JMP32;
+        if (!jumps || insn.code == policy::opcode::call)
+            return {behind};
+        if (insn.code == policy::opcode::exit)
+            return {};
+        const bool far = insn.code == policy::opcode::far_jump;
+        const std::size_t target =
+            at + 1 + static_cast<std::size_t>(std::int64_t{far ? insn.imm : insn.off});
+        if (far || insn.code == policy::opcode::jump)
+            return {target};
+        return {behind, target};
+    }
+
+    const Object& object_;
+    const policy::LinkedCode& code_;
+    const policy::Loops& loops_;
+    const std::vector<MapShape>& shapes_;
+    std::optional<std::uint64_t> walked_;
+    std::multimap<Place, std::size_t> called_;
+    std::map<std::size_t, Sum> costs_; // by context
+    InstructionBound bound_;
+};
+
+policy::Loops loops_of(const Object& object, const ProgramInfo& program,
+                       const policy::LinkedCode& code, bool may_drop) {
+    policy::Walk walk(object, program, code, may_drop);
+    walk.run();
+    return walk.loops();
+}
+
+std::string number_text(std::uint64_t number) {
+    return number == UINT64_MAX ? "endlessly many" : std::to_string(number);
+}
+
+} // namespace
+
+Instructions::Instructions(const Object& object, const ProgramInfo& program, bool may_drop)
+    : object_(object), code_(object), loops_(loops_of(object, program, code_, may_drop)) {}
+
+InstructionBound Instructions::at_most(const std::vector<MapShape>& shapes,
+                                       std::optional<std::uint64_t> walked) const {
+    if (loops_.contexts.empty()) // a program that the analysis refuses
+        return {};
+    return Count(object_, code_, loops_, shapes, walked).bound();
+}
+
+void require_instructions(const std::string& program, const InstructionBound& bound,
+                          std::uint64_t limit) {
+    if (bound.number <= limit)
+        return;
+    std::string text = "program '" + program + "' may run " + number_text(bound.number) +
+                       " instructions a packet; at most " + std::to_string(limit) + " are allowed";
+    std::string hint = "let its loops go round less often";
+    if (!bound.loop.empty()) {
+        text += ": " + bound.loop + " goes round up to " + std::to_string(bound.rounds) + " times";
+        if (!bound.constant) {
+            text += ", as far as is known here";
+            hint = "give that loop a constant number of rounds (no variable, no parameter), by "
+                   "bpf_loop, bpf_for or a plain `for`";
+        }
+    }
+    throw Error(ErrorKind::rejected, text)
+        .hint(hint + "; or raise `instructions` in the machine's policy");
+}
+
+std::string to_string(const InstructionBound& bound) {
+    const std::string number = number_text(bound.number) + " instructions a packet";
+    return bound.unrolled
+               ? number + ", going once through its plain loops (--kernel counts them in full)"
+               : "at most " + number;
+}
+
+} // namespace dynmon
