@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// not for bpf-gcc: it makes indirect calls of the helpers in bpf_helpers.h
 // Programs whose instructions are counted: each is named after its loops.
 #define NO_CHAIN
 #include "chain.h"
