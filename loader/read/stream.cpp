@@ -52,9 +52,7 @@ StreamTotals stream_events(const FoundMap& map, const StreamOptions& options, Si
     const bool perf = facts.type == BPF_MAP_TYPE_PERF_EVENT_ARRAY;
     EventPrinter printer(layout, options, perf, sink);
     LostCounter lost(facts, types.name, map.pin_path);
-    std::optional<Clock::time_point> deadline;
-    if (options.timeout)
-        deadline = Clock::now() + *options.timeout;
+    std::optional<Clock::time_point> deadline; // once it listens
     const auto ended = [&] {
         return printer.is_full() || stopped() || (deadline && Clock::now() >= *deadline);
     };
@@ -78,6 +76,8 @@ StreamTotals stream_events(const FoundMap& map, const StreamOptions& options, Si
          .overwritten = [&](const RingLoss& loss) { printer.overwritten(loss); }});
     if (options.opened)
         options.opened();
+    if (options.timeout)
+        deadline = Clock::now() + *options.timeout;
     while (!ended()) {
         in_round = 0;
         if (options.each_round)

@@ -164,7 +164,7 @@ class StreamTest(harness.Case):
             with self.subTest(condition), self.blue.inside():
                 self.receive(*map(frames.plain, lengths))
                 result = self.stream("e/DETAILS", "--where", condition, "--columns",
-                                     "what.length,kind", "--timeout", "50ms")
+                                     "what.length,kind", "--timeout", "200ms")
                 events = [json.loads(line)["event"] for line in result.out.splitlines()]
                 self.assertEqual(events, [
                     {"what": {"length": length},
