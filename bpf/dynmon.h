@@ -27,7 +27,9 @@
 #ifndef DYNMON_H
 #define DYNMON_H
 
+#ifndef DYNMON_BARE /* see bare.h */
 #include "frame.h"
+#endif
 #include "typed.h"
 #include "types.h"
 

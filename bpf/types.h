@@ -9,7 +9,12 @@
 
 /* vmlinux.h first: the helper declarations use its types. */
 /* clang-format off */
+#ifdef DYNMON_BARE /* see bare.h */
+#include <stdbool.h>
+#include <linux/bpf.h>
+#else
 #include "vmlinux.h"
+#endif
 
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
@@ -18,7 +23,7 @@
 /* clang-format on */
 
 /* Macros of the kernel's headers that BTF does not carry. */
-#ifndef ETH_P_IP
+#if !defined(DYNMON_BARE) && !defined(ETH_P_IP)
 #define ETH_P_IP 0x0800
 #define ETH_P_ARP 0x0806
 #define ETH_P_8021Q 0x8100

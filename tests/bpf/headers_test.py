@@ -102,5 +102,39 @@ DYNMON_INGRESS(count) {{
         self.assert_refused(self.session("struct dynmon_session_key", "TABLE"), WRONG_VALUE)
 
 
+class BareTest(HeaderCase):
+    def test_c_that_brings_its_own_structs_has_entry_chain_and_clock(self):
+        built, said = self.compiled('#include "bare.h"\nstruct iphdr { __u8 first; };\n' +
+                                    TABLE.format(key="__u32", value="__u64") + """
+DYNMON_TC(bare, DYNMON_DIRECTION_INGRESS) {
+    const struct iphdr* ip = (void*)(long)ctx->data + 14;
+    const __u64 now = dynmon_now();
+    __u32 version;
+    __u64* last;
+
+    if ((const void*)(ip + 1) > (const void*)(long)ctx->data_end)
+        return DYNMON_PASS;
+    version = ip->first >> 4;
+    last = dynmon_lookup_or_init(&TABLE, &version, &now);
+    if (last)
+        *last = now;
+    return DYNMON_PASS;
+}
+
+DYNMON_XDP(bare_xdp) {
+    return ctx->data ? DYNMON_PASS : DYNMON_DROP;
+}
+""")
+        self.assertIsNotNone(built, said)
+        check = subprocess.run([DYNMON, "check", str(built)], capture_output=True, text=True)
+        self.assertEqual((check.returncode, check.stdout), (0, f"{built}: good\n"), check.stderr)
+
+    def test_both_headers_at_once_are_refused(self):
+        built, said = self.compiled('#include "dynmon.h"\n#include "bare.h"\n',
+                                    f"-I{SOURCE}/vmlinux/{ARCH}")
+        self.assertIsNone(built)
+        self.assertIn("bare.h stands in the place of dynmon.h", said)
+
+
 if __name__ == "__main__":
     unittest.main(argv=sys.argv[:1], verbosity=2)
