@@ -298,9 +298,9 @@ static __always_inline bool dynmon_corrects_server(const struct dynmon_session_k
     })
 
 static __always_inline bool dynmon_relearn(void* servers, const struct dynmon_session_key* key,
-                                                const struct dynmon_headers* headers, bool reverse,
-                                                const struct dynmon_server* server,
-                                                struct dynmon_server_note* note) {
+                                           const struct dynmon_headers* headers, bool reverse,
+                                           const struct dynmon_server* server,
+                                           struct dynmon_server_note* note) {
     if (!dynmon_corrects_server(key, headers, reverse, server, note))
         return false;
     dynmon_remember(servers, key, headers, note, false);

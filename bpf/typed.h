@@ -11,7 +11,7 @@ struct dynmon_some_map {
 };
 
 /* The map for typeof(). It must be defined with __type(key, …) and __type(value, …). */
-#define dynmon_types_of(map) _Generic((map), void*: (struct dynmon_some_map*)0, default: (map))
+#define dynmon_types_of(map) _Generic((map), void* : (struct dynmon_some_map*)0, default : (map))
 
 /* `what` is key or value. A void* on either side is its author's word. */
 #define dynmon_fits(map, what, pointer)                                                            \
@@ -20,7 +20,8 @@ struct dynmon_some_map {
      __builtin_types_compatible_p(typeof(*(pointer)), void))
 
 #define DYNMON_REQUIRE_KEY(map, pointer)                                                           \
-    _Static_assert(dynmon_fits(map, key, pointer), "the key is of another type than the map's keys")
+    _Static_assert(dynmon_fits(map, key, pointer), "the key is of another type than the map's "    \
+                                                   "keys")
 #define DYNMON_REQUIRE_VALUE(map, pointer)                                                         \
     _Static_assert(dynmon_fits(map, value, pointer),                                               \
                    "the value is of another type than the map's values")

@@ -71,7 +71,8 @@ typedef __be16 dynmon_port_t;      /* network order */
 typedef __u8 dynmon_proto_t;       /* IPPROTO_* */
 typedef __be16 dynmon_eth_proto_t; /* ETH_P_*, network order */
 typedef __u8 dynmon_tcp_flags_t;
-typedef __u8 dynmon_tcp_state_t; /* BPF_TCP_* */
+typedef __u16 dynmon_tcp_control_t; /* the same with AE, for which a byte has no room */
+typedef __u8 dynmon_tcp_state_t;    /* BPF_TCP_* */
 typedef __u32 dynmon_ifindex_t;
 typedef __u64 dynmon_time_ns_t;     /* since the Unix epoch, as dynmon_now() gives it */
 typedef __u32 dynmon_time_s_t;      /* the same in seconds, where room is scarce */
