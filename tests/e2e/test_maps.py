@@ -263,7 +263,8 @@ class MapsTest(harness.Case):
         self.assertEqual(self.dump(ZOO / "ZOO_DEVICES"),
                          [{"key": 1, "value": {"ifindex": "1 (lo)", "program_id": 0, "program": ""}}])
         self.fill("ZOO_DEVHASH", (number(77), number(lo)))
-        self.assertEqual(self.dump(ZOO / "ZOO_DEVHASH"), [{"key": 77, "value": {"ifindex": "1 (lo)"}}])
+        self.assertEqual(self.dump(ZOO / "ZOO_DEVHASH"),
+                         [{"key": 77, "value": {"ifindex": "1 (lo)"}}])
         self.fill("ZOO_CPUS", (number(0), struct.pack("<Ii", 192, 0)))
         self.assertEqual(self.dump(ZOO / "ZOO_CPUS"),
                          [{"key": 0, "value": {"qsize": 192, "program_id": 0, "program": ""}}])
@@ -274,8 +275,8 @@ class MapsTest(harness.Case):
                                            ("ZOO_CPUS", "zoo_cpu", 64, "qsize")):
             with kernel.closing(kernel.open_pin(ZOO / program)) as fd:
                 self.fill(name, (number(1), struct.pack("<Ii", first, fd)))
-            row = {what: "1 (lo)" if what == "ifindex" else first, "program_id": kernel.object_id(ZOO / program)[1],
-                   "program": program}
+            row = {what: "1 (lo)" if what == "ifindex" else first,
+                   "program_id": kernel.object_id(ZOO / program)[1], "program": program}
             self.assertEqual(self.dump(ZOO / name), [{"key": 1, "value": row}])
 
     def listener(self):
