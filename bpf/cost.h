@@ -6,7 +6,7 @@
 #define DYNMON_COST_H
 
 #include "clock.h"
-#include "frame.h"
+#include "forget.h"
 
 /* Set by the loader: what a packet may cost on average, in ns. 0: no limit, and nothing of it is in
  * the program that the kernel runs. */

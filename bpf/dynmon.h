@@ -29,7 +29,10 @@
 
 #include "clock.h"
 #include "cost.h"
+#ifndef DYNMON_BARE /* see bare.h */
 #include "frame.h"
+#endif
+#include "typed.h"
 #include "types.h"
 
 #ifndef DYNMON_LICENSE
@@ -138,9 +141,16 @@ static __always_inline __u32 dynmon_bucket(__u64 number, __u32 count) {
     return number < count ? number : count - 1;
 }
 
-/* The value of `key`, made from `initial` when it is not there yet; NULL: the map is full. */
-static __always_inline void* dynmon_lookup_or_init(void* map, const void* key,
-                                                   const void* initial) {
+/* The value of `key`, made from `initial` when it is not there yet; NULL: the map is full. Both are
+ * pointers to what the map is defined with: a key of another type does not compile. */
+#define dynmon_lookup_or_init(map_, key_, initial_)                                                \
+    ({                                                                                             \
+        DYNMON_REQUIRE_KEY(map_, key_);                                                            \
+        DYNMON_REQUIRE_VALUE(map_, initial_);                                                      \
+        (typeof(dynmon_types_of(map_)->value))dynmon_make(map_, key_, initial_);                   \
+    })
+
+static __always_inline void* dynmon_make(void* map, const void* key, const void* initial) {
     void* value = bpf_map_lookup_elem(map, key);
 
     if (value)

@@ -3,6 +3,7 @@
 #ifndef DYNMON_FRAME_H
 #define DYNMON_FRAME_H
 
+#include "forget.h"
 #include "types.h"
 
 /* Set by the loader: what frames of the device start with, enum dynmon_link. */
@@ -18,18 +19,9 @@ const volatile __u32 dynmon_mtu = 0;
  * may go on in fragments behind `data_end`. Otherwise no helper for them is in the program. */
 const volatile bool dynmon_frags = false;
 
-/* Not 0 while `status --stats` measures what the programs cost (the kernel's own statistics know
- * only the first program of a chain of tail calls). */
-volatile __u64 dynmon_meter_on SEC(".data.dynmon_meter") = 0;
-
 #define DYNMON_VLAN_TAGS 4 /* of a frame, with the one that the device or the kernel took off */
 /* Bytes of the hop-by-hop header that says a length beyond 64 KiB. */
 #define DYNMON_JUMBO_HEADER 8
-
-enum dynmon_direction {
-    DYNMON_DIRECTION_INGRESS = 0,
-    DYNMON_DIRECTION_EGRESS = 1,
-};
 
 enum dynmon_hook {
     DYNMON_HOOK_TC = 0,
@@ -53,26 +45,6 @@ struct dynmon_packet {
     __u16 vlan_tci;
     __be16 vlan_proto;
 };
-
-/* The same number, of which the verifier knows nothing any more, if it knows nothing of `unknown`.
- * In registers alone. Not for what is made of a packet before it is parsed: it would keep in the
- * program what does not use that, and reading headers takes a right of its own. */
-static __always_inline __u64 dynmon_blur(__u64 number, __u64 unknown) {
-    asm("%[number] ^= %[unknown]\n"
-        "%[number] ^= %[unknown]"
-        : [number] "+r"(number)
-        : [unknown] "r"(unknown));
-    return number;
-}
-
-/* The same by what every program has read. Where paths meet again (one VLAN tag or two, IPv4 or
- * IPv6) the verifier would otherwise walk what follows once for every value that they left behind.
- *
- * It also compares what is on the stack, in slots of 8 bytes, and takes one for overwritten only
- * when all of it is: loops that it walks often count in 64 bits, and keys are written in words. */
-static __always_inline __u64 dynmon_forget(__u64 number) {
-    return dynmon_blur(number, dynmon_meter_on);
-}
 
 /* Where the IP header of a frame begins, and where what its segments do not repeat; both 0: the
  * bytes that can be read directly do not tell. */

@@ -65,7 +65,8 @@ struct dynmon_headers {
     __u8 icmp_code;
     __u16 repeated; /* of a super-packet: bytes from the IP header on that each segment has */
     __u16 absent;   /* of a super-packet: bytes of headers that are not on the wire */
-    __u32 padding;
+    dynmon_tcp_control_t tcp_control; /* tcp_flags with the ninth: 0x100 is AE, once NS */
+    __u16 padding;
 } __attribute__((aligned(8))); /* so that addresses are copied in halves */
 
 /* Bytes of the packet on the wire, where a super-packet is many with a header each. */

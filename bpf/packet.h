@@ -164,8 +164,10 @@ static __always_inline void dynmon_parse_l4_length(const struct dynmon_packet* p
 
     if (left < (tcp ? 14 : 6) || !dynmon_load(pkt, at + (tcp ? 12 : 4), &said))
         return;
-    if (tcp)
+    if (tcp) {
         headers->tcp_flags = said.flags;
+        headers->tcp_control = (said.length & 1) << 8 | said.flags;
+    }
     if (left >= (tcp ? sizeof(struct tcphdr) : 12))
         headers->l4_header = tcp ? (said.length >> 4) * 4 : said.length * 4;
 }

@@ -36,6 +36,7 @@ static __always_inline bool dynmon_plain_l4(const struct dynmon_packet* pkt, con
     if (dynmon_likely(headers->protocol == IPPROTO_TCP) && left >= sizeof(struct tcphdr)) {
         headers->l4_header = (bytes[12] >> 4) * 4;
         headers->tcp_flags = bytes[13];
+        headers->tcp_control = (bytes[12] & 1) << 8 | bytes[13];
     } else if (headers->protocol == IPPROTO_UDP && left >= sizeof(*start) && !pkt->gso_size) {
         headers->l4_header = sizeof(*start);
     } else {

@@ -285,12 +285,22 @@ static __always_inline bool dynmon_corrects_server(const struct dynmon_session_k
 /* The server in a session's value that has DYNMON_SERVER_FIELDS. */
 #define DYNMON_SERVER_OF(session) ((struct dynmon_server*)&(session)->server_ip)
 
+#define DYNMON_REQUIRE_SERVERS(servers)                                                            \
+    DYNMON_REQUIRE_KEY(servers, (struct dynmon_session_key*)0);                                    \
+    DYNMON_REQUIRE_VALUE(servers, (struct dynmon_server_note*)0)
+
 /* True: a packet of a session that has a server already knows it better; it is remembered, and is
  * `note` for dynmon_set_server(). */
-static __always_inline bool dynmon_learn_server(void* servers, const struct dynmon_session_key* key,
-                                                const struct dynmon_headers* headers, bool reverse,
-                                                const struct dynmon_server* server,
-                                                struct dynmon_server_note* note) {
+#define dynmon_learn_server(servers_, ...)                                                         \
+    ({                                                                                             \
+        DYNMON_REQUIRE_SERVERS(servers_);                                                          \
+        dynmon_relearn(servers_, __VA_ARGS__);                                                     \
+    })
+
+static __always_inline bool dynmon_relearn(void* servers, const struct dynmon_session_key* key,
+                                           const struct dynmon_headers* headers, bool reverse,
+                                           const struct dynmon_server* server,
+                                           struct dynmon_server_note* note) {
     if (!dynmon_corrects_server(key, headers, reverse, server, note))
         return false;
     dynmon_remember(servers, key, headers, note, false);
@@ -299,12 +309,11 @@ static __always_inline bool dynmon_learn_server(void* servers, const struct dynm
 
 /* A session of which its table has nothing yet, made from `initial`, whose server this fills in;
  * NULL: the table is full. */
-static __always_inline void* dynmon_new_session(void* sessions, void* servers,
-                                                const struct dynmon_session_key* key,
-                                                const struct dynmon_headers* headers, bool reverse,
-                                                void* initial, struct dynmon_server* server) {
-    dynmon_find_server(servers, key, headers, reverse, server);
-    return dynmon_lookup_or_init(sessions, key, initial);
-}
+#define dynmon_new_session(sessions_, servers_, key_, headers_, reverse_, initial_, server_)       \
+    ({                                                                                             \
+        DYNMON_REQUIRE_SERVERS(servers_);                                                          \
+        dynmon_find_server(servers_, key_, headers_, reverse_, server_);                           \
+        dynmon_lookup_or_init(sessions_, key_, initial_);                                          \
+    })
 
 #endif

@@ -9,7 +9,12 @@
 
 /* vmlinux.h first: the helper declarations use its types. */
 /* clang-format off */
+#ifdef DYNMON_BARE /* see bare.h */
+#include <stdbool.h>
+#include <linux/bpf.h>
+#else
 #include "vmlinux.h"
+#endif
 
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
@@ -18,7 +23,7 @@
 /* clang-format on */
 
 /* Macros of the kernel's headers that BTF does not carry. */
-#ifndef ETH_P_IP
+#if !defined(DYNMON_BARE) && !defined(ETH_P_IP)
 #define ETH_P_IP 0x0800
 #define ETH_P_ARP 0x0806
 #define ETH_P_8021Q 0x8100
@@ -32,6 +37,11 @@
 #define TC_ACT_OK 0
 #define TC_ACT_SHOT 2
 #endif
+
+enum dynmon_direction {
+    DYNMON_DIRECTION_INGRESS = 0,
+    DYNMON_DIRECTION_EGRESS = 1,
+};
 
 /* What nearly every packet does: the compiler then lays its way out without jumps. */
 #define dynmon_likely(condition) __builtin_expect(!!(condition), 1)
@@ -66,7 +76,8 @@ typedef __be16 dynmon_port_t;      /* network order */
 typedef __u8 dynmon_proto_t;       /* IPPROTO_* */
 typedef __be16 dynmon_eth_proto_t; /* ETH_P_*, network order */
 typedef __u8 dynmon_tcp_flags_t;
-typedef __u8 dynmon_tcp_state_t; /* BPF_TCP_* */
+typedef __u16 dynmon_tcp_control_t; /* the same with AE, for which a byte has no room */
+typedef __u8 dynmon_tcp_state_t;    /* BPF_TCP_* */
 typedef __u32 dynmon_ifindex_t;
 typedef __u64 dynmon_time_ns_t;     /* since the Unix epoch, as dynmon_now() gives it */
 typedef __u32 dynmon_time_s_t;      /* the same in seconds, where room is scarce */

@@ -42,7 +42,8 @@ public:
         output_.declare(app, {"json", "jsonl", "dynmon", "csv", "table", "npy"});
         app.add_option(
                "--merge", merge_,
-               "per-CPU values become one; none: list them; default: what the probe says, or sum")
+               "per-CPU values become one; none: list them, which is the default for a map of "
+               "others; of a monitor's map: what its probe says")
             ->check(CLI::IsMember({"sum", "max", "min", "first", "last", "or", "none"}));
         auto* pop =
             app.add_flag("--pop", pop_, "queue, stack: take the elements out, to show all of them");
@@ -70,7 +71,7 @@ public:
             throw Error(ErrorKind::usage,
                         "--merge is for per-CPU maps, and '" + map.view().name + "' is none");
         if (!merge_.empty())
-            map.set_merge(merge_from(merge_));
+            during("--merge", [&] { map.set_merge(merge_from(merge_)); });
         if (pop_ && !is_queue_like(map.facts().type))
             throw Error(ErrorKind::usage, "--pop is for queues and stacks");
         if (is_queue_like(map.facts().type) && !pop_ && !follow_)

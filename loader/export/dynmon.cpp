@@ -14,12 +14,13 @@ private:
     void describe(const std::string&, const Window&, std::string&) override {}
     void describe(const MetricView&, std::string&) override {}
 
-    // Arrays lose their index, but not the per-CPU ones; only arrays are never empty.
+    // Arrays lose their index, but not the per-CPU ones; only arrays are never empty, unless the
+    // direction before has drained them.
     JsonShape shape(const MetricView& metric) const override {
         const bool plain = metric.map_type == BPF_MAP_TYPE_ARRAY;
         return {.keyed = !plain && !is_queue_like(metric.map_type),
                 .list_cpus = true,
-                .null_if_empty = !is_array_like(metric.map_type)};
+                .null_if_empty = !is_array_like(metric.map_type) || metric.same_as};
     }
 };
 

@@ -5,6 +5,7 @@
 #include "export/binary_formats.hpp"
 #include "export/json_document.hpp"
 #include "export/line_formats.hpp"
+#include "export/merged_metric.hpp"
 #include "export/shape.hpp"
 
 namespace dynmon {
@@ -47,7 +48,11 @@ std::unique_ptr<Exporter> make_format(const ExportOptions& options, Sink& sink) 
 
 std::unique_ptr<Exporter> make_exporter(const ExportOptions& options, Sink& sink) {
     std::unique_ptr<Exporter> format = make_format(options, sink);
-    return has_shape(options) ? shape(options, std::move(format)) : std::move(format);
+    if (has_shape(options))
+        format = shape(options, std::move(format));
+    if (options.format == Format::dynmon) // lists the CPUs whatever the rules
+        return format;
+    return merge_for(std::move(format));
 }
 
 } // namespace dynmon

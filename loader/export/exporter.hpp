@@ -61,6 +61,8 @@ struct MetricView {
     std::uint64_t from_ns = 0; // when its entries began to count; 0: with the window
     bool stays = false;        // its entries stay in the map, and are in the next window again
     bool whole = true;         // every entry, in the map's order: an array needs no index
+    // Its map is that of a metric of this direction, which has its entries: it has none itself.
+    std::optional<Direction> same_as;
 };
 
 // For interfaces in keys and values, see layout/layout.hpp.

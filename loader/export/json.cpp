@@ -75,6 +75,8 @@ private:
         append_json_string(metric.map_name, out);
         out += ",\"type\":";
         append_json_string(map_type_name(metric.map_type), out);
+        if (metric.same_as)
+            out += std::string(",\"same-as\":\"") + to_string(*metric.same_as) + '"';
     }
 
     JsonShape shape(const MetricView& metric) const override {

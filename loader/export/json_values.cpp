@@ -22,10 +22,6 @@ JsonValues::JsonValues(const MetricView& metric, Style style, JsonShape shape)
       value_(metric.value, style, {}, after_value(shape_), shape.wide_as_text) {
     if (shape_.keyed)
         key_.emplace(*metric.key, style, "{\"key\":", ",\"value\":", shape.wide_as_text);
-    if (metric.cpus > 0 && !shape_.list_cpus) {
-        merge_.emplace(metric.value, metric.merge, metric.merge_fields);
-        merged_.resize(metric.value.size);
-    }
 }
 
 void JsonValues::add(const Batch& batch, Sink& sink) {
@@ -45,10 +41,6 @@ void JsonValues::add(const Batch& batch, Sink& sink) {
 void JsonValues::add_value(const std::byte* values, Cursor& to) {
     if (shape_.list_cpus)
         return add_cpus(values, to);
-    if (merge_) {
-        merge_->merge(values, metric_.cpus, cpu_stride(metric_), merged_.data());
-        values = merged_.data();
-    }
     value_.append(values, to);
 }
 

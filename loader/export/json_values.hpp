@@ -3,7 +3,6 @@
 
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "export/exporter.hpp"
 #include "layout/cursor.hpp"
@@ -12,14 +11,14 @@ namespace dynmon {
 
 struct JsonShape {
     bool keyed = true;          // {"key":K,"value":V} and not just V
-    bool list_cpus = false;     // V is the list of the values of all CPUs, not the merged one
+    bool list_cpus = false;     // V is the list of the values of all CPUs, where there are any
     bool null_if_empty = false; // and not []
     bool wide_as_text = false;  // see JsonPlan
 };
 
 class JsonValues {
 public:
-    // `metric` must outlive it.
+    // `metric` must outlive it; the CPUs of one that does not list them are merged already.
     JsonValues(const MetricView& metric, Style style, JsonShape shape);
 
     void add(const Batch& batch, Sink& sink);
@@ -33,8 +32,6 @@ private:
     JsonShape shape_;
     std::optional<JsonPlan> key_;
     JsonPlan value_;
-    std::optional<MergePlan> merge_;
-    std::vector<std::byte> merged_;
     bool empty_ = true;
 };
 

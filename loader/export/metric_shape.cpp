@@ -1,4 +1,4 @@
-// Merged, judged, sorted, cut, made rates of, in this order; buffers are made once for each metric.
+// Judged, sorted, cut, made rates of, in this order; buffers are made once for each metric.
 #include "export/metric_shape.hpp"
 
 #include <algorithm>
@@ -48,14 +48,9 @@ ShapeRequest::ShapeRequest(const ExportOptions& options)
 }
 
 MetricShape::MetricShape(const ShapeRequest& request, const MetricView& metric)
-    : metric_(metric), shaped_(metric), cpus_(metric.merge == Merge::none ? metric.cpus : 0),
+    : metric_(metric), shaped_(metric), cpus_(metric.cpus),
       value_size_(cpus_ > 0 ? cpus_ * cpu_stride(metric) : metric.value.size), top_(request.top) {
     const EntryTypes types{metric.key ? &*metric.key : nullptr, &metric.value};
-    if (metric.cpus > 0 && cpus_ == 0) {
-        merge_.emplace(metric.value, metric.merge, metric.merge_fields);
-        merged_.resize(metric.value.size);
-        shaped_.cpus = 0;
-    }
     if (request.where)
         where_.emplace(
             during("--where", [&] { return Predicate(*request.where, types, request.now_ns); }));
@@ -94,7 +89,7 @@ void MetricShape::choose_rate() {
 }
 
 bool MetricShape::passes_as_it_is() const {
-    return !merge_ && !where_ && !kept_ && top_ == 0 && !rate_;
+    return !where_ && !kept_ && top_ == 0 && !rate_;
 }
 
 // A value of several CPUs holds when that of any CPU does.
@@ -115,10 +110,6 @@ void MetricShape::add(const Batch& batch, Exporter& to) {
         const std::byte* key = batch.keys ? batch.keys + i * batch.key_stride : nullptr;
         const std::byte* value = batch.values + i * batch.value_stride;
         ++seen_;
-        if (merge_) {
-            merge_->merge(value, metric_.cpus, cpu_stride(metric_), merged_.data());
-            value = merged_.data();
-        }
         if (!holds(key, value))
             continue;
         ++held_;

@@ -28,10 +28,11 @@ struct ShapeRequest {
 class MetricShape {
 public:
     // Throws Error{usage} for what does not fit the fields of `metric`; without a column to sort by
-    // or anything to make a rate of, the metric is passed on as it is. `metric` must outlive it.
+    // or anything to make a rate of, the metric is passed on as it is. Its CPUs are
+    // merged, or to be kept apart. `metric` must outlive it.
     MetricShape(const ShapeRequest& request, const MetricView& metric);
 
-    // What the format is told: per-CPU values are merged already, unless they are kept apart.
+    // What the format is told.
     const MetricView& view() const { return shaped_; }
     const std::string& sort_fault() const { return sort_fault_; } // why it is not sorted
     const std::string& sort_hint() const { return sort_hint_; }
@@ -51,10 +52,8 @@ private:
 
     const MetricView& metric_;
     MetricView shaped_;
-    std::size_t cpus_ = 0;       // copies of a value behind the merge; 0: one value
-    std::size_t value_size_ = 0; // bytes of an entry's value(s) behind the merge
-    std::optional<MergePlan> merge_;
-    std::vector<std::byte> merged_;
+    std::size_t cpus_ = 0;       // copies of a value; 0: one value
+    std::size_t value_size_ = 0; // bytes of an entry's value(s)
     std::optional<Predicate> where_;
     std::optional<KeptEntries> kept_; // when it is sorted
     std::size_t top_ = 0;

@@ -2,7 +2,6 @@
 #include "export/openmetrics.hpp"
 
 #include <bit>
-#include <cmath>
 #include <map>
 #include <utility>
 
@@ -27,8 +26,6 @@ struct Sample {
                : is_signed ? static_cast<double>(static_cast<std::int64_t>(bits))
                            : static_cast<double>(bits);
     }
-    // Readers refuse the whole exposition for a counter that is negative or not a number.
-    bool is_count() const { return !std::isnan(as_real()) && as_real() >= 0; }
     void add(const Sample& other) {
         if (real || other.real)
             *this = {true, false, std::bit_cast<std::uint64_t>(as_real() + other.as_real())};
@@ -247,7 +244,7 @@ void write_family(const JoinedFamily& joined, const LabelledRows& rows, Sink& si
         if (joined.family.histogram)
             append_histogram(name, *joined.family.histogram,
                              std::string(rows.text(row), row.text_size), numbers, sink.buffer());
-        else if (!counter || numbers[0].is_count())
+        else
             put_line(padded, name.size(), rows, row, numbers[0], cursor);
         sink.spill();
     }

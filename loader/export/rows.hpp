@@ -2,10 +2,7 @@
 // apart.
 #pragma once
 
-#include <optional>
-#include <vector>
-
-#include "export/exporter.hpp"
+#include "export/merged_metric.hpp"
 
 namespace dynmon {
 
@@ -18,31 +15,31 @@ struct Row {
 
 class Rows {
 public:
-    // `metric` must outlive it.
     explicit Rows(const MetricView& metric);
 
-    bool with_cpu() const { return with_cpu_; } // a row is of one CPU
+    bool with_cpu() const { return cpus_ > 0; } // a row is of one CPU
+    // What the rows are of: its value is that of one CPU, or merged.
+    const MetricView& view() const { return merged_.view(); }
 
     template <typename Visit>
-    void for_each(const Batch& batch, Visit&& visit) {
+    void for_each(const Batch& raw, Visit&& visit) {
+        const Batch batch = merged_.merge(raw);
         for (std::size_t i = 0; i < batch.count; ++i) {
-            Row row = first_row(batch, i);
-            if (!with_cpu_) {
+            Row row{batch.keys ? batch.keys + i * batch.key_stride : nullptr,
+                    batch.values + i * batch.value_stride, 0};
+            if (!with_cpu()) {
                 visit(row);
                 continue;
             }
-            for (; row.cpu < metric_.cpus; ++row.cpu, row.value += cpu_stride(metric_))
+            for (; row.cpu < cpus_; ++row.cpu, row.value += stride_)
                 visit(row);
         }
     }
 
 private:
-    Row first_row(const Batch& batch, std::size_t entry); // of the first CPU, or merged
-
-    const MetricView& metric_;
-    bool with_cpu_ = false;
-    std::optional<MergePlan> merge_;
-    std::vector<std::byte> merged_;
+    MergedMetric merged_;
+    std::size_t cpus_; // that are kept apart
+    std::size_t stride_;
 };
 
 } // namespace dynmon

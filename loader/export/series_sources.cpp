@@ -5,6 +5,7 @@
 #include "base/limits.hpp"
 #include "export/metric_text.hpp"
 #include "export/series_table.hpp"
+#include "layout/merge_rule.hpp"
 #include "layout/path.hpp"
 
 namespace dynmon {
@@ -44,7 +45,7 @@ std::string family_name(const std::string& name, MetricType type) {
 
 bool holds_integer(const Layout& field) {
     return holds_number(field) && field.kind != Layout::Kind::real &&
-           (field.size <= 8 || (field.bit_size != 0 && field.bit_size <= 64));
+           (field.size <= 8 || field.is_sum || (field.bit_size != 0 && field.bit_size <= 64));
 }
 
 // Is the key, or a part of it, the number of a bucket?
@@ -55,7 +56,7 @@ bool numbers_buckets(const OpenMetrics& section, const Series& series) {
 }
 
 bool is_wide(const Layout& field) { // beyond 64 bits: taken as a double
-    return field.size > 8 && field.bit_size == 0;
+    return field.size > 8 && field.bit_size == 0 && !field.is_sum;
 }
 
 } // namespace
@@ -63,16 +64,23 @@ bool is_wide(const Layout& field) { // beyond 64 bits: taken as a double
 SeriesTable::SeriesTable(const MetricView& metric) : metric_(metric) {
     const OpenMetrics& section = metric_.open_metrics.value();
     add_labels(section);
+    if (metric.cpus > 0 && !cpu_)
+        merge_cpus();
     add_values(section);
     if (id_size_ == 0)
         id_size_ = 1;
     rows_.set_shape(id_size_, numbers_.size());
     id_.assign(id_size_, '\0');
-    if (metric.cpus > 0 && !cpu_) {
-        const Merge preset = metric.merge == Merge::none ? Merge::sum : metric.merge;
-        merge_.emplace(metric.value, preset, metric.merge_fields);
-        merged_.resize(metric.value.size);
-    }
+}
+
+// Only numbers become series, whatever else is in the value.
+void SeriesTable::merge_cpus() {
+    MetricView rules = metric_;
+    if (rules.merge == Merge::none)
+        rules.merge = Merge::sum;
+    rules.merge_fields = with_rules_for_bytes(rules.value, rules.merge_fields);
+    merged_.emplace(rules);
+    metric_ = merged_->view();
 }
 
 void SeriesTable::add_labels(const OpenMetrics& section) {

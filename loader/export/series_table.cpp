@@ -11,8 +11,20 @@ namespace dynmon {
 
 namespace {
 
+// A sum over CPUs may have more than 64 bits. A counter begins again at 0 there, which its readers
+// know; a gauge stays at the largest number.
+std::uint64_t sum_bits(const Scalar& scalar, bool adds_up, const std::byte* root) {
+    const unsigned __int128 sum = load_integer(scalar, root);
+    if (adds_up)
+        return static_cast<std::uint64_t>(sum);
+    if (!scalar.is_signed)
+        return static_cast<std::uint64_t>(std::min<unsigned __int128>(sum, UINT64_MAX));
+    const auto value = static_cast<__int128>(sum);
+    return static_cast<std::uint64_t>(std::clamp<__int128>(value, INT64_MIN, INT64_MAX));
+}
+
 // One number of a row: an integer of 64 bits, or the bits of a double.
-std::uint64_t number_bits(const Scalar& scalar, bool is_real, const std::byte* root) {
+std::uint64_t number_bits(const Scalar& scalar, bool is_real, bool adds_up, const std::byte* root) {
     const std::byte* const at = root + scalar.offset;
     if (scalar.op == Scalar::Op::u64 && !is_real)
         return load<std::uint64_t>(at);
@@ -21,6 +33,8 @@ std::uint64_t number_bits(const Scalar& scalar, bool is_real, const std::byte* r
     if (scalar.op == Scalar::Op::real16 || scalar.op == Scalar::Op::real32 ||
         scalar.op == Scalar::Op::real64)
         return std::bit_cast<std::uint64_t>(load_real(scalar, root));
+    if (scalar.size == 16 && !is_real)
+        return sum_bits(scalar, adds_up, root);
     const unsigned __int128 value = load_integer(scalar, root);
     if (!is_real)
         return static_cast<std::uint64_t>(value);
@@ -51,14 +65,11 @@ std::uint64_t sort_key(const Layout* first, std::string_view id) {
 
 } // namespace
 
-void SeriesTable::add(const Batch& batch) {
+void SeriesTable::add(const Batch& raw) {
+    const Batch batch = merged_ ? merged_->merge(raw) : raw;
     for (std::size_t i = 0; i < batch.count; ++i) {
         const std::byte* key = batch.keys + i * batch.key_stride;
         const std::byte* value = batch.values + i * batch.value_stride;
-        if (merge_) {
-            merge_->merge(value, metric_.cpus, cpu_stride(metric_), merged_.data());
-            value = merged_.data();
-        }
         if (!cpu_) {
             add_row(key, value, 0);
             continue;
@@ -86,7 +97,7 @@ void SeriesTable::add_row(const std::byte* key, const std::byte* value, std::uin
         if (source.family.histogram)
             add_counts(source, key, value, into);
         else
-            combine(into, first, number_bits(source.scalar, is_real(first), value));
+            combine(into, first, number_bits(source.scalar, is_real(first), adds_up(first), value));
     }
 }
 
@@ -107,7 +118,7 @@ void SeriesTable::add_counts(const ValueSource& source, const std::byte* key,
     }
     const std::size_t sum = first + buckets;
     if (source.family.histogram->has_sum)
-        combine(row, sum, number_bits(source.sum, is_real(sum), value));
+        combine(row, sum, number_bits(source.sum, is_real(sum), true, value));
 }
 
 void SeriesTable::combine(std::uint64_t* row, std::size_t number, std::uint64_t bits) const {

@@ -10,6 +10,7 @@
 
 #include "export/exporter.hpp"
 #include "export/histogram.hpp"
+#include "export/merged_metric.hpp"
 #include "export/series_rows.hpp"
 #include "layout/scalar.hpp"
 
@@ -123,6 +124,7 @@ private:
     };
 
     bool has_shape_of(const SeriesTable& other) const;
+    void merge_cpus();
     void add_labels(const OpenMetrics& section);
     Layout take_slot(const Layout& field);
     void add_values(const OpenMetrics& section);
@@ -150,8 +152,7 @@ private:
     std::vector<Number> numbers_;
     std::optional<Layout> index_; // slot of an array's index
     std::optional<Layout> cpu_;   // slot of the CPU
-    std::optional<MergePlan> merge_;
-    std::vector<std::byte> merged_;
+    std::optional<MergedMetric> merged_;
     std::string id_; // of the entry at hand
     // Marked: the gauges were read, and not only their totals known.
     SeriesRows rows_;

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/error.hpp"
+#include "export/merged_metric.hpp"
 #include "export/metric_shape.hpp"
 
 namespace dynmon {
@@ -105,7 +106,8 @@ void require_shape(const ExportOptions& options, const std::vector<const MetricV
     std::optional<Error> unsorted;
     for (const MetricView* metric : metrics) {
         try {
-            const MetricShape shape(request, *metric);
+            const MergedMetric merged(*metric);
+            const MetricShape shape(request, merged.view());
             rated = rated || shape.has_rates();
             sorted = sorted || shape.sort_fault().empty();
             if (!unsorted)

@@ -114,6 +114,10 @@ private:
         if (in_monitor_)
             out += std::string(to_string(metric_->direction)) + "  " + metric_->map_name + "  ";
         out += map_type_name(metric_->map_type) + "  ";
+        if (metric_->same_as) {
+            out += std::string("shown under ") + to_string(*metric_->same_as) + '\n';
+            return;
+        }
         if (beyond_ > 0)
             out += "top " + std::to_string(rows_->size()) + " of ";
         const std::uint64_t rows = rows_->size() + beyond_;

@@ -132,8 +132,9 @@ void LayoutBuilder::integer(Layout& field, const BareType& bare) {
     field.is_signed = (encoding & BTF_INT_SIGNED) != 0;
     if (encoding & BTF_INT_BOOL)
         field.kind = Layout::Kind::boolean;
-    // Compilers call char a signed integer; only its name tells it from a small number.
-    else if (field.size == 1 && ((encoding & BTF_INT_CHAR) || bare.base_name == "char"))
+    // Only its name tells a char from a small number: of the encoding's bit for it clang makes no
+    // use, and bpf-gcc gives it to unsigned char too.
+    else if (field.size == 1 && bare.base_name == "char")
         field.kind = Layout::Kind::character;
     if (bits < field.size * 8)
         narrow(field, btf_int_offset(bare.type), bits);

@@ -22,7 +22,7 @@ void LayoutBuilder::opaque(Layout& field, std::string name) const {
 
 void LayoutBuilder::group(Layout& field, const BareType& bare, const Place& place) {
     field.size = bare.type->size;
-    if (is_opaque_structure(bare.base_name))
+    if (is_opaque_structure(bare.base_name, field.size))
         return opaque(field, bare.base_name);
     field.kind = btf_is_union(bare.type) ? Layout::Kind::union_ : Layout::Kind::structure;
     const std::string owner = owner_;
@@ -66,7 +66,7 @@ void LayoutBuilder::members(Layout& field, const BareType& bare) {
 bool LayoutBuilder::is_anonymous(const std::string& name, std::uint32_t type_id) const {
     const std::optional<BareType> bare = name.empty() ? strip_type(types_, type_id) : std::nullopt;
     return bare && btf_is_composite(bare->type) && bare->meaning == Meaning::none &&
-           !is_opaque_structure(bare->base_name);
+           !is_opaque_structure(bare->base_name, bare->type->size);
 }
 
 // C allows no two of a name, but BTF does; and what has no name is not to be lost.

@@ -38,7 +38,7 @@ public:
         for (const auto& [path, format] : metric_.formats)
             check_format(path, format);
         if (layouts_.value)
-            check_merges(*layouts_.value);
+            check_merges(as_formatted(*layouts_.value));
         if (metric_.open_metrics)
             check_open_metrics(*metric_.open_metrics);
     }
@@ -134,7 +134,33 @@ private:
         }
     }
 
+    // With the formats of the manifest, if they fit: a format says what bytes stand for.
+    Layout as_formatted(const Layout& value) const {
+        try {
+            return metric_.formats.empty() || map_->value_type_id == 0
+                       ? value
+                       : build_layout(object_.types(), map_->value_type_id, map_->value_size,
+                                      "value", metric_.formats);
+        } catch (const Error&) { // has been reported
+            return value;
+        }
+    }
+
     void check_merges(const Layout& value) {
+        const std::size_t before = found_.size();
+        check_merge_fields(value);
+        const bool said = metric_.merge || !metric_.merge_fields.empty();
+        if (found_.size() > before || !said || metric_.merge == Merge::none ||
+            !is_per_cpu(map_->type))
+            return;
+        try {
+            MergePlan(value, metric_.merge.value_or(Merge::sum), metric_.merge_fields);
+        } catch (const Error& error) {
+            add(metric_.merge ? metric_.merge_at : metric_.at, error);
+        }
+    }
+
+    void check_merge_fields(const Layout& value) {
         std::string leader;
         for (const auto& [path, merge] : metric_.merge_fields) {
             const Position at = place(metric_.merge_fields_at, path);
@@ -150,7 +176,7 @@ private:
                     for (const auto& entry : metric_.merge_fields)
                         if (entry.second == Merge::leads)
                             rules.insert(entry);
-                MergePlan(value, Merge::sum, rules);
+                MergePlan(value, Merge::first, rules); // which fits whatever has no rule
             } catch (const Error& error) {
                 add(at, error);
             }

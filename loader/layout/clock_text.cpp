@@ -57,7 +57,12 @@ void put_time_of(const Scalar& scalar, const std::byte* root, Cursor& to, bool j
 }
 
 void put_duration_of(const Scalar& scalar, const std::byte* root, Cursor& to, bool json) {
-    const std::uint64_t value = load_word(scalar, root);
+    const unsigned __int128 all = load_integer(scalar, root);
+    const auto value = static_cast<std::uint64_t>(all);
+    const auto extended =
+        static_cast<unsigned __int128>(__int128{static_cast<std::int64_t>(value)});
+    if (all != (scalar.is_signed ? extended : value)) // a sum of more than 500 years
+        return put_nameless(scalar, root, to, json);
     const bool negative = scalar.is_signed && static_cast<std::int64_t>(value) < 0;
     const Instant length = split(scalar, negative ? 0 - value : value, false);
     if (json)

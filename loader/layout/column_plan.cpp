@@ -29,6 +29,8 @@ ColumnPlan& ColumnPlan::operator=(ColumnPlan&&) noexcept = default;
 
 ColumnPlan::ColumnPlan(const Layout& layout, std::string_view prefix, Style style) {
     for_each_leaf(layout, [&](const std::string& path, const Layout& leaf, std::uint32_t moved) {
+        if (leaf.kind == Layout::Kind::opaque && leaf.meaning == Meaning::none)
+            return; // a lock or a timer: a column of its name says nothing
         names_.push_back(join_path(prefix, path));
         Scalar& cell = cells_.emplace_back(compile_scalar(leaf, style));
         cell.offset += moved;
@@ -50,6 +52,8 @@ bool ColumnPlan::numeric(std::size_t column) const {
     case Op::swapped16:
     case Op::swapped32:
     case Op::swapped64:
+    case Op::u128:
+    case Op::i128:
     case Op::wide:
     case Op::hex_number:
     case Op::real16:

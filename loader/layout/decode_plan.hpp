@@ -64,7 +64,7 @@ private:
     std::vector<std::shared_ptr<const EnumSet>> enums_; // kept alive for the steps
 };
 
-// One column per leaf field: for CSV, tables and OpenMetrics labels. The columns are the same in
+// One column per leaf field that can be seen: for CSV, tables, labels. The columns are the same in
 // every style; raw shows addresses and the like as the hexadecimal bytes or the bare number.
 class ColumnPlan {
 public:
@@ -108,20 +108,26 @@ Number read_number(const Layout& field, const std::byte* bytes);
 
 // How the copies of a per-CPU value become one: each numeric leaf by its own rule.
 // sum adds, max/min compare (min ignores zero: "not set yet on that CPU"), last takes the
-// non-zero value of the highest CPU, or takes every bit that is set on any CPU. What cannot be
-// added up is not: under a preset, addresses, ports, protocols, enums and texts take the first
-// non-zero value, flags and booleans are or-ed, and for sum times take the latest.
+// non-zero value of the highest CPU, or takes every bit that is set on any CPU. What says who or
+// where is the same on every CPU that has seen it: under a preset, addresses, ports, protocols and
+// enums take the first non-zero value, flags and booleans are or-ed, and for sum times take the
+// latest. Bytes, texts and unions of different arms need a rule of their own, or first or last.
+//
+// Integers that are added up become 64 bits where that is enough for any number of CPUs, or else
+// 128; a sum of 128 bits is taken modulo 2^128, a real keeps its width.
 class MergePlan {
 public:
     // `fields`: "value.first" → min; a path to a struct holds for all its fields, one to an array
-    // for all elements. Throws Error{usage} for a path that does not exist or a rule that does not
-    // fit its field.
+    // for all elements. Throws Error{usage} for a path that does not exist, a rule that does not
+    // fit its field and a field that the preset does not fit.
     MergePlan(const Layout& layout, Merge preset, const std::map<std::string, Merge>& fields);
     ~MergePlan();
     MergePlan(MergePlan&&) noexcept;
     MergePlan& operator=(MergePlan&&) noexcept;
 
-    // `copies` points to `cpus` values, `stride` bytes apart; writes layout.size bytes to `into`.
+    // The same fields under the same names, in the order and place that merge() writes them.
+    const Layout& layout() const { return layout_; }
+    // `copies` points to `cpus` values, `stride` bytes apart; writes layout().size bytes to `into`.
     void merge(const std::byte* copies, std::size_t cpus, std::size_t stride,
                std::byte* into) const;
 
@@ -131,7 +137,7 @@ private:
     struct Run;
     std::vector<Step> steps_;
     std::unique_ptr<Scalar> leader_; // the field that leads, if there is one
-    std::uint32_t size_ = 0;
+    Layout layout_;
 };
 
 } // namespace dynmon

@@ -49,7 +49,8 @@ private:
         if (const auto& names = names_of(field, style_))
             plan_.enums_.push_back(names);
         Scalar compiled = compile_scalar(field, style_);
-        const bool wide = wide_as_text_ && width(compiled) > 53;
+        const unsigned bits = field.is_sum && field.size == 8 ? 48 : width(compiled);
+        const bool wide = wide_as_text_ && bits > 53;
         compiled.quoted = wide;
         const bool quoted = wide && is_bare_number(compiled.op);
         if (quoted)
@@ -61,7 +62,7 @@ private:
 
     static bool is_bare_number(Scalar::Op op) {
         return op == Scalar::Op::u64 || op == Scalar::Op::i64 || op == Scalar::Op::swapped64 ||
-               op == Scalar::Op::wide;
+               op == Scalar::Op::u128 || op == Scalar::Op::i128 || op == Scalar::Op::wide;
     }
 
     void object(const Layout& group) {

@@ -72,11 +72,21 @@ constexpr std::array members{
     MemberMeaning{"__sk_buff", "ifindex", Meaning::ifindex},
 };
 
-// What the kernel keeps for itself inside a map value; it is zeroed for user space.
-constexpr std::array<std::string_view, 11> opaque_structures{
-    "bpf_spin_lock", "bpf_res_spin_lock", "bpf_timer",    "bpf_wq",
-    "bpf_list_head", "bpf_list_node",     "bpf_rb_root",  "bpf_rb_node",
-    "bpf_refcount",  "bpf_dynptr",        "bpf_task_work"};
+struct KernelStructure {
+    std::string_view name;
+    std::uint32_t size;
+};
+
+// What the kernel keeps for itself inside a map value; it is zeroed for user space. Two of them
+// have grown.
+constexpr std::array opaque_structures{
+    KernelStructure{"bpf_spin_lock", 4},  KernelStructure{"bpf_res_spin_lock", 4},
+    KernelStructure{"bpf_timer", 16},     KernelStructure{"bpf_wq", 16},
+    KernelStructure{"bpf_list_head", 16}, KernelStructure{"bpf_list_node", 16},
+    KernelStructure{"bpf_list_node", 24}, KernelStructure{"bpf_rb_root", 16},
+    KernelStructure{"bpf_rb_node", 24},   KernelStructure{"bpf_rb_node", 32},
+    KernelStructure{"bpf_refcount", 4},   KernelStructure{"bpf_dynptr", 16},
+    KernelStructure{"bpf_task_work", 8}};
 
 constexpr std::array<std::string_view, 4> big_endian_typedefs{"__be16", "__be32", "__be64",
                                                               "__sum16"};
@@ -91,6 +101,8 @@ bool is_big_endian_typedef(std::string_view name) {
 Meaning meaning_of_typedef(std::string_view name) {
     if (is_big_endian_typedef(name))
         return Meaning::big_endian;
+    if (name == "dynmon_tcp_control_t")
+        return Meaning::tcp_flags;
     constexpr std::string_view prefix = "dynmon_";
     constexpr std::string_view suffix = "_t";
     if (name.size() <= prefix.size() + suffix.size() || !name.starts_with(prefix) ||
@@ -132,9 +144,10 @@ std::shared_ptr<const EnumSet> tcp_states() {
     return states;
 }
 
-bool is_opaque_structure(std::string_view name) {
-    return std::find(opaque_structures.begin(), opaque_structures.end(), name) !=
-           opaque_structures.end();
+bool is_opaque_structure(std::string_view name, std::uint32_t size) {
+    return std::any_of(
+        opaque_structures.begin(), opaque_structures.end(),
+        [&](const KernelStructure& known) { return known.name == name && known.size == size; });
 }
 
 } // namespace dynmon

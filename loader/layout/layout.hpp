@@ -54,6 +54,8 @@ const std::vector<std::string>& meaning_names();
 struct EnumSet {
     std::string name;
     bool is_signed = false;
+    // People see number and name, "3 (eth0)": nobody knows whether the name is the right one.
+    bool numbered = false;
     // Sorted by value; of flags: in the order of print, as bits of the field they belong to.
     std::vector<std::pair<std::int64_t, std::string>> values;
     const std::string* find(std::int64_t value) const; // nullptr: unknown value
@@ -79,6 +81,7 @@ struct Layout {
     Meaning meaning = Meaning::none;
     bool is_signed = false;
     bool big_endian = false;     // its type says so (__be32), whatever else it means
+    bool is_sum = false;         // of the CPUs' integers of up to 48 (size 8) or 64 bits (size 16)
     std::uint32_t offset = 0;    // bytes from the start of the root value
     std::uint32_t size = 0;      // bytes; of a bitfield: those of its storage unit's cover
     std::uint8_t bit_offset = 0; // of a bitfield: bits after `offset` (little endian counting)

@@ -62,8 +62,16 @@ bool fits_hex(const Layout& field) {
            (field.kind != Layout::Kind::array || is_byte(field.fields.front()));
 }
 
+bool are_alike_in_size(const Layout& arms) {
+    return std::all_of(arms.fields.begin(), arms.fields.end(),
+                       [&](const Layout& arm) { return arm.size == arms.size; });
+}
+
 // What says that a field is something else than an address.
 bool may_be_address(const Layout& field) {
+    // {u32 v4; u8 v6[16];}: which of them it is stands elsewhere, and bytes of IPv4 are no IPv6.
+    if (field.kind == Layout::Kind::union_ && !are_alike_in_size(field))
+        return false;
     switch (field.meaning) {
     case Meaning::none:
     case Meaning::big_endian:

@@ -15,7 +15,8 @@ Meaning meaning_of_structure(std::string_view name); // in6_addr, …
 Meaning meaning_of_member(std::string_view structure, std::string_view member);
 bool is_big_endian_typedef(std::string_view name); // __be16, __sum16, …
 std::shared_ptr<const EnumSet> tcp_states();
-bool is_opaque_structure(std::string_view name); // bpf_spin_lock, bpf_timer, …
+// bpf_spin_lock, bpf_timer, …: by name and size, as the kernel tells them from others of that name.
+bool is_opaque_structure(std::string_view name, std::uint32_t size);
 
 bool is_time(Meaning meaning);            // since the epoch or since boot
 bool is_duration(Meaning meaning);        // a length of time

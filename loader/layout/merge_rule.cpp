@@ -7,6 +7,7 @@
 #include "base/error.hpp"
 #include "layout/decode_plan.hpp"
 #include "layout/meaning.hpp"
+#include "layout/path.hpp"
 
 namespace dynmon {
 
@@ -42,6 +43,30 @@ bool is_identity(const Layout& field) {
     return !is_bit_set(field) && !is_time(field.meaning) && !is_duration(field.meaning);
 }
 
+bool is_bytes(const Layout& field) {
+    return field.meaning == Meaning::text ||
+           (field.meaning == Meaning::hex && !holds_number(field));
+}
+
+// All that is in it is.
+bool is_all_identity(const Layout& field) {
+    if (is_scalar(field))
+        return is_identity(field) && !is_bytes(field);
+    return std::all_of(field.fields.begin(), field.fields.end(), is_all_identity);
+}
+
+bool takes_one(MergeRule rule) {
+    return rule == MergeRule::first || rule == MergeRule::last || rule == MergeRule::follows;
+}
+
+// A number of something: what stands for anything else has no sum.
+bool is_amount(const Layout& field) {
+    const bool number = field.kind == Kind::integer || field.kind == Kind::character;
+    const bool plain = field.meaning == Meaning::none || field.meaning == Meaning::big_endian ||
+                       field.meaning == Meaning::hex;
+    return field.kind == Kind::real || (number && (plain || is_duration(field.meaning)));
+}
+
 } // namespace
 
 MergeRule merge_rule(Merge merge) {
@@ -69,7 +94,7 @@ MergeRule merge_rule(Merge merge) {
 }
 
 MergeRule preset_rule(const Layout& field, MergeRule preset) {
-    if (preset == MergeRule::first || preset == MergeRule::last || preset == MergeRule::follows)
+    if (takes_one(preset))
         return preset;
     if (is_identity(field) || !holds_number(field))
         return MergeRule::first;
@@ -82,9 +107,18 @@ MergeRule preset_rule(const Layout& field, MergeRule preset) {
     return preset;
 }
 
-bool rule_fits(MergeRule rule, const Layout& field) {
-    if (rule == MergeRule::first || rule == MergeRule::last || rule == MergeRule::follows)
+bool preset_fits(MergeRule preset, const Layout& field) {
+    if (takes_one(preset))
         return true;
+    return field.kind == Kind::union_ && !is_scalar(field) ? is_all_identity(field)
+                                                           : !is_bytes(field);
+}
+
+bool rule_fits(MergeRule rule, const Layout& field) {
+    if (takes_one(rule))
+        return true;
+    if (rule == MergeRule::sum)
+        return is_amount(field);
     const bool whole = rule == MergeRule::bit_or || rule == MergeRule::leads;
     return holds_number(field) && !(whole && field.kind == Kind::real);
 }
@@ -93,6 +127,82 @@ bool has_one_meaning(const Layout& arms) {
     return !arms.fields.empty() &&
            std::all_of(arms.fields.begin(), arms.fields.end(),
                        [&](const Layout& arm) { return is_alike(arm, arms.fields.front()); });
+}
+
+namespace {
+
+class ByteRules {
+public:
+    explicit ByteRules(const MergeFields& fields) : rules_(fields) {
+        for (const auto& [path, merge] : fields)
+            known_.emplace(without_brackets(path), merge);
+    }
+
+    // An element has the path of its array.
+    void visit(const Layout& field, const std::string& path) {
+        if (const auto known = known_.find(path); known != known_.end())
+            if (takes_one(merge_rule(known->second)))
+                return;
+        const bool is_union = field.kind == Kind::union_ && !is_scalar(field);
+        const bool fits = preset_fits(MergeRule::sum, field);
+        if (is_union && !fits && !has_one_meaning(field)) {
+            if (!has_rule_below(field, path))
+                arms(field, path);
+        } else if (is_scalar(field)) {
+            if (!fits)
+                take_first(path);
+        } else {
+            for (const Layout& member : field.fields)
+                visit(member, below(path, member));
+        }
+    }
+
+    MergeFields rules() && { return std::move(rules_); }
+
+private:
+    static std::string below(const std::string& path, const Layout& member) {
+        return member.name.empty() ? path : path + '.' + member.name;
+    }
+
+    bool has_rule_below(const Layout& field, const std::string& path) const {
+        return std::any_of(field.fields.begin(), field.fields.end(), [&](const Layout& member) {
+            const std::string inner = below(path, member);
+            if (member.name.empty())
+                return has_rule_below(member, inner);
+            return std::any_of(known_.begin(), known_.end(), [&](const auto& known) {
+                std::string_view rest;
+                return split_root(known.first, inner, rest);
+            });
+        });
+    }
+
+    void arms(const Layout& field, const std::string& path) {
+        for (const Layout& arm : field.fields)
+            if (arm.name.empty())
+                arms(arm, path);
+            else
+                take_first(below(path, arm));
+    }
+
+    void take_first(const std::string& path) {
+        if (known_.emplace(path, Merge::first).second)
+            rules_.emplace(path, Merge::first);
+    }
+
+    MergeFields rules_;
+    MergeFields known_; // by path without "[]"
+};
+
+} // namespace
+
+MergeFields with_rules_for_bytes(const Layout& value, const MergeFields& fields) {
+    ByteRules rules(fields);
+    rules.visit(value, "value");
+    return std::move(rules).rules();
+}
+
+Merge default_merge(const Layout& value, const MergeFields& fields) {
+    return with_rules_for_bytes(value, fields).size() == fields.size() ? Merge::sum : Merge::none;
 }
 
 } // namespace dynmon

@@ -54,7 +54,7 @@ T load_as(const Scalar& scalar, const std::byte* root) {
         return static_cast<T>(load_integer(scalar, root));
 }
 
-// Integers wrap around like the counters they are.
+// The sum of a real, or modulo 2^128: others have room of their own, see MergePlan.
 template <typename T>
 T combine(MergeRule rule, T sofar, T value) {
     switch (rule) {

@@ -37,6 +37,18 @@ std::uint32_t integer_size(const Layout& field) {
     return size;
 }
 
+// Apart, because the loop around put_element() is to stay small.
+[[gnu::noinline]] void put_sum(const Scalar& scalar, const std::byte* from, char* to) {
+    const auto sum = load<unsigned __int128>(from);
+    const auto word = static_cast<std::uint64_t>(sum);
+    const auto wide = static_cast<unsigned __int128>(__int128{static_cast<std::int64_t>(word)});
+    if (sum != (scalar.is_signed ? wide : word))
+        throw Error(ErrorKind::failed,
+                    "a sum over the CPUs needs more than the 64 bits that a record has for it")
+            .hint("--format json and csv print it; --merge none lists the CPUs");
+    std::memcpy(to, &word, sizeof word);
+}
+
 } // namespace
 
 class RecordPlan::Builder {
@@ -112,6 +124,11 @@ private:
         step.size = field.size;
         if (field.meaning == Meaning::text)
             return "|S" + std::to_string(field.size);
+        if (field.is_sum && field.size > 8) {
+            step.size = 8;
+            step.op = Step::Op::sum;
+            return field.is_signed ? "<i8" : "<u8";
+        }
         if (!is_bytes(field))
             step.size = field.kind == Kind::real ? field.size : integer_size(field);
         if (is_bytes(field) || step.size > 8) {
@@ -185,6 +202,9 @@ char* RecordPlan::put_element(const Step& step, const std::byte* bytes, char* to
     }
     case Step::Op::boolean:
         *to = load_integer(step.scalar, bytes) != 0;
+        break;
+    case Step::Op::sum:
+        put_sum(step.scalar, from, to);
         break;
     case Step::Op::integer: {
         const unsigned __int128 value = load_integer(step.scalar, bytes);

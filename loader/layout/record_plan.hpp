@@ -20,6 +20,7 @@ namespace dynmon {
 //   bool                        b1
 //   float, double               f4, f8
 //   128 bits, addresses, u8[]   u1 with a shape, as stored
+//   sums over CPUs              u8, i8: put() throws Error{failed} for one that needs more
 //   char[]                      S, as stored
 //   times, durations            their own width, in the unit that they count in
 //   opaque, empty               left out
@@ -38,12 +39,12 @@ public:
     std::size_t size() const { return size_; } // bytes of a record
 
     // Writes size() bytes at `to` from the value at `bytes`; returns the end.
-    char* put(const std::byte* bytes, char* to) const;
+    char* put(const std::byte* bytes, char* to) const; // throws where a sum does not fit
 
 private:
     class Builder;
     struct Step {
-        enum class Op : std::uint8_t { copy, swap2, swap4, swap8, boolean, integer };
+        enum class Op : std::uint8_t { copy, swap2, swap4, swap8, boolean, integer, sum };
         Op op = Op::copy;
         std::uint32_t size = 0;  // bytes written for one element
         std::uint32_t count = 1; // elements, `stride` bytes apart

@@ -38,7 +38,9 @@ struct Scalar {
         ipv4,
         protocol8,
         tcp_flags8,
-        wide, // any other integer, up to 128 bits
+        u128,
+        i128,
+        wide, // any other integer: bitfields and the like, up to 128 bits
         boolean,
         enumeration,
         flags,
@@ -151,6 +153,12 @@ Integer load(const std::byte* from) {
         return put_u32(at, __builtin_bswap32(load<std::uint32_t>(from)));
     case Scalar::Op::swapped64:
         return put_unsigned(at, __builtin_bswap64(load<std::uint64_t>(from)));
+    case Scalar::Op::u128: // a sum, which seldom needs all of them
+        if (load<std::uint64_t>(from + 8) == 0)
+            return put_unsigned(at, load<std::uint64_t>(from));
+        to.at = at;
+        print_slow(scalar, root, to, json);
+        return to.at;
     case Scalar::Op::ipv4:
         if (json)
             *at++ = '"';

@@ -25,6 +25,8 @@ Op plain_integer(const Layout& field) {
         return field.is_signed ? Op::i32 : Op::u32;
     case 8:
         return field.is_signed ? Op::i64 : Op::u64;
+    case 16:
+        return field.is_signed ? Op::i128 : Op::u128;
     default:
         return Op::wide;
     }
@@ -154,7 +156,7 @@ bool is_network_order(const Layout& field) {
 }
 
 // Addresses of 16 bytes, which Dynmon did not have: as the text that its way of showing bytes would
-// make of them, they would be lost.
+// make of them, they would be lost. Those of IPv4 are the number that they were there.
 bool is_long_address(const Layout& field, Style style) {
     return style == Style::dynmon && field.kind == Kind::structure &&
            (field.meaning == Meaning::ip || field.meaning == Meaning::ipv6);
@@ -184,7 +186,7 @@ Scalar compile_scalar(const Layout& field, Style style) {
     scalar.bit_offset = field.bit_offset;
     scalar.bit_size = field.bit_size;
     scalar.unit = clock_unit(field.meaning);
-    scalar.exact = style == Style::raw;
+    scalar.exact = style == Style::raw || is_long_address(field, style);
     scalar.offset = field.offset;
     scalar.size = field.size;
     scalar.version_at = field.version_at;

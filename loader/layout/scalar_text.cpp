@@ -9,6 +9,8 @@ namespace {
 
 using Op = Scalar::Op;
 
+constexpr std::uint64_t tcp_ae = 0x100; // the ninth flag, once NS
+
 void put_quoted(Cursor& to, std::string_view text, bool json) {
     if (json)
         to.put('"');
@@ -33,9 +35,16 @@ void put_interface(const Scalar& scalar, const std::byte* root, Cursor& to, bool
     const std::string* name = scalar.enumerators->find(index);
     if (!name)
         return put_nameless(scalar, root, to, json);
+    const bool numbered = scalar.enumerators->numbered;
     if (json)
         to.put("\"");
+    if (numbered) {
+        to.at = put_wide(to.at, load_integer(scalar, root), scalar.is_signed);
+        to.put(" (");
+    }
     put_text(to, *name, json);
+    if (numbered)
+        to.put(")");
     if (json)
         to.put("\"");
 }
@@ -82,10 +91,19 @@ void put_ethernet(const Scalar& scalar, const std::byte* root, Cursor& to) {
 
 void put_tcp_flags(const Scalar& scalar, const std::byte* root, Cursor& to) {
     const std::uint64_t value = load_word(scalar, root);
-    to.put(tcp_flags_text(static_cast<std::uint8_t>(value)));
-    if (const std::uint64_t rest = value & ~std::uint64_t{0xff}) { // no flags that TCP knows
-        if ((value & 0xff) != 0)
-            to.put("|");
+    const std::uint64_t rest = value & ~(2 * tcp_ae - 1);
+    std::string_view separator = "";
+    if ((value & 0xff) != 0 || value == 0) {
+        to.put(tcp_flags_text(static_cast<std::uint8_t>(value)));
+        separator = "|";
+    }
+    if ((value & tcp_ae) != 0) {
+        to.put(separator);
+        to.put("AE");
+        separator = "|";
+    }
+    if (rest != 0) { // no flags that TCP knows
+        to.put(separator);
         to.at = put_pointer(to.at, rest);
     }
 }
@@ -141,6 +159,12 @@ void put_cidr(const Scalar& scalar, const std::byte* at, Cursor& to) {
     to.at = scalar.size == with_ipv4 ? put_ipv4(to.at, at + 4) : put_ipv6(to.at, at + 4);
     to.put('/');
     to.at = put_u32(to.at, load<std::uint32_t>(at));
+}
+
+// ::ffff:a.b.c.d, unless its struct says that it came in IPv6.
+bool is_ipv4(const Scalar& scalar, const std::byte* at) {
+    constexpr unsigned char mapped[] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    return std::memcmp(at, mapped, sizeof mapped) == 0 && !is_known_ipv6(scalar.version_at, at);
 }
 
 // What is always quoted in JSON.
@@ -201,6 +225,8 @@ void print_slow(const Scalar& scalar, const std::byte* root, Cursor& to, bool js
     switch (scalar.op) {
     case Op::null:
         return to.put(json ? "null" : "");
+    case Op::u128:
+    case Op::i128:
     case Op::wide:
         to.at = put_wide(to.at, load_integer(scalar, root), scalar.is_signed);
         return;
@@ -220,6 +246,12 @@ void print_slow(const Scalar& scalar, const std::byte* root, Cursor& to, bool js
     case Op::duration:
     case Op::boot_time:
         return put_clock(scalar, root, to, json);
+    case Op::ip:
+        if (scalar.exact && is_ipv4(scalar, root + scalar.offset)) {
+            to.at = put_u32(to.at, load<std::uint32_t>(root + scalar.offset + 12));
+            return;
+        }
+        break;
     default:
         break;
     }

@@ -1,5 +1,7 @@
 #include "monitor/delivery.hpp"
 
+#include <algorithm>
+
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "kernel/clock.hpp"
@@ -9,19 +11,23 @@ namespace dynmon {
 
 namespace {
 
-// Two metrics may read one map: only the last of them may take its entries out.
-bool is_last_user(const std::vector<DeliveryItem>& items, std::size_t index) {
-    for (std::size_t i = index + 1; i < items.size(); ++i)
-        if (items[i].source->map.name == items[index].source->map.name)
-            return false;
-    return true;
-}
-
+// Two metrics may read one map.
 bool is_first_user(const std::vector<DeliveryItem>& items, std::size_t index) {
     for (std::size_t i = 0; i < index; ++i)
         if (items[i].source->map.name == items[index].source->map.name)
             return false;
     return true;
+}
+
+// The direction before this one that has its map.
+std::optional<Direction> other_direction(const std::vector<DeliveryItem>& items,
+                                         std::size_t index) {
+    const Direction own = items[index].source->view.direction;
+    for (std::size_t i = 0; i < index; ++i)
+        if (items[i].source->map.name == items[index].source->map.name &&
+            items[i].source->view.direction != own)
+            return items[i].source->view.direction;
+    return std::nullopt;
 }
 
 bool has_series(const MetricSource& source) {
@@ -55,20 +61,39 @@ Deliverer::Deliverer(const ReadRequest& request, std::string totals_dir,
 
 Deliverer::~Deliverer() = default;
 
-// Two metrics of a queue: the first of them shows what is popped. A consumer gets every map once.
+// Each entry once: a map of both directions with the first of them. Two metrics of one direction
+// show a map in two ways, but for a queue, of which the first shows what is popped, and for a
+// consumer.
 bool Deliverer::is_shown(const Delivery& delivery, std::size_t index) const {
     const bool queue = is_queue_like(delivery.items[index].source->view.map_type);
-    return (!queue && !consumed_) || is_first_user(delivery.items, index);
+    return queue || consumed_ ? is_first_user(delivery.items, index)
+                              : !other_direction(delivery.items, index);
+}
+
+// Whether what is read leaves the map, by any metric of it.
+bool Deliverer::takes(const Delivery& delivery, std::size_t index) const {
+    const std::string& map = delivery.items[index].source->map.name;
+    return !peek_ &&
+           std::any_of(delivery.items.begin(), delivery.items.end(), [&](const DeliveryItem& item) {
+               return item.take && item.source->map.name == map;
+           });
+}
+
+// What is taken out has to have been shown: by the last one that does.
+bool Deliverer::takes_out(const Delivery& delivery, std::size_t index) const {
+    const std::vector<DeliveryItem>& items = delivery.items;
+    for (std::size_t i = index + 1; i < items.size(); ++i)
+        if (items[i].source->map.name == items[index].source->map.name && is_shown(delivery, i))
+            return false;
+    return takes(delivery, index) && is_shown(delivery, index);
 }
 
 void Deliverer::walk(const Delivery& delivery, std::size_t index, SeriesTable* series) {
     const DeliveryItem& item = delivery.items[index];
-    const bool queue = is_queue_like(item.source->view.map_type);
-    const bool last = is_last_user(delivery.items, index);
-    const bool take = item.take && !peek_;
-    const bool remove = take && (queue ? is_shown(delivery, index) : last && !item.quiet);
-    if (!is_shown(delivery, index) && !remove)
+    if (!is_shown(delivery, index))
         return;
+    const bool queue = is_queue_like(item.source->view.map_type);
+    const bool remove = takes_out(delivery, index) && (queue || !item.quiet);
     const MapFacts facts = map_facts(item.map);
     PopRoom* const room = queue && remove ? room_of(exporter_, item.source->view, facts) : nullptr;
     MapReader reader(item.map, facts, remove ? Take::remove : Take::look, jobs_, room);
@@ -76,15 +101,23 @@ void Deliverer::walk(const Delivery& delivery, std::size_t index, SeriesTable* s
     while (reader.next(batch)) {
         if (queue && remove)
             popped_.keep(item.map, batch, room != nullptr);
-        if (!is_shown(delivery, index))
-            continue;
         if (exporter_)
             exporter_->entries(batch);
         if (series != nullptr)
             series->add(batch);
     }
     if (reader.approximate() && !item.quiet)
-        warn_approximate(item.source->map.name);
+        approximate_.insert(item.source->map.name);
+}
+
+// One warning a window, however many maps there are.
+void Deliverer::warn_of_approximate() {
+    std::string names;
+    for (const std::string& name : approximate_)
+        names += (names.empty() ? "" : "', '") + name;
+    if (!names.empty())
+        warn_approximate((approximate_.size() == 1 ? "map '" : "maps '") + names + "'");
+    approximate_.clear();
 }
 
 void Deliverer::fold(const Delivery& delivery, const DeliveryItem& item,
@@ -126,9 +159,8 @@ void Deliverer::gather(const MetricSource& source, const SeriesTable& series) {
 
 // With the places of those that have one; before a window is added to the totals, or shown.
 std::unique_ptr<SeriesTable> Deliverer::make_table(const Delivery& delivery,
-                                                   const DeliveryItem& item) const {
+                                                   const DeliveryItem& item, bool folds) const {
     auto table = std::make_unique<SeriesTable>(item.source->view);
-    const bool folds = item.take && !peek_;
     Totals::open_existing(totals_dir_, *table)
         .keep_places(*table, folds ? std::optional(delivery.window.sequence) : std::nullopt);
     return table;
@@ -139,11 +171,13 @@ void Deliverer::print(const Delivery& delivery, std::vector<std::unique_ptr<Seri
         exporter_->begin_document(monitor_, delivery.window);
     for (std::size_t i = 0; i < delivery.items.size(); ++i) {
         const DeliveryItem& item = delivery.items[i];
-        const bool folds = item.take && !peek_;
-        if (has_series(*item.source) && (open_metrics_ || folds))
-            series[i] = make_table(delivery, item);
+        const bool folds = takes(delivery, i);
+        if (has_series(*item.source) && is_shown(delivery, i) && (open_metrics_ || folds))
+            series[i] = make_table(delivery, item, folds);
         MetricView view = item.source->view;
         view.from_ns = item.from_ns;
+        if (!is_shown(delivery, i))
+            view.same_as = other_direction(delivery.items, i);
         if (exporter_)
             exporter_->begin_metric(view);
         walk(delivery, i, series[i].get());
@@ -172,12 +206,13 @@ void Deliverer::deliver(const Delivery& delivery) {
         throw;
     }
     popped_.forget();
+    warn_of_approximate();
     for (std::size_t i = 0; i < delivery.items.size(); ++i) {
         const DeliveryItem& item = delivery.items[i];
-        const bool take = item.take && !peek_;
+        const bool take = takes(delivery, i);
         if (series[i] && take)
             fold(delivery, item, *series[i]);
-        if (take && item.quiet && is_last_user(delivery.items, i))
+        if (item.quiet && takes_out(delivery, i))
             empty_map(item.map, map_facts(item.map));
         if (series[i] && !take)
             gather(*item.source, *series[i]);

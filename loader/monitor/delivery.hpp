@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -61,10 +62,13 @@ private:
     void print(const Delivery& delivery, std::vector<std::unique_ptr<SeriesTable>>& series);
     void walk(const Delivery& delivery, std::size_t index, SeriesTable* series);
     bool is_shown(const Delivery& delivery, std::size_t index) const;
+    bool takes(const Delivery& delivery, std::size_t index) const;
+    bool takes_out(const Delivery& delivery, std::size_t index) const;
+    void warn_of_approximate();
     void fold(const Delivery& delivery, const DeliveryItem& item, const SeriesTable& series);
     void gather(const MetricSource& source, const SeriesTable& series);
-    std::unique_ptr<SeriesTable> make_table(const Delivery& delivery,
-                                            const DeliveryItem& item) const;
+    std::unique_ptr<SeriesTable> make_table(const Delivery& delivery, const DeliveryItem& item,
+                                            bool folds) const;
 
     std::string monitor_;
     std::string totals_dir_;
@@ -76,6 +80,7 @@ private:
     Exporter* exporter_;                     // that, or the consumer; null for OpenMetrics
     bool consumed_;
     PoppedEntries popped_;
+    std::set<std::string> approximate_; // maps of the window at hand that were read key by key
     std::map<MetricKey, std::unique_ptr<SeriesTable>> gathered_; // live values, not in the totals
     std::map<MetricKey, std::unique_ptr<SeriesTable>> last_window_;
     std::vector<CountingPlace> places_;

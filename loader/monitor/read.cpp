@@ -5,6 +5,7 @@
 
 #include "base/error.hpp"
 #include "base/identifier.hpp"
+#include "base/log.hpp"
 #include "hook/hook.hpp"
 #include "kernel/clock.hpp"
 #include "kernel/fence.hpp"
@@ -54,6 +55,8 @@ public:
             require_nothing_begun();
         deliver_retired();
         deliver_pending();
+        if (is_full())
+            return log::info("a newer window is there too: the next read prints it");
         if (!request_.peek)
             begin_window();
         deliver_current();
@@ -66,6 +69,17 @@ private:
     std::vector<CountingPlace> look_at_places() const {
         return request_.peek ? counting_places_in_chains(store_, current_, record_.programs)
                              : counting_places(store_, current_, record_.programs);
+    }
+
+    // Who reads what Dynmon printed expects one document: the oldest window.
+    bool is_full() const {
+        return request_.consumer == nullptr && request_.output.format == Format::dynmon &&
+               delivered_windows_ > 0;
+    }
+
+    void deliver(const Delivery& delivery) {
+        deliverer_.deliver(delivery);
+        ++delivered_windows_;
     }
 
     bool any_swapped() const {
@@ -87,7 +101,7 @@ private:
     void deliver_retired() {
         for (const GenerationDir& old : retired_generations(store_, request_.name)) {
             const auto retirement = old.read_retirement();
-            if (!retirement)
+            if (!retirement || is_full())
                 continue;
             const GenerationRecord record = old.read_record();
             const std::vector<MetricSource> sources = named_sources(store_, old, record);
@@ -124,9 +138,9 @@ private:
             delivery.window.from_ns = std::min(delivery.window.from_ns, from_ns);
             delivery.items.push_back({&source, std::move(map), true, true, from_ns});
         }
-        if (delivery.items.empty())
+        if (delivery.items.empty() || is_full())
             return;
-        deliverer_.deliver(delivery);
+        deliver(delivery);
         if (request_.peek)
             return;
         for (const DeliveryItem& item : delivery.items)
@@ -148,14 +162,14 @@ private:
             add_item(delivery, *source, other(state_.active_side()), true);
             delivered |= source->bit();
         }
-        if (delivered == 0)
+        if (delivered == 0 || is_full())
             return;
         if (!request_.peek) {
             state_.begun |= delivered;
             state_map_.write(state_);
             fence(); // who closed it may have been killed before his own
         }
-        deliverer_.deliver(delivery);
+        deliver(delivery);
         if (!request_.peek)
             finish_window(delivered, state_.pending_to_ns);
     }
@@ -225,7 +239,7 @@ private:
             add_item(delivery, *source, side, source->swap && closed);
             delivered |= source->bit();
         }
-        deliverer_.deliver(delivery);
+        deliver(delivery);
         if (!request_.peek)
             finish_window(delivered, to);
     }
@@ -256,6 +270,7 @@ private:
     MonitorState state_;
     std::vector<const MetricSource*> selected_;
     Deliverer deliverer_;
+    std::size_t delivered_windows_ = 0;
     std::vector<std::pair<std::string, std::string>> identity_; // labels of every series
 };
 

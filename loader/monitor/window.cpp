@@ -4,6 +4,7 @@
 
 #include "base/error.hpp"
 #include "kernel/bpf.hpp"
+#include "layout/merge_rule.hpp"
 #include "read/map_reader.hpp"
 #include "read/map_types.hpp"
 #include "store/bpffs.hpp"
@@ -134,10 +135,10 @@ std::vector<MetricSource> metric_sources(const GenerationDir& dir, const Generat
                 .key = std::nullopt,
                 .value = value_layout(types.get(), map->value_type_id, facts, metric.formats),
                 .cpus = is_per_cpu(facts.type) ? possible_cpus() : 0,
-                .merge = metric.merge.value_or(Merge::sum),
                 .merge_fields = metric.merge_fields,
                 .open_metrics = metric.open_metrics,
                 .stays = !map->swapped && !metric.empty_on_read && !is_queue_like(facts.type)};
+            view.merge = metric.merge.value_or(default_merge(view.value, metric.merge_fields));
             if (!is_queue_like(facts.type))
                 view.key = key_layout(types.get(), map->key_type_id, facts, metric.formats);
             sources.push_back({.index = at,

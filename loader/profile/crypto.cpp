@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "export/rows.hpp"
+#include "layout/merge_rule.hpp"
 #include "layout/text.hpp"
 #include "profile/rendering.hpp"
 #include "profile/session.hpp"
@@ -76,7 +77,16 @@ public:
 
     // How CPUs become one is for the manifest to say; what it leaves open is said here.
     void begin(const MetricView& metric) override {
-        const FieldFinder fields(metric, "profile 'crypto'");
+        rows_.reset();
+        metric_ = metric;
+        if (metric_.merge == Merge::none)
+            metric_.merge = Merge::sum;
+        metric_.merge_fields.try_emplace("value.start_timestamp", Merge::min);
+        metric_.merge_fields.try_emplace("value.alive_timestamp", Merge::max);
+        metric_.merge_fields.try_emplace("value.method", Merge::last);
+        metric_.merge_fields = with_rules_for_bytes(metric_.value, metric_.merge_fields);
+        rows_.emplace(metric_);
+        const FieldFinder fields(rows_->view(), "profile 'crypto'");
         key_ = SessionReader(fields, "key");
         packets_ = fields.number("value.n_packets");
         packets_reverse_ = fields.number("value.n_packets_reverse");
@@ -87,14 +97,6 @@ public:
         server_ip_ = fields.address("value.server_ip");
         server_port_ = fields.number_if_any("value.server_port");
         method_ = fields.number("value.method");
-        rows_.reset();
-        metric_ = metric;
-        if (metric_.merge == Merge::none)
-            metric_.merge = Merge::sum;
-        metric_.merge_fields.try_emplace("value.start_timestamp", Merge::min);
-        metric_.merge_fields.try_emplace("value.alive_timestamp", Merge::max);
-        metric_.merge_fields.try_emplace("value.method", Merge::last);
-        rows_.emplace(metric_);
     }
 
     void add(const Batch& batch) override {

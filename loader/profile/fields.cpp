@@ -42,7 +42,8 @@ Field FieldFinder::number_if_any(const std::string& path) const {
     const std::unique_ptr<Layout> found = find(path);
     if (!found)
         return {};
-    if (!holds_number(*found) || found->kind == Layout::Kind::real || found->size > 8)
+    if (!holds_number(*found) || found->kind == Layout::Kind::real ||
+        (found->size > 8 && !found->is_sum))
         refuse("has no integer in '" + path + "'");
     return Field(*found);
 }

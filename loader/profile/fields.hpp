@@ -23,9 +23,14 @@ public:
     explicit Field(const Layout& layout);
 
     explicit operator bool() const { return size_ != 0; }
-    // Of up to 64 bits, in the host's order. `root`: the key or the value.
+    // In the host's order; a sum over CPUs that has more than 64 bits is the largest number of 64.
+    // `root`: the key or the value.
     std::uint64_t number(const std::byte* root) const {
-        return size_ == 0 ? 0 : static_cast<std::uint64_t>(load_integer(scalar_, root));
+        if (size_ == 0)
+            return 0;
+        const unsigned __int128 number = load_integer(scalar_, root);
+        const bool beyond = !scalar_.is_signed && number > UINT64_MAX;
+        return beyond ? UINT64_MAX : static_cast<std::uint64_t>(number);
     }
     // 4 bytes of IPv4 or 16 of either, in network order as they are stored.
     IpBytes address(const std::byte* root) const;

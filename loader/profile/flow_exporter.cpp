@@ -77,10 +77,10 @@ void FlowExporter::begin_metric(const MetricView& metric) {
     std::optional<Error> fault;
     counts_missed_ = MissedCounters::is_one(metric);
     if (counts_missed_)
-        missed_.begin(metric);
-    else if ((fields_ = flow_fields(metric, outlet_, fault)))
-        rows_.emplace(metric);
-    else if (unused_.insert(metric.name).second)
+        return missed_.begin(metric);
+    rows_.emplace(metric);
+    fields_ = flow_fields(rows_->view(), outlet_, fault);
+    if (!fields_ && unused_.insert(metric.name).second)
         log::warn("metric '" + metric.name + "' is taken and goes nowhere: it is no flow table");
 }
 

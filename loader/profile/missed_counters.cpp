@@ -11,12 +11,13 @@ bool MissedCounters::is_one(const MetricView& metric) {
 
 void MissedCounters::begin(const MetricView& metric) {
     fields_.clear();
-    for (const std::string& path : leaf_paths(metric.value)) {
-        const std::unique_ptr<Layout> field = find_field(metric.value, path);
-        if (field && field->kind == Layout::Kind::integer && field->size <= 8)
+    rows_.emplace(metric);
+    const Layout& value = rows_->view().value;
+    for (const std::string& path : leaf_paths(value)) {
+        const std::unique_ptr<Layout> field = find_field(value, path);
+        if (field && field->kind == Layout::Kind::integer && (field->size <= 8 || field->is_sum))
             fields_.emplace_back(path.empty() ? metric.name : path, Field(*field));
     }
-    rows_.emplace(metric);
 }
 
 std::uint64_t& MissedCounters::count(const std::string& name) {

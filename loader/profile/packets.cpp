@@ -18,12 +18,12 @@ void Conversations::clear() {
 }
 
 void Conversations::begin(const MetricView& metric) {
-    const FieldFinder fields(metric, "profile '" + profile_ + "'");
+    const std::string needed_by = "profile '" + profile_ + "'";
     in_packets_ = metric.name == packet_metric;
     if (in_packets_)
-        begin_packets(fields);
-    else
-        begin_sessions(metric, fields);
+        return begin_packets(FieldFinder(metric, needed_by));
+    rows_.emplace(metric);
+    begin_sessions(FieldFinder(rows_->view(), needed_by));
 }
 
 void Conversations::begin_packets(const FieldFinder& fields) {
@@ -43,12 +43,11 @@ void Conversations::begin_packets(const FieldFinder& fields) {
                .reverse = fields.number_if_any("value.reverse")};
 }
 
-void Conversations::begin_sessions(const MetricView& metric, const FieldFinder& fields) {
+void Conversations::begin_sessions(const FieldFinder& fields) {
     key_ = SessionReader(fields, "key");
     server_ip_ = fields.address("value.server_ip");
     server_port_ = fields.number_if_any("value.server_port");
     seen_ = fields.number_if_any("value.n_packets");
-    rows_.emplace(metric);
 }
 
 void Conversations::add(const Batch& batch) {

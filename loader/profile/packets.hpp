@@ -62,7 +62,7 @@ private:
     };
 
     void begin_packets(const FieldFinder& fields);
-    void begin_sessions(const MetricView& metric, const FieldFinder& fields);
+    void begin_sessions(const FieldFinder& fields);
     void add_packet(const std::byte* value);
     void add_session(const std::byte* key, const std::byte* value);
     Conversation& at(const SessionId& id);

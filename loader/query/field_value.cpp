@@ -90,6 +90,8 @@ FieldValue::Width FieldValue::width_of(const Scalar& scalar) {
         return Width::four;
     case 8:
         return Width::eight;
+    case 16:
+        return Width::sixteen;
     default:
         return Width::other;
     }

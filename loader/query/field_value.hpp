@@ -52,6 +52,8 @@ public:
             return extended<std::int32_t>(load<std::uint32_t>(at));
         case Width::eight:
             return extended<std::int64_t>(load<std::uint64_t>(at));
+        case Width::sixteen:
+            return load<unsigned __int128>(at);
         case Width::other:
             break;
         }
@@ -78,8 +80,8 @@ public:
     static int compare(const Prefix& a, const Prefix& b);
 
 private:
-    // What is worth a load of its own; bitfields, 128 bits and network order are not.
-    enum class Width : unsigned char { one, two, four, eight, other };
+    // What is worth a load of its own; bitfields and network order are not.
+    enum class Width : unsigned char { one, two, four, eight, sixteen, other };
     static Width width_of(const Scalar& scalar);
 
     template <typename Signed, typename Unsigned>

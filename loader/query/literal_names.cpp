@@ -25,6 +25,8 @@ std::optional<Wide> flag_value(std::string_view name) {
     for (unsigned bit = 0; bit < 8; ++bit)
         if (same_word(name, tcp_flags_text(static_cast<std::uint8_t>(1u << bit))))
             return Wide{1} << bit;
+    if (same_word(name, "AE") || same_word(name, "NS")) // of a field that has room for it
+        return Wide{1} << 8;
     return std::nullopt;
 }
 

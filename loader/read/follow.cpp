@@ -5,6 +5,7 @@
 
 #include "base/error.hpp"
 #include "export/json_document.hpp"
+#include "export/merged_metric.hpp"
 #include "kernel/clock.hpp"
 #include "query/predicate.hpp"
 #include "query/projection.hpp"
@@ -49,7 +50,7 @@ std::optional<Condition> condition_of(const std::string& text) {
 class Follower::State {
 public:
     State(const TypedMap& map, const ExportOptions& options)
-        : State(map, options, shown_of(map.view(), options.columns)) {}
+        : State(map, options, MergedMetric(map.view())) {}
 
     void look(Sink& sink) {
         const std::uint64_t now = epoch_ns();
@@ -62,8 +63,10 @@ public:
             append_json_time(now, time_);
         snapshot_.begin_look();
         map_.for_each_batch(Take::look, [&](const Batch& batch) {
-            for (std::size_t i = 0; i < batch.count; ++i)
-                see(batch.keys + i * batch.key_stride, batch.values + i * batch.value_stride, sink);
+            const Batch merged = merged_.merge(batch);
+            for (std::size_t i = 0; i < merged.count; ++i)
+                see(merged.keys + i * merged.key_stride, merged.values + i * merged.value_stride,
+                    sink);
         });
         snapshot_.end_look([&](const std::byte* key, const std::byte* value) {
             std::string& out = begin("removed", key, sink);
@@ -76,18 +79,14 @@ public:
     }
 
 private:
-    State(const TypedMap& map, const ExportOptions& options, const Projection& shown)
-        : map_(map), view_(map.view()), raw_(options.raw),
-          cpus_(view_.merge == Merge::none ? view_.cpus : 0),
+    State(const TypedMap& map, const ExportOptions& options, MergedMetric merged)
+        : map_(map), merged_(std::move(merged)), view_(merged_.view()), raw_(options.raw),
+          cpus_(view_.cpus), shown_(shown_of(view_, options.columns)),
           snapshot_(view_.key->size, cpus_ > 0 ? cpus_ * cpu_stride(view_) : view_.value.size),
-          value_(shown.value, style(), {}, {}, options.wide_as_text),
+          value_(shown_.value, style(), {}, {}, options.wide_as_text),
           condition_(condition_of(options.where)) {
-        if (shown.key)
-            key_.emplace(*shown.key, style(), "", "", options.wide_as_text);
-        if (view_.cpus > 0 && cpus_ == 0) {
-            merge_.emplace(view_.value, view_.merge, view_.merge_fields);
-            merged_.resize(view_.value.size);
-        }
+        if (shown_.key)
+            key_.emplace(*shown_.key, style(), "", "", options.wide_as_text);
         if (condition_)
             where_ = compiled(epoch_ns());
     }
@@ -106,10 +105,6 @@ private:
     }
 
     void see(const std::byte* key, const std::byte* value, Sink& sink) {
-        if (merge_) {
-            merge_->merge(value, view_.cpus, cpu_stride(view_), merged_.data());
-            value = merged_.data();
-        }
         if (!holds(key, value))
             return;
         const Snapshot::Change change = snapshot_.see(key, value);
@@ -156,16 +151,16 @@ private:
     }
 
     const TypedMap& map_;
+    MergedMetric merged_;
     const MetricView& view_;
     bool raw_;
     std::size_t cpus_; // copies of a value that are kept apart; 0: one value
+    Projection shown_;
     Snapshot snapshot_;
     std::optional<JsonPlan> key_;
     JsonPlan value_;
     std::optional<Condition> condition_;
     std::optional<Predicate> where_;
-    std::optional<MergePlan> merge_;
-    std::vector<std::byte> merged_;
     std::string text_;
     std::string was_;
     std::string time_;

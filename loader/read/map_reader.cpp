@@ -84,9 +84,8 @@ bool MapReader::approximate() const {
     return walk_->approximate();
 }
 
-void warn_approximate(const std::string& map) {
-    log::warn("map '" + map +
-              "': it is read key by key; entries that change meanwhile may be missed");
+void warn_approximate(const std::string& maps) {
+    log::warn(maps + ": read key by key; entries that change meanwhile may be missed");
 }
 
 void empty_map(const Fd& map, const MapFacts& facts) {

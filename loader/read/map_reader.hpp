@@ -47,8 +47,8 @@ private:
     std::unique_ptr<Walk> walk_;
 };
 
-// Tells the user that a reader was approximate().
-void warn_approximate(const std::string& map);
+// Tells the user that a reader was approximate(): of "map 'NAME'", or of several.
+void warn_approximate(const std::string& maps);
 
 // Deletes or zeroes everything. For maps that no program writes any more.
 void empty_map(const Fd& map, const MapFacts& facts);

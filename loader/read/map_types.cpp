@@ -45,9 +45,10 @@ MapTypes types_from_record(const FoundMap& found) {
             if (dir.map_path(map, side) != found.pin_path)
                 continue;
             MapTypes types{map.name, dir.read_btf(record), map.key_type_id, map.value_type_id};
+            types.of_monitor = true;
             if (const MetricConfig* metric = metric_of(record.manifest, map.name, found.metric)) {
                 types.formats = metric->formats;
-                types.merge = metric->merge.value_or(Merge::sum);
+                types.merge = metric->merge;
                 types.merge_fields = metric->merge_fields;
             }
             return types;

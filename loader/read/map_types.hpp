@@ -19,8 +19,9 @@ struct MapTypes {
     std::uint32_t value_id = 0;
     // What the manifest says of a map of dynmon.
     Formats formats;
-    Merge merge = Merge::sum;
+    std::optional<Merge> merge; // unset: nobody says
     std::map<std::string, Merge> merge_fields;
+    bool of_monitor = false; // they are from the record of a monitor
 };
 
 // Of the first of these that knows the map: the object `object_path` ("" for none), the record of

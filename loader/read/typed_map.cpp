@@ -2,15 +2,28 @@
 
 #include <vector>
 
+#include "export/merged_metric.hpp"
 #include "export/shape.hpp"
 #include "kernel/clock.hpp"
 #include "kernel/device.hpp"
 #include "layout/decode_plan.hpp"
+#include "layout/merge_rule.hpp"
 #include "read/find_map.hpp"
 #include "read/listing.hpp"
 #include "read/map_kind.hpp"
 
 namespace dynmon {
+
+namespace {
+
+// Those of the namespace at hand, in which a map of others may not have been written.
+std::shared_ptr<const EnumSet> interfaces(bool numbered) {
+    auto names = std::make_shared<EnumSet>(*device_names());
+    names->numbered = numbered;
+    return names;
+}
+
+} // namespace
 
 TypedMap::TypedMap(FoundMap map, const std::string& object)
     : map_(std::move(map.fd)), facts_(map_facts(map_)) {
@@ -22,10 +35,13 @@ TypedMap::TypedMap(FoundMap map, const std::string& object)
     view_.key = listing_->key;
     view_.value = listing_->value;
     view_.cpus = listing_->cpus;
-    view_.merge = types.merge;
     view_.merge_fields = std::move(types.merge_fields);
+    // What adds up in a map of others, nobody has said.
+    view_.merge = !types.of_monitor
+                      ? Merge::none
+                      : types.merge.value_or(default_merge(view_.value, view_.merge_fields));
     if (has_interfaces(view_))
-        name_interfaces(view_, device_names());
+        name_interfaces(view_, interfaces(!types.of_monitor));
 }
 
 TypedMap::TypedMap(TypedMap&&) noexcept = default;
@@ -44,44 +60,41 @@ TypedMap TypedMap::by_name(const std::string& name, const std::string& object) {
     return TypedMap({open_map_name(name), "", ""}, object);
 }
 
+void TypedMap::set_merge(Merge merge) {
+    view_.merge = merge;
+    view_.merge_fields.clear();
+    MergedMetric fits(view_);
+}
+
 void TypedMap::for_each(
     const std::function<void(std::string_view, std::string_view)>& visit) const {
-    const JsonPlan value_plan(view_.value, Style::people);
+    MergedMetric merged(view_);
+    const MetricView& view = merged.view();
+    const JsonPlan value_plan(view.value, Style::people);
     const std::optional<JsonPlan> key_plan =
-        view_.key ? std::optional<JsonPlan>(std::in_place, *view_.key, Style::people)
-                  : std::nullopt;
-    std::optional<MergePlan> merge;
-    if (view_.cpus > 0 && view_.merge != Merge::none)
-        merge.emplace(view_.value, view_.merge, view_.merge_fields);
-    std::vector<std::byte> merged(view_.value.size);
-    const std::size_t stride = cpu_stride(view_);
+        view.key ? std::optional<JsonPlan>(std::in_place, *view.key, Style::people) : std::nullopt;
+    const std::size_t stride = cpu_stride(view);
     std::string key;
     std::string value;
-    const auto walk = listing_->walk(map_, Take::look, jobs_);
-    Batch batch;
-    while (walk->next(batch)) {
+    for_each_batch(Take::look, [&](const Batch& raw) {
+        const Batch batch = merged.merge(raw);
         for (std::size_t i = 0; i < batch.count; ++i) {
             const std::byte* bytes = batch.values + i * batch.value_stride;
             key.clear();
             value.clear();
             if (key_plan)
                 key_plan->append(batch.keys + i * batch.key_stride, key);
-            if (merge) {
-                merge->merge(bytes, view_.cpus, stride, merged.data());
-                bytes = merged.data();
-            }
-            if (merge || view_.cpus == 0) {
+            if (view.cpus == 0)
                 value_plan.append(bytes, value);
-            } else {
-                for (std::size_t cpu = 0; cpu < view_.cpus; ++cpu) {
-                    value += cpu == 0 ? '[' : ',';
-                    value_plan.append(bytes + cpu * stride, value);
-                }
-                value += ']';
+            for (std::size_t cpu = 0; cpu < view.cpus; ++cpu) {
+                value += cpu == 0 ? '[' : ',';
+                value_plan.append(bytes + cpu * stride, value);
             }
+            if (view.cpus > 0)
+                value += ']';
             visit(key, value);
         }
-    }
+    });
 }
 
 void TypedMap::for_each_batch(Take take, const std::function<void(const Batch&)>& visit) const {
@@ -109,7 +122,7 @@ void TypedMap::print(const ExportOptions& options, Take take, Sink& sink) const 
     sink.flush();
     if (walk->approximate() &&
         (is_hash_like(facts_.type) || map_kind(facts_.type) == MapKind::unknown))
-        warn_approximate(view_.name);
+        warn_approximate("map '" + view_.name + "'");
 }
 
 } // namespace dynmon

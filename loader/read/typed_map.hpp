@@ -41,8 +41,8 @@ public:
     const MetricView& view() const { return view_; } // layouts of key and value
 
     // Calls `visit` with the JSON of each key and value; a queue or an array has "" or the index
-    // as key. Per-CPU values are added up, unless the merge says otherwise; kept apart they are a
-    // list.
+    // as key. Per-CPU values are merged as the probe says; those of a map that is no monitor's
+    // are kept apart, in a list, unless set_merge() says otherwise.
     void for_each(const std::function<void(std::string_view, std::string_view)>& visit) const;
 
     // The entries as the kernel returns them, each batch valid during the call only.
@@ -52,11 +52,8 @@ public:
     // `options` ask for. `take` also removes them, those too that a condition leaves out.
     void print(const ExportOptions& options, Take take, Sink& sink) const;
 
-    // Instead of what the manifest says, for every field.
-    void set_merge(Merge merge) {
-        view_.merge = merge;
-        view_.merge_fields.clear();
-    }
+    // Instead of what the manifest says, for every field; throws Error{usage} if it does not fit.
+    void set_merge(Merge merge);
     void set_jobs(unsigned jobs) { jobs_ = jobs; } // as MapReader takes it; default 1
 
 private:

@@ -120,6 +120,7 @@ void measure_map(const Setup& setup, Results& results, bool per_cpu, std::uint32
     TypedMap listed = TypedMap::by_id(full.id()); // values of all CPUs one by one, as the floor
     TypedMap merged = TypedMap::by_id(full.id());
     listed.set_merge(dynmon::Merge::none);
+    merged.set_merge(dynmon::Merge::sum);
     require_same_output(full, listed);
     const Fd nowhere(::open("/dev/null", O_WRONLY | O_CLOEXEC));
     Sink sink(nowhere.get());

@@ -53,7 +53,7 @@ TEST_CASE("the frame itself: length, direction, hook, one segment") {
 }
 
 TEST_CASE("IPv4 and TCP: every field, with options in both headers") {
-    const Bytes frame = ethernet(
+    Bytes frame = ethernet(
         ETH_P_IP,
         ipv4({.source = "192.0.2.1",
               .destination = "198.51.100.7",
@@ -61,6 +61,7 @@ TEST_CASE("IPv4 and TCP: every field, with options in both headers") {
               .ttl = 17,
               .options = 10},
              tcp({.source = 5000, .destination = 22, .flags = 0xd7, .options = 10}, payload(100))));
+    frame.at(14 + 60 + 12) |= 1; // AE
     on_both([&](const Loaded<mirror_bpf>& probe) {
         const Seen seen = see(probe, frame);
         CHECK(seen.parsed == parsed_ip);
@@ -74,6 +75,7 @@ TEST_CASE("IPv4 and TCP: every field, with options in both headers") {
         CHECK(seen.sport == 5000);
         CHECK(seen.dport == 22);
         CHECK(seen.tcp_flags == 0xd7);
+        CHECK(seen.tcp_control == 0x1d7);
         CHECK(seen.l3_offset == 14);
         CHECK(seen.l4_offset == 14 + 60);
         CHECK(seen.l4_header == 60);

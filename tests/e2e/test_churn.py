@@ -80,7 +80,7 @@ class StableKeysTest(ChurnCase):
         self.check(LPM_TRIE, flags=NO_PREALLOC,
                    key_of=lambda key: struct.pack("<I", 32) + struct.pack(">I", key),
                    name_of=lambda key: f"0.0.{key >> 8}.{key & 255}/32",
-                   said="it is read key by key; entries that change meanwhile may be missed")
+                   said="read key by key; entries that change meanwhile may be missed")
 
     def test_without_batches_no_key_comes_twice_and_it_is_said(self):
         """The kernel refuses the first batch: from there on keys are asked for one by one. In a map
@@ -94,7 +94,7 @@ class StableKeysTest(ChurnCase):
         first = calls.index("BPF_MAP_LOOKUP_BATCH") + 1
         before = ("strace", "-qq", "-o", "/dev/null", "-e", "trace=bpf", "-e",
                   f"inject=bpf:error=EINVAL:when={first}")
-        said = "it is read key by key; entries that change meanwhile may be missed"
+        said = "read key by key; entries that change meanwhile may be missed"
         entries, error = self.dump(path, before=before)
         self.assertEqual(sorted(entry["key"] for entry in entries), list(range(30)))
         self.assertIn(said, error)

@@ -2,6 +2,7 @@
 """`dump`: any map, decoded, whoever made it; queues only as far as they can be seen."""
 import json
 import os
+import pathlib
 import shutil
 import struct
 import subprocess
@@ -11,6 +12,11 @@ import harness
 import kernel
 import wire
 from harness import BPFFS, STORE
+
+
+def possible_cpus():
+    ranges = pathlib.Path("/sys/devices/system/cpu/possible").read_text().strip().split(",")
+    return 1 + max(int(part.rpartition("-")[2]) for part in ranges)
 
 
 class DumpTest(harness.Case):
@@ -111,6 +117,40 @@ class DumpTest(harness.Case):
         self.assertLessEqual(self.dump(path, "--merge", "max")[0]["value"], 4)
         error = self.refused(harness.USAGE, "dump", "k/KIND_HASH", "--merge", "max")
         self.assertIn("--merge is for per-CPU maps, and 'KIND_HASH' is none", error["message"])
+
+    def per_cpu(self, name, value_size, entries):
+        """A map of somebody else without types, and how many of the CPUs there are."""
+        path = self.foreign(name, "type", "percpu_hash", "key", "4", "value", str(value_size),
+                            "entries", "4", "name", name)
+        cpus = possible_cpus()
+        stride = -(-value_size // 8) * 8
+        kernel.fill(path, [(struct.pack("<I", key), b"".join(
+            value.ljust(stride, b"\0") for value in values[:cpus]).ljust(stride * cpus, b"\0"))
+                           for key, values in entries])
+        return path, cpus
+
+    def test_cpus_of_a_map_of_somebody_else_are_listed_unless_they_are_asked_to_be_one(self):
+        number = lambda value: struct.pack("<I", value)
+        path, cpus = self.per_cpu("counts", 4, [(7, [number(4_000_000_000), number(10**9)])])
+        each = ([4_000_000_000, 10**9] + [0] * cpus)[:cpus]
+        self.assertEqual(self.dump(path), [{"key": 7, "value": each}])
+        total = sum(each)  # more than 32 bits have room for
+        self.assertEqual(self.dump(path, "--merge", "sum"), [{"key": 7, "value": total}])
+        self.assertEqual(self.dump(path, "--merge", "sum", "--where", f"value == {total}"),
+                         [{"key": 7, "value": total}])
+        rows = self.dynmon("dump", path, "--merge", "sum", "--format", "csv").out.split("\r\n")
+        self.assertEqual(rows[1], f"counts,7,{total}")
+
+    def test_bytes_of_each_cpu_are_listed_and_no_rule_makes_one_of_them_in_silence(self):
+        path, cpus = self.per_cpu("bytes", 12, [(1, [b"first cpu", b"second cpu"])])
+        each = [value.ljust(12, b"\0").hex() for value in ([b"first cpu", b"second cpu"]
+                                                          + [b""] * cpus)[:cpus]]
+        self.assertEqual(self.dump(path), [{"key": 1, "value": each}])
+        for rule in ("sum", "max", "or"):
+            error = self.refused(harness.USAGE, "dump", path, "--merge", rule)
+            self.assertIn(f"--merge: merge '{rule}' does not fit 'value': bytes are neither added "
+                          "up nor compared", error["message"])
+        self.assertEqual(self.dump(path, "--merge", "first"), [{"key": 1, "value": each[0]}])
 
     def test_a_map_of_somebody_else_without_types_is_shown_as_numbers(self):
         path = self.foreign("theirs", "type", "hash", "key", "4", "value", "8", "entries", "4",

@@ -16,6 +16,7 @@ from harness import BPFFS
 SHELF = BPFFS / "foreign"
 ELF = b"\x7fELF\x02\x01\x01"
 RELOCATABLE, EM_BPF = 1, 247
+SUM = ("--merge", "sum")
 
 
 def xdp_object(name):
@@ -105,20 +106,22 @@ class XdpToolsTest(ForeignCase):
         kernel.fill(maps / "filter_ipv4", [(socket.inet_aton("10.1.2.3"), counter(3)),
                                             (socket.inet_aton("0.0.0.9"), counter(2**64 - 1))])
         self.assert_dump(maps / "filter_ipv4", source, by_key([
-            {"key": 0x0302010a, "value": 3}, {"key": 0x09000000, "value": 2**64 - 1}]))
+            {"key": 0x0302010a, "value": 3}, {"key": 0x09000000, "value": 2**64 - 1}]), *SUM)
         kernel.fill(maps / "filter_ipv6",
                     [(socket.inet_pton(socket.AF_INET6, "2001:db8::1"), counter(5))])
-        self.assert_dump(maps / "filter_ipv6", source, [{"key": "2001:db8::1", "value": 5}])
+        self.assert_dump(maps / "filter_ipv6", source, [{"key": "2001:db8::1", "value": 5}],
+                         *SUM)
         self.assert_dump(maps / "filter_ipv6", source, [], "--where", "key in fd00::/8")
         kernel.fill(maps / "filter_ethernet", [(bytes.fromhex("02004c4f4f50"), counter(7))])
         self.assert_dump(maps / "filter_ethernet", source,
-                         [{"key": {"addr": "02:00:4c:4f:4f:50"}, "value": 7}])
+                         [{"key": {"addr": "02:00:4c:4f:4f:50"}, "value": 7}], *SUM)
         kernel.fill(maps / "filter_ports", [(struct.pack("<I", 443), counter(9)),
                                              (struct.pack("<I", 65535), counter(1))])
         self.assert_dump(maps / "filter_ports", source,
-                         [{"key": 443, "value": 9}, {"key": 65535, "value": 1}], "--where", "value")
+                         [{"key": 443, "value": 9}, {"key": 65535, "value": 1}], "--where", "value",
+                         *SUM)
 
-    def test_counters_of_each_cpu_become_one(self):
+    def test_counters_of_each_cpu_are_listed_or_become_one(self):
         source, maps = self.load_object("xdpfilt_alw_all", pins_itself=True)
         record = lambda packets, size: struct.pack("<QQ", packets, size)
         per_cpu = [record(5, 500), record(7, 2**40)][:cpus()]
@@ -128,8 +131,8 @@ class XdpToolsTest(ForeignCase):
         total = shown(*[sum(struct.unpack("<QQ", one)[at] for one in per_cpu) for at in (0, 1)])
         # aborted, dropped, passed, tx and redirected
         self.assert_dump(maps / "xdp_stats_map", source,
-                         [shown(0, 0), shown(0, 0), total, shown(0, 0), shown(0, 0)])
-        each = self.dump(maps / "xdp_stats_map", "--merge", "none", "--where", "packets")
+                         [shown(0, 0), shown(0, 0), total, shown(0, 0), shown(0, 0)], *SUM)
+        each = self.dump(maps / "xdp_stats_map", "--where", "packets")
         self.assertEqual(each[0]["value"][:len(per_cpu)],
                          [shown(*struct.unpack("<QQ", one)) for one in per_cpu])
 

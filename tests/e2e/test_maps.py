@@ -215,8 +215,8 @@ class MapsTest(harness.Case):
         kernel.update(BPFFS / "inner", number(1), struct.pack("<Q", 5) * os.cpu_count())
         rows = [{"key": {"outer": 0, "map_id": number_of, "key": at},
                  "value": 5 * at * os.cpu_count()} for at in (0, 1)]
-        self.assertEqual(self.dump(BPFFS / "outer"), rows)
-        lists = self.dump(BPFFS / "outer", "--merge", "none")
+        self.assertEqual(self.dump(BPFFS / "outer", "--merge", "sum"), rows)
+        lists = self.dump(BPFFS / "outer")
         self.assertEqual(lists[1]["value"], [5] * os.cpu_count())
 
     def test_inner_queues_have_no_keys_and_inner_rings_only_ids(self):
@@ -261,21 +261,22 @@ class MapsTest(harness.Case):
         lo = socket.if_nametoindex("lo")
         self.fill("ZOO_DEVICES", (number(1), struct.pack("<Ii", lo, 0)))
         self.assertEqual(self.dump(ZOO / "ZOO_DEVICES"),
-                         [{"key": 1, "value": {"ifindex": "lo", "program_id": 0, "program": ""}}])
+                         [{"key": 1, "value": {"ifindex": "1 (lo)", "program_id": 0, "program": ""}}])
         self.fill("ZOO_DEVHASH", (number(77), number(lo)))
-        self.assertEqual(self.dump(ZOO / "ZOO_DEVHASH"), [{"key": 77, "value": {"ifindex": "lo"}}])
+        self.assertEqual(self.dump(ZOO / "ZOO_DEVHASH"),
+                         [{"key": 77, "value": {"ifindex": "1 (lo)"}}])
         self.fill("ZOO_CPUS", (number(0), struct.pack("<Ii", 192, 0)))
         self.assertEqual(self.dump(ZOO / "ZOO_CPUS"),
                          [{"key": 0, "value": {"qsize": 192, "program_id": 0, "program": ""}}])
 
     def test_devices_and_cpus_name_the_programs_that_run_behind_them(self):
-        lo = socket.if_nametoindex("lo")  # shown by its name
+        lo = socket.if_nametoindex("lo")  # shown with its name
         for name, program, first, what in (("ZOO_DEVICES", "zoo_device", lo, "ifindex"),
                                            ("ZOO_CPUS", "zoo_cpu", 64, "qsize")):
             with kernel.closing(kernel.open_pin(ZOO / program)) as fd:
                 self.fill(name, (number(1), struct.pack("<Ii", first, fd)))
-            row = {what: "lo" if what == "ifindex" else first, "program_id": kernel.object_id(ZOO / program)[1],
-                   "program": program}
+            row = {what: "1 (lo)" if what == "ifindex" else first,
+                   "program_id": kernel.object_id(ZOO / program)[1], "program": program}
             self.assertEqual(self.dump(ZOO / name), [{"key": 1, "value": row}])
 
     def listener(self):

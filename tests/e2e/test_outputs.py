@@ -180,7 +180,7 @@ class NastyTest(OutputCase):
                 self.assertEqual(struct.pack("<d", float(row["value.real"])),
                                  struct.pack("<d", entry.real))
                 self.assertEqual(row["value.bytes"], entry.data.hex())
-                self.assertEqual(row["value.lock"], expected["value"]["lock"] or "")
+                self.assertNotIn("value.lock", row)  # a column of one word would say nothing
 
     def test_a_table_has_one_line_a_row_whatever_the_texts_are(self):
         lines = self.read_out("nasty", "--sort", "least").split("\n")

@@ -1,5 +1,7 @@
 #!/usr/bin/python3
 """Replacing a probe in place: what is kept, what begins anew, and that no packet goes uncounted."""
+import json
+
 import frames
 import harness
 
@@ -26,6 +28,18 @@ class ReplaceTest(harness.Case):
         self.assertLess(old["window"]["sequence"], new["window"]["sequence"])
         self.send(1)
         self.assertEqual(self.tally(self.window("t")), 4)
+
+    def test_the_document_of_dynmon_is_one_a_read_the_oldest_first(self):
+        self.load("t", "tally")
+        self.send(5)
+        self.replace("t", "tally")
+        self.send(3)
+        counts = []
+        for _ in range(2):
+            document = json.loads(self.dynmon("read", "t", "--format", "dynmon").out)
+            entry, = document["ingress-metrics"][0]["value"]
+            counts.append(entry["value"]["packets"])
+        self.assertEqual(counts, [5, 3])
 
     def test_keep_maps_goes_on_counting_in_the_same_maps(self):
         self.load("t", "tally")

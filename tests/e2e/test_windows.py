@@ -145,16 +145,41 @@ class SelectionTest(WindowCase):
 
 
 class SharedMapTest(WindowCase):
-    def test_a_map_of_both_directions_is_shown_by_both_and_emptied_once(self):
+    def send(self, received, sent):
+        self.receive(*[frames.plain(60)] * received)
+        self.transmit(*[frames.plain(60)] * sent)
+        return {key: count for key, count in ((0, received), (1, sent)) if count}
+
+    def entries(self, document, direction):
+        return {entry["key"]: entry["value"]
+                for entry in self.value(document, "both", direction)}
+
+    def test_a_map_of_both_directions_is_shown_once_and_emptied_once(self):
         self.load("s", "shared")
         for received, sent in ((3, 2), (1, 0), (0, 4)):
-            self.receive(*[frames.plain(60)] * received)
-            self.transmit(*[frames.plain(60)] * sent)
-            expected = {key: count for key, count in ((0, received), (1, sent)) if count}
+            expected = self.send(received, sent)
             document = self.window("s")
-            for direction in ("ingress", "egress"):
-                entries = self.value(document, "both", direction)
-                self.assertEqual({entry["key"]: entry["value"] for entry in entries}, expected)
+            self.assertEqual(self.entries(document, "ingress"), expected)
+            self.assertEqual(self.entries(document, "egress"), {})
+            self.assertEqual([metric.get("same-as") for direction in ("ingress", "egress")
+                              for metric in document[f"{direction}-metrics"]], [None, "ingress"])
+        expected = self.send(1, 2)
+        rows = self.dynmon("read", "s", "--format", "csv").out.split("\r\n")[1:-1]
+        self.assertEqual(sorted(row.split(",", 1)[0] for row in rows), ["ingress"] * len(expected))
+
+    def test_a_map_of_both_directions_is_shown_under_the_one_that_is_asked_for(self):
+        self.load("s", "shared")
+        expected = self.send(2, 1)
+        document = self.window("s", "--path", "egress")
+        self.assertEqual(self.entries(document, "egress"), expected)
+
+    def test_dynmon_has_null_where_polycube_had_drained_the_map(self):
+        self.load("s", "shared")
+        self.send(2, 0)
+        document = json.loads(self.dynmon("read", "s", "--format", "dynmon").out)
+        self.assertEqual([metric["value"] for direction in ("ingress", "egress")
+                          for metric in document[f"{direction}-metrics"]],
+                         [[{"key": 0, "value": 2}], None])
 
 
 class IntervalTest(WindowCase):

@@ -115,8 +115,15 @@ class NoBatchTest(harness.Case):
             found, said = self.entries("--peek", preexec_fn=self.refusing(error))
             self.assertEqual(len(found), len(dict(found)), error)
             self.assertEqual(sorted(found), sorted(wanted), error)
-            self.assertIn("it is read key by key", said, error)
+            self.assertIn("read key by key", said, error)
             self.assertNotIn("Unknown error", said)
+
+    def test_a_read_has_one_warning_for_all_maps_that_it_reads_key_by_key(self):
+        self.load("s", "ssdp")
+        said = self.dynmon("read", "s", preexec_fn=self.refusing(old_kernel.ENOTSUPP)).err
+        self.assertEqual(len(said.splitlines()), 1, said)
+        for name in ("DENY_IPV4", "DENY_IPV6"):
+            self.assertIn(f"'{name}'", said)
 
     def test_a_window_is_taken_whole_and_only_once(self):
         self.fill()

@@ -11,6 +11,7 @@
 #include "fuzz/expect.hpp"
 #include "layout/decode_plan.hpp"
 #include "layout/layout.hpp"
+#include "layout/merge_rule.hpp"
 #include "layout/path.hpp"
 #include "layout/utf8.hpp"
 
@@ -87,9 +88,10 @@ inline void check_merge(const Layout& layout, const std::vector<std::byte>& valu
     std::copy(value.begin(), value.end(), copies.begin());
     std::copy(value.begin(), value.end(), copies.begin() + static_cast<std::ptrdiff_t>(stride));
     for (const Merge merge : {Merge::sum, Merge::max, Merge::min, Merge::last, Merge::bit_or}) {
-        std::vector<std::byte> merged(value.size());
-        MergePlan(layout, merge, {}).merge(copies.data(), 2, stride, merged.data());
-        check_json(layout, merged);
+        const MergePlan plan(layout, merge, with_rules_for_bytes(layout, {}));
+        std::vector<std::byte> merged(plan.layout().size);
+        plan.merge(copies.data(), 2, stride, merged.data());
+        check_json(plan.layout(), merged);
     }
 }
 

@@ -11,6 +11,7 @@
 #include "export/exporter.hpp"
 #include "fuzz/expect.hpp"
 #include "fuzz/made_types.hpp"
+#include "layout/merge_rule.hpp"
 #include "layout/path.hpp"
 
 namespace dynmon::fuzz {
@@ -129,6 +130,8 @@ inline void add_merge(FuzzedDataProvider& input, MetricView& view) {
         const std::string path = some_path(input, view.value, "value");
         view.merge_fields[path] = merges[some_size(input, 0, 4)];
     }
+    if (view.merge != Merge::none)
+        view.merge_fields = with_rules_for_bytes(view.value, view.merge_fields);
 }
 
 // Without metadata. Throws Error{usage} for what no manifest may say.

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "export/merged_metric.hpp"
 #include "export/shape.hpp"
 #include "fuzz/documents.hpp"
 #include "fuzz/made_metrics.hpp"
@@ -100,10 +101,14 @@ inline void check_row_counts(FuzzedDataProvider& input, const MetricView& view) 
     expect(check_csv_document(csv) == rows, "csv shows others than jsonl", csv);
     const std::string table = show(Format::table);
     expect(table_rows(table) == rows, "table shows others than jsonl", table);
-    expect(check_npy(show(Format::npy)) == rows, "npy shows others than jsonl");
-    std::uint64_t records = 0;
-    check_npz(show(Format::npz), records);
-    expect(records == rows, "npz shows others than jsonl");
+    try {
+        expect(check_npy(show(Format::npy)) == rows, "npy shows others than jsonl");
+        std::uint64_t records = 0;
+        check_npz(show(Format::npz), records);
+        expect(records == rows, "npz shows others than jsonl");
+    } catch (const Error& error) { // a sum over CPUs that a record has no room for
+        expect(error.kind() == ErrorKind::failed && view.cpus > 0, error.what());
+    }
 }
 
 // The number of a field as it has to stand in a record.
@@ -195,16 +200,9 @@ class OrderedEntries {
 public:
     OrderedEntries(const std::vector<std::string>& columns, const MetricView& view,
                    const Batch& batch)
-        : batch_(batch), order_(columns, {view.key ? &*view.key : nullptr, &view.value},
-                                keeps_cpus(view) ? view.cpus : 0, cpu_stride(view)) {
-        if (view.cpus == 0 || keeps_cpus(view))
-            return;
-        const MergePlan plan(view.value, view.merge, view.merge_fields);
-        merged_.resize(batch.count, std::vector<std::byte>(view.value.size));
-        for (std::size_t i = 0; i < batch.count; ++i)
-            plan.merge(batch.values + i * batch.value_stride, view.cpus, cpu_stride(view),
-                       merged_[i].data());
-    }
+        : merged_(view), batch_(merged_.merge(batch)),
+          order_(columns, {view.key ? &*view.key : nullptr, &merged_.view().value},
+                 merged_.view().cpus, cpu_stride(merged_.view())) {}
 
     int compare(std::size_t a, std::size_t b) const {
         const int order = order_.compare(key(a), value(a), key(b), value(b));
@@ -215,13 +213,11 @@ private:
     const std::byte* key(std::size_t i) const {
         return batch_.keys ? batch_.keys + i * batch_.key_stride : nullptr;
     }
-    const std::byte* value(std::size_t i) const {
-        return merged_.empty() ? batch_.values + i * batch_.value_stride : merged_[i].data();
-    }
+    const std::byte* value(std::size_t i) const { return batch_.values + i * batch_.value_stride; }
 
-    const Batch& batch_;
+    MergedMetric merged_;
+    Batch batch_;
     EntryOrder order_;
-    std::vector<std::vector<std::byte>> merged_;
 };
 
 // It is an order, and what is shown is the first of it, equal ones as they came.

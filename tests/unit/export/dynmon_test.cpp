@@ -91,3 +91,38 @@ TEST_CASE("nested arrays of structs are plain lists, meanings are bare numbers")
           R"([{"points":[{"x":1,"y":2},{"x":3,"y":4}],"addr":16777226}])"
           "\n");
 }
+
+TEST_CASE("an address of IPv4 is the number that it was, whatever room it has") {
+    Metrics m;
+    Types& t = m.types;
+    const int ip = t.alias("dynmon_ip_t", t.group(nullptr, 16, {{"bytes", t.array(t.u8, 16), 0}}));
+    const int key = t.group(
+        "k", 36,
+        {{"saddr", ip, 0}, {"daddr", ip, 128}, {"ip_version", t.u8, 256}, {"port", t.u16, 272}});
+    MetricView hash = m.counters(BPF_MAP_TYPE_HASH);
+    hash.key = t.layout(key, 36, {}, "key");
+    auto bytes = std::vector<std::byte>(36);
+    bytes[10] = bytes[11] = std::byte{0xff};
+    bytes[12] = std::byte{10};
+    bytes[15] = std::byte{1};
+    bytes[16] = std::byte{0xfd};
+    bytes[32] = std::byte{4};
+    const std::uint64_t count = 7;
+    CHECK(render_json(bare, {{hash, {{1, bytes.data(), raw(count), 36, 8}}}})
+              .starts_with(R"([{"key":{"saddr":16777226,"daddr":"fd00::","ip_version":4,)"));
+}
+
+TEST_CASE("a map of both directions is drained in the first of them, and null in the other") {
+    const Metrics m;
+    MetricView again = m.counters(BPF_MAP_TYPE_ARRAY);
+    again.direction = Direction::egress;
+    again.same_as = Direction::ingress;
+    CHECK(render_json(dynmon_format, {{again, {}}}) ==
+          R"({"ingress-metrics":[],"egress-metrics":[{"name":"packets_total","value":null,)"
+          R"("timestamp":1599403699607360}]})"
+          "\n");
+    CHECK(render_json({}, {{again, {}}}).find(R"("same-as":"ingress","value":[])") !=
+          std::string::npos);
+    CHECK(
+        render({.format = Format::table}, {{again, {}}}).ends_with("array  shown under ingress\n"));
+}

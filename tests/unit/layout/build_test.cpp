@@ -294,3 +294,34 @@ TEST_CASE("a small value that unfolds into billions of fields is refused") {
     CHECK(t.layout(t.array(t.u8, 1u << 26), 1u << 26).count == 1u << 26); // one text
     CHECK(t.layout(t.array(t.array(t.u32, 4096), 1024), 1u << 24).count == 1024);
 }
+
+TEST_CASE("a type's name says what is text: bpf-gcc marks every char, clang none") {
+    Types t;
+    const int letter = t.integer("char", 1, BTF_INT_CHAR);
+    const int byte = t.integer("unsigned char", 1, BTF_INT_CHAR);
+    const int u8 = t.alias("__u8", byte);
+    const int name = t.alias("letter_t", letter);
+    const Layout layout = t.layout(t.group("v", 14,
+                                           {{"mac", t.array(u8, 6), 0},
+                                            {"name", t.array(letter, 4), 48},
+                                            {"word", t.array(name, 2), 80},
+                                            {"count", u8, 96},
+                                            {"more", byte, 104}}),
+                                   14);
+    const auto value = bytes({0, 0x1b, 0x21, 0x3c, 0x4d, 0x5e, 'l', 'o', 0, 0, 'a', 'b', 65, 255});
+    CHECK(json(layout, value) ==
+          R"({"mac":"001b213c4d5e","name":"lo","word":"ab","count":65,"more":255})");
+    CHECK(json(layout, value, Style::raw).starts_with(R"({"mac":[0,27,33,60,77,94],"name":)"));
+}
+
+TEST_CASE("what the kernel keeps for itself has a name and a size: another struct is data") {
+    Types t;
+    const Layout own = t.layout(
+        t.group("v", 8,
+                {{"timer", t.group("bpf_timer", 4, {{"x", t.u32, 0}}), 0}, {"after", t.u32, 32}}),
+        8);
+    CHECK(json(own, bytes({7, 0, 0, 0, 9, 0, 0, 0})) == R"({"timer":{"x":7},"after":9})");
+    const int timer = t.group("bpf_timer", 16, {{"opaque", t.array(t.u64, 2), 0}});
+    const Layout kernel = t.layout(t.group("w", 16, {{"timer", timer, 0}}), 16);
+    CHECK(json(kernel, std::vector<std::byte>(16)) == R"({"timer":"bpf_timer"})");
+}

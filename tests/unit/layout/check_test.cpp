@@ -56,7 +56,8 @@ TEST_CASE("a manifest that fits its object has no findings") {
                  "      map-name: FLOWS\n"
                  "      extraction-options: {swap-on-read: true, empty-on-read: true}\n"
                  "      merge: sum\n"
-                 "      merge-fields: {value.first: min, value.flags: or, value.histogram: max}\n"
+                 "      merge-fields: {value.first: min, value.flags: or, value.histogram: max, "
+                 "value.name: first}\n"
                  "      formats: {key.ip: ipv4, key.port: port, value.mac: mac, key.proto: proto}\n"
                  "      open-metrics-metadata:\n"
                  "        help: Flows.\n"
@@ -184,6 +185,19 @@ TEST_CASE("formats name fields that exist and have room for them") {
           Strings{"6:17 format of 'value': map 'UNTYPED' has no BTF types"});
 }
 
+TEST_CASE("bytes of a value that is merged need a rule") {
+    const auto merge = [](const std::string& keys) {
+        return metric("      map-name: FLOWS\n      formats: {value.mac: mac}\n" + keys);
+    };
+    CHECK(merge("      merge: sum\n") ==
+          Strings{"7:14 merge 'sum' does not fit 'value.name': bytes are neither added up nor "
+                  "compared"});
+    CHECK(merge("      merge: sum\n      merge-fields: {value.name: last}\n") == Strings{});
+    CHECK(merge("      merge-fields: {value.first: min}\n").size() == 1);
+    for (const char* fits : {"", "      merge: first\n", "      merge: none\n"})
+        CHECK(merge(fits) == Strings{});
+}
+
 TEST_CASE("only what is kept for each CPU can be merged") {
     CHECK(metric("      map-name: COUNTER\n      merge: max\n") ==
           Strings{"6:14 map 'COUNTER' is not per CPU: there is nothing to merge"});
@@ -194,7 +208,7 @@ TEST_CASE("only what is kept for each CPU can be merged") {
     CHECK(metric("      map-name: FLOWS\n      merge-fields: {value.name: sum, value.mac: last}\n")
               .size() == 1);
     CHECK(metric("      map-name: FLOWS\n      merge-fields: {value.first: leads, value.mac: "
-                 "follows}\n") == Strings{});
+                 "follows, value.name: follows}\n") == Strings{});
     CHECK(metric("      map-name: FLOWS\n      merge-fields: {value.mac: follows}\n") ==
           Strings{"6:22 merge of 'value.mac': no field leads"});
     CHECK(metric("      map-name: FLOWS\n      merge-fields: {value.first: leads, value.flags: "

@@ -7,10 +7,11 @@ using namespace dynmon::test;
 
 namespace {
 
-// .data of the object that the build made of kinds.bpf.c: the compiler's bytes and BTF.
+// .data of an object that the build made of kinds.bpf.c: the compiler's bytes and BTF.
 class Compiled {
 public:
-    Compiled() : object_(bpf_object__open_file(DYNMON_TEST_KINDS, nullptr), bpf_object__close) {
+    explicit Compiled(const char* file = DYNMON_TEST_KINDS)
+        : object_(bpf_object__open_file(file, nullptr), bpf_object__close) {
         REQUIRE(object_);
         types_ = bpf_object__btf(object_.get());
         const bpf_map* map = nullptr;
@@ -74,3 +75,14 @@ TEST_CASE("the same in bare numbers") {
           R"({"d":0.1,"f":0.1,"pointer":0,"color":-3,"unknown":3,"small":7,"addr":16777226,)"
           R"("be":20480,"flags":18,"never":0,"nothing":{},"rest":[]})");
 }
+
+#ifdef DYNMON_TEST_KINDS_GCC
+TEST_CASE("bytes and texts of bpf-gcc are what they are of clang") {
+    const Compiled clang;
+    const Compiled gcc(DYNMON_TEST_KINDS_GCC);
+    for (const char* variable : {"integers", "bitfields", "arrays.text", "arrays.full",
+                                 "arrays.raw", "arrays.points", "arrays.colors"})
+        for (const Style style : {Style::people, Style::raw, Style::dynmon})
+            CHECK(gcc(variable, style) == clang(variable, style));
+}
+#endif

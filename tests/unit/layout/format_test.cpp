@@ -183,9 +183,10 @@ TEST_CASE("per-CPU flags and booleans are or-ed, times take the latest, states s
                                     {"value.took", "duration_ms"}});
     const auto cpus = bytes({1, 0, 0, 0, 9, 0, 0, 0, 1, 0, 0, 0, 0, 0x3c, 0, 0, //
                              2, 1, 1, 0, 7, 0, 0, 0, 4, 0, 0, 0, 0, 0x3c, 0, 0});
-    std::vector<std::byte> merged(16);
-    MergePlan(layout, Merge::sum, {}).merge(cpus.data(), 2, 16, merged.data());
-    CHECK(json(layout, merged) ==
+    const MergePlan plan(layout, Merge::sum, {});
+    std::vector<std::byte> merged(plan.layout().size);
+    plan.merge(cpus.data(), 2, 16, merged.data());
+    CHECK(json(plan.layout(), merged) ==
           R"({"flags":"FAST|SAFE","on":true,"state":"IDLE","seen":"1970-01-01T00:00:09Z",)"
           R"("took":"0.005s","half":2.0})");
 }
@@ -236,4 +237,14 @@ TEST_CASE("the uapi's structs are known by their names, also below unnamed ones"
           R"({"sin_family":2,"sin_port":80,"sin_addr":"10.0.0.1","__pad":"0000000000000000"})");
     const int tcp = t.group("tcphdr", 4, {{"source", be16, 0}, {"dest", be16, 16}});
     CHECK(t.layout(tcp, 4).fields[1].meaning == Meaning::port);
+}
+
+TEST_CASE("the ninth flag of TCP has a name where there is room for it") {
+    Types t;
+    const Layout flags = t.layout(t.alias("dynmon_tcp_control_t", t.u16), 2);
+    CHECK(json(flags, bytes({0x12, 1})) == R"("SYN|ACK|AE")");
+    CHECK(json(flags, bytes({0, 1})) == R"("AE")");
+    CHECK(json(flags, bytes({2, 0})) == R"("SYN")");
+    CHECK(json(flags, bytes({2, 3})) == R"("SYN|AE|0x200")");
+    CHECK(json(flags, bytes({0, 2})) == R"("0x200")");
 }

@@ -26,6 +26,9 @@ TEST_CASE("interfaces are called by the names that the reader gives, escaped for
     CHECK(cell == "a\"b,c");
     CHECK(!columns.plain(1)); // CSV has to look for what must be quoted
     CHECK(!columns.numeric(0));
+    names->numbered = true; // they may be those of another namespace
+    CHECK(json(layout, value) ==
+          "{\"in\":\"2 (eth0)\",\"out\":[\"5 (a\\\"b,c)\",\"7 (\xef\xbf\xbd)\",9]}");
     name_interfaces(layout, nullptr);
     CHECK(json(layout, value) == R"({"in":2,"out":[5,7,9]})");
 }

@@ -29,6 +29,7 @@ TEST_CASE("the value types of dynmon.h carry their meaning, also under another t
     CHECK(meaning("dynmon_port_t", t.alias("__be16", t.u16), 2) == Meaning::port);
     CHECK(meaning("dynmon_proto_t", t.u8, 1) == Meaning::ip_proto);
     CHECK(meaning("dynmon_tcp_flags_t", t.u8, 1) == Meaning::tcp_flags);
+    CHECK(meaning("dynmon_tcp_control_t", t.u16, 2) == Meaning::tcp_flags);
     CHECK(meaning("dynmon_ifindex_t", t.u32, 4) == Meaning::ifindex);
     CHECK(meaning("dynmon_time_ns_t", t.u64, 8) == Meaning::time_ns);
     CHECK(meaning("dynmon_duration_ns_t", t.u64, 8) == Meaning::duration_ns);

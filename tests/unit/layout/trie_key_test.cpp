@@ -69,3 +69,21 @@ TEST_CASE("tries without types") {
     CHECK(untyped_trie_key(4).size == 4);
     CHECK(untyped_trie_key(260).size == 260);
 }
+
+TEST_CASE("a union of both addresses does not say which of them a prefix has") {
+    Types t;
+    const int either = t.one_of("addr", 16,
+                                {{"v4", t.alias("dynmon_ipv4_t", t.u32), 0},
+                                 {"v6", t.alias("dynmon_ipv6_t", t.array(t.u8, 16)), 0}});
+    Layout key = t.layout(t.group("p", 20, {{"prefixlen", t.u32, 0}, {"addr", either, 32}}), 20);
+    mark_trie_key(key);
+    std::vector<unsigned char> bytes(20);
+    bytes[0] = 8;
+    bytes[4] = 10;
+    CHECK(text(key, bytes, Style::people) ==
+          R"({"prefixlen":8,"addr":{"v4":"10.0.0.0","v6":"a00::"}})");
+    const int same = t.one_of("addr", 4, {{"whole", t.u32, 0}, {"bytes", t.array(t.u8, 4), 0}});
+    Layout one = t.layout(t.group("p", 8, {{"prefixlen", t.u32, 0}, {"addr", same, 32}}), 8);
+    mark_trie_key(one);
+    CHECK(text(one, {8, 0, 0, 0, 10, 0, 0, 0}, Style::people) == "\"10.0.0.0/8\"");
+}

@@ -110,6 +110,10 @@ TEST_CASE("protocols, flags and enums are compared by name or number") {
     CHECK(proto.refused("value == TPC") ==
           "column 10: 'TPC' is not a protocol such as TCP, or its number");
 
+    const Value control(t.layout(t.alias("dynmon_tcp_control_t", t.u16), 2), std::uint16_t{0x112});
+    CHECK(control("value & AE"));
+    CHECK(control("value == SYN|ACK|NS"));
+    CHECK(!control("value == SYN|ACK"));
     const Value flags(t.layout(t.alias("dynmon_tcp_flags_t", t.u8), 1), std::uint8_t{0x12});
     CHECK(flags("value == SYN|ACK && value & SYN && value & FIN|ACK && !(value & RST)"));
     CHECK(flags("value != SYN && value == 0x12"));

@@ -35,6 +35,7 @@ struct {
     __u16 l3_offset;
     __u16 l4_offset;
     __u16 l4_header;
+    __u16 tcp_control;
     __u8 ip_version;
     __u8 protocol;
     __u8 tos;
@@ -78,6 +79,7 @@ static __always_inline void show_headers(const struct dynmon_packet* pkt,
     seen.tos = headers->tos;
     seen.ttl = headers->ttl;
     seen.tcp_flags = headers->tcp_flags;
+    seen.tcp_control = headers->tcp_control;
     seen.fragment = headers->fragment;
     seen.icmp_type = headers->icmp_type;
     seen.icmp_code = headers->icmp_code;

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* What the verifier is not to know, so that it walks one way instead of many. */
+#ifndef DYNMON_FORGET_H
+#define DYNMON_FORGET_H
+
+#include "types.h"
+
+/* Not 0 while `status --stats` measures what the programs cost (the kernel's own statistics know
+ * only the first program of a chain of tail calls). */
+volatile __u64 dynmon_meter_on SEC(".data.dynmon_meter") = 0;
+
+/* The same number, of which the verifier knows nothing any more, if it knows nothing of `unknown`.
+ * In registers alone. Not for what is made of a packet before it is parsed: it would keep in the
+ * program what does not use that, and reading headers takes a right of its own. */
+static __always_inline __u64 dynmon_blur(__u64 number, __u64 unknown) {
+    asm("%[number] ^= %[unknown]\n"
+        "%[number] ^= %[unknown]"
+        : [number] "+r"(number)
+        : [unknown] "r"(unknown));
+    return number;
+}
+
+/* The same by what every program has read. Where paths meet again (one VLAN tag or two, IPv4 or
+ * IPv6) the verifier would otherwise walk what follows once for every value that they left behind.
+ *
+ * It also compares what is on the stack, in slots of 8 bytes, and takes one for overwritten only
+ * when all of it is: loops that it walks often count in 64 bits, and keys are written in words. */
+static __always_inline __u64 dynmon_forget(__u64 number) {
+    return dynmon_blur(number, dynmon_meter_on);
+}
+
+#endif
