@@ -127,7 +127,8 @@ DYNMON_XDP(bare_xdp) {
 """)
         self.assertIsNotNone(built, said)
         check = subprocess.run([DYNMON, "check", str(built)], capture_output=True, text=True)
-        self.assertEqual((check.returncode, check.stdout), (0, f"{built}: good\n"), check.stderr)
+        self.assertEqual(check.returncode, 0, check.stderr)
+        self.assertTrue(check.stdout.startswith(f"{built}: good\n"), check.stdout)
 
     def test_both_headers_at_once_are_refused(self):
         built, said = self.compiled('#include "dynmon.h"\n#include "bare.h"\n',

@@ -128,7 +128,8 @@ class ReadmeTest(harness.Case):
         environment = {"PATH": "/usr/bin:/bin", "DYNMON_PROBE_PATH": str(probes[0])}
         done = subprocess.run([str(prefix / "bin/dynmon-load"), "check", "flows"],
                               cwd=self.folder, env=environment, capture_output=True, text=True)
-        self.assertEqual((done.returncode, done.stdout), (0, "flows: good\n"), done.stderr)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertTrue(done.stdout.startswith("flows: good\n"), done.stdout)
         # The installed Makefile.bpf builds somebody's own probe with the installed headers.
         self.write("my-probes/hello/hello.bpf.c")
         self.write("my-probes/hello/probe.yaml")
