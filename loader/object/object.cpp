@@ -12,9 +12,9 @@
 #include "base/libbpf_log.hpp"
 #include "base/limits.hpp"
 #include "base/trial.hpp"
-#include "object/btf_check.hpp"
 #include "object/elf.hpp"
 #include "object/hand_over.hpp"
+#include "object/object_types.hpp"
 #include "object/sha256.hpp"
 
 namespace dynmon {
@@ -27,6 +27,7 @@ struct ObjectClose {
 using ObjectPtr = std::unique_ptr<bpf_object, ObjectClose>;
 
 constexpr std::size_t longest_name = 127;
+constexpr std::size_t most_externs = 256; // libbpf walks all of BTF for each
 
 [[noreturn]] void refuse(const std::string& what, const std::string& hint = "") {
     throw Error(ErrorKind::usage, what).hint(hint);
@@ -65,7 +66,9 @@ void check_bounds(const ElfFile& elf) {
     }
     std::size_t programs = 0;
     std::size_t maps = 0;
+    std::size_t externs = 0;
     for (const ElfSymbol& symbol : elf.symbols()) {
+        externs += symbol.section == SHN_UNDEF;
         if (symbol.section >= sections.size())
             continue;
         const ElfSection& section = sections[symbol.section];
@@ -74,18 +77,13 @@ void check_bounds(const ElfFile& elf) {
     }
     for (const ElfSection& section : sections)
         maps += is_data_section(section.name) && section.size > 0;
+    if (externs > most_externs)
+        refuse(std::to_string(externs) + " undefined symbols; at most " +
+               std::to_string(most_externs) + " are looked for");
     if (programs > limits::programs)
         refuse(std::to_string(programs) + " programs; at most " + std::to_string(limits::programs));
     if (maps > limits::maps)
         refuse(std::to_string(maps) + " maps; at most " + std::to_string(limits::maps));
-}
-
-void check_types(const ElfFile& elf) {
-    const ElfSection* btf_section = elf.section(".BTF");
-    if (btf_section == nullptr)
-        refuse("no BTF, so nothing in it can be decoded",
-               "compile with -g, and strip with -g only");
-    check_btf(btf_section->data);
 }
 
 // The first warning that counts names the cause; what follows is libbpf on its way out.
@@ -278,7 +276,7 @@ Object Object::parse(std::vector<std::byte> bytes, std::string path) {
                    std::to_string(limits::object_bytes) + " are read");
         const ElfFile elf = ElfFile::read(object.bytes_);
         check_bounds(elf);
-        check_types(elf);
+        checked_btf(elf);
         // libbpf is not made for ELF files of others: what it does with these bytes, it does first
         // where it can do no harm.
         in_trial("libbpf, reading this object,", {}, [&] { object.describe(elf); });

@@ -13,6 +13,7 @@ struct FoundMap {
     Fd fd;
     std::string pin_path; // "": found otherwise
     std::string metric;   // of dynmon that led to it; "": none in particular
+    std::string name;     // by which it was asked for; "": it was not
 };
 
 // Throws Error{usage} when the path is no pin of a map.

@@ -12,10 +12,32 @@
 
 namespace dynmon {
 
+namespace {
+
+// Whose keys and values are what programs wrote, and not the ids of objects of the kernel.
+bool is_typed_by_programs(MapType type) {
+    switch (map_kind(type)) {
+    case MapKind::plain:
+    case MapKind::trie:
+    case MapKind::queue:
+    case MapKind::task_storage:
+    case MapKind::cgroup_storage:
+    case MapKind::socket_storage:
+    case MapKind::unknown:
+        return true;
+    default:
+        return false;
+    }
+}
+
+} // namespace
+
 TypedMap::TypedMap(FoundMap map, const std::string& object)
     : map_(std::move(map.fd)), facts_(map_facts(map_)) {
     MapTypes types = types_of_map(facts_, map, object);
     listing_ = make_listing(map_, facts_, types);
+    if (is_typed_by_programs(facts_.type))
+        untyped_ = types.missing;
     view_.name = types.name.empty() ? facts_.name : types.name;
     view_.map_name = view_.name;
     view_.map_type = facts_.type;
@@ -33,15 +55,15 @@ TypedMap& TypedMap::operator=(TypedMap&&) noexcept = default;
 TypedMap::~TypedMap() = default;
 
 TypedMap TypedMap::pinned(const std::string& path, const std::string& object) {
-    return TypedMap({open_map_pin(path), path, ""}, object);
+    return TypedMap({.fd = open_map_pin(path), .pin_path = path}, object);
 }
 
 TypedMap TypedMap::by_id(std::uint32_t id, const std::string& object) {
-    return TypedMap({open_map_id(id), "", ""}, object);
+    return TypedMap({.fd = open_map_id(id)}, object);
 }
 
 TypedMap TypedMap::by_name(const std::string& name, const std::string& object) {
-    return TypedMap({open_map_name(name), "", ""}, object);
+    return TypedMap({.fd = open_map_name(name), .name = name}, object);
 }
 
 void TypedMap::for_each(
