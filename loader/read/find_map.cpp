@@ -48,7 +48,7 @@ Fd open_map_pin(const std::string& path) {
             .hint("MAP is a path in bpffs, `id N`, `name N` or MONITOR/MAP");
     if (S_ISDIR(status.st_mode))
         throw Error(ErrorKind::usage, path + " is a directory, not a map");
-    Fd pinned = open_pin(path);
+    Fd pinned = open_readable_pin(path);
     if (object_kind(pinned) != "bpf-map")
         throw Error(ErrorKind::usage, path + " is not a map: it is a " + object_kind(pinned));
     return pinned;

@@ -16,7 +16,8 @@ struct FoundMap {
     std::string name;     // by which it was asked for; "": it was not
 };
 
-// Throws Error{usage} when the path is no pin of a map.
+// Throws Error{usage} when the path is no pin of a map. A pin that the caller may only read is
+// opened to read.
 Fd open_map_pin(const std::string& path);
 Fd open_map_id(std::uint32_t id); // needs CAP_SYS_ADMIN
 // Likewise; Error{usage} unless exactly one map has the name (of which the kernel keeps 15
