@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "base/identifier.hpp"
 #include "monitor/map_pin.hpp"
+#include "monitor/named_sources.hpp"
 
 namespace dynmon {
 
@@ -57,6 +58,15 @@ void MapArgument::declare(CLI::App& app) {
 }
 
 FoundMap MapArgument::find(const Settings& settings) const {
+    FoundMap found = find_anywhere(settings);
+    if (const std::string monitor = monitor_of(found, settings); !monitor.empty())
+        found.interfaces = [settings, monitor] {
+            return interfaces_of_monitor(settings.open_store(false), monitor);
+        };
+    return found;
+}
+
+FoundMap MapArgument::find_anywhere(const Settings& settings) const {
     if (words.size() == 1)
         return find_pinned(words[0], settings);
     if (words[0] == "name")

@@ -2,10 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/fd.hpp"
+#include "layout/layout.hpp"
 
 namespace dynmon {
 
@@ -14,7 +17,12 @@ struct FoundMap {
     std::string pin_path; // "": found otherwise
     std::string metric;   // of dynmon that led to it; "": none in particular
     std::string name;     // by which it was asked for; "": it was not
+    // The interfaces that its numbers stand for; unset: those of the caller's network namespace.
+    std::function<std::shared_ptr<const EnumSet>()> interfaces;
 };
+
+// Null: numbers stay numbers.
+std::shared_ptr<const EnumSet> interfaces_of(const FoundMap& map);
 
 // Throws Error{usage} when the path is no pin of a map. A pin that the caller may only read is
 // opened to read.

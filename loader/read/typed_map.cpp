@@ -4,7 +4,6 @@
 
 #include "export/shape.hpp"
 #include "kernel/clock.hpp"
-#include "kernel/device.hpp"
 #include "layout/decode_plan.hpp"
 #include "read/find_map.hpp"
 #include "read/listing.hpp"
@@ -47,7 +46,7 @@ TypedMap::TypedMap(FoundMap map, const std::string& object)
     view_.merge = types.merge;
     view_.merge_fields = std::move(types.merge_fields);
     if (has_interfaces(view_))
-        name_interfaces(view_, device_names());
+        name_interfaces(view_, interfaces_of(map));
 }
 
 TypedMap::TypedMap(TypedMap&&) noexcept = default;
