@@ -34,14 +34,20 @@ std::string cost_text(const std::optional<Cost>& cost) {
     return text;
 }
 
+// 0 says that it is in no chain.
+template <typename Number>
+ordered_json or_null(Number number) {
+    return number == 0 ? ordered_json() : ordered_json(number);
+}
+
 ordered_json program_json(const ProgramStatus& program, bool stats) {
     ordered_json document{{"direction", to_string(program.direction)},
                           {"name", program.name},
                           {"hook", to_string(program.hook.point)},
                           {"ifindex", program.hook.ifindex},
                           {"netns", program.hook.netns},
-                          {"id", program.id},
-                          {"position", program.position}};
+                          {"id", or_null(program.id)},
+                          {"position", or_null(program.position)}};
     if (stats)
         add_cost(document, program.cost);
     return document;
@@ -109,8 +115,11 @@ void print_monitor(const MonitorStatus& monitor, bool stats) {
     for (const Power power : monitor.may)
         std::cout << "  may: " << words_of(power) << "\n";
     for (const ProgramStatus& program : monitor.programs) {
-        std::cout << "  " << to_string(program.direction) << "  " << program.name << "  id "
-                  << program.id << "  position " << program.position;
+        std::cout << "  " << to_string(program.direction) << "  " << program.name << "  ";
+        if (program.position == 0)
+            std::cout << "in no chain";
+        else
+            std::cout << "id " << program.id << "  position " << program.position;
         std::cout << (stats ? cost_text(program.cost) : "") << "\n";
     }
     for (const MapStatus& map : monitor.maps)
