@@ -59,6 +59,7 @@ public:
         for (const Behaviour& behaviour : checked.behaviours)
             for (const Effect& effect : behaviour.effects)
                 document["may"].push_back(effect_json(behaviour.program, effect));
+        document["notes"] = checked.notes;
         document["ok"] = checked.diagnostics.empty();
         if (!checked.diagnostics.empty()) {
             print_problems(global, document, checked);
@@ -72,7 +73,7 @@ public:
         }
         print_result(global, document,
                      options_.probe + ": good" + (kernel_ ? ", and this kernel accepts it" : "") +
-                         what_it_may(checked));
+                         what_it_may(checked) + notes_on(checked));
         return 0;
     }
 
@@ -90,6 +91,13 @@ private:
         for (const Behaviour& behaviour : checked.behaviours)
             for (const Effect& effect : behaviour.effects)
                 lines += "\n  " + behaviour.program + " " + to_string(effect);
+        return lines;
+    }
+
+    static std::string notes_on(const CheckedProbe& checked) {
+        std::string lines;
+        for (const std::string& note : checked.notes)
+            lines += "\n  note: " + note;
         return lines;
     }
 

@@ -72,6 +72,16 @@ std::uint32_t strange_flags(const MapFacts& facts) {
     return facts.flags & ~(flags_that_change(Changes::nothing) | handled(facts.type));
 }
 
+std::uint32_t flags_of_kernel(MapType type) {
+    switch (type) {
+    case BPF_MAP_TYPE_DEVMAP:
+    case BPF_MAP_TYPE_DEVMAP_HASH:
+        return BPF_F_RDONLY_PROG;
+    default:
+        return 0;
+    }
+}
+
 std::string flag_names(std::uint32_t given) {
     std::string names;
     for (std::uint32_t bit = 0; bit < 32; ++bit) {

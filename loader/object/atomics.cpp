@@ -19,7 +19,7 @@ namespace atomics {
 
 namespace {
 
-constexpr std::size_t most_maps = 64; // a bit each
+constexpr std::size_t most_maps = 64; // a bit each, as many as the kernel lets a program use
 constexpr std::size_t most_steps = 4'000'000;
 constexpr std::uint8_t atomic_mode = 0xc0; // BPF_ATOMIC, which older headers call BPF_XADD
 constexpr std::int32_t load_acquire = 0x100;
@@ -32,7 +32,8 @@ struct Target {
 // All executable sections, one behind the other, with what their relocations refer to.
 class Code {
 public:
-    Code(const ElfFile& elf, const std::vector<std::string>& maps) : elf_(elf), maps_(maps) {
+    Code(const ElfFile& elf, std::string_view program, const std::vector<std::string>& names)
+        : elf_(elf), known_(names) {
         for (std::uint32_t i = 0; i < elf.sections().size(); ++i) {
             const ElfSection& section = elf.sections()[i];
             if (!section.executable())
@@ -47,17 +48,19 @@ public:
         for (const ElfSymbol& symbol : elf.symbols())
             if (symbol.type == STT_FUNC && begin_.count(symbol.section) == 1)
                 functions.insert(place(symbol.section, symbol.value));
-        for (const ElfRelocation& relocation : elf.relocations())
-            if (begin_.count(relocation.section) == 1)
-                resolve(relocation);
+        // Bits go to the maps of this program first: an object may have any number of others.
+        const ElfSymbol* own = symbol_of(program);
+        for (const bool of_program : {true, false})
+            for (const ElfRelocation& relocation : elf.relocations())
+                if (begin_.count(relocation.section) == 1 &&
+                    belongs_to(relocation, own) == of_program)
+                    resolve(relocation);
     }
 
     std::optional<std::size_t> entry(std::string_view program) const {
-        for (const ElfSymbol& symbol : elf_.symbols())
-            if (symbol.type == STT_FUNC && symbol.name == program &&
-                begin_.count(symbol.section) == 1)
-                return place(symbol.section, symbol.value);
-        return std::nullopt;
+        const ElfSymbol* symbol = symbol_of(program);
+        return symbol == nullptr ? std::nullopt
+                                 : std::optional(place(symbol->section, symbol->value));
     }
 
     // Where the function begins that has this instruction.
@@ -66,19 +69,42 @@ public:
         return next == functions.begin() ? 0 : *std::prev(next);
     }
 
+    std::vector<std::string_view> maps; // by their bits
     std::vector<bpf_insn> instructions;
     std::map<std::size_t, Target> targets; // by the instruction that is relocated
     std::set<std::size_t> functions;
 
 private:
+    const ElfSymbol* symbol_of(std::string_view program) const {
+        for (const ElfSymbol& symbol : elf_.symbols())
+            if (symbol.type == STT_FUNC && symbol.name == program &&
+                begin_.count(symbol.section) == 1)
+                return &symbol;
+        return nullptr;
+    }
+
     std::size_t place(std::uint32_t section, std::uint64_t offset) const {
         return begin_.at(section) + offset / sizeof(bpf_insn);
     }
 
-    std::uint64_t bit_of(std::string_view map) const {
-        const auto found = std::find(maps_.begin(), maps_.end(), map);
-        const auto index = static_cast<std::size_t>(found - maps_.begin());
-        return found == maps_.end() || index >= most_maps ? 0 : std::uint64_t{1} << index;
+    // In code that it shares with others, or its own.
+    bool belongs_to(const ElfRelocation& relocation, const ElfSymbol* program) const {
+        return elf_.sections()[relocation.section].name == ".text" ||
+               (program != nullptr && program->section == relocation.section &&
+                relocation.offset >= program->value &&
+                relocation.offset - program->value < program->size);
+    }
+
+    // 0: no map, or one of more than a program can use.
+    std::uint64_t bit_of(std::string_view map) {
+        auto found = std::find(maps.begin(), maps.end(), map);
+        if (found == maps.end()) {
+            if (maps.size() == most_maps ||
+                std::find(known_.begin(), known_.end(), map) == known_.end())
+                return 0;
+            found = maps.insert(maps.end(), map);
+        }
+        return std::uint64_t{1} << (found - maps.begin());
     }
 
     void resolve(const ElfRelocation& relocation) {
@@ -101,6 +127,7 @@ private:
             target.what.maps = bit_of(map_name(symbol, insn.imm));
         } else {
             target.what.values = bit_of(section.name);
+            target.what.untraced = target.what.values == 0;
             target.what.number = Number::of(static_cast<std::int64_t>(symbol.value) + insn.imm);
         }
     }
@@ -117,13 +144,13 @@ private:
     }
 
     const ElfFile& elf_;
-    const std::vector<std::string>& maps_;
+    const std::vector<std::string>& known_;
     std::map<std::uint32_t, std::size_t> begin_;
 };
 
 class Tracing {
 public:
-    Tracing(const Code& code, const std::vector<std::string>& maps) : code_(code), maps_(maps) {
+    explicit Tracing(const Code& code) : code_(code) {
         const auto& insns = code.instructions;
         for (std::size_t at = 0; at < insns.size(); ++at) {
             const auto kind = BPF_CLASS(insns[at].code);
@@ -236,8 +263,8 @@ private:
                             .size = sizes[BPF_SIZE(insn.code) >> 3],
                             .offset = offset.value,
                             .modulus = offset.exact ? 0 : offset.modulus};
-        for (std::size_t i = 0; i < std::min(maps_.size(), most_maps); ++i) {
-            access.map = maps_[i];
+        for (std::size_t i = 0; i < code_.maps.size(); ++i) {
+            access.map = code_.maps[i];
             if ((pointer.values >> i & 1) != 0)
                 add(access);
         }
@@ -365,7 +392,6 @@ private:
     }
 
     const Code& code_;
-    const std::vector<std::string>& maps_;
     std::set<std::size_t> meets_; // where paths meet, and calls
     std::map<std::size_t, TraceState> states_;
     std::set<std::size_t> work_;
@@ -381,9 +407,9 @@ private:
 
 std::vector<AtomicAccess> atomic_accesses(const ElfFile& elf, std::string_view program,
                                           const std::vector<std::string>& maps) {
-    const atomics::Code code(elf, maps);
+    const atomics::Code code(elf, program, maps);
     const auto entry = code.entry(program);
-    return entry ? atomics::Tracing(code, maps).run(*entry) : std::vector<AtomicAccess>{};
+    return entry ? atomics::Tracing(code).run(*entry) : std::vector<AtomicAccess>{};
 }
 
 } // namespace dynmon

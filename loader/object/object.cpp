@@ -14,6 +14,8 @@
 #include "base/trial.hpp"
 #include "object/elf.hpp"
 #include "object/hand_over.hpp"
+#include "object/libbpf_hint.hpp"
+#include "object/map_references.hpp"
 #include "object/object_types.hpp"
 #include "object/sha256.hpp"
 
@@ -105,8 +107,10 @@ ObjectPtr open_with_libbpf(const std::vector<std::byte>& bytes) {
     LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "dynmon");
     const LibbpfLog log;
     ObjectPtr object(bpf_object__open_mem(bytes.data(), bytes.size(), &options));
-    if (!object)
-        refuse("libbpf refuses it: " + first_complaint(log.text(), errno));
+    if (!object) {
+        const std::string complaint = first_complaint(log.text(), errno);
+        refuse("libbpf refuses it: " + complaint, libbpf_hint(complaint));
+    }
     return object;
 }
 
@@ -153,7 +157,8 @@ std::string map_name(const bpf_map* map, const btf* types) {
     return name.substr(std::min(name.find('.'), name.size()));
 }
 
-std::vector<MapInfo> list_maps(const bpf_object* object, const btf* types) {
+std::vector<MapInfo> list_maps(const bpf_object* object, const ElfFile& elf, const btf* types) {
+    const MapReferences references = map_references(elf);
     std::vector<MapInfo> maps;
     bpf_map* map = nullptr;
     bpf_object__for_each_map(map, object) {
@@ -167,6 +172,9 @@ std::vector<MapInfo> list_maps(const bpf_object* object, const btf* types) {
         info.key_type_id = bpf_map__btf_key_type_id(map);
         info.value_type_id = bpf_map__btf_value_type_id(map);
         info.global_data = bpf_map__is_internal(map);
+        info.used = references.used.contains(info.name);
+        info.given_programs = references.given_programs.contains(info.name);
+        info.pinned_by_name = bpf_map__pin_path(map) != nullptr;
         maps.push_back(std::move(info));
     }
     return maps;
@@ -291,11 +299,13 @@ void Object::describe(const ElfFile& elf) {
     const ObjectPtr opened = open_with_libbpf(bytes_);
     btf_ = copy_types(opened.get());
     programs_ = list_programs(opened.get(), elf, btf_.get());
-    maps_ = list_maps(opened.get(), btf_.get());
+    maps_ = list_maps(opened.get(), elf, btf_.get());
     check_names(programs_, maps_);
     std::vector<std::string> names;
-    for (const MapInfo& map : maps_)
+    for (const MapInfo& map : maps_) {
+        map_numbers_.emplace(map.name, names.size());
         names.push_back(map.name);
+    }
     for (ProgramInfo& program : programs_)
         program.atomics = atomic_accesses(elf, program.name, names);
     globals_ = list_globals(btf_.get());
@@ -314,7 +324,8 @@ const ProgramInfo* Object::program(std::string_view name) const {
 }
 
 const MapInfo* Object::map(std::string_view name) const {
-    return find_name(maps_, name);
+    const auto found = map_numbers_.find(name);
+    return found == map_numbers_.end() ? nullptr : &maps_[found->second];
 }
 
 const GlobalInfo* Object::global(std::string_view name) const {

@@ -67,7 +67,7 @@ std::span<const std::byte> checked_btf(const ElfFile& elf) {
     const ElfSection* section = elf.section(".BTF");
     if (section == nullptr)
         throw Error(ErrorKind::usage, "no BTF, so nothing in it can be decoded")
-            .hint("compile with -g, and strip with -g only");
+            .hint("compile with -g (clang) or -gbtf (bpf-gcc), and strip with -g only");
     check_btf(section->data);
     return section->data;
 }

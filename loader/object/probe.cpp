@@ -3,14 +3,18 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <sstream>
 
+#include <elf.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <sys/stat.h>
 
 #include "base/error.hpp"
+#include "base/fd.hpp"
 #include "base/identifier.hpp"
 #include "base/log.hpp"
 #include "object/sha256.hpp"
@@ -148,7 +152,7 @@ Object read_object(const fs::path& path, const AllowLists& allowed) {
 // "dir/flows-2.bpf.o" → "flows-2"
 std::string name_of_object(const fs::path& path) {
     std::string name = path.filename().string();
-    name.resize(name.find('.'));
+    name.resize(std::min(name.find('.'), name.size()));
     std::replace_if(
         name.begin(), name.end(), [](char c) { return !is_identifier(std::string("a") + c); }, '_');
     return name;
@@ -174,10 +178,23 @@ std::string find_probe(const std::string& probe) {
     const fs::path path =
         is_path ? find_by_path(probe) : find_by_name(require_identifier(probe, "probe name"));
     const std::string extension = path.extension().string();
-    if (extension != ".o" && extension != ".yaml" && extension != ".yml" && extension != ".json")
+    if (!is_object_file(path) && extension != ".yaml" && extension != ".yml" &&
+        extension != ".json")
         throw Error(ErrorKind::usage, path.string() + " is no probe")
-            .hint("a probe is a name, a folder, a probe.yaml or .json, or a .bpf.o");
+            .hint("a probe is a name, a folder, a probe.yaml or .json, or an object (an ELF file, "
+                  "mostly .bpf.o)");
     return path.string();
+}
+
+bool is_object_file(const std::string& path) {
+    std::array<char, SELFMAG> magic{};
+    const Fd file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    struct stat status {};
+    if (file && ::fstat(file.get(), &status) == 0 && S_ISREG(status.st_mode) &&
+        ::pread(file.get(), magic.data(), magic.size(), 0) == SELFMAG &&
+        std::memcmp(magic.data(), ELFMAG, SELFMAG) == 0)
+        return true;
+    return path.ends_with(".o");
 }
 
 std::string read_manifest_text(const std::string& path) {
@@ -197,7 +214,7 @@ Probe open_bare_object(const std::string& path, const AllowLists& allowed) {
 
 Probe open_probe(const std::string& probe, const AllowLists& allowed) {
     const std::string path = find_probe(probe);
-    if (path.ends_with(".o"))
+    if (is_object_file(path))
         return open_bare_object(path, allowed);
     Manifest manifest = require_manifest(read_manifest_text(path), path);
     Object object = open_object_of(path, manifest, allowed);

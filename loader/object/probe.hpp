@@ -27,6 +27,8 @@ Probe open_probe(const std::string& probe, const AllowLists& allowed = {});
 
 // The steps of open_probe(), for those who want every fault and not just the first.
 std::string find_probe(const std::string& probe); // path of the manifest or of the bare object
+// Whether the file is an object: by what is in it, or, where that cannot be read, by its name.
+bool is_object_file(const std::string& path);
 std::string read_manifest_text(const std::string& path);
 Object open_object_of(const std::string& manifest_path, const Manifest& manifest,
                       const AllowLists& allowed);
@@ -38,7 +40,8 @@ std::vector<std::string> search_path();
 
 // A manifest for an object that has none: a path for each direction that has a program (egress says
 // so in name or section), every map that can be read a metric of its own name, no swap, no empty.
-// Throws Error{usage} when no program is for a network device.
+// Of more maps than a monitor can have metrics, those that programs use come first. Throws
+// Error{usage} when no program is for a network device.
 Manifest derive_manifest(const Object& object, const std::string& name);
 
 // The program that runs for `direction` when ingress hooks in at `kind`; throws Error{usage} when

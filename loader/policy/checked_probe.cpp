@@ -1,6 +1,8 @@
 #include "policy/checked_probe.hpp"
 
 #include "base/error.hpp"
+#include "base/limits.hpp"
+#include "base/log.hpp"
 #include "layout/alignment.hpp"
 #include "layout/map_shapes.hpp"
 #include "layout/parameters.hpp"
@@ -45,11 +47,35 @@ void check_selected(CheckedProbe& checked) {
     }
 }
 
+std::size_t metric_count(const Manifest& manifest) {
+    std::size_t count = 0;
+    for (const PathConfig& path : manifest.paths)
+        count += path.metrics.size();
+    return count;
+}
+
+std::vector<std::string> notes_on(const Probe& probe) {
+    std::vector<std::string> notes;
+    if (probe.manifest_path.empty() && probe.object.maps().size() > limits::metrics)
+        notes.push_back(
+            "of its " + std::to_string(probe.object.maps().size()) + " maps " +
+            std::to_string(metric_count(probe.manifest)) +
+            " are metrics, those that programs use first; `dump MONITOR/MAP` prints the "
+            "others, and a manifest chooses");
+    for (const MapInfo& map : probe.object.maps())
+        if (map.pinned_by_name)
+            notes.push_back(
+                "map '" + map.name +
+                "' asks to be pinned by its name (LIBBPF_PIN_BY_NAME), which dynmon does "
+                "not do: it belongs to the monitor, and no other program shares it");
+    return notes;
+}
+
 } // namespace
 
 CheckedProbe check_files(const std::string& probe, const AllowLists& allowed) {
     CheckedProbe checked{.path = find_probe(probe)};
-    if (checked.path.ends_with(".o")) {
+    if (is_object_file(checked.path)) {
         checked.probe = open_bare_object(checked.path, allowed);
     } else {
         ParsedManifest parsed = parse_manifest(read_manifest_text(checked.path));
@@ -60,6 +86,7 @@ CheckedProbe check_files(const std::string& probe, const AllowLists& allowed) {
         checked.probe = Probe{std::move(parsed.manifest), std::move(object), checked.path};
     }
     require_permitted(checked.probe->object);
+    checked.notes = notes_on(*checked.probe);
     checked.diagnostics = check_probe(checked.probe->manifest, checked.probe->object);
     if (checked.diagnostics.empty())
         check_selected(checked);
@@ -68,6 +95,8 @@ CheckedProbe check_files(const std::string& probe, const AllowLists& allowed) {
 
 Probe open_checked_probe(const std::string& probe, const AllowLists& allowed) {
     CheckedProbe checked = check_files(probe, allowed);
+    for (const std::string& note : checked.notes)
+        log::warn(note);
     if (checked.diagnostics.empty())
         return std::move(*checked.probe);
     const Diagnostic& first = checked.diagnostics.front();

@@ -10,6 +10,7 @@ import struct
 
 import harness
 import kernel
+import sources
 import wire
 from harness import BPFFS
 
@@ -257,23 +258,10 @@ class LibbpfToolsTest(ForeignCase):
 
 
 UNLOADABLE = """
-#include <linux/bpf.h>
-#include <bpf/bpf_helpers.h>
-
 struct amount { __u64 packets; __u64 bytes; };
 struct delay { __u64 shortest; __u64 longest; };
-
-#define MAP(name, value_type)                                                                      \
-    struct {                                                                                       \
-        __uint(type, BPF_MAP_TYPE_HASH);                                                           \
-        __uint(max_entries, 1);                                                                    \
-        __type(key, __u32);                                                                        \
-        __type(value, value_type);                                                                 \
-    } name SEC(".maps");
-
-MAP(counters_of_each_port, struct amount)
-MAP(counters_of_each_host, struct delay)
-
+""" + sources.map_of("counters_of_each_port", "BPF_MAP_TYPE_HASH", value="struct amount") \
+    + sources.map_of("counters_of_each_host", "BPF_MAP_TYPE_HASH", value="struct delay") + """
 extern int elsewhere(struct __sk_buff* skb);
 static __attribute__((used)) SEC("tc") int unseen(struct __sk_buff* skb) { return elsewhere(skb); }
 """
@@ -286,10 +274,7 @@ class TypesOnlyTest(ForeignCase):
 
     def setUp(self):
         super().setUp()
-        code, self.object = self.folder / "outsider.bpf.c", self.folder / "outsider"
-        code.write_text(UNLOADABLE)
-        wire.command("clang", "-target", "bpf", "-g", "-O2", "-I/usr/include/x86_64-linux-gnu",
-                     "-I/usr/include/aarch64-linux-gnu", "-c", str(code), "-o", str(self.object))
+        self.object = sources.compiled(self.folder / "outsider", UNLOADABLE)
 
     def map(self, pin):
         path = BPFFS / pin
@@ -327,9 +312,7 @@ class TypesOnlyTest(ForeignCase):
         self.assertEqual(len(result.err.splitlines()), 1)
 
     def test_such_an_object_is_loaded_as_little_as_before(self):
-        named = self.object.with_suffix(".bpf.o")
-        named.write_bytes(self.object.read_bytes())
-        self.refused(harness.USAGE, "load", "o", named, "--dev", "blue0", "--netns", "blue")
+        self.refused(harness.USAGE, "load", "o", self.object, "--dev", "blue0", "--netns", "blue")
 
 
 if __name__ == "__main__":
