@@ -44,11 +44,10 @@ std::string map_difference(const Successor& to, const btf* old_types, const MapR
         return "one of them is swapped on read and the other is not";
     if (facts.type != map.type)
         return "the map type differs";
-    // A perf event array without a size gets as many entries as there are CPUs.
-    const bool sized = map.type != BPF_MAP_TYPE_PERF_EVENT_ARRAY || map.max_entries != 0;
-    if (sized && facts.max_entries != map.max_entries)
+    const std::uint32_t entries = entries_of_kernel(map.type, map.flags, map.max_entries);
+    if (facts.max_entries != entries)
         return "max_entries is " + std::to_string(facts.max_entries) + " and would be " +
-               std::to_string(map.max_entries);
+               std::to_string(entries);
     if (const std::uint32_t added = flags_of_kernel(map.type);
         (facts.flags | added) != (map.flags | added))
         return "the flags differ: " + flag_names((facts.flags ^ map.flags) & ~added);

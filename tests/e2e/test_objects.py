@@ -120,6 +120,15 @@ class KeptTest(ObjectCase):
         kept = self.replace("m", self.folder, "--keep-maps")
         self.assertEqual(sorted(kept["carried-maps"]), ["CPUMAP", "DEVMAP", "DEVMAP_HASH"])
 
+    def test_so_are_maps_of_which_it_changes_the_number_of_entries(self):
+        path = self.compiled(
+            map_of("EACH_CPU", "BPF_MAP_TYPE_LRU_HASH", entries=7, more="__uint(map_flags, 2);") +
+            map_of("EVENTS", "BPF_MAP_TYPE_PERF_EVENT_ARRAY", value="__u32", entries=0) +
+            map_of("RING", "BPF_MAP_TYPE_RINGBUF", "", "", entries=5000) + program())
+        self.load("m", path)
+        self.assertEqual(sorted(self.replace("m", path, "--keep-maps")["carried-maps"]),
+                         ["EACH_CPU", "EVENTS", "RING"])
+
     def test_flags_that_differ_are_named(self):
         code = map_of("SEEN", "BPF_MAP_TYPE_HASH") + program()
         self.load("m", self.compiled(code))

@@ -101,6 +101,11 @@ class StoreTest(harness.Case):
         finally:
             wire.command("mount", "-t", "bpf", "bpf", str(BPFFS))
 
+    def test_a_store_without_a_name(self):
+        for words in ("status",), ("read", "p"), ("unload", "--all"):
+            error = self.refused(harness.USAGE, "--bpffs", "", *words)
+            self.assertIn("--bpffs is empty", error["message"])
+
     def test_a_store_that_is_no_bpf_file_system(self):
         self.refuse(harness.USAGE, f"{self.folder} is not on a BPF file system",
                     words=("--bpffs", self.folder / "store", *LOAD))
