@@ -5,6 +5,7 @@ import resource
 
 import frames
 import harness
+import published
 import sources
 from sources import map_of, program
 
@@ -102,7 +103,8 @@ class PinsTest(ObjectCase):
         path = self.compiled(map_of("SHARED", "BPF_MAP_TYPE_ARRAY",
                                     more="__uint(pinning, LIBBPF_PIN_BY_NAME);") + program())
         said = "map 'SHARED' asks to be pinned by its name (LIBBPF_PIN_BY_NAME)"
-        note, = self.dynmon("--json", "check", path).json()["notes"]
+        note, = published.require(self, "check",
+                                  self.dynmon("--json", "check", path).out)["notes"]
         self.assertTrue(note.startswith(said), note)
         self.assertIn(said, self.dynmon("check", path).out)
         self.assertIn(said, self.dynmon("load", "o", path, *PLACE).err)

@@ -120,7 +120,8 @@ class DetachedTest(harness.Case):
                 for name in ("b", "c"):  # twice: the first pivot on the device counts
                     self.detach(point)
                     self.load(name, "tally", *options)
-                old, next_one, _ = self.status()["monitors"]
+                old, next_one, _ = published.require(
+                    self, "status", self.dynmon("--json", "status").out)["monitors"]
                 self.assertEqual([(monitor["health"], program["id"], program["position"])
                                   for monitor in (old, next_one) for program in monitor["programs"]],
                                  [("detached", None, None)] * 2)
