@@ -63,6 +63,7 @@ public:
         for (const Behaviour& behaviour : checked.behaviours)
             for (const Effect& effect : behaviour.effects)
                 document["may"].push_back(effect_json(behaviour.program, effect));
+        document["notes"] = checked.notes;
         document["ok"] = checked.diagnostics.empty();
         if (!checked.diagnostics.empty()) {
             print_problems(global, document, checked);
@@ -82,7 +83,7 @@ public:
             document["instructions"].push_back(bound_json(program));
         print_result(global, document,
                      options_.probe + ": good" + (kernel_ ? ", and this kernel accepts it" : "") +
-                         what_it_may(checked) + how_long(bounds));
+                         what_it_may(checked) + how_long(bounds) + notes_on(checked));
         return 0;
     }
 
@@ -121,6 +122,13 @@ private:
         for (const Behaviour& behaviour : checked.behaviours)
             for (const Effect& effect : behaviour.effects)
                 lines += "\n  " + behaviour.program + " " + to_string(effect);
+        return lines;
+    }
+
+    static std::string notes_on(const CheckedProbe& checked) {
+        std::string lines;
+        for (const std::string& note : checked.notes)
+            lines += "\n  note: " + note;
         return lines;
     }
 

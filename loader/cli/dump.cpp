@@ -67,6 +67,10 @@ public:
         TypedMap map(std::move(found), map_.object);
         give_up(global, map.facts().type);
         map.set_jobs(output_.jobs);
+        if (!map.untyped().empty())
+            log::info("the types of '" + map.view().name + "' are not known (" + map.untyped() +
+                      "): it is shown as numbers and bytes; --object FILE names an object that "
+                      "defines it");
         if (!merge_.empty() && map.view().cpus == 0)
             throw Error(ErrorKind::usage,
                         "--merge is for per-CPU maps, and '" + map.view().name + "' is none");

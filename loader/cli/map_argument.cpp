@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "base/identifier.hpp"
 #include "monitor/map_pin.hpp"
+#include "monitor/named_sources.hpp"
 
 namespace dynmon {
 
@@ -19,14 +20,14 @@ bool names_monitor(const std::string& text) {
 
 FoundMap find_pinned(const std::string& text, const Settings& settings) {
     if (!names_monitor(text))
-        return {open_map_pin(text), text, ""};
+        return {.fd = open_map_pin(text), .pin_path = text};
     const std::size_t slash = text.find('/');
     const std::string name = text.substr(slash + 1);
     const Store store = settings.open_store(false);
     const std::string monitor = text.substr(0, slash);
     const auto lock = store.try_lock(DirectoryLock::Mode::shared); // until the pin is open
     const std::string path = map_pin(store, monitor, name);
-    return {open_map_pin(path), path, name};
+    return {.fd = open_map_pin(path), .pin_path = path, .metric = name};
 }
 
 } // namespace
@@ -57,19 +58,28 @@ void MapArgument::declare(CLI::App& app) {
 }
 
 FoundMap MapArgument::find(const Settings& settings) const {
+    FoundMap found = find_anywhere(settings);
+    if (const std::string monitor = monitor_of(found, settings); !monitor.empty())
+        found.interfaces = [settings, monitor] {
+            return interfaces_of_monitor(settings.open_store(false), monitor);
+        };
+    return found;
+}
+
+FoundMap MapArgument::find_anywhere(const Settings& settings) const {
     if (words.size() == 1)
         return find_pinned(words[0], settings);
     if (words[0] == "name")
-        return {open_map_name(words[1]), "", ""};
+        return {.fd = open_map_name(words[1]), .name = words[1]};
     if (words[0] == "pinned")
-        return {open_map_pin(words[1]), words[1], ""};
+        return {.fd = open_map_pin(words[1]), .pin_path = words[1]};
     std::uint32_t id = 0;
     const char* end = words[1].data() + words[1].size();
     const auto [stop, fault] = std::from_chars(words[1].data(), end, id);
     if (words[0] != "id" || fault != std::errc{} || stop != end)
         throw Error(ErrorKind::usage, "'" + words[0] + " " + words[1] + "' names no map")
             .hint("MAP is a path in bpffs, `id N`, `name N` or MONITOR/MAP");
-    return {open_map_id(id), "", ""};
+    return {.fd = open_map_id(id)};
 }
 
 } // namespace dynmon

@@ -16,9 +16,13 @@ struct MapArgument {
     std::string object;
 
     void declare(CLI::App& app);
-    FoundMap find(const Settings& settings) const; // throws Error{usage}
+    // Throws Error{usage}. The interfaces of a monitor's map are those of its network namespace.
+    FoundMap find(const Settings& settings) const;
     // The name of the monitor that a found map belongs to; "": none.
     static std::string monitor_of(const FoundMap& map, const Settings& settings);
+
+private:
+    FoundMap find_anywhere(const Settings& settings) const;
 };
 
 } // namespace dynmon

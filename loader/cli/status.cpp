@@ -50,14 +50,20 @@ ordered_json taken_out_json(const std::optional<TakenOut>& out) {
     return {{"since", iso_time(out->since_ns)}, {"ns-per-packet", out->ns}};
 }
 
+// 0 says that it is in no chain.
+template <typename Number>
+ordered_json or_null(Number number) {
+    return number == 0 ? ordered_json() : ordered_json(number);
+}
+
 ordered_json program_json(const ProgramStatus& program, bool stats) {
     ordered_json document{{"direction", to_string(program.direction)},
                           {"name", program.name},
                           {"hook", to_string(program.hook.point)},
                           {"ifindex", program.hook.ifindex},
                           {"netns", program.hook.netns},
-                          {"id", program.id},
-                          {"position", program.position},
+                          {"id", or_null(program.id)},
+                          {"position", or_null(program.position)},
                           {"limit-ns", or_null(program.limit_ns)},
                           {"taken-out", taken_out_json(program.taken_out)}};
     if (stats) {
@@ -129,8 +135,11 @@ void print_monitor(const MonitorStatus& monitor, bool stats) {
     for (const Power power : monitor.may)
         std::cout << "  may: " << words_of(power) << "\n";
     for (const ProgramStatus& program : monitor.programs) {
-        std::cout << "  " << to_string(program.direction) << "  " << program.name << "  id "
-                  << program.id << "  position " << program.position;
+        std::cout << "  " << to_string(program.direction) << "  " << program.name << "  ";
+        if (program.position == 0)
+            std::cout << "in no chain";
+        else
+            std::cout << "id " << program.id << "  position " << program.position;
         std::cout << (stats ? cost_text(program.cost) : "") << "\n";
         if (program.taken_out)
             std::cout << "    taken out: " << limit_text(*program.taken_out, program.limit_ns)

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstdio>
 #include <filesystem>
 #include <thread>
 
@@ -38,6 +39,8 @@ void write_hook_record(const std::string& dir, const HookRecord& record) {
                                {"made-qdisc", record.made_qdisc},
                                {"raw-ip", record.raw_ip},
                                {"order", to_string(record.order)},
+                               {"address", record.address},
+                               {"first-pivot", record.first_pivot},
                                {"frags", record.frags}});
 }
 
@@ -93,8 +96,32 @@ HookRecord hook_record_from(const json& document) {
     record.raw_ip = document.at("raw-ip");
     // Earlier versions did not write it, and went to the tail of TCX without being asked to.
     record.order = document.value("order", "head") == "tail" ? HookOrder::tail : HookOrder::head;
+    record.address = document.value("address", "");
+    record.first_pivot = document.value("first-pivot", 0u);
     record.frags = document.value("frags", false);
     return record;
+}
+
+std::string hexadecimal(const std::string& bytes) {
+    std::string text;
+    for (const char byte : bytes) {
+        char digits[3];
+        std::snprintf(digits, sizeof digits, "%02x", static_cast<unsigned char>(byte));
+        text += digits;
+    }
+    return text;
+}
+
+// The record of a hook that is to be made anew, with its pivot if no older one is known.
+std::optional<HookRecord> predecessor(const Store& store, const HookId& id) {
+    try {
+        HookRecord record = read_hook_record(store, id);
+        if (record.first_pivot == 0)
+            record.first_pivot = pivot_id(store, id);
+        return record;
+    } catch (const Error&) {
+        return std::nullopt; // somebody has damaged it
+    }
 }
 
 HookRecord plan_hook(const Store& store, const NetNs& netns, const HookRequest& request) {
@@ -106,6 +133,7 @@ HookRecord plan_hook(const Store& store, const NetNs& netns, const HookRequest& 
     const Link device = link_of(links, request.id.ifindex);
     require_suitable(device, links, request.id.point);
     record.raw_ip = has_raw_ip(device);
+    record.address = hexadecimal(device.address);
     if (request.id.point == HookPoint::xdp)
         return record;
     const bool no_tcx = tcx_support() == Support::no;
@@ -176,6 +204,7 @@ const char* to_string(HookOrder order) {
 bool ensure_hook(const Store& store, const DirectoryLock& lock, const NetNs& netns,
                  const HookRequest& request) {
     const std::string dir = store.hook_dir(request.id);
+    std::optional<HookRecord> before;
     if (exists(dir)) {
         const HookState state = hook_state(store, request.id);
         if (state.health == HookHealth::attached)
@@ -184,11 +213,14 @@ bool ensure_hook(const Store& store, const DirectoryLock& lock, const NetNs& net
             throw Error(ErrorKind::busy,
                         "another interface had this number before: " + state.problem)
                 .hint("unload its monitors first; `dynmon-load status` shows them");
+        before = predecessor(store, request.id);
         // Left by a killed loader, or of a device that had the same number before.
         remove_hook(store, lock, request.id);
     }
     const NetNsScope inside(netns);
     HookRecord record = plan_hook(store, netns, request);
+    if (before && before->address == record.address)
+        record.first_pivot = before->first_pivot;
     const std::vector<XdpWay> ways = ways_of(request);
     for (std::size_t i = 0;; ++i) {
         record.mode = ways[i].mode;

@@ -28,6 +28,8 @@ struct HookRecord {
     bool made_qdisc = false;        // clsact was not there before us
     bool raw_ip = false;            // the device has no link-layer header
     HookOrder order = HookOrder::head;
+    std::string address;           // of the device's link layer, in hexadecimal digits
+    std::uint32_t first_pivot = 0; // the oldest that ran here on this very device; 0: this one
     bool frags = false; // XDP: packets may lie in several buffers, which all programs have to know
 };
 

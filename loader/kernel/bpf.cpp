@@ -90,6 +90,18 @@ Fd open_pin(const std::string& path) {
     return Fd(fd);
 }
 
+Fd open_readable_pin(const std::string& path) {
+    const int fd = bpf_obj_get(path.c_str());
+    if (fd != -EACCES && fd != -EPERM) {
+        require(fd, "open pin " + path);
+        return Fd(fd);
+    }
+    LIBBPF_OPTS(bpf_obj_get_opts, options, .file_flags = BPF_F_RDONLY);
+    const int readable = bpf_obj_get_opts(path.c_str(), &options);
+    require(readable, "open pin " + path);
+    return Fd(readable);
+}
+
 Fd try_open_pin(const std::string& path) {
     const int fd = bpf_obj_get(path.c_str());
     if (fd == -ENOENT)

@@ -77,8 +77,9 @@ bool delete_element(const Fd& map, const void* key);
 // False at the end; `key` null: the first key.
 bool next_key(const Fd& map, const void* key, void* next);
 
-Fd open_pin(const std::string& path);     // throws Error; errno ENOENT when it is absent
-Fd try_open_pin(const std::string& path); // empty when there is no such pin
+Fd open_pin(const std::string& path);          // throws Error; errno ENOENT when it is absent
+Fd open_readable_pin(const std::string& path); // only to read where the pin allows no more
+Fd try_open_pin(const std::string& path);      // empty when there is no such pin
 void pin(const Fd& object, const std::string& path);
 
 // "bpf-map", "bpf-prog" or "bpf_link": what a descriptor of a pin stands for.

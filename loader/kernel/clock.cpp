@@ -1,5 +1,7 @@
 #include "kernel/clock.hpp"
 
+#include <filesystem>
+#include <fstream>
 #include <limits>
 
 #include <time.h>
@@ -15,6 +17,43 @@ std::int64_t read_clock(clockid_t clock) {
     timespec now{};
     clock_gettime(clock, &now);
     return static_cast<std::int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
+}
+
+// Programs read the clocks of the machine; this process may see others, in a time namespace.
+struct NamespaceOffsets {
+    std::int64_t monotonic = 0;
+    std::int64_t boot = 0;
+};
+
+std::string namespace_link(const char* name) {
+    std::error_code none; // before Linux 5.6 there are no time namespaces
+    return std::filesystem::read_symlink(std::string("/proc/self/ns/") + name, none).string();
+}
+
+NamespaceOffsets read_offsets() {
+    if (namespace_link("time") != namespace_link("time_for_children")) // the file is about those
+        throw Error(
+            ErrorKind::unsupported,
+            "this process is in another time namespace than its children, so how its clocks "
+            "differ from the kernel's is not known")
+            .hint("run it as a child (`unshare --time --fork`), or load with --clock tai");
+    NamespaceOffsets offsets;
+    std::ifstream lines("/proc/self/timens_offsets");
+    std::string clock;
+    std::int64_t seconds = 0;
+    std::int64_t nanoseconds = 0;
+    while (lines >> clock >> seconds >> nanoseconds)
+        (clock == "monotonic" ? offsets.monotonic : offsets.boot) =
+            seconds * 1'000'000'000 + nanoseconds;
+    return offsets;
+}
+
+// How far ahead of the kernel's the clock is that this process sees.
+std::int64_t namespace_offset(clockid_t clock) {
+    if (clock != CLOCK_MONOTONIC && clock != CLOCK_BOOTTIME)
+        return 0;
+    static const NamespaceOffsets offsets = read_offsets();
+    return clock == CLOCK_MONOTONIC ? offsets.monotonic : offsets.boot;
 }
 
 clockid_t clock_id(ClockSource source) {
@@ -74,7 +113,7 @@ std::int64_t clock_base_ns(ClockSource source) {
             base = wall - (before + (after - before) / 2);
         }
     }
-    return base;
+    return base + namespace_offset(clock_id(source));
 }
 
 std::uint64_t epoch_ns() {

@@ -14,6 +14,13 @@ namespace dynmon {
 
 namespace {
 
+std::string address_of(const Attributes& attributes) {
+    const rtattr* attribute = attributes.find(IFLA_ADDRESS);
+    return attribute == nullptr
+               ? ""
+               : std::string(static_cast<const char*>(RTA_DATA(attribute)), RTA_PAYLOAD(attribute));
+}
+
 std::uint32_t xdp_program_of(const Attributes& xdp) {
     for (const int which :
          {IFLA_XDP_PROG_ID, IFLA_XDP_DRV_PROG_ID, IFLA_XDP_SKB_PROG_ID, IFLA_XDP_HW_PROG_ID})
@@ -30,6 +37,7 @@ Link link_of(const nlmsghdr* message) {
               .name = attributes.text(IFLA_IFNAME),
               .type = head->ifi_type,
               .mtu = attributes.number<std::uint32_t>(IFLA_MTU).value_or(0),
+              .address = address_of(attributes),
               .kind = info.text(IFLA_INFO_KIND),
               .lower = attributes.number<int>(IFLA_LINK).value_or(0),
               .lower_ns = attributes.number<int>(IFLA_LINK_NETNSID),

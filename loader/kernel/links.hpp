@@ -15,6 +15,7 @@ struct Link {
     std::string name;
     std::uint16_t type = 0; // ARPHRD_…
     std::uint32_t mtu = 0;
+    std::string address;         // its link-layer address as bytes; "": it has none
     std::string kind;            // "veth", "bond", "vrf", …; "" of hardware
     int lower = 0;               // the device below, or the other end of a pair; 0: none
     std::optional<int> lower_ns; // the number, in this namespace, of the namespace that has `lower`

@@ -72,6 +72,30 @@ std::uint32_t strange_flags(const MapFacts& facts) {
     return facts.flags & ~(flags_that_change(Changes::nothing) | handled(facts.type));
 }
 
+std::uint32_t flags_of_kernel(MapType type) {
+    switch (type) {
+    case BPF_MAP_TYPE_DEVMAP:
+    case BPF_MAP_TYPE_DEVMAP_HASH:
+        return BPF_F_RDONLY_PROG;
+    default:
+        return 0;
+    }
+}
+
+std::uint32_t entries_of_kernel(MapType type, std::uint32_t flags, std::uint32_t entries) {
+    const auto cpus = static_cast<std::uint32_t>(possible_cpus());
+    switch (type) {
+    case BPF_MAP_TYPE_PERF_EVENT_ARRAY:
+        return entries == 0 ? cpus : entries;
+    case BPF_MAP_TYPE_LRU_HASH:
+    case BPF_MAP_TYPE_LRU_PERCPU_HASH:
+        // A list for each CPU, all of one length.
+        return (flags & BPF_F_NO_COMMON_LRU) == 0 ? entries : (entries + cpus - 1) / cpus * cpus;
+    default:
+        return entries;
+    }
+}
+
 std::string flag_names(std::uint32_t given) {
     std::string names;
     for (std::uint32_t bit = 0; bit < 32; ++bit) {

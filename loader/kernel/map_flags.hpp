@@ -19,6 +19,12 @@ inline constexpr std::uint32_t ring_overwrites = 1u << 19; // BPF_F_RB_OVERWRITE
 // What is read by look-ups does not depend on them, as the kernel does the reading.
 std::uint32_t strange_flags(const MapFacts& facts);
 
+// Flags that the kernel gives to a map of this type by itself.
+std::uint32_t flags_of_kernel(MapType type);
+
+// How many entries libbpf and the kernel make of those that such a map asks for.
+std::uint32_t entries_of_kernel(MapType type, std::uint32_t flags, std::uint32_t entries);
+
 // "BPF_F_MMAPABLE, flag 0x100000"
 std::string flag_names(std::uint32_t flags);
 

@@ -2,17 +2,36 @@
 
 #include <cerrno>
 #include <cstring>
+#include <string_view>
 
 #include <bpf/btf.h>
 
 #include "base/error.hpp"
 #include "base/libbpf_log.hpp"
+#include "object/elf.hpp"
 
 namespace dynmon {
 
 namespace {
 
 constexpr std::uint32_t xdp_has_frags = 1u << 5; // BPF_F_XDP_HAS_FRAGS
+
+// Whatever the chain needs, libbpf sets BPF_F_XDP_HAS_FRAGS by the name of a program's section.
+// Here the section has a name that says nothing to it, in the ELF file and in BTF alike.
+std::vector<std::byte> without_frags_sections(std::vector<std::byte> bytes) {
+    constexpr std::string_view name = "xdp.frags";
+    const ElfFile elf = ElfFile::read(bytes);
+    for (const ElfSection& section : elf.sections()) {
+        if (section.type != SHT_STRTAB && section.name != ".BTF")
+            continue;
+        const std::string_view text(reinterpret_cast<const char*>(section.data.data()),
+                                    section.data.size());
+        std::byte* begin = bytes.data() + (section.data.data() - bytes.data());
+        for (std::size_t at = text.find(name); at != text.npos; at = text.find(name, at + 1))
+            begin[at + name.find('.')] = std::byte{'_'};
+    }
+    return bytes;
+}
 
 } // namespace
 
@@ -21,7 +40,11 @@ ObjectPtr open_object(const InstanceSpec& spec) {
     if (!spec.kernel_btf.empty())
         options.btf_custom_path = spec.kernel_btf.c_str();
     const LibbpfLog log;
-    const auto& bytes = spec.object->bytes();
+    const ProgramInfo* program = spec.object->program(spec.program);
+    const bool renamed = program != nullptr && program->declares_frags && !spec.frags;
+    const std::vector<std::byte> copy =
+        renamed ? without_frags_sections(spec.object->bytes()) : std::vector<std::byte>();
+    const auto& bytes = renamed ? copy : spec.object->bytes();
     ObjectPtr object(bpf_object__open_mem(bytes.data(), bytes.size(), &options));
     if (!object)
         throw Error(ErrorKind::usage,

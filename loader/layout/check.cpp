@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "base/identifier.hpp"
 #include "layout/check_metric.hpp"
+#include "layout/map_limits.hpp"
 #include "layout/map_shapes.hpp"
 #include "layout/parameter_type.hpp"
 #include "object/probe.hpp"
@@ -99,16 +100,22 @@ void check_programs(const Manifest& manifest, const Object& object, const PathCo
 
 // With what is set unless the user says otherwise; what is wrong with a default was said above.
 void check_maps(const Manifest& manifest, const Object& object, std::vector<Diagnostic>& found) {
-    if (manifest.maps.empty() || !found.empty())
+    if (!found.empty())
         return;
-    const std::vector<GlobalValue> presets = resolve_parameters(manifest, object, {});
+    std::vector<MapShape> shapes;
+    const std::vector<GlobalValue> presets = manifest.maps.empty()
+                                                 ? std::vector<GlobalValue>()
+                                                 : resolve_parameters(manifest, object, {});
     for (const MapConfig& map : manifest.maps) {
         try {
-            resolve_map(map, object, presets);
+            shapes.push_back(resolve_map(map, object, presets));
         } catch (const Error& error) {
             found.push_back({map.at, error.what(), error.hint()});
         }
     }
+    for (const MapInfo& map : object.maps())
+        if (const std::string fault = map_fault(shaped(map, shapes)); !fault.empty())
+            found.push_back({{}, "map '" + map.name + "' " + fault, map_fault_hint});
 }
 
 void check_pins(const Object& object, std::vector<Diagnostic>& found) {

@@ -132,9 +132,19 @@ void check_swap(const Manifest& manifest, Faults& faults) {
     }
 }
 
+void check_number(const Manifest& manifest, Faults& faults) {
+    std::size_t count = 0;
+    for (const PathConfig& path : manifest.paths)
+        for (const MetricConfig& metric : path.metrics)
+            if (++count == limits::metrics + 1)
+                faults.add(metric.at, "more than " + std::to_string(limits::metrics) + " metrics",
+                           "`dump MONITOR/MAP` prints maps without a metric");
+}
+
 } // namespace
 
 void check_agreement(const Manifest& manifest, Faults& faults) {
+    check_number(manifest, faults);
     check_unique(manifest.parameters, "parameter", faults);
     FamilyCheck family_check(faults);
     for (const PathConfig& path : manifest.paths) {

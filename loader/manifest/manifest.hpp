@@ -156,6 +156,7 @@ struct Manifest {
     std::vector<PathConfig> paths; // at most one of each direction, ingress first
 
     const PathConfig* path(Direction direction) const;
+    std::set<std::string> swapped_maps() const; // those of metrics with `swap-on-read`
     bool may_drop() const { return may.contains(Power::drop); }
 };
 

@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "kernel/duplicate.hpp"
 #include "layout/alignment.hpp"
+#include "layout/map_limits.hpp"
 #include "monitor/limit.hpp"
 #include "policy/permitted.hpp"
 #include "policy/rules.hpp"
@@ -40,6 +41,7 @@ std::vector<RodataValue> rodata_of(const GenerationPlan& plan,
 }
 
 std::vector<MapRecord> map_records(const Probe& probe, const std::vector<MapShape>& shapes) {
+    const std::set<std::string> swapped = probe.manifest.swapped_maps();
     std::vector<MapRecord> records;
     for (const MapInfo& declared : probe.object.maps()) {
         const MapInfo map = shaped(declared, shapes);
@@ -47,16 +49,15 @@ std::vector<MapRecord> map_records(const Probe& probe, const std::vector<MapShap
             continue; // the hook's, and one per instance
         records.push_back({.name = map.name,
                            .type = map.type,
-                           .swapped = is_swapped(probe.manifest, map.name),
+                           .swapped = swapped.contains(map.name),
                            .key_type_id = map.key_type_id,
                            .value_type_id = map.value_type_id});
     }
     return records;
 }
 
-Side storage_side(const GenerationRecord& record, const std::string& map, std::size_t side) {
-    const MapRecord* known = record.map(map);
-    return known != nullptr && known->swapped ? static_cast<Side>(side) : Side::a;
+Side storage_side(bool swapped, std::size_t side) {
+    return swapped ? static_cast<Side>(side) : Side::a;
 }
 
 // The maps that this instance is to use: the hook's chain, those carried over from the generation
@@ -68,7 +69,7 @@ std::map<std::string, const Fd*> given_maps(const GenerationPlan& plan,
     if (program.chain)
         given[std::string(chain_map_name)] = &program.chain;
     for (const MapRecord& map : generation.record.maps) {
-        const MapSide key{map.name, storage_side(generation.record, map.name, side)};
+        const MapSide key{map.name, storage_side(map.swapped, side)};
         if (const auto carried = plan.carried.find(key); carried != plan.carried.end())
             given[map.name] = &carried->second;
         else if (const auto made = generation.maps.find(key); made != generation.maps.end())
@@ -98,6 +99,7 @@ void load_instances(const GenerationPlan& plan, const std::vector<GlobalValue>& 
     for (const ProgramPlan& program : plan.programs)
         names.push_back(program.program->name);
     rehearse_load(plan.probe->object, names, kernel_btf);
+    const std::set<std::string> swapped = plan.probe->manifest.swapped_maps();
     for (std::size_t side = 0; side < side_count(plan.probe->manifest); ++side) {
         for (std::size_t i = 0; i < plan.programs.size(); ++i) {
             const ProgramPlan& program = plan.programs[i];
@@ -115,7 +117,7 @@ void load_instances(const GenerationPlan& plan, const std::vector<GlobalValue>& 
             generation.record.programs[i].ids.push_back(instance.program_id);
             generation.programs[i].push_back(std::move(instance.program));
             for (auto& [name, map] : instance.maps)
-                generation.maps.emplace(MapSide{name, storage_side(generation.record, name, side)},
+                generation.maps.emplace(MapSide{name, storage_side(swapped.contains(name), side)},
                                         std::move(map));
         }
     }
@@ -123,20 +125,8 @@ void load_instances(const GenerationPlan& plan, const std::vector<GlobalValue>& 
 
 } // namespace
 
-bool is_swapped(const Manifest& manifest, const std::string& map) {
-    for (const PathConfig& path : manifest.paths)
-        for (const MetricConfig& metric : path.metrics)
-            if (metric.swap_on_read && metric.map_name == map)
-                return true;
-    return false;
-}
-
 std::size_t side_count(const Manifest& manifest) {
-    for (const PathConfig& path : manifest.paths)
-        for (const MetricConfig& metric : path.metrics)
-            if (metric.swap_on_read)
-                return 2;
-    return 1;
+    return manifest.swapped_maps().empty() ? 1 : 2;
 }
 
 LoadedGeneration load_generation(const GenerationPlan& plan) {
@@ -153,6 +143,9 @@ LoadedGeneration load_generation(const GenerationPlan& plan) {
     const std::vector<GlobalValue> parameters =
         resolve_parameters(probe.manifest, probe.object, plan.assignments);
     const std::vector<MapShape> shapes = resolve_maps(probe.manifest, probe.object, parameters);
+    for (const MapInfo& map : probe.object.maps()) // as --set makes them
+        if (const std::string fault = map_fault(shaped(map, shapes)); !fault.empty())
+            throw Error(ErrorKind::usage, "map '" + map.name + "' " + fault).hint(map_fault_hint);
 
     LoadedGeneration generation;
     GenerationRecord& record = generation.record;
@@ -202,9 +195,11 @@ void pin_generation(const LoadedGeneration& generation, const GenerationDir& dir
         for (std::size_t side = 0; side < generation.programs[i].size(); ++side)
             pin(generation.programs[i][side],
                 dir.program_path(generation.record.programs[i].direction, static_cast<Side>(side)));
-    for (const auto& [key, map] : generation.maps)
-        if (const MapRecord* record = generation.record.map(key.first))
-            pin(map, dir.map_path(*record, key.second));
+    for (const MapRecord& record : generation.record.maps)
+        for (const Side side : {Side::a, Side::b})
+            if (const auto map = generation.maps.find({record.name, side});
+                map != generation.maps.end())
+                pin(map->second, dir.map_path(record, side));
     dir.write_btf(generation.btf);
     dir.write_record(generation.record);
 }

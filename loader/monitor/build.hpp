@@ -53,7 +53,6 @@ struct LoadedGeneration {
 
 // One side when no metric swaps, else two.
 std::size_t side_count(const Manifest& manifest);
-bool is_swapped(const Manifest& manifest, const std::string& map);
 
 LoadedGeneration load_generation(const GenerationPlan& plan);
 

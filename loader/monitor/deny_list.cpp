@@ -112,7 +112,9 @@ std::optional<PrefixList> PrefixList::open(const GenerationDir& dir, const Gener
         return std::nullopt;
     PrefixList list;
     list.name_ = map.name;
-    FoundMap found{dir.open_map(map, Side::a), dir.map_path(map, Side::a), map.name};
+    FoundMap found{.fd = dir.open_map(map, Side::a),
+                   .pin_path = dir.map_path(map, Side::a),
+                   .metric = map.name};
     list.facts_ = map_facts(found.fd);
     const MapTypes types = types_of_map(list.facts_, found, "");
     const Layout value = value_layout(types, list.facts_);

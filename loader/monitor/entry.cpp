@@ -49,7 +49,7 @@ EntryMap EntryMap::open(const Settings& settings, const std::string& name) {
     const Store store = settings.open_store(false);
     const auto lock = store.try_lock(DirectoryLock::Mode::shared); // until the pin is open
     const std::string path = map_pin(store, monitor, name.substr(slash + 1));
-    FoundMap found{open_map_pin(path), path, ""};
+    FoundMap found{.fd = open_map_pin(path), .pin_path = path};
     EntryMap map;
     map.name_ = name;
     map.facts_ = map_facts(found.fd);

@@ -53,8 +53,11 @@ std::vector<CountingPlace> places_of(const Store& store, const GenerationDir& di
 ProgramHealth program_health(const Store& store, const GenerationDir& dir,
                              const ProgramRecord& program,
                              HookState (*look)(const Store&, const HookId&), bool in_chain) {
-    if (!exists(store.hook_dir(program.hook)) || !is_made_for_hook(store, program))
+    if (!exists(store.hook_dir(program.hook)) || !is_made_for_device(store, program))
         return {to_string(HookHealth::defunct), "", false};
+    if (!is_made_for_hook(store, program))
+        return {to_string(HookHealth::detached), "its hook was made anew, for other monitors",
+                false};
     const HookState state = look(store, program.hook);
     if (state.health == HookHealth::attached && !in_chain)
         return {"interrupted", "", false};

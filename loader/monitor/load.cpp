@@ -7,6 +7,7 @@
 #include "base/identifier.hpp"
 #include "base/undo.hpp"
 #include "hook/device_view.hpp"
+#include "kernel/features.hpp"
 #include "kernel/fence.hpp"
 #include "kernel/links.hpp"
 #include "kernel/own_pin.hpp"
@@ -276,13 +277,17 @@ ProgramBounds verify_probe(const Probe& probe, HookKind hook,
                         .most_instructions = most_instructions,
                         .kernel_btf = kernel_btf};
     const std::size_t sides = side_count(probe.manifest);
-    for (const PathConfig& path : probe.manifest.paths)
-        plan.programs.push_back(
-            {.direction = path.direction,
-             .program = &select_program(probe.manifest, probe.object, path.direction, hook),
-             .hook = {},
-             .chain = Fd(),
-             .slots = std::vector<std::uint32_t>(sides, 1)});
+    const bool frags = xdp_frags_support() == Support::yes;
+    for (const PathConfig& path : probe.manifest.paths) {
+        const ProgramInfo& program =
+            select_program(probe.manifest, probe.object, path.direction, hook);
+        plan.programs.push_back({.direction = path.direction,
+                                 .program = &program,
+                                 .hook = {},
+                                 .chain = Fd(),
+                                 .slots = std::vector<std::uint32_t>(sides, 1),
+                                 .frags = frags && program.declares_frags});
+    }
     return load_generation(plan).bounds;
 }
 

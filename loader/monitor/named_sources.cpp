@@ -8,6 +8,7 @@
 #include "base/log.hpp"
 #include "hook/hook.hpp"
 #include "kernel/device.hpp"
+#include "monitor/roster.hpp"
 
 namespace dynmon {
 
@@ -47,6 +48,11 @@ std::vector<MetricSource> named_sources(const Store& store, const GenerationDir&
     for (MetricSource& source : sources)
         name_interfaces(source.view, names);
     return sources;
+}
+
+std::shared_ptr<const EnumSet> interfaces_of_monitor(const Store& store, const std::string& name) {
+    const std::vector<ProgramRecord> programs = current_generation(store, name).read_programs();
+    return programs.empty() ? nullptr : names_in(store, programs.front().hook);
 }
 
 std::vector<MetricSource> current_sources(const Store& store, const GenerationDir& dir,

@@ -2,6 +2,8 @@
 // names.
 #pragma once
 
+#include <memory>
+#include <string>
 #include <vector>
 
 #include "monitor/window.hpp"
@@ -13,6 +15,9 @@ namespace dynmon {
 // or must not be entered, interfaces stay numbers.
 std::vector<MetricSource> named_sources(const Store& store, const GenerationDir& dir,
                                         const GenerationRecord& record);
+
+// Of a monitor by its name; null: as above.
+std::shared_ptr<const EnumSet> interfaces_of_monitor(const Store& store, const std::string& name);
 
 // The same of a generation that runs: throws Error{failed} with the pin of a map that has vanished,
 // which of one that was replaced only means that it was read.

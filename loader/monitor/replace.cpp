@@ -4,6 +4,7 @@
 #include "base/limits.hpp"
 #include "base/undo.hpp"
 #include "hook/device_view.hpp"
+#include "kernel/map_flags.hpp"
 #include "layout/difference.hpp"
 #include "monitor/build.hpp"
 #include "monitor/delivery.hpp"
@@ -27,6 +28,7 @@ struct Successor {
     const ReplaceRequest& request;
     GenerationDir old_dir;
     GenerationRecord old;
+    std::set<std::string> swapped; // maps of the new one
 };
 
 Layout layout_or_untyped(const btf* types, std::uint32_t id, std::uint32_t size,
@@ -38,17 +40,17 @@ Layout layout_or_untyped(const btf* types, std::uint32_t id, std::uint32_t size,
 std::string map_difference(const Successor& to, const btf* old_types, const MapRecord& running,
                            const MapInfo& map) {
     const MapFacts facts = map_facts(to.old_dir.open_map(running, Side::a));
-    if (running.swapped != is_swapped(to.probe.manifest, map.name))
+    if (running.swapped != to.swapped.contains(map.name))
         return "one of them is swapped on read and the other is not";
     if (facts.type != map.type)
         return "the map type differs";
-    // A perf event array without a size gets as many entries as there are CPUs.
-    const bool sized = map.type != BPF_MAP_TYPE_PERF_EVENT_ARRAY || map.max_entries != 0;
-    if (sized && facts.max_entries != map.max_entries)
+    const std::uint32_t entries = entries_of_kernel(map.type, map.flags, map.max_entries);
+    if (facts.max_entries != entries)
         return "max_entries is " + std::to_string(facts.max_entries) + " and would be " +
-               std::to_string(map.max_entries);
-    if (facts.flags != map.flags)
-        return "the flags differ";
+               std::to_string(entries);
+    if (const std::uint32_t added = flags_of_kernel(map.type);
+        (facts.flags | added) != (map.flags | added))
+        return "the flags differ: " + flag_names((facts.flags ^ map.flags) & ~added);
     const btf* types = to.probe.object.types();
     if (!is_queue_like(map.type)) {
         const std::string key = layout_difference(
@@ -207,7 +209,8 @@ ReplaceReport replace_monitor(const Settings& settings, const Probe& probe,
     require_room_for_unread(store, request.name);
 
     const GenerationDir old_dir = current_generation(store, request.name);
-    const Successor to{store, lock, probe, request, old_dir, old_dir.read_record()};
+    const Successor to{
+        store, lock, probe, request, old_dir, old_dir.read_record(), probe.manifest.swapped_maps()};
     Undo undo;
     GenerationPlan plan{
         .probe = &probe,

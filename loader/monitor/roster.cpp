@@ -118,6 +118,11 @@ bool is_made_for_hook(const Store& store, const ProgramRecord& program) {
     return program.ids.front() > pivot_id(store, program.hook);
 }
 
+bool is_made_for_device(const Store& store, const ProgramRecord& program) {
+    const std::uint32_t first = read_hook_record(store, program.hook).first_pivot;
+    return program.ids.front() > (first == 0 ? pivot_id(store, program.hook) : first);
+}
+
 std::set<HookId> hooks_of(const GenerationRecord& record) {
     std::set<HookId> hooks;
     for (const ProgramRecord& program : record.programs)

@@ -29,6 +29,8 @@ bool has_programs(const GenerationDir& dir, const GenerationRecord& record);
 // deleted and made anew may have the same number, and a hook of its own: programs of the old one
 // call the slots of a chain that is gone. The hook must exist.
 bool is_made_for_hook(const Store& store, const ProgramRecord& program);
+// Whether it ran on the device that is there now, by this hook or one before it.
+bool is_made_for_device(const Store& store, const ProgramRecord& program);
 
 // What is said of a record that is damaged or of another version, and no fault of the system.
 bool is_about_record(const Error& error);

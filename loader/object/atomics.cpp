@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <map>
 #include <optional>
 #include <set>
@@ -12,6 +11,7 @@
 
 #include "object/elf.hpp"
 #include "object/trace_state.hpp"
+#include "object/traced_code.hpp"
 
 namespace dynmon {
 
@@ -19,111 +19,13 @@ namespace atomics {
 
 namespace {
 
-constexpr std::size_t most_maps = 64; // a bit each
 constexpr std::size_t most_steps = 4'000'000;
 constexpr std::uint8_t atomic_mode = 0xc0; // BPF_ATOMIC, which older headers call BPF_XADD
 constexpr std::int32_t load_acquire = 0x100;
 
-struct Target {
-    Abstract what;
-    std::optional<std::size_t> call; // where a call of it goes
-};
-
-// All executable sections, one behind the other, with what their relocations refer to.
-class Code {
-public:
-    Code(const ElfFile& elf, const std::vector<std::string>& maps) : elf_(elf), maps_(maps) {
-        for (std::uint32_t i = 0; i < elf.sections().size(); ++i) {
-            const ElfSection& section = elf.sections()[i];
-            if (!section.executable())
-                continue;
-            begin_[i] = instructions.size();
-            const std::size_t count = section.data.size() / sizeof(bpf_insn);
-            instructions.resize(instructions.size() + count);
-            if (count > 0)
-                std::memcpy(&instructions[begin_[i]], section.data.data(),
-                            count * sizeof(bpf_insn));
-        }
-        for (const ElfSymbol& symbol : elf.symbols())
-            if (symbol.type == STT_FUNC && begin_.count(symbol.section) == 1)
-                functions.insert(place(symbol.section, symbol.value));
-        for (const ElfRelocation& relocation : elf.relocations())
-            if (begin_.count(relocation.section) == 1)
-                resolve(relocation);
-    }
-
-    std::optional<std::size_t> entry(std::string_view program) const {
-        for (const ElfSymbol& symbol : elf_.symbols())
-            if (symbol.type == STT_FUNC && symbol.name == program &&
-                begin_.count(symbol.section) == 1)
-                return place(symbol.section, symbol.value);
-        return std::nullopt;
-    }
-
-    // Where the function begins that has this instruction.
-    std::size_t function_of(std::size_t at) const {
-        const auto next = functions.upper_bound(at);
-        return next == functions.begin() ? 0 : *std::prev(next);
-    }
-
-    std::vector<bpf_insn> instructions;
-    std::map<std::size_t, Target> targets; // by the instruction that is relocated
-    std::set<std::size_t> functions;
-
-private:
-    std::size_t place(std::uint32_t section, std::uint64_t offset) const {
-        return begin_.at(section) + offset / sizeof(bpf_insn);
-    }
-
-    std::uint64_t bit_of(std::string_view map) const {
-        const auto found = std::find(maps_.begin(), maps_.end(), map);
-        const auto index = static_cast<std::size_t>(found - maps_.begin());
-        return found == maps_.end() || index >= most_maps ? 0 : std::uint64_t{1} << index;
-    }
-
-    void resolve(const ElfRelocation& relocation) {
-        const std::size_t at = place(relocation.section, relocation.offset);
-        const ElfSymbol& symbol = elf_.symbols()[relocation.symbol];
-        if (at >= instructions.size() || symbol.section >= elf_.sections().size())
-            return;
-        const bpf_insn& insn = instructions[at];
-        const ElfSection& section = elf_.sections()[symbol.section];
-        Target& target = targets[at];
-        if (begin_.count(symbol.section) == 1) {
-            const bool is_call = insn.code == (BPF_JMP | BPF_CALL);
-            const std::int64_t bytes = is_call ? (std::int64_t{insn.imm} + 1) * 8 : insn.imm;
-            const std::size_t function =
-                place(symbol.section, symbol.value + static_cast<std::uint64_t>(bytes));
-            target.what.function = function;
-            target.call = function;
-            functions.insert(function);
-        } else if (section.name == ".maps") {
-            target.what.maps = bit_of(map_name(symbol, insn.imm));
-        } else {
-            target.what.values = bit_of(section.name);
-            target.what.number = Number::of(static_cast<std::int64_t>(symbol.value) + insn.imm);
-        }
-    }
-
-    // A static map is referred to by its section and its place in it.
-    std::string_view map_name(const ElfSymbol& symbol, std::int32_t offset) const {
-        if (symbol.type != STT_SECTION)
-            return symbol.name;
-        for (const ElfSymbol& other : elf_.symbols())
-            if (other.type == STT_OBJECT && other.section == symbol.section &&
-                other.value == static_cast<std::uint64_t>(offset))
-                return other.name;
-        return "";
-    }
-
-    const ElfFile& elf_;
-    const std::vector<std::string>& maps_;
-    std::map<std::uint32_t, std::size_t> begin_;
-};
-
 class Tracing {
 public:
-    Tracing(const Code& code, const std::vector<std::string>& maps) : code_(code), maps_(maps) {
+    explicit Tracing(const Code& code) : code_(code) {
         const auto& insns = code.instructions;
         for (std::size_t at = 0; at < insns.size(); ++at) {
             const auto kind = BPF_CLASS(insns[at].code);
@@ -236,8 +138,8 @@ private:
                             .size = sizes[BPF_SIZE(insn.code) >> 3],
                             .offset = offset.value,
                             .modulus = offset.exact ? 0 : offset.modulus};
-        for (std::size_t i = 0; i < std::min(maps_.size(), most_maps); ++i) {
-            access.map = maps_[i];
+        for (std::size_t i = 0; i < code_.maps.size(); ++i) {
+            access.map = code_.maps[i];
             if ((pointer.values >> i & 1) != 0)
                 add(access);
         }
@@ -365,7 +267,6 @@ private:
     }
 
     const Code& code_;
-    const std::vector<std::string>& maps_;
     std::set<std::size_t> meets_; // where paths meet, and calls
     std::map<std::size_t, TraceState> states_;
     std::set<std::size_t> work_;
@@ -381,9 +282,9 @@ private:
 
 std::vector<AtomicAccess> atomic_accesses(const ElfFile& elf, std::string_view program,
                                           const std::vector<std::string>& maps) {
-    const atomics::Code code(elf, maps);
+    const atomics::Code code(elf, program, maps);
     const auto entry = code.entry(program);
-    return entry ? atomics::Tracing(code, maps).run(*entry) : std::vector<AtomicAccess>{};
+    return entry ? atomics::Tracing(code).run(*entry) : std::vector<AtomicAccess>{};
 }
 
 } // namespace dynmon

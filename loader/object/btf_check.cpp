@@ -15,7 +15,7 @@ namespace dynmon {
 namespace {
 
 // Of one section; libbpf compares each with all symbols. A kernel has no symbols to compare with.
-constexpr std::uint32_t most_variables = 4096;
+constexpr std::uint32_t most_variables = 8192;
 constexpr std::uint32_t most_kernel_variables = 1u << 20;
 
 [[noreturn]] void refuse(const std::string& what) {

@@ -3,6 +3,7 @@
 
 #include "base/error.hpp"
 #include "base/identifier.hpp"
+#include "base/limits.hpp"
 #include "object/probe.hpp"
 
 namespace dynmon {
@@ -47,15 +48,28 @@ std::string only_name(const Programs& programs) {
     return programs.size() == 1 ? programs.front()->name : "";
 }
 
-std::vector<MetricConfig> metrics_of(const Object& object) {
+std::vector<const MapInfo*> readable_maps(const Object& object) {
+    std::vector<const MapInfo*> found;
+    for (const MapInfo& map : object.maps())
+        if (!map.global_data && map.name != chain_map_name && map.name != meter_map_name &&
+            is_readable(map.type) && is_identifier(map.name))
+            found.push_back(&map);
+    return found;
+}
+
+// Of more maps than there can be metrics, those that the programs use come first.
+std::vector<MetricConfig> metrics_of(const Object& object, std::size_t most) {
+    std::vector<const MapInfo*> maps = readable_maps(object);
+    if (maps.size() > most) {
+        std::stable_partition(maps.begin(), maps.end(),
+                              [](const MapInfo* map) { return map->used; });
+        maps.resize(most);
+    }
     std::vector<MetricConfig> metrics;
-    for (const MapInfo& map : object.maps()) {
-        if (map.global_data || map.name == chain_map_name || map.name == meter_map_name ||
-            !is_readable(map.type) || !is_identifier(map.name))
-            continue;
+    for (const MapInfo* map : maps) {
         MetricConfig metric;
-        metric.name = map.name;
-        metric.map_name = map.name;
+        metric.name = map->name;
+        metric.map_name = map->name;
         metrics.push_back(std::move(metric));
     }
     return metrics;
@@ -109,18 +123,20 @@ Manifest derive_manifest(const Object& object, const std::string& name) {
     manifest.name = require_identifier(name, "probe name");
     manifest.object = object.path().substr(object.path().rfind('/') + 1);
     manifest.hook = ingress.empty() && !xdp.empty() ? HookKind::xdp : HookKind::tc;
-    if (!ingress.empty() || !xdp.empty()) {
+    const bool incoming = !ingress.empty() || !xdp.empty();
+    const std::size_t most = limits::metrics / (incoming && !egress.empty() ? 2 : 1);
+    if (incoming) {
         PathConfig path;
         path.program = only_name(ingress);
         path.xdp_program = only_name(xdp);
-        path.metrics = metrics_of(object);
+        path.metrics = metrics_of(object, most);
         manifest.paths.push_back(std::move(path));
     }
     if (!egress.empty()) {
         PathConfig path;
         path.direction = Direction::egress;
         path.program = only_name(egress);
-        path.metrics = metrics_of(object);
+        path.metrics = metrics_of(object, most);
         manifest.paths.push_back(std::move(path));
     }
     if (manifest.paths.empty())

@@ -14,7 +14,6 @@ namespace {
 
 constexpr std::size_t most_sections = 512;
 constexpr std::size_t most_symbols = 65'536;
-constexpr std::size_t most_externs = 256;          // libbpf walks all of BTF for each
 constexpr std::uint64_t most_zeroed = 64ull << 20; // bytes of .bss, which libbpf maps at once
 constexpr std::uint64_t instruction_bytes = 8;
 
@@ -158,7 +157,6 @@ std::vector<ElfSymbol> read_symbols(const std::vector<ElfSection>& sections) {
         refuse(std::to_string(count) + " symbols; at most " + std::to_string(most_symbols) +
                " are read");
     std::vector<ElfSymbol> symbols;
-    std::size_t externs = 0;
     for (std::size_t i = 0; i < count; ++i) {
         const auto from = record_at<Elf64_Sym>(table->data, i * sizeof(Elf64_Sym));
         const std::string what = "symbol " + std::to_string(i);
@@ -170,11 +168,8 @@ std::vector<ElfSymbol> read_symbols(const std::vector<ElfSection>& sections) {
         symbol.type = ELF64_ST_TYPE(from.st_info);
         symbol.local = ELF64_ST_BIND(from.st_info) == STB_LOCAL;
         check_symbol(symbol, sections, what);
-        externs += symbol.section == SHN_UNDEF ? 1 : 0;
         symbols.push_back(symbol);
     }
-    if (externs > most_externs)
-        refuse(std::to_string(externs) + " undefined symbols");
     return symbols;
 }
 

@@ -3,14 +3,18 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <sstream>
 
+#include <elf.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <sys/stat.h>
 
 #include "base/error.hpp"
+#include "base/fd.hpp"
 #include "base/identifier.hpp"
 
 namespace dynmon {
@@ -148,6 +152,17 @@ std::vector<std::string> search_path() {
     return folders;
 }
 
+bool is_object_file(const std::string& path) {
+    std::array<char, SELFMAG> magic{};
+    const Fd file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    struct stat status {};
+    if (file && ::fstat(file.get(), &status) == 0 && S_ISREG(status.st_mode) &&
+        ::pread(file.get(), magic.data(), magic.size(), 0) == SELFMAG &&
+        std::memcmp(magic.data(), ELFMAG, SELFMAG) == 0)
+        return true;
+    return path.ends_with(".o");
+}
+
 FoundProbe find_installed_probe(const std::string& name) {
     return {find_by_name(name, installed_path()).string(), Trust()};
 }
@@ -158,9 +173,11 @@ FoundProbe find_probe(const std::string& probe, Purpose purpose) {
         is_path ? find_by_path(probe)
                 : find_by_name(require_identifier(probe, "probe name"), search_path());
     const std::string extension = path.extension().string();
-    if (extension != ".o" && extension != ".yaml" && extension != ".yml" && extension != ".json")
+    if (!is_object_file(path) && extension != ".yaml" && extension != ".yml" &&
+        extension != ".json")
         throw Error(ErrorKind::usage, path.string() + " is no probe")
-            .hint("a probe is a name, a folder, a probe.yaml or .json, or a .bpf.o");
+            .hint("a probe is a name, a folder, a probe.yaml or .json, or an object (an ELF file, "
+                  "mostly .bpf.o)");
     FoundProbe found{path.string(), Trust(purpose)};
     if (is_path)
         found.trust.believe_owner_of(probe);

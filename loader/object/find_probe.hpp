@@ -19,6 +19,9 @@ struct FoundProbe {
 // at.
 FoundProbe find_probe(const std::string& probe, Purpose purpose = Purpose::load);
 
+// Whether the file is an object: by what is in it, or, where that cannot be read, by its name.
+bool is_object_file(const std::string& path);
+
 // A name that is looked for in `installed_path()` only.
 FoundProbe find_installed_probe(const std::string& name);
 

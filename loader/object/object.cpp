@@ -12,8 +12,10 @@
 #include "base/libbpf_log.hpp"
 #include "base/limits.hpp"
 #include "base/trial.hpp"
-#include "object/btf_check.hpp"
 #include "object/elf.hpp"
+#include "object/libbpf_hint.hpp"
+#include "object/map_references.hpp"
+#include "object/object_types.hpp"
 #include "object/refers_to.hpp"
 #include "object/sha256.hpp"
 
@@ -27,6 +29,7 @@ struct ObjectClose {
 using ObjectPtr = std::unique_ptr<bpf_object, ObjectClose>;
 
 constexpr std::size_t longest_name = 127;
+constexpr std::size_t most_externs = 256; // libbpf walks all of BTF for each
 
 [[noreturn]] void refuse(const std::string& what, const std::string& hint = "") {
     throw Error(ErrorKind::usage, what).hint(hint);
@@ -65,7 +68,9 @@ void check_bounds(const ElfFile& elf) {
     }
     std::size_t programs = 0;
     std::size_t maps = 0;
+    std::size_t externs = 0;
     for (const ElfSymbol& symbol : elf.symbols()) {
+        externs += symbol.section == SHN_UNDEF;
         if (symbol.section >= sections.size())
             continue;
         const ElfSection& section = sections[symbol.section];
@@ -74,18 +79,13 @@ void check_bounds(const ElfFile& elf) {
     }
     for (const ElfSection& section : sections)
         maps += is_data_section(section.name) && section.size > 0;
+    if (externs > most_externs)
+        refuse(std::to_string(externs) + " undefined symbols; at most " +
+               std::to_string(most_externs) + " are looked for");
     if (programs > limits::programs)
         refuse(std::to_string(programs) + " programs; at most " + std::to_string(limits::programs));
     if (maps > limits::maps)
         refuse(std::to_string(maps) + " maps; at most " + std::to_string(limits::maps));
-}
-
-void check_types(const ElfFile& elf) {
-    const ElfSection* btf_section = elf.section(".BTF");
-    if (btf_section == nullptr)
-        refuse("no BTF, so nothing in it can be decoded",
-               "compile with -g, and strip with -g only");
-    check_btf(btf_section->data);
 }
 
 // The first warning that counts names the cause; what follows is libbpf on its way out.
@@ -107,8 +107,10 @@ ObjectPtr open_with_libbpf(const std::vector<std::byte>& bytes) {
     LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "dynmon");
     const LibbpfLog log;
     ObjectPtr object(bpf_object__open_mem(bytes.data(), bytes.size(), &options));
-    if (!object)
-        refuse("libbpf refuses it: " + first_complaint(log.text(), errno));
+    if (!object) {
+        const std::string complaint = first_complaint(log.text(), errno);
+        refuse("libbpf refuses it: " + complaint, libbpf_hint(complaint));
+    }
     return object;
 }
 
@@ -157,7 +159,8 @@ std::string map_name(const bpf_map* map, const btf* types) {
     return name.substr(std::min(name.find('.'), name.size()));
 }
 
-std::vector<MapInfo> list_maps(const bpf_object* object, const btf* types) {
+std::vector<MapInfo> list_maps(const bpf_object* object, const ElfFile& elf, const btf* types) {
+    const MapReferences references = map_references(elf);
     std::vector<MapInfo> maps;
     bpf_map* map = nullptr;
     bpf_object__for_each_map(map, object) {
@@ -171,6 +174,9 @@ std::vector<MapInfo> list_maps(const bpf_object* object, const btf* types) {
         info.key_type_id = bpf_map__btf_key_type_id(map);
         info.value_type_id = bpf_map__btf_value_type_id(map);
         info.global_data = bpf_map__is_internal(map);
+        info.used = references.used.contains(info.name);
+        info.given_programs = references.given_programs.contains(info.name);
+        info.pinned_by_name = bpf_map__pin_path(map) != nullptr;
         maps.push_back(std::move(info));
     }
     return maps;
@@ -280,7 +286,7 @@ Object Object::parse(std::vector<std::byte> bytes, std::string path) {
                    std::to_string(limits::object_bytes) + " are read");
         const ElfFile elf = ElfFile::read(object.bytes_);
         check_bounds(elf);
-        check_types(elf);
+        checked_btf(elf);
         // libbpf is not made for ELF files of others: what it does with these bytes, it does first
         // where it can do no harm.
         in_trial("libbpf, reading this object,", {}, [&] { object.describe(elf); });
@@ -295,11 +301,13 @@ void Object::describe(const ElfFile& elf) {
     const ObjectPtr opened = open_with_libbpf(bytes_);
     btf_ = copy_types(opened.get());
     programs_ = list_programs(opened.get(), elf, btf_.get());
-    maps_ = list_maps(opened.get(), btf_.get());
+    maps_ = list_maps(opened.get(), elf, btf_.get());
     check_names(programs_, maps_);
     std::vector<std::string> names;
-    for (const MapInfo& map : maps_)
+    for (const MapInfo& map : maps_) {
+        map_numbers_.emplace(map.name, names.size());
         names.push_back(map.name);
+    }
     for (ProgramInfo& program : programs_)
         program.atomics = atomic_accesses(elf, program.name, names);
     globals_ = list_globals(btf_.get());
@@ -318,7 +326,8 @@ const ProgramInfo* Object::program(std::string_view name) const {
 }
 
 const MapInfo* Object::map(std::string_view name) const {
-    return find_name(maps_, name);
+    const auto found = map_numbers_.find(name);
+    return found == map_numbers_.end() ? nullptr : &maps_[found->second];
 }
 
 const GlobalInfo* Object::global(std::string_view name) const {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include <bpf/btf.h>
@@ -42,6 +43,9 @@ struct MapInfo {
     std::uint32_t key_type_id = 0;   // in the object's BTF; 0: none
     std::uint32_t value_type_id = 0; // in the object's BTF; 0: none
     bool global_data = false;        // .rodata/.data/.bss
+    bool used = false;               // a program refers to it
+    bool given_programs = false;     // its definition puts programs of the object into it
+    bool pinned_by_name = false;     // it asks for LIBBPF_PIN_BY_NAME
 };
 
 // Maps whose entries can be read, swapped and emptied.
@@ -132,6 +136,7 @@ private:
     std::string license_;
     std::vector<ProgramInfo> programs_;
     std::vector<MapInfo> maps_;
+    std::unordered_map<std::string_view, std::size_t> map_numbers_; // by their names in maps_
     std::vector<GlobalInfo> globals_;
     BtfPtr btf_;
 };

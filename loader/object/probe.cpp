@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/error.hpp"
+#include "base/fd.hpp"
 #include "base/identifier.hpp"
 #include "object/sha256.hpp"
 #include "object/trusted_file.hpp"
@@ -45,7 +46,7 @@ fs::path find_object(const fs::path& manifest_path, const Manifest& manifest) {
 // "dir/flows-2.bpf.o" → "flows-2"
 std::string name_of_object(const fs::path& path) {
     std::string name = path.filename().string();
-    name.resize(name.find('.'));
+    name.resize(std::min(name.find('.'), name.size()));
     std::replace_if(
         name.begin(), name.end(), [](char c) { return !is_identifier(std::string("a") + c); }, '_');
     return name;
@@ -82,7 +83,7 @@ Probe open_bare_object(const FoundProbe& found, const AllowLists& allowed) {
 
 Probe open_probe(const std::string& probe, const AllowLists& allowed) {
     const FoundProbe found = find_probe(probe);
-    if (found.path.ends_with(".o"))
+    if (is_object_file(found.path))
         return open_bare_object(found, allowed);
     ManifestText read = read_manifest_text(found);
     return open_object_of(found, require_manifest(read.text, found.path), std::move(read.sha256),

@@ -39,7 +39,8 @@ Candidate candidate_of(const Probe& probe);
 
 // A manifest for an object that has none: a path for each direction that has a program (egress says
 // so in name or section), every map that can be read a metric of its own name, no swap, no empty.
-// Throws Error{usage} when no program is for a network device.
+// Of more maps than a monitor can have metrics, those that programs use come first. Throws
+// Error{usage} when no program is for a network device.
 Manifest derive_manifest(const Object& object, const std::string& name);
 
 // The program that runs for `direction` when ingress hooks in at `kind`; throws Error{usage} when

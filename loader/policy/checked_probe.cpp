@@ -1,6 +1,8 @@
 #include "policy/checked_probe.hpp"
 
 #include "base/error.hpp"
+#include "base/limits.hpp"
+#include "base/log.hpp"
 #include "layout/alignment.hpp"
 #include "layout/map_shapes.hpp"
 #include "layout/parameters.hpp"
@@ -43,6 +45,30 @@ void each_selected(const Probe& probe, Body&& body) {
     }
 }
 
+std::size_t metric_count(const Manifest& manifest) {
+    std::size_t count = 0;
+    for (const PathConfig& path : manifest.paths)
+        count += path.metrics.size();
+    return count;
+}
+
+std::vector<std::string> notes_on(const Probe& probe) {
+    std::vector<std::string> notes;
+    if (probe.manifest_path.empty() && probe.object.maps().size() > limits::metrics)
+        notes.push_back(
+            "of its " + std::to_string(probe.object.maps().size()) + " maps " +
+            std::to_string(metric_count(probe.manifest)) +
+            " are metrics, those that programs use first; `dump MONITOR/MAP` prints the "
+            "others, and a manifest chooses");
+    for (const MapInfo& map : probe.object.maps())
+        if (map.pinned_by_name)
+            notes.push_back(
+                "map '" + map.name +
+                "' asks to be pinned by its name (LIBBPF_PIN_BY_NAME), which dynmon does "
+                "not do: it belongs to the monitor, and no other program shares it");
+    return notes;
+}
+
 void check_selected(CheckedProbe& checked) {
     const Probe& probe = *checked.probe;
     for (Problem& problem : map_problems(probe.manifest, probe.object))
@@ -57,7 +83,7 @@ void check_selected(CheckedProbe& checked) {
 CheckedProbe check_files(const std::string& probe, Purpose purpose, const AllowLists& allowed) {
     const FoundProbe found = find_probe(probe, purpose);
     CheckedProbe checked{.path = found.path};
-    if (checked.path.ends_with(".o")) {
+    if (is_object_file(checked.path)) {
         checked.probe = open_bare_object(found, allowed);
     } else {
         ManifestText read = read_manifest_text(found);
@@ -69,6 +95,7 @@ CheckedProbe check_files(const std::string& probe, Purpose purpose, const AllowL
             open_object_of(found, std::move(parsed.manifest), std::move(read.sha256), allowed);
     }
     require_permitted(checked.probe->object);
+    checked.notes = notes_on(*checked.probe);
     checked.diagnostics = check_probe(checked.probe->manifest, checked.probe->object);
     if (checked.diagnostics.empty())
         check_selected(checked);
@@ -77,6 +104,8 @@ CheckedProbe check_files(const std::string& probe, Purpose purpose, const AllowL
 
 Probe open_checked_probe(const std::string& probe, const AllowLists& allowed) {
     CheckedProbe checked = check_files(probe, Purpose::load, allowed);
+    for (const std::string& note : checked.notes)
+        log::warn(note);
     if (checked.diagnostics.empty())
         return std::move(*checked.probe);
     const Diagnostic& first = checked.diagnostics.front();

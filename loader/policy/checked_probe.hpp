@@ -24,6 +24,7 @@ struct CheckedProbe {
     std::string path;                    // of the manifest, or of an object without one
     std::vector<Diagnostic> diagnostics; // empty: `probe` is set and good
     std::optional<Probe> probe;
+    std::vector<std::string> notes; // what the object asks for and dynmon does not do
     Behaviours behaviours; // of every program that a hook would run, in the order of the paths
 };
 

@@ -10,7 +10,7 @@ namespace dynmon {
 
 namespace {
 
-constexpr std::uint64_t most = UINT64_MAX / 8; // sums of sixty-four such are cut, not wrapped
+constexpr std::uint64_t most = UINT64_MAX / 8; // sums of such are cut, not wrapped
 
 std::uint64_t multiplied(std::uint64_t a, std::uint64_t b) {
     return a != 0 && b > most / a ? most : a * b;
@@ -22,14 +22,6 @@ std::uint64_t added(std::uint64_t a, std::uint64_t b) {
 
 std::uint64_t rounded(std::uint64_t bytes) {
     return (bytes + 7) & ~std::uint64_t{7};
-}
-
-bool is_swapped_map(const Manifest& manifest, const std::string& map) {
-    for (const PathConfig& path : manifest.paths)
-        for (const MetricConfig& metric : path.metrics)
-            if (metric.swap_on_read && metric.map_name == map)
-                return true;
-    return false;
 }
 
 std::string mebibytes(std::uint64_t bytes) {
@@ -50,13 +42,14 @@ std::uint64_t map_bytes(const MapInfo& map, std::size_t cpus) {
 void require_map_memory(const Manifest& manifest, const Object& object,
                         const std::vector<MapShape>& shapes, std::uint64_t limit) {
     const auto cpus = static_cast<std::size_t>(std::max(libbpf_num_possible_cpus(), 1));
+    const std::set<std::string> swapped = manifest.swapped_maps();
     std::uint64_t all = 0;
     std::uint64_t largest = 0;
     std::string name;
     for (const MapInfo& declared : object.maps()) {
         const MapInfo map = shaped(declared, shapes);
         const std::uint64_t bytes =
-            multiplied(map_bytes(map, cpus), is_swapped_map(manifest, map.name) ? 2 : 1);
+            multiplied(map_bytes(map, cpus), swapped.contains(map.name) ? 2 : 1);
         all = added(all, bytes);
         if (bytes >= largest) {
             largest = bytes;

@@ -70,10 +70,19 @@ Problems map_problems(const Manifest& manifest, const Object& object) {
     Problems problems;
     for (const MapInfo& map : object.maps()) {
         const std::string name = quoted("map", map.name);
+        if (map.name == chain_map_name && map.type != BPF_MAP_TYPE_PROG_ARRAY)
+            problems.push_back({name + " is the hook's, which is a prog_array, and not a " +
+                                    map_type_name(map.type),
+                                "call it something else, or take the definition of dynmon.h"});
         if (holds(harmless_maps, map.type))
             continue;
-        if (map.type == BPF_MAP_TYPE_PROG_ARRAY && map.name == chain_map_name)
+        if (map.type == BPF_MAP_TYPE_PROG_ARRAY && map.name == chain_map_name) {
+            if (map.given_programs)
+                problems.push_back(
+                    {name + " is the hook's, and its definition puts programs into it",
+                     "leave out its `values`: the loader fills it"});
             continue;
+        }
         if (map.type == BPF_MAP_TYPE_PROG_ARRAY)
             problems.push_back({name + " calls programs that nobody has checked (prog_array)",
                                 "the only one that a probe may have is dynmon_chain"});

@@ -5,10 +5,13 @@
 #include <optional>
 #include <sstream>
 
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include "base/error.hpp"
 #include "kernel/bpf.hpp"
+#include "kernel/device.hpp"
 #include "kernel/rights.hpp"
 
 namespace dynmon {
@@ -41,14 +44,25 @@ std::vector<std::uint32_t> ids_in_listing(const std::string& listing, const std:
     return ids;
 }
 
+std::shared_ptr<const EnumSet> interfaces_of(const FoundMap& map) {
+    return map.interfaces ? map.interfaces() : device_names();
+}
+
 Fd open_map_pin(const std::string& path) {
+    if (path.empty())
+        throw Error(ErrorKind::usage, "MAP is empty")
+            .hint("MAP is a path in bpffs, `id N`, `name N` or MONITOR/MAP");
     struct stat status {};
     if (lstat(path.c_str(), &status) != 0)
         throw Error(ErrorKind::usage, "no pin " + path, errno)
             .hint("MAP is a path in bpffs, `id N`, `name N` or MONITOR/MAP");
     if (S_ISDIR(status.st_mode))
         throw Error(ErrorKind::usage, path + " is a directory, not a map");
-    Fd pinned = open_pin(path);
+    struct statfs system {};
+    if (statfs(path.c_str(), &system) == 0 && system.f_type != BPF_FS_MAGIC)
+        throw Error(ErrorKind::usage, path + " is not on a BPF file system")
+            .hint("maps are pinned below /sys/fs/bpf; `id N` and `name N` find those that are not");
+    Fd pinned = open_readable_pin(path);
     if (object_kind(pinned) != "bpf-map")
         throw Error(ErrorKind::usage, path + " is not a map: it is a " + object_kind(pinned));
     return pinned;

@@ -2,10 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/fd.hpp"
+#include "layout/layout.hpp"
 
 namespace dynmon {
 
@@ -13,9 +16,16 @@ struct FoundMap {
     Fd fd;
     std::string pin_path; // "": found otherwise
     std::string metric;   // of dynmon that led to it; "": none in particular
+    std::string name;     // by which it was asked for; "": it was not
+    // The interfaces that its numbers stand for; unset: those of the caller's network namespace.
+    std::function<std::shared_ptr<const EnumSet>()> interfaces;
 };
 
-// Throws Error{usage} when the path is no pin of a map.
+// Null: numbers stay numbers.
+std::shared_ptr<const EnumSet> interfaces_of(const FoundMap& map);
+
+// Throws Error{usage} when the path is no pin of a map. A pin that the caller may only read is
+// opened to read.
 Fd open_map_pin(const std::string& path);
 Fd open_map_id(std::uint32_t id); // needs CAP_SYS_ADMIN
 // Likewise; Error{usage} unless exactly one map has the name (of which the kernel keeps 15

@@ -1,8 +1,10 @@
 #include "read/map_types.hpp"
 
+#include <algorithm>
+
 #include "base/error.hpp"
-#include "base/limits.hpp"
-#include "object/trusted_file.hpp"
+#include "object/object_types.hpp"
+#include "read/map_definition.hpp"
 #include "store/bpffs.hpp"
 #include "store/generation.hpp"
 
@@ -44,7 +46,14 @@ MapTypes types_from_record(const FoundMap& found) {
         for (const Side side : {Side::a, Side::b}) {
             if (dir.map_path(map, side) != found.pin_path)
                 continue;
-            MapTypes types{map.name, dir.read_btf(record), map.key_type_id, map.value_type_id};
+            MapTypes types{.name = map.name,
+                           .btf = dir.read_btf(record),
+                           .key_id = map.key_type_id,
+                           .value_id = map.value_type_id};
+            if (const auto definition = definition_named(types.btf.get(), map.name)) {
+                types.inner_key_id = definition->inner_key;
+                types.inner_value_id = definition->inner_value;
+            }
             types.of_monitor = true;
             if (const MetricConfig* metric = metric_of(record.manifest, map.name, found.metric)) {
                 types.formats = metric->formats;
@@ -67,125 +76,94 @@ MapTypes types_from_kernel(const MapFacts& facts) {
     return types;
 }
 
-// The type that a member like `__type(value, struct x)` points to; 0: there is no such member.
-std::uint32_t pointee(const btf* types, const btf_type* definition, std::string_view name) {
-    const auto* members = btf_members(definition);
-    for (int i = 0; i < btf_vlen(definition); ++i) {
-        if (btf__name_by_offset(types, members[i].name_off) != name)
-            continue;
-        const btf_type* type = btf__type_by_id(types, members[i].type);
-        if (type != nullptr && btf_is_array(type)) // __array(values, …)
-            type = btf__type_by_id(types, btf_array(type)->type);
-        return type != nullptr && btf_is_ptr(type) ? type->type : 0;
-    }
-    return 0;
+// What to call the map, beyond what the kernel keeps of its name: as the user does, or its pin.
+std::string whole_name(const FoundMap& found) {
+    return found.name.empty() ? found.pin_path.substr(found.pin_path.rfind('/') + 1) : found.name;
 }
 
-const btf_type* structure(const btf* types, std::uint32_t id) {
-    const int bare = btf__resolve_type(types, id);
-    const btf_type* type = bare < 0 ? nullptr : btf__type_by_id(types, static_cast<__u32>(bare));
-    return type != nullptr && btf_is_struct(type) ? type : nullptr;
+bool is_alike(const std::vector<MapDefinition>& definitions) {
+    const MapDefinition& first = definitions.front();
+    return std::all_of(
+        definitions.begin(), definitions.end(), [&](const MapDefinition& definition) {
+            return definition.key_id == first.key_id && definition.value_id == first.value_id &&
+                   definition.inner_key == first.inner_key &&
+                   definition.inner_value == first.inner_value;
+        });
 }
 
-struct Definition {
-    std::string name;
-    const btf_type* type = nullptr;
-};
-
-// The variable of .maps whose name starts as the kernel's does. Two of them: nobody knows which.
-Definition find_definition(const btf* types, const std::string& name) {
-    Definition found;
-    const int id = btf__find_by_name_kind(types, ".maps", BTF_KIND_DATASEC);
-    if (id < 0)
-        return found;
-    const btf_type* section = btf__type_by_id(types, static_cast<__u32>(id));
-    for (int i = 0; i < btf_vlen(section); ++i) {
-        const btf_type* variable = btf__type_by_id(types, btf_var_secinfos(section)[i].type);
-        if (variable == nullptr || !btf_is_var(variable))
-            continue;
-        const std::string whole = btf__name_by_offset(types, variable->name_off);
-        const bool same = whole == name;
-        if (!same && (name.size() < BPF_OBJ_NAME_LEN - 1 || !whole.starts_with(name)))
-            continue;
-        if (!same && found.type != nullptr)
-            return {};
-        found = {whole, structure(types, variable->type)};
-        if (same)
-            return found;
-    }
-    return found;
+std::string names_of(const std::vector<MapDefinition>& definitions) {
+    std::string names;
+    for (const MapDefinition& definition : definitions)
+        names += (names.empty() ? "'" : ", '") + definition.name + "'";
+    return names;
 }
 
-// Global data: the section that the name ends with ("prog.bss"), if it has the map's size.
-std::uint32_t find_section(const btf* types, const MapFacts& facts) {
-    const std::size_t dot = facts.name.find('.');
-    if (dot == std::string::npos)
-        return 0;
-    const int id = btf__find_by_name_kind(types, facts.name.c_str() + dot, BTF_KIND_DATASEC);
-    const btf_type* section = id < 0 ? nullptr : btf__type_by_id(types, static_cast<__u32>(id));
-    return section != nullptr && section->size == facts.value_size ? static_cast<__u32>(id) : 0;
-}
-
-// `id`, unless its type has another size than the map says: then it is another map's, and 0.
-std::uint32_t of_size(const btf* types, std::uint32_t id, std::uint32_t size) {
-    return id != 0 && btf__resolve_size(types, id) == size ? id : 0;
-}
-
-// What `types` say of the map. Sizes unlike the map's: it is another map of that name.
-MapTypes types_by_definition(BtfPtr btf, const MapFacts& facts) {
+// What `btf` says of the map, or, in `missing`, why that is nothing. `where` names its file.
+MapTypes types_by_definition(BtfPtr btf, const MapFacts& facts, const FoundMap& map,
+                             const std::string& where) {
     MapTypes types{.name = facts.name};
-    if (!btf)
-        return types;
-    if (const std::uint32_t section = find_section(btf.get(), facts)) {
-        types.value_id = section;
-        types.btf = std::move(btf);
+    const std::vector<MapDefinition> found = find_definitions(btf.get(), facts, whole_name(map));
+    if (found.empty()) {
+        types.missing = "no map '" + facts.name + "' in " + where;
         return types;
     }
-    const Definition found = find_definition(btf.get(), facts.name);
-    if (found.type == nullptr)
+    const MapDefinition& definition = found.front();
+    if (!is_alike(found)) {
+        types.missing = "ambiguous: " + names_of(found) + " in " + where + " all begin with '" +
+                        facts.name + "', which is all that the kernel keeps of a name";
         return types;
-    types.key_id = of_size(btf.get(), pointee(btf.get(), found.type, "key"), facts.key_size);
-    types.value_id = of_size(btf.get(), pointee(btf.get(), found.type, "value"), facts.value_size);
-    // The value of such a map is a descriptor, whatever its definition says.
-    if (facts.type == BPF_MAP_TYPE_ARRAY_OF_MAPS || facts.type == BPF_MAP_TYPE_HASH_OF_MAPS)
-        types.value_id = 0;
-    types.name = found.name;
+    }
+    if (const std::string problem = misfit(btf.get(), definition, facts); !problem.empty()) {
+        types.missing = "'" + definition.name + "' in " + where + " " + problem;
+        return types;
+    }
+    if (found.size() == 1)
+        types.name = definition.name;
+    types.key_id = definition.key_id;
+    types.value_id = definition.value_id;
+    types.inner_key_id = definition.inner_key;
+    types.inner_value_id = definition.inner_value;
+    if (types.key_id == 0 && types.value_id == 0)
+        types.missing = "the definition of '" + types.name + "' in " + where + " names no types";
     types.btf = std::move(btf);
     return types;
 }
 
-MapTypes types_from_program(const MapFacts& facts) {
-    MapTypes types{.name = facts.name};
+MapTypes types_from_program(const MapFacts& facts, const FoundMap& map) {
+    MapTypes types{.name = facts.name,
+                   .missing = "neither the kernel nor a program that uses it has any"};
     for_each_user(facts.id, [&](const ProgramFacts& program) {
         if (const Fd fd = try_open_btf(program.btf_id))
-            types = types_by_definition(btf_from(btf_bytes(fd)), facts);
+            if (BtfPtr btf = btf_from(btf_bytes(fd)))
+                types = types_by_definition(std::move(btf), facts, map,
+                                            "program '" + program.name + "'");
         return types.btf != nullptr;
     });
     return types;
 }
 
-MapTypes types_from_object(const MapFacts& facts, const std::string& path) {
-    const Object object = Object::parse(read_named(path, limits::object_bytes), path);
-    MapTypes types = types_by_definition(btf_from(object.btf_bytes()), facts);
-    if (types.btf)
-        return types;
-    std::string names;
-    for (const MapInfo& map : object.maps())
-        names += (names.empty() ? "" : ", ") + map.name;
-    throw Error(ErrorKind::usage, "no map '" + facts.name + "' in " + path)
-        .hint("its maps: " + (names.empty() ? "none" : names));
+MapTypes types_from_object(const MapFacts& facts, const FoundMap& map, const std::string& path) {
+    BtfPtr btf = read_object_types(path);
+    const std::string known = names_of(all_definitions(btf.get()));
+    MapTypes types = types_by_definition(std::move(btf), facts, map, path);
+    if (!types.btf)
+        throw Error(ErrorKind::usage, types.missing)
+            .hint(
+                "its maps: " + (known.empty() ? "none" : known) +
+                "; of names that begin alike, `name WHOLE_NAME` or a pin of that name says which");
+    return types;
 }
 
 } // namespace
 
 MapTypes types_of_map(const MapFacts& facts, const FoundMap& map, const std::string& object_path) {
     if (!object_path.empty())
-        return types_from_object(facts, object_path);
+        return types_from_object(facts, map, object_path);
     MapTypes types = types_from_record(map);
     if (!types.btf)
         types = types_from_kernel(facts);
     if (!types.btf)
-        types = types_from_program(facts);
+        types = types_from_program(facts, map);
     return types;
 }
 
@@ -193,23 +171,21 @@ MapTypes types_of_inner_maps(const MapTypes& outer, const MapFacts& inner) {
     MapTypes types = types_from_kernel(inner);
     if (types.btf || !outer.btf)
         return types;
-    const Definition found = find_definition(outer.btf.get(), outer.name);
-    if (found.type == nullptr)
-        return types;
-    const btf_type* definition =
-        structure(outer.btf.get(), pointee(outer.btf.get(), found.type, "values"));
-    if (definition == nullptr)
-        return types;
     types = copy_types(outer);
-    types.key_id =
-        of_size(types.btf.get(), pointee(types.btf.get(), definition, "key"), inner.key_size);
-    types.value_id =
-        of_size(types.btf.get(), pointee(types.btf.get(), definition, "value"), inner.value_size);
+    const MapDefinition definition{
+        .name = outer.name, .key_id = outer.inner_key_id, .value_id = outer.inner_value_id};
+    const bool fits = misfit(types.btf.get(), definition, inner).empty();
+    types.key_id = fits ? definition.key_id : 0;
+    types.value_id = fits ? definition.value_id : 0;
     return types;
 }
 
 MapTypes copy_types(const MapTypes& types) {
-    MapTypes copy{types.name, nullptr, types.key_id, types.value_id};
+    MapTypes copy{.name = types.name,
+                  .key_id = types.key_id,
+                  .value_id = types.value_id,
+                  .inner_key_id = types.inner_key_id,
+                  .inner_value_id = types.inner_value_id};
     std::uint32_t size = 0;
     if (const void* data = types.btf ? btf__raw_data(types.btf.get(), &size) : nullptr)
         copy.btf.reset(btf__new(data, size));

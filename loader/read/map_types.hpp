@@ -17,6 +17,9 @@ struct MapTypes {
     BtfPtr btf;       // empty: no types
     std::uint32_t key_id = 0;
     std::uint32_t value_id = 0;
+    std::uint32_t inner_key_id = 0; // of the maps within an array or hash of maps
+    std::uint32_t inner_value_id = 0;
+    std::string missing; // why there are no types; "": there are
     // What the manifest says of a map of dynmon.
     Formats formats;
     std::optional<Merge> merge; // unset: nobody says
@@ -27,7 +30,8 @@ struct MapTypes {
 // Of the first of these that knows the map: the object `object_path` ("" for none), the record of
 // dynmon beside the pin, the BTF that the kernel keeps for the map, that of a program which uses
 // it. By the definition in a program or object also what the kernel does not keep: queues, rings,
-// maps of maps. Throws Error{usage} when the object has no such map.
+// maps of maps. Throws Error{usage} when the object does not say what the map is: it has none of
+// that name and those sizes, or several.
 MapTypes types_of_map(const MapFacts& facts, const FoundMap& map, const std::string& object_path);
 
 // Of the maps within an array or hash of maps, by the definition of that one.

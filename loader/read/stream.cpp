@@ -4,7 +4,6 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
-#include "kernel/device.hpp"
 #include "kernel/events.hpp"
 #include "read/event_printer.hpp"
 #include "read/event_types.hpp"
@@ -45,7 +44,7 @@ StreamTotals stream_events(const FoundMap& map, const StreamOptions& options, Si
     const MapTypes types = types_of_map(facts, map, options.object);
     std::optional<Layout> layout = event_layout(types, options.type);
     if (layout && has_interfaces(*layout))
-        name_interfaces(*layout, device_names());
+        name_interfaces(*layout, interfaces_of(map));
     if (!layout)
         log::info("nothing says of which type the events are: they are shown as bytes; "
                   "--type STRUCT names it");

@@ -47,8 +47,8 @@ struct StreamTotals {
     std::uint64_t unlike = 0; // of another size than the type; with a condition not printed
 };
 
-// Prints until `stopped` says so, the count is full or the time is over. Interfaces get the names
-// that they have in the caller's network namespace. Throws Error{usage}, before any event is taken
+// Prints until `stopped` says so, the count is full or the time is over. Interfaces are those
+// that `map` leads to. Throws Error{usage}, before any event is taken
 // out, for a map that has no events, a type that is not there, and a condition or columns that do
 // not fit the type or without one.
 StreamTotals stream_events(const FoundMap& map, const StreamOptions& options, Sink& sink,

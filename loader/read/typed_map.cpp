@@ -5,7 +5,6 @@
 #include "export/merged_metric.hpp"
 #include "export/shape.hpp"
 #include "kernel/clock.hpp"
-#include "kernel/device.hpp"
 #include "layout/decode_plan.hpp"
 #include "layout/merge_rule.hpp"
 #include "read/find_map.hpp"
@@ -16,11 +15,27 @@ namespace dynmon {
 
 namespace {
 
-// Those of the namespace at hand, in which a map of others may not have been written.
-std::shared_ptr<const EnumSet> interfaces(bool numbered) {
-    auto names = std::make_shared<EnumSet>(*device_names());
-    names->numbered = numbered;
+// A map of others may not have been written in the namespace at hand.
+std::shared_ptr<const EnumSet> numbered(const EnumSet& interfaces) {
+    auto names = std::make_shared<EnumSet>(interfaces);
+    names->numbered = true;
     return names;
+}
+
+// Whose keys and values are what programs wrote, and not the ids of objects of the kernel.
+bool is_typed_by_programs(MapType type) {
+    switch (map_kind(type)) {
+    case MapKind::plain:
+    case MapKind::trie:
+    case MapKind::queue:
+    case MapKind::task_storage:
+    case MapKind::cgroup_storage:
+    case MapKind::socket_storage:
+    case MapKind::unknown:
+        return true;
+    default:
+        return false;
+    }
 }
 
 } // namespace
@@ -29,6 +44,8 @@ TypedMap::TypedMap(FoundMap map, const std::string& object)
     : map_(std::move(map.fd)), facts_(map_facts(map_)) {
     MapTypes types = types_of_map(facts_, map, object);
     listing_ = make_listing(map_, facts_, types);
+    if (is_typed_by_programs(facts_.type))
+        untyped_ = types.missing;
     view_.name = types.name.empty() ? facts_.name : types.name;
     view_.map_name = view_.name;
     view_.map_type = facts_.type;
@@ -41,7 +58,8 @@ TypedMap::TypedMap(FoundMap map, const std::string& object)
                       ? Merge::none
                       : types.merge.value_or(default_merge(view_.value, view_.merge_fields));
     if (has_interfaces(view_))
-        name_interfaces(view_, interfaces(!types.of_monitor));
+        name_interfaces(view_,
+                        types.of_monitor ? interfaces_of(map) : numbered(*interfaces_of(map)));
 }
 
 TypedMap::TypedMap(TypedMap&&) noexcept = default;
@@ -49,15 +67,15 @@ TypedMap& TypedMap::operator=(TypedMap&&) noexcept = default;
 TypedMap::~TypedMap() = default;
 
 TypedMap TypedMap::pinned(const std::string& path, const std::string& object) {
-    return TypedMap({open_map_pin(path), path, ""}, object);
+    return TypedMap({.fd = open_map_pin(path), .pin_path = path}, object);
 }
 
 TypedMap TypedMap::by_id(std::uint32_t id, const std::string& object) {
-    return TypedMap({open_map_id(id), "", ""}, object);
+    return TypedMap({.fd = open_map_id(id)}, object);
 }
 
 TypedMap TypedMap::by_name(const std::string& name, const std::string& object) {
-    return TypedMap({open_map_name(name), "", ""}, object);
+    return TypedMap({.fd = open_map_name(name), .name = name}, object);
 }
 
 void TypedMap::set_merge(Merge merge) {

@@ -22,11 +22,11 @@ class Listing;
 class TypedMap {
 public:
     // A pinned map, of dynmon or of anybody else. Types come from `object` when one is named
-    // (Error{usage} when it has no such map), else from the record beside the pin (maps of
-    // dynmon; formats and merge rules of their metric too), else from the BTF that the kernel keeps
-    // for the map, else from that of a program that uses it (both need CAP_SYS_ADMIN); else keys
-    // and values are shown as numbers and bytes. Interfaces get the names that they have in the
-    // caller's network namespace. Throws Error{usage} when the path is no map, and
+    // (Error{usage} when it does not say what the map is), else from the record beside the pin
+    // (maps of dynmon; formats and merge rules of their metric too), else from the BTF that the
+    // kernel keeps for the map, else from that of a program that uses it (both need CAP_SYS_ADMIN);
+    // else keys and values are shown as numbers and bytes. Interfaces get the names that they have
+    // in the caller's network namespace. Throws Error{usage} when the path is no map, and
     // Error{unsupported} with a sentence for a map that has no listing.
     static TypedMap pinned(const std::string& path, const std::string& object = "");
     static TypedMap by_id(std::uint32_t id, const std::string& object = ""); // CAP_SYS_ADMIN
@@ -39,6 +39,9 @@ public:
 
     const MapFacts& facts() const { return facts_; }
     const MetricView& view() const { return view_; } // layouts of key and value
+
+    // Why keys and values are shown as numbers and bytes, not by types; "": they have types.
+    const std::string& untyped() const { return untyped_; }
 
     // Calls `visit` with the JSON of each key and value; a queue or an array has "" or the index
     // as key. Per-CPU values are merged as the probe says; those of a map that is no monitor's
@@ -61,6 +64,7 @@ private:
     MapFacts facts_;
     std::unique_ptr<Listing> listing_; // how its entries become rows
     MetricView view_;
+    std::string untyped_;
     unsigned jobs_ = 1;
 };
 

@@ -78,6 +78,8 @@ void require_private(const std::string& root) {
 } // namespace
 
 Store Store::open(const std::string& wanted, bool create, std::chrono::milliseconds patience) {
+    if (wanted.empty())
+        throw Error(ErrorKind::usage, "--bpffs is empty").hint("it names a directory in bpffs");
     std::string root = without_trailing_slashes(wanted);
     if (on_bpffs(root) && is_mount_root(root))
         root += "/dynmon";

@@ -46,6 +46,15 @@ class DumpTest(harness.Case):
         # Looking takes nothing away.
         self.assertEqual(len(self.value(self.window("f"), "flows")), 1)
 
+    def test_what_is_no_pin_is_said_to_be_none(self):
+        for words, said in ((("/etc/passwd",), "/etc/passwd is not on a BPF file system"),
+                            (("pinned", "/etc/passwd"), "/etc/passwd is not on a BPF file system"),
+                            (("",), "MAP is empty"), (("pinned", ""), "MAP is empty")):
+            for verb in ("dump", "stream"):
+                error = self.refused(harness.USAGE, verb, *words)
+                self.assertEqual(error["message"], said)
+                self.assertNotIn("another user", error["hint"])
+
     def test_an_id_and_a_word_for_pins_lead_to_the_same_map(self):
         self.load("t", "tally")
         self.receive(*[frames.plain(60)] * 3)

@@ -10,6 +10,7 @@ import struct
 
 import harness
 import kernel
+import sources
 import wire
 from harness import BPFFS
 
@@ -252,10 +253,69 @@ class LibbpfToolsTest(ForeignCase):
 
     def test_another_map_of_that_name_is_not_shown_by_those_types(self):
         path = self.map("data", "hash", 4, 24, [(bytes(4), bytes(24))])
-        self.assertEqual(self.dump(path, "--object", self.source("syscount")),
-                         [{"key": 0, "value": bytes(24).hex()}])
+        error = self.refused(harness.USAGE, "dump", path, "--object", self.source("syscount"))
+        self.assertIn("'data' in ", error["message"])
+        self.assertIn(" has values of 32 bytes, the map of 24", error["message"])
         error = self.refused(harness.USAGE, "dump", path, "--object", self.source("opensnoop"))
         self.assertIn("no map 'data' in ", error["message"])
+
+
+UNLOADABLE = """
+struct amount { __u64 packets; __u64 bytes; };
+struct delay { __u64 shortest; __u64 longest; };
+""" + sources.map_of("counters_of_each_port", "BPF_MAP_TYPE_HASH", value="struct amount") \
+    + sources.map_of("counters_of_each_host", "BPF_MAP_TYPE_HASH", value="struct delay") + """
+extern int elsewhere(struct __sk_buff* skb);
+static __attribute__((used)) SEC("tc") int unseen(struct __sk_buff* skb) { return elsewhere(skb); }
+"""
+
+
+class TypesOnlyTest(ForeignCase):
+    """Of a file that only says what the map holds, nothing is asked that a load would need."""
+    NAME = "counters_of_eac"  # what the kernel keeps
+    ENTRY = struct.pack("<I", 7), struct.pack("<QQ", 3, 180)
+
+    def setUp(self):
+        super().setUp()
+        self.object = sources.compiled(self.folder / "outsider", UNLOADABLE)
+
+    def map(self, pin):
+        path = BPFFS / pin
+        wire.command("bpftool", "map", "create", str(path), "type", "hash", "key", "4", "value",
+                     "16", "entries", "1", "name", self.NAME)
+        self.at_end.append(path.unlink)
+        kernel.fill(path, [self.ENTRY])
+        return path
+
+    def test_the_name_of_the_pin_decides_among_long_names(self):
+        path = self.map("counters_of_each_port")
+        self.assertEqual(self.dump(path, "--object", self.object),
+                         [{"key": 7, "value": {"packets": 3, "bytes": 180}}])
+        path = self.map("counters_of_each_host")
+        self.assertEqual(self.dump(path, "--object", self.object),
+                         [{"key": 7, "value": {"shortest": 3, "longest": 180}}])
+
+    def test_so_does_the_name_that_the_user_gives(self):
+        self.map("elsewhere")
+        self.assertEqual(json.loads(self.dynmon(
+            "dump", "name", "counters_of_each_host", "--object", self.object, "--format", "json",
+            "--value-only").out), [{"key": 7, "value": {"shortest": 3, "longest": 180}}])
+
+    def test_what_could_be_either_is_ambiguous(self):
+        path = self.map("elsewhere")
+        error = self.refused(harness.USAGE, "dump", path, "--object", self.object)
+        self.assertIn("ambiguous: 'counters_of_each_port', 'counters_of_each_host' in ",
+                      error["message"])
+        self.assertIn("name WHOLE_NAME", error["hint"])
+
+    def test_a_map_without_types_is_one_line_of_information(self):
+        result = self.dynmon("dump", self.map("elsewhere"), "--format", "jsonl")
+        self.assertEqual([line for line in result.err.splitlines() if "--object FILE" in line],
+                         result.err.splitlines())
+        self.assertEqual(len(result.err.splitlines()), 1)
+
+    def test_such_an_object_is_loaded_as_little_as_before(self):
+        self.refused(harness.USAGE, "load", "o", self.object, "--dev", "blue0", "--netns", "blue")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Namespaces: the same names and the same ifindexes in two of them never mix."""
 import contextlib
+import json
 
 import frames
 import harness
@@ -123,6 +124,15 @@ class UnnamedTest(harness.Case):
         self.receive(frames.plain(60))
         keys = [entry["key"]["ifindex"] for entry in self.value(self.window("t"), "typed")]
         self.assertEqual(set(keys), {"blue0"})
+
+    def test_so_they_have_in_dumps_and_events(self):
+        self.load_by_path("t", "typed")
+        self.load_by_path("e", "events")
+        self.receive(frames.plain(60))
+        rows = json.loads(self.dynmon("dump", "t/typed", "--format", "json", "--value-only").out)
+        self.assertEqual({row["key"]["ifindex"] for row in rows}, {"blue0"})
+        event = json.loads(self.dynmon("stream", "e/DETAILS", "--count", "1").out)["event"]
+        self.assertEqual(event["device"], "blue0")
 
     def test_addresses_of_it_are_not_denied(self):
         self.load_by_path("edge", "ssdp")

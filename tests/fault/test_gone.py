@@ -111,6 +111,27 @@ class DetachedTest(harness.Case):
         path = harness.STORE / "hooks" / f"{hook['netns']}_{hook['ifindex']}_{point}" / "link"
         wire.command("bpftool", "link", "detach", "pinned", str(path))
 
+    def test_it_is_still_said_when_the_hook_was_made_anew_for_others(self):
+        for point, options in (("tc-ingress", ()), ("xdp", ("--hook", "xdp"))):
+            if not options and not kernel.has_tcx():
+                continue
+            with self.subTest(point):
+                self.load("a", "tally", *options)
+                for name in ("b", "c"):  # twice: the first pivot on the device counts
+                    self.detach(point)
+                    self.load(name, "tally", *options)
+                old, next_one, _ = published.require(
+                    self, "status", self.dynmon("--json", "status").out)["monitors"]
+                self.assertEqual([(monitor["health"], program["id"], program["position"])
+                                  for monitor in (old, next_one) for program in monitor["programs"]],
+                                 [("detached", None, None)] * 2)
+                said = self.dynmon("read", "a").err
+                self.assertIn("(detached): nothing of it is attached any more (its hook was made "
+                              "anew, for other monitors)", said)
+                self.assertNotIn("interface", said)
+                self.assertIn("in no chain", self.dynmon("status", "a").out)
+                self.dynmon("unload", "--all")
+
     @harness.NEEDS_TCX
     def test_a_tcx_link_that_somebody_detached_is_said_to_be_so(self):
         self.check("tc-ingress")

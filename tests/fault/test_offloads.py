@@ -195,6 +195,24 @@ class FramesOfSeveralPagesTest(OffloadCase):
         seen = self.value(self.window("j"), "JUMBO_SEEN")
         self.assertEqual([(row["packets"], row["bytes"]) for row in seen], [(3, 3 * 8042)])
 
+    def test_such_a_program_runs_wherever_others_do(self):
+        """Its section alone does not decide: it is as the pivot of its hook is."""
+        jumbo = harness.probe("jumbo") / "jumbo.bpf.o"
+        for namespace, device in ((self.red, "red0"), (self.blue, "blue0")):
+            namespace.ip("link", "set", device, "mtu", "1500")
+        for options in (GENERIC, XDP):
+            with self.subTest(options):
+                self.load_on(*options)
+                self.load_on(*options, name="j", probe=jumbo)
+                self.receive(*[frames.ipv4(frames.udp(1, 2, bytes(800)), frames.UDP)] * 3)
+                seen = self.value(self.window("j"), "JUMBO_SEEN")
+                self.assertEqual([(row["packets"], row["bytes"]) for row in seen], [(3, 3 * 842)])
+                self.dynmon("unload", "j")
+                self.replace("p", jumbo)
+                self.dynmon("unload", "p")
+                self.load_on(*options, name="j", probe=jumbo)
+                self.dynmon("unload", "j")
+
     def test_it_makes_the_hook_ready_before_the_mtu_grows(self):
         for namespace, device in ((self.red, "red0"), (self.blue, "blue0")):
             namespace.ip("link", "set", device, "mtu", "1500")

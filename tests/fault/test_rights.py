@@ -49,6 +49,23 @@ class NobodyTest(harness.Case):
             self.check_refused(("load", "p", "packets", *place), "EPERM", needed)
             self.assertEqual((harness.pins(), STORE.exists()), ([], False))
 
+    def test_a_pin_that_one_may_only_read_is_read(self):
+        for kind, key_size in (("hash", 4), ("percpu_array", 4), ("lpm_trie", 8)):
+            path = BPFFS / f"open_{kind}"
+            wire.command("bpftool", "map", "create", str(path), "type", kind, "key", str(key_size),
+                         "value", "8", "entries", "1", "name", "open",
+                         *(("flags", "1") if kind == "lpm_trie" else ()))
+            self.at_end.append(path.unlink)
+            wire.command("bpftool", "map", "update", "pinned", str(path), "key", *["0"] * key_size,
+                         "value", *["7"] * 8)
+            path.chmod(0o444)
+            expected = self.dynmon("dump", path, "--format", "jsonl").out
+            self.assertIn("7", expected)
+            code, out, error = self.as_nobody("dump", str(path), "--format", "jsonl")
+            self.assertEqual((code, out), (harness.OK, expected), error)
+            path.chmod(0o400)
+            self.check_refused(("dump", str(path)), "EACCES")
+
     def test_a_closed_bpf_file_system_is_not_taken_for_an_empty_one(self):
         BPFFS.chmod(0o700)  # as systemd mounts it
         self.addCleanup(BPFFS.chmod, 0o1777)
@@ -85,6 +102,11 @@ class StoreTest(harness.Case):
                         "mount -t bpf bpf /sys/fs/bpf")
         finally:
             wire.command("mount", "-t", "bpf", "bpf", str(BPFFS))
+
+    def test_a_store_without_a_name(self):
+        for words in ("status",), ("read", "p"), ("unload", "--all"):
+            error = self.refused(harness.USAGE, "--bpffs", "", *words)
+            self.assertIn("--bpffs is empty", error["message"])
 
     def test_a_store_that_is_no_bpf_file_system(self):
         self.refuse(harness.USAGE, f"{self.folder} is not on a BPF file system",

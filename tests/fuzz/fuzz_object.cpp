@@ -12,6 +12,7 @@
 #include "base/trial.hpp"
 #include "fuzz/layouts.hpp"
 #include "object/object.hpp"
+#include "object/object_types.hpp"
 #include "policy/behaviour.hpp"
 #include "policy/rules.hpp"
 
@@ -88,12 +89,18 @@ extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t s
     return size;
 }
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    const auto* begin = reinterpret_cast<const std::byte*>(data);
+template <typename Read>
+void try_to(Read&& read) {
     try {
-        check(Object::parse({begin, begin + size}, "fuzz.bpf.o"));
+        read();
     } catch (const Error& error) {
         expect(error.kind() == ErrorKind::usage, error.what());
     }
+}
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const auto* begin = reinterpret_cast<const std::byte*>(data);
+    try_to([&] { check(Object::parse({begin, begin + size}, "fuzz.bpf.o")); });
+    try_to([&] { object_types({begin, size}); });
     return 0;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
-// One map more than an object may have.
+// One map more than a program may use.
 #include "common.h"
 
 char LICENSE[] SEC("license") = "GPL";

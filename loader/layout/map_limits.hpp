@@ -1,0 +1,17 @@
+// What the kernel asks of the definition of a map, said before it is asked.
+#pragma once
+
+#include <string>
+
+#include "object/object.hpp"
+
+namespace dynmon {
+
+// Why no kernel makes such a map, in words that follow its name; "" when that is not known. Of a
+// type that dynmon does not know, nothing is.
+std::string map_fault(const MapInfo& map);
+
+inline constexpr const char* map_fault_hint =
+    "no kernel makes such a map: change its definition in the program";
+
+} // namespace dynmon
