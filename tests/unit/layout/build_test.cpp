@@ -202,11 +202,12 @@ TEST_CASE("a value that is an integer within its bytes is as large as the map's 
     const Layout high = t.layout(within(16, 120, 8), 16);
     CHECK(high.size == 16);
     CHECK(json(high, bytes({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9})) == "9");
-    // CPUs become one in a buffer as large as the layout.
+    // CPUs become one in a buffer as large as the layout of the sum.
     const std::vector<std::byte> copies = bytes({0, 2, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0});
-    std::vector<std::byte> merged(byte.size);
-    MergePlan(byte, Merge::sum, {}).merge(copies.data(), 2, 8, merged.data());
-    CHECK(json(byte, merged) == "5");
+    const MergePlan plan(byte, Merge::sum, {});
+    std::vector<std::byte> merged(plan.layout().size);
+    plan.merge(copies.data(), 2, 8, merged.data());
+    CHECK(json(plan.layout(), merged) == "5");
 }
 
 TEST_CASE("names that would break a format are cleaned, clashing and missing ones made unique") {
