@@ -107,7 +107,7 @@ TEST_CASE("a loop of unknown length goes round as often as the kernel lets it") 
 }
 
 // PROMISES:
-// P-8 refused when their length is not known
+// P-8 run more instructions for a packet
 TEST_CASE("a plain loop around one that the verifier does not walk may have no end") {
     each_object([](const Counting& counting) {
         for (const char* program :

@@ -45,7 +45,7 @@ TEST_CASE("an object that asks for more than a network monitor needs is refused 
 }
 
 // PROMISES:
-// P-4 keep packets from the monitors behind it
+// P-4 tail-call anything but the next probe
 TEST_CASE("an object that puts a program into the chain while libbpf loads it is refused") {
     CHECK(refusal("fills_chain") ==
           "fills_chain.bpf.o: a map is to be filled with 'on_tc', which is no map");
