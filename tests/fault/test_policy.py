@@ -81,6 +81,16 @@ SEC("tc") int usurper(struct __sk_buff* skb) {
     return TC_ACT_UNSPEC;
 }
 """
+# A few hundred bytes of stack at each of many places where paths meet.
+WIDE = """#include "frame.h"
+char _license[] SEC("license") = "GPL";
+SEC("tc") __attribute__((naked)) int wide(struct __sk_buff* skb) {
+    asm volatile("r6 = r1;"
+                 "STORES"
+                 ".rept 50000; if r6 == 1 goto +1; r0 = 1; r0 = 0; .endr;"
+                 "r0 = -1; exit");
+}
+"""
 # More in a section than the loader takes for all of it.
 LARGE = """#include "dynmon.h"
 volatile __u64 more[512] SEC("SECTION") = {1};
@@ -253,6 +263,15 @@ class PolicyTest(FilesCase):
                                "hook: tc")
             error = self.refused(harness.UNSUPPORTED, "load", "l", large, *PLACE)
             self.assertIn(f"map {section} is of another dynmon.h: ", error["message"])
+
+    def test_no_program_takes_gigabytes_to_look_at(self):
+        stores = "".join(f"r2 = {at}; *(u32*)(r10 - {at}) = r2;" for at in range(4, 513, 4))
+        wide = self.build("wide", WIDE.replace("STORES", stores), "hook: tc")
+        most = 1_500_000  # KiB of addresses, with those of the program itself
+        done = subprocess.run(["sh", "-c", f'ulimit -v {most}; exec "$@"', "sh", str(harness.DYNMON),
+                               "check", str(wide)], capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, harness.USAGE, done.stderr)
+        self.assertIn("more paths than dynmon follows", done.stderr)
 
     def test_a_list_with_parts_of_another_type_is_none(self):
         self.dynmon("load", "l", self.build("list", LIST, "hook: tc"), *PLACE)
