@@ -20,6 +20,11 @@ using policy::Rounds;
 // round takes a ns at least.
 constexpr std::uint64_t most_may_goto = std::uint64_t{1} << 28;
 
+// What nobody writes, and what takes long to count: loops within loops, and iterators against what
+// makes them.
+constexpr unsigned most_nested = 16;
+constexpr std::size_t most_pairs = 1'000'000;
+
 std::uint64_t plus(std::uint64_t a, std::uint64_t b) {
     return a > UINT64_MAX - b ? UINT64_MAX : a + b;
 }
@@ -53,7 +58,10 @@ public:
     }
 
     InstructionBound bound() {
-        bound_.number = total(cost_of_context(0));
+        if (loops_.asked.size() * loops_.made.size() > most_pairs)
+            note_uncountable(loops_.asked.begin()->first.second);
+        else
+            bound_.number = total(cost_of_context(0));
         return bound_;
     }
 
@@ -117,9 +125,15 @@ private:
             if (!head || number < rounds)
                 head = at, rounds = number;
         }
+        if (head && nested_ == most_nested) {
+            note_uncountable(*head);
+            return {.more = UINT64_MAX};
+        }
         if (head) {
             nodes.erase(*head);
+            ++nested_;
             Sum inside = cost_of(context, nodes);
+            --nested_;
             inside.add(cost_of_instruction({context, *head}));
             return {.more = times(rounds, total(inside))};
         }
@@ -218,10 +232,15 @@ private:
         return std::nullopt;
     }
 
-    void note_endless(std::size_t at) {
+    void note_uncountable(std::size_t at) {
+        note_endless(at, "a nest of more loops than dynmon counts, as of ");
+        bound_.number = UINT64_MAX;
+    }
+
+    void note_endless(std::size_t at, const char* what = "the plain loop around ") {
         bound_.rounds = UINT64_MAX;
         bound_.constant = false;
-        bound_.loop = "the plain loop around " + name_of(at) + " in " + code_.place(at);
+        bound_.loop = what + name_of(at) + " in " + code_.place(at);
     }
 
     std::uint64_t rounds_of(const Rounds& rounds, std::size_t at) {
@@ -269,6 +288,7 @@ private:
     std::optional<std::uint64_t> walked_;
     std::multimap<Place, std::size_t> called_;
     std::map<std::size_t, Sum> costs_; // by context
+    unsigned nested_ = 0;
     InstructionBound bound_;
 };
 

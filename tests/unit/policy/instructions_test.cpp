@@ -165,6 +165,20 @@ TEST_CASE("may_goto goes round as often as the kernel lets it") {
     CHECK_FALSE(bound.constant);
 }
 
+TEST_CASE("more loops within each other than anybody writes are not counted") {
+    const auto nest = [](int loops) {
+        std::vector<bpf_insn> program;
+        for (int i = 0; i < loops; ++i) {
+            program.push_back(test::make(BPF_JMP | BPF_JEQ | BPF_K, 6, 0, 1, i + 1));
+            program.push_back(test::make(BPF_JMP | 0xe0, 0, 0, -2 * (i + 1)));
+        }
+        return bound_of_raw(program);
+    };
+    CHECK(nest(2).loop.starts_with("may_goto in "));
+    CHECK(nest(31).number == UINT64_MAX);
+    CHECK(nest(31).loop.starts_with("a nest of more loops than dynmon counts, as of may_goto in "));
+}
+
 TEST_CASE("more than is allowed is refused with the loop that makes it so, and the cure") {
     CHECK_NOTHROW(require_instructions("p", {.number = 100}, 100));
     const auto refusal = [](const InstructionBound& bound) {
