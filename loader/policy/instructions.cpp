@@ -119,7 +119,7 @@ private:
         std::uint64_t rounds = 1;
         for (const std::size_t at : nodes) {
             const std::optional<Rounds> known = rounds_of_iterator({context, at}, nodes);
-            if (!known)
+            if (!known || !leaves_at_end(at, nodes))
                 continue;
             const std::uint64_t number = plus(rounds_of(*known, at), 1);
             if (!head || number < rounds)
@@ -201,6 +201,42 @@ private:
         return rounds;
     }
 
+    // Whether what asks at `at` leaves `nodes` when there is no more: an answer that nobody looks
+    // at ends no loop.
+    bool leaves_at_end(std::size_t at, const std::set<std::size_t>& nodes) const {
+        if (code_.instructions()[at].code == policy::opcode::may_goto)
+            return !nodes.contains(jump_target(at));
+        std::set<unsigned> answers{0}; // registers
+        for (at = behind(at); nodes.contains(at); at = behind(at)) {
+            const bpf_insn& insn = code_.instructions()[at];
+            const unsigned kind = BPF_CLASS(insn.code);
+            if (kind == BPF_JMP || kind == BPF_JMP32) {
+                const bool equal = insn.code == (BPF_JMP | BPF_JEQ | BPF_K);
+                if ((!equal && insn.code != (BPF_JMP | BPF_JNE | BPF_K)) || insn.imm != 0 ||
+                    !answers.contains(insn.dst_reg))
+                    return false;
+                return !nodes.contains(equal ? jump_target(at) : at + 1);
+            }
+            if (insn.code == (BPF_ALU64 | BPF_MOV | BPF_X) && answers.contains(insn.src_reg))
+                answers.insert(insn.dst_reg);
+            else if (kind != BPF_ST && kind != BPF_STX)
+                answers.erase(insn.dst_reg);
+            else if (BPF_MODE(insn.code) == policy::opcode::atomic_mode)
+                return false;
+        }
+        return false;
+    }
+
+    std::size_t behind(std::size_t at) const {
+        return at + (code_.instructions()[at].code == policy::opcode::wide_load ? 2 : 1);
+    }
+
+    std::size_t jump_target(std::size_t at) const {
+        const bpf_insn& insn = code_.instructions()[at];
+        const bool far = insn.code == policy::opcode::far_jump;
+        return at + 1 + static_cast<std::size_t>(std::int64_t{far ? insn.imm : insn.off});
+    }
+
     // Whether `place` is one of `nodes` of `context`, or in what they call.
     bool is_within(Place place, std::size_t context, const std::set<std::size_t>& nodes) const {
         while (place.first != context && place.first != 0)
@@ -266,19 +302,16 @@ private:
 
     std::vector<std::size_t> successors(std::size_t at) const {
         const bpf_insn& insn = code_.instructions()[at];
-        const bool wide = insn.code == policy::opcode::wide_load;
-        const std::size_t behind = at + (wide ? 2 : 1);
         const bool jumps = BPF_CLASS(insn.code) == BPF_JMP || BPF_CLASS(insn.code) == BPF_JMP32;
         if (!jumps || insn.code == policy::opcode::call)
-            return {behind};
+            return {behind(at)};
         if (insn.code == policy::opcode::exit)
             return {};
         const bool far = insn.code == policy::opcode::far_jump;
-        const std::size_t target =
-            at + 1 + static_cast<std::size_t>(std::int64_t{far ? insn.imm : insn.off});
+        const std::size_t target = jump_target(at);
         if (far || insn.code == policy::opcode::jump)
             return {target};
-        return {behind, target};
+        return {behind(at), target};
     }
 
     const Object& object_;

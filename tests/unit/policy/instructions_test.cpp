@@ -112,7 +112,7 @@ TEST_CASE("a plain loop around one that the verifier does not walk may have no e
     each_object([](const Counting& counting) {
         for (const char* program :
              {"plain_of_helper_1000", "endless_of_helper", "endless_of_iterator",
-              "endless_by_renewal", "endless_by_function"}) {
+              "endless_after_iterator", "endless_by_renewal", "endless_by_function"}) {
             CAPTURE(program);
             for (const std::optional<std::uint64_t> walked :
                  {std::optional<std::uint64_t>(), {60}}) {
@@ -168,10 +168,10 @@ TEST_CASE("may_goto goes round as often as the kernel lets it") {
 TEST_CASE("more loops within each other than anybody writes are not counted") {
     const auto nest = [](int loops) {
         std::vector<bpf_insn> program;
-        for (int i = 0; i < loops; ++i) {
-            program.push_back(test::make(BPF_JMP | BPF_JEQ | BPF_K, 6, 0, 1, i + 1));
-            program.push_back(test::make(BPF_JMP | 0xe0, 0, 0, -2 * (i + 1)));
-        }
+        for (int i = 0; i < loops; ++i)
+            program.push_back(test::make(BPF_JMP | 0xe0, 0, 0, 2 * loops - i));
+        for (int i = 0; i < loops; ++i) // back to the last of them, and so on
+            program.push_back(test::make(BPF_JMP | BPF_JEQ | BPF_K, 6, 0, -1 - 2 * i - 1, i + 1));
         return bound_of_raw(program);
     };
     CHECK(nest(2).loop.starts_with("may_goto in "));

@@ -179,6 +179,19 @@ SEC("tc") int endless_of_iterator(struct __sk_buff* skb) {
     return TC_ACT_UNSPEC;
 }
 
+// Nobody looks at what the iterator says.
+SEC("tc") int endless_after_iterator(struct __sk_buff* skb) {
+    struct bpf_iter_num_own it;
+
+    bpf_iter_num_new(&it, 0, 3);
+    do {
+        bpf_iter_num_next(&it);
+        bpf_loop(1, turn, 0, 0);
+    } while (*(volatile __u64*)&total != 77);
+    bpf_iter_num_destroy(&it);
+    return TC_ACT_UNSPEC;
+}
+
 static __attribute__((noinline)) void renew(struct bpf_iter_num_own* it) {
     bpf_iter_num_destroy(it);
     bpf_iter_num_new(it, 0, 5);
