@@ -19,6 +19,7 @@
 #include "kernel/rights.hpp"
 #include "object/find_probe.hpp"
 #include "object/trusted_file.hpp"
+#include "object/way.hpp"
 
 namespace dynmon {
 
@@ -99,9 +100,19 @@ std::string own_path() {
     return fault ? "dynmon-load" : path.string();
 }
 
-void write_file(const fs::path& path, const NewFile& file) {
-    const Fd out(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                        file.executable ? 0777 : 0666));
+// Just made, as `path`: whoever may write to the folder above could have exchanged it.
+Fd open_stage(const fs::path& path) {
+    Fd stage(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!stage)
+        throw Error(ErrorKind::failed, "open " + path.string(), errno);
+    require_own_way(stage.get(), path.string());
+    return stage;
+}
+
+void write_file(const Fd& folder, const fs::path& path, const NewFile& file) {
+    const Fd out(::openat(folder.get(), file.name.c_str(),
+                          O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                          file.executable ? 0777 : 0666));
     if (!out)
         throw Error(ErrorKind::failed, "make " + path.string(), errno);
     for (std::size_t done = 0; done < file.text.size();) {
@@ -186,8 +197,9 @@ private:
             std::error_code ignored;
             fs::remove_all(stage, ignored);
         });
+        const Fd folder = open_stage(stage);
         for (const NewFile& file : files)
-            write_file(stage / file.name, file);
+            write_file(folder, stage / file.name, file);
         if (rename_to_new(stage, target) != 0)
             throw Error(ErrorKind::failed, "put the folder at " + target.string(), errno);
         undo.commit();

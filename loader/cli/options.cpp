@@ -12,6 +12,7 @@
 #include "base/log.hpp"
 #include "base/own_file.hpp"
 #include "kernel/rights.hpp"
+#include "object/way.hpp"
 #include "query/literal_number.hpp"
 
 namespace dynmon {
@@ -163,6 +164,8 @@ void write_verifier_log(const std::string& file, const VerifierError& error) {
     try {
         drop_rights();
         const Fd out = open_own_file(AT_FDCWD, file, O_WRONLY | O_CREAT, 0644, file);
+        if (out)
+            require_own_way(out.get(), file);
         if (!out || ::ftruncate(out.get(), 0) != 0)
             throw Error(ErrorKind::failed, "open " + file, errno)
                 .hint("the folder has to belong to who runs this");

@@ -60,6 +60,14 @@ void update_element(const Fd& map, const void* key, const void* value, std::uint
     require(result, "update map element");
 }
 
+void require_value_size(const Fd& map, std::string_view name, std::size_t size) {
+    if (const std::uint32_t found = map_facts(map).value_size; found != size)
+        throw Error(ErrorKind::unsupported,
+                    "map " + std::string(name) + " is of another dynmon.h: " +
+                        std::to_string(found) + " bytes, not " + std::to_string(size))
+            .hint("build the probe again with the dynmon.h of this dynmon");
+}
+
 bool lookup_element(const Fd& map, const void* key, void* value) {
     const int result = bpf_map_lookup_elem(map.get(), key, value);
     if (result == -ENOENT)

@@ -78,6 +78,19 @@ std::map<std::string, const Fd*> given_maps(const GenerationPlan& plan,
     return given;
 }
 
+// What the loader reads and writes of a program, as dynmon.h has it: the kernel copies whole
+// values.
+void require_own_sizes(const LoadedGeneration& generation) {
+    const std::pair<std::string_view, std::size_t> sizes[] = {
+        {clock_map_name, sizeof(std::int64_t)},
+        {meter_switch_name, sizeof(std::uint64_t)},
+        {limit_map_name, 2 * sizeof(TakenOut)}};
+    for (const auto& [name, size] : sizes)
+        if (const auto map = generation.maps.find({std::string(name), Side::a});
+            map != generation.maps.end())
+            require_value_size(map->second, name, size);
+}
+
 // Both sides run the same instructions.
 InstructionBound bound_of(const GenerationPlan& plan, const ProgramPlan& program,
                           const std::vector<MapShape>& shapes, const InstanceSpec& spec,
@@ -173,6 +186,7 @@ LoadedGeneration load_generation(const GenerationPlan& plan) {
     load_instances(plan, parameters, shapes, generation);
     for (const auto& [key, map] : plan.carried)
         generation.maps.emplace(key, duplicate(map.get()));
+    require_own_sizes(generation);
     const auto clock = generation.maps.find({std::string(clock_map_name), Side::a});
     if (clock != generation.maps.end())
         refresh_clock(clock->second, plan.clock);
@@ -183,6 +197,7 @@ void refresh_clock(const Fd& clock_map, ClockSource source) {
     constexpr std::int64_t noise_ns = 1000; // of reading two clocks one after the other
     const std::uint32_t key = 0;
     std::int64_t before = 0;
+    require_value_size(clock_map, clock_map_name, sizeof before);
     lookup_element(clock_map, &key, &before);
     const std::int64_t base = clock_base_ns(source);
     if (base - before > noise_ns || before - base > noise_ns)

@@ -94,6 +94,10 @@ std::uint64_t random_odd() {
     return (std::uint64_t{source()} << 32 | source()) | 1;
 }
 
+bool is_array_of(const MapFacts& facts, std::size_t size) {
+    return facts.type == BPF_MAP_TYPE_ARRAY && facts.value_size == size;
+}
+
 dynmon_lengths read_lengths(const Fd& map) {
     const std::uint32_t only = 0;
     dynmon_lengths lengths{};
@@ -128,8 +132,10 @@ std::optional<PrefixList> PrefixList::open(const GenerationDir& dir, const Gener
     list.filter_facts_ = map_facts(list.filter_);
     list.notes_facts_ = map_facts(list.notes_);
     if (key_layout(types, list.facts_).meaning != Meaning::cidr || !expires || !packets || !bytes ||
-        !action || list.filter_facts_.value_size != sizeof(std::uint64_t) ||
-        map_facts(list.lengths_).value_size != sizeof(dynmon_lengths) ||
+        !action || !is_array_of(list.filter_facts_, sizeof(std::uint64_t)) ||
+        !is_array_of(map_facts(list.lengths_), sizeof(dynmon_lengths)) ||
+        list.notes_facts_.type != BPF_MAP_TYPE_HASH ||
+        list.notes_facts_.key_size != list.facts_.key_size ||
         list.notes_facts_.value_size != sizeof(Note))
         return std::nullopt;
     list.fields_ = {*expires, *packets, *bytes, *action};

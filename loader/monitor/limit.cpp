@@ -19,8 +19,7 @@ std::optional<TakenOut> read_taken_out(const GenerationDir& dir, const ProgramRe
         return std::nullopt;
     const MapRecord record{.name = std::string(limit_map_name), .type = BPF_MAP_TYPE_ARRAY};
     const Fd map = dir.open_map(record, Side::a);
-    if (map_facts(map).value_size != sizeof(Over))
-        throw Error(ErrorKind::unsupported, "map " + record.name + " is of another dynmon.h");
+    require_value_size(map, record.name, sizeof(Over));
     const std::uint32_t key = 0;
     Over over{};
     lookup_element(map, &key, over.data());

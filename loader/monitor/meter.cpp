@@ -26,6 +26,7 @@ bool set_metering(const GenerationDir& dir, const GenerationRecord& record, bool
     const std::uint64_t value = on ? 1 : 0;
     std::uint64_t before = value;
     const Fd fd = dir.open_map(*map, Side::a);
+    require_value_size(fd, meter_switch_name, sizeof before);
     lookup_element(fd, &key, &before);
     if (before == value)
         return false;

@@ -94,4 +94,22 @@ void Way::fail(int error) const {
     throw Error(ErrorKind::usage, "open " + path_, error);
 }
 
+void require_own_way(int fd, const std::string& path) {
+    const auto refuse = [&](const std::string& fault) {
+        return Error(ErrorKind::rejected, fault)
+            .hint("name a folder that is reached through folders alone");
+    };
+    const Way way(path);
+    for (const Step& step : way.steps())
+        if (S_ISLNK(step.status.st_mode) && step.status.st_uid != 0 &&
+            step.status.st_uid != geteuid())
+            throw refuse(step.path + " is a symbolic link of user " +
+                         std::to_string(step.status.st_uid) + ", who can lead it anywhere");
+    struct stat opened {};
+    const struct stat& reached = way.steps().back().status;
+    if (::fstat(fd, &opened) != 0 || opened.st_dev != reached.st_dev ||
+        opened.st_ino != reached.st_ino)
+        throw refuse(path + " was exchanged while it was opened");
+}
+
 } // namespace dynmon

@@ -36,4 +36,8 @@ private:
     int links_ = 0;
 };
 
+// For what is written: throws Error{rejected} unless `path` leads to the open `fd` through no
+// symbolic link but those of root and the caller. Others could lead to any folder of theirs.
+void require_own_way(int fd, const std::string& path);
+
 } // namespace dynmon

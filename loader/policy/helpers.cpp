@@ -138,7 +138,6 @@ constexpr std::array rules = std::to_array<Helper>({
     {.number = 106, .allowed = true, .output = 4}, // strtoul
     {.number = 107, .allowed = true, .result = Result::value}, // sk_storage_get
     {.number = 108, .allowed = true}, // sk_storage_delete
-    {.number = 110, .allowed = true}, // tcp_gen_syncookie
     {.number = 112, .allowed = true, .power = Power::read_kernel, .output = 1}, // probe_read_user
     {.number = 113, .allowed = true, .power = Power::read_kernel, .output = 1}, // probe_read_kernel
     {.number = 114, .allowed = true, .power = Power::read_kernel, .output = 1}, // probe_read_user_str

@@ -92,9 +92,10 @@ void Loops::note_helper(const Place& place, std::int32_t number, const State& st
 
 void Loops::note_kernel_function(const Place& place, const std::string& name, const State& state) {
     const IteratorAt at = iterator_at(state.registers[1]);
-    if (name == "bpf_iter_num_new")
+    // libbpf leaves out what stands behind three underscores.
+    if (name.starts_with("bpf_iter_num_new"))
         note(made, place, {at, between(state.registers[2], state.registers[3])});
-    else if (name == "bpf_iter_num_next")
+    else if (name.starts_with("bpf_iter_num_next"))
         note(asked, place, {at, {}});
 }
 

@@ -5,6 +5,7 @@
 #include <bpf/libbpf.h>
 
 #include "base/error.hpp"
+#include "base/map_type_name.hpp"
 
 namespace dynmon {
 
@@ -24,6 +25,26 @@ std::uint64_t rounded(std::uint64_t bytes) {
     return (bytes + 7) & ~std::uint64_t{7};
 }
 
+// What the kernel keeps of each entry beside key and value: links and, at worst, two buckets; of a
+// trie the nodes that branch, too.
+std::uint64_t kept_of_entry(const MapInfo& map) {
+    constexpr std::uint64_t element = 48, bucket = 16, node = 40;
+    switch (map.type) {
+    case BPF_MAP_TYPE_HASH:
+    case BPF_MAP_TYPE_PERCPU_HASH:
+    case BPF_MAP_TYPE_LRU_HASH:
+    case BPF_MAP_TYPE_LRU_PERCPU_HASH:
+    case BPF_MAP_TYPE_HASH_OF_MAPS:
+    case BPF_MAP_TYPE_DEVMAP_HASH:
+    case rhash_type:
+        return element + 2 * bucket;
+    case BPF_MAP_TYPE_LPM_TRIE:
+        return 2 * node + rounded(map.key_size);
+    default:
+        return 0;
+    }
+}
+
 std::string mebibytes(std::uint64_t bytes) {
     return std::to_string((bytes + (1u << 20) - 1) >> 20) + " MiB";
 }
@@ -36,7 +57,8 @@ std::uint64_t map_bytes(const MapInfo& map, std::size_t cpus) {
     const bool keyed = map.type != BPF_MAP_TYPE_ARRAY && map.type != BPF_MAP_TYPE_PERCPU_ARRAY;
     const std::uint64_t values =
         multiplied(rounded(map.value_size), is_per_cpu(map.type) ? cpus : 1);
-    return multiplied(map.max_entries, added(keyed ? rounded(map.key_size) : 0, values));
+    const std::uint64_t key = keyed ? rounded(map.key_size) : 0;
+    return multiplied(map.max_entries, added(kept_of_entry(map) + key, values));
 }
 
 void require_map_memory(const Manifest& manifest, const Object& object,

@@ -14,7 +14,8 @@ namespace dynmon {
 // When no policy of the machine says otherwise.
 inline constexpr std::uint64_t preset_map_memory = std::uint64_t{4} << 30;
 
-// Of one map when it is full, about: keys and values, on each of `cpus` where it is per CPU.
+// Of one map when it is full, about: keys, values, on each of `cpus` where it is per CPU, and what
+// the kernel keeps beside them.
 std::uint64_t map_bytes(const MapInfo& map, std::size_t cpus);
 
 // Throws Error{rejected} with the largest map when all of them, as `shapes` makes them and twice

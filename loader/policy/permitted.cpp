@@ -53,6 +53,20 @@ void check_helpers(const ElfSection& section) {
     }
 }
 
+// libbpf puts programs into a prog_array while it loads, and the only one that there is here is the
+// chain of the hook, which others are in.
+void check_filled_maps(const ElfFile& elf) {
+    const auto stands_in_maps = [&](std::uint32_t section) {
+        return section < elf.sections().size() && elf.sections()[section].name == ".maps";
+    };
+    for (const ElfRelocation& relocation : elf.relocations()) {
+        const ElfSymbol& symbol = elf.symbols()[relocation.symbol];
+        if (stands_in_maps(relocation.section) && !stands_in_maps(symbol.section))
+            refuse("a map is to be filled with '" + std::string(symbol.name) + "', which is no map",
+                   "leave out its `values`: the loader alone puts programs into chains");
+    }
+}
+
 void check_externs(const btf* types) {
     const int section = btf__find_by_name_kind(types, ".kconfig", BTF_KIND_DATASEC);
     if (section < 0)
@@ -79,6 +93,7 @@ void require_permitted(const Object& object) {
         check_programs(object);
         check_externs(object.types());
         const ElfFile elf = ElfFile::read(object.bytes());
+        check_filled_maps(elf);
         for (const ElfSection& section : elf.sections())
             if (section.executable())
                 check_helpers(section);

@@ -47,6 +47,13 @@ State State::at_start() {
     return state;
 }
 
+std::size_t State::size() const {
+    std::size_t values = register_count;
+    for (const Frame& frame : frames)
+        values += 1 + kept_registers + frame.slots.size();
+    return values;
+}
+
 bool State::join(const State& other) {
     bool more = false;
     for (std::size_t i = 0; i < register_count; ++i)

@@ -33,6 +33,7 @@ struct State {
     // The context in r1.
     static State at_start();
 
+    std::size_t size() const;      // in values
     bool join(const State& other); // of the same functions; true: it holds more than before
 
     // `size` bytes at `offset` from the pointer, which may be to a stack; nullopt: no stack.

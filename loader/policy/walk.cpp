@@ -6,9 +6,11 @@ namespace dynmon::policy {
 
 namespace {
 
-// A probe of the house takes some ten thousand; a state has about 2 KiB.
+// A probe of the house takes some ten thousand steps. Values have up to 300 bytes, and hostile
+// programs have many of them on the stacks of eight functions.
 constexpr std::size_t most_steps = 1'000'000;
-constexpr std::size_t most_states = 100'000;
+constexpr std::size_t most_kept = 2'000'000;   // values, of all states
+constexpr std::size_t most_moved = 20'000'000; // values, from one state to the next
 constexpr std::size_t most_contexts = 1024;
 constexpr std::size_t most_depth = 8; // the verifier's
 
@@ -50,7 +52,7 @@ void Walk::run() {
         return give_up(0, "program '" + program_.name + "', which stands there twice,");
     contexts_.push_back({{.entry = *entry}});
     flow_to({0, Stage::before, *entry}, State::at_start());
-    while (!work_.empty() && steps_ < most_steps && states_.size() < most_states) {
+    while (!work_.empty() && steps_ < most_steps && kept_ < most_kept && moved_ < most_moved) {
         const Point point = *work_.begin();
         work_.erase(work_.begin());
         walk_from(point);
@@ -77,8 +79,11 @@ void Walk::flow_to(const Point& point, const State& state) {
     if (!is_valid(std::get<2>(point)))
         return give_up(contexts_[std::get<0>(point)].entry, "a path that leaves the program");
     const auto [place, fresh] = states_.try_emplace(point, state);
+    const std::size_t before = fresh ? 0 : place->second.size();
     if (fresh || place->second.join(state))
         work_.insert(point);
+    kept_ += place->second.size() - before;
+    moved_ += state.size();
 }
 
 std::size_t Walk::jump_target(std::size_t at) const {

@@ -79,6 +79,8 @@ private:
     Exits exits_;
     Loops loops_; // less their contexts
     std::size_t steps_ = 0;
+    std::size_t kept_ = 0;
+    std::size_t moved_ = 0;
 };
 
 } // namespace dynmon::policy

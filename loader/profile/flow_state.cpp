@@ -11,6 +11,7 @@
 
 #include <sys/stat.h>
 
+#include "object/way.hpp"
 #include "profile/file.hpp"
 
 namespace dynmon {
@@ -55,6 +56,7 @@ FlowState::FlowState(const std::string& path, std::string monitor)
     folder_ = Fd(::open(in_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!folder_)
         fail_on_file("open", in_);
+    require_own_way(folder_.get(), in_);
 }
 
 std::optional<SavedFlows> FlowState::load() const {

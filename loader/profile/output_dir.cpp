@@ -14,6 +14,7 @@
 
 #include "base/error.hpp"
 #include "base/lock_holder.hpp"
+#include "object/way.hpp"
 #include "profile/file.hpp"
 #include "profile/popped_file.hpp"
 
@@ -47,6 +48,7 @@ Fd open_output(const std::string& path) {
         throw Error(ErrorKind::usage, path + " is a symbolic link").hint("name the folder itself");
     if (!folder)
         fail_on_file("open", path);
+    require_own_way(folder.get(), path);
     return folder;
 }
 

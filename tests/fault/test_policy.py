@@ -54,6 +54,63 @@ DYNMON_INGRESS(walker) {
     return DYNMON_PASS;
 }
 """
+ENDLESS = """#include "dynmon.h"
+volatile __u64 work;
+static long turn(__u32 index, void* context) {
+    return 0;
+}
+DYNMON_INGRESS(endless) {
+    do
+        bpf_loop(1, turn, 0, 0);
+    while (work++ != 77);
+    return DYNMON_PASS;
+}
+"""
+USURPER = """#include "headers.h"
+char _license[] SEC("license") = "GPL";
+const volatile __u32 dynmon_slot = 0;
+int usurper(struct __sk_buff* skb);
+struct {
+    __uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+    __uint(max_entries, 128);
+    __type(key, __u32);
+    __array(values, int(void*));
+} dynmon_chain SEC(".maps") = {.values = {[0] = (void*)&usurper}};
+SEC("tc") int usurper(struct __sk_buff* skb) {
+    bpf_tail_call(skb, &dynmon_chain, dynmon_slot);
+    return TC_ACT_UNSPEC;
+}
+"""
+# A few hundred bytes of stack at each of many places where paths meet.
+WIDE = """#include "frame.h"
+char _license[] SEC("license") = "GPL";
+SEC("tc") __attribute__((naked)) int wide(struct __sk_buff* skb) {
+    asm volatile("r6 = r1;"
+                 "STORES"
+                 ".rept 50000; if r6 == 1 goto +1; r0 = 1; r0 = 0; .endr;"
+                 "r0 = -1; exit");
+}
+"""
+# More in a section than the loader takes for all of it.
+LARGE = """#include "dynmon.h"
+volatile __u64 more[512] SEC("SECTION") = {1};
+DYNMON_INGRESS(NAME) {
+    return DYNMON_PASS;
+}
+"""
+# A list of which one part has a value a CPU, where the loader takes one for all of it.
+LIST = """#include "prefix_list.h"
+struct entry {
+    dynmon_time_ns_t expires;
+    __u64 packets, bytes;
+    __u32 action, padding;
+};
+#define BPF_MAP_TYPE_ARRAY BPF_MAP_TYPE_PERCPU_ARRAY
+DYNMON_IPV4_LIST(DENY, struct entry, 64);
+DYNMON_INGRESS(list) {
+    return DYNMON_PASS;
+}
+"""
 
 
 class PolicyTest(FilesCase):
@@ -181,6 +238,45 @@ class PolicyTest(FilesCase):
                 counted = self.counted(path.parent.name, "--kernel", "--hook", hook)
                 with self.subTest(path.parent.name):
                     self.assertLessEqual(max(most for most, _ in counted.values()), 100_000)
+
+    def test_a_loop_without_an_end_that_the_verifier_accepts_is_refused(self):
+        endless = self.build("endless", ENDLESS, "may: [loops]")
+        self.policy.write_text("instructions: 1000000000000\n")
+        for words in (("check", endless), ("load", "l", endless, *PLACE)):
+            error = self.refused(harness.REJECTED, "--policy", self.policy, *words)
+            self.assertIn("the plain loop around bpf_loop in endless.bpf.c:", error["message"])
+            self.assertIn("goes round endlessly often", error["message"])
+
+    def test_a_probe_puts_itself_into_no_slot_of_the_chain(self):
+        self.dynmon("load", "t", "tally", *PLACE)
+        usurper = self.build("usurper", USURPER, "hook: tc")
+        error = self.refused(harness.REJECTED, "load", "u", usurper, *PLACE)
+        self.assertIn("a map is to be filled with 'usurper'", error["message"])
+        self.assertEqual([monitor["name"] for monitor in self.status()["monitors"]], ["t"])
+        self.dynmon("unload", "t")
+
+    def test_what_the_loader_reads_of_a_program_has_the_size_that_it_takes_it_for(self):
+        for number, section in enumerate((".data.dynmon", ".data.dynmon_meter",
+                                          ".data.dynmon_limit")):
+            name = f"large{number}"
+            large = self.build(name, LARGE.replace("SECTION", section).replace("NAME", name),
+                               "hook: tc")
+            error = self.refused(harness.UNSUPPORTED, "load", "l", large, *PLACE)
+            self.assertIn(f"map {section} is of another dynmon.h: ", error["message"])
+
+    def test_no_program_takes_gigabytes_to_look_at(self):
+        stores = "".join(f"r2 = {at}; *(u32*)(r10 - {at}) = r2;" for at in range(4, 513, 4))
+        wide = self.build("wide", WIDE.replace("STORES", stores), "hook: tc")
+        most = 1_500_000  # KiB of addresses, with those of the program itself
+        done = subprocess.run(["sh", "-c", f'ulimit -v {most}; exec "$@"', "sh", str(harness.DYNMON),
+                               "check", str(wide)], capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, harness.USAGE, done.stderr)
+        self.assertIn("more paths than dynmon follows", done.stderr)
+
+    def test_a_list_with_parts_of_another_type_is_none(self):
+        self.dynmon("load", "l", self.build("list", LIST, "hook: tc"), *PLACE)
+        self.refused(harness.USAGE, "deny", "l", "add", "10.0.0.1")
+        self.dynmon("unload", "l")
 
     def test_a_probe_that_would_starve_the_next_is_refused(self):
         folder = self.build("starver", STARVER, "hook: tc")

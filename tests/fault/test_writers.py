@@ -183,7 +183,35 @@ class PlantedTest(exports.ExportCase):
         self.assertEqual(list(elsewhere.iterdir()), [])
 
 
+    def test_a_link_of_somebody_else_above_the_folder_is_not_followed(self):
+        elsewhere, link = self.folder / "elsewhere", self.folder / "link"
+        (elsewhere / "out").mkdir(parents=True)
+        link.symlink_to(elsewhere)
+        os.chown(link, NOBODY, NOBODY, follow_symlinks=False)
+        self.out = link / "out"
+        fault = f"{link} is a symbolic link of user {NOBODY}, who can lead it anywhere"
+        self.refuse(harness.REJECTED, fault)
+        self.load("f", "flows")
+        error = self.refused(harness.REJECTED, "export", "f", "--profile", "netflow", "--out",
+                             elsewhere / "out", "--state", self.out / "kept")
+        self.assertIn(fault, error["message"])
+        self.assertEqual(list((elsewhere / "out").iterdir()), [])
+        os.chown(link, 0, 0, follow_symlinks=False)
+        self.receive(udp(5000, 53))
+        self.export("c", "crypto")
+        self.assertEqual([path.name for path in (elsewhere / "out").glob("[!.]*")], ["results.csv"])
+
+
 class VerifierLogTest(harness.Case):
+    def test_a_link_of_somebody_else_above_it_is_not_followed(self):
+        link = self.folder / "link"
+        link.symlink_to(self.folder)
+        os.chown(link, NOBODY, NOBODY, follow_symlinks=False)
+        result = self.dynmon("check", "--kernel", "rejected", "--verifier-log", link / "log",
+                             code=harness.REJECTED)
+        self.assertIn(f"{link} is a symbolic link of user {NOBODY}", result.err)
+        self.assertEqual((self.folder / "log").stat().st_size, 0)
+
     def test_no_file_with_another_name_or_of_somebody_else_is_overwritten(self):
         precious, log = self.folder / "precious", self.folder / "log"
         precious.write_text("mine")

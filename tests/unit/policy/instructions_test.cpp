@@ -95,7 +95,8 @@ TEST_CASE("loops by helpers are multiplied, nested ones by each other") {
 // P-8 run more instructions for a packet
 TEST_CASE("a loop of unknown length goes round as often as the kernel lets it") {
     each_object([](const Counting& counting) {
-        for (const char* program : {"helper_unknown", "iterator_unknown"}) {
+        for (const char* program : {"helper_unknown", "iterator_unknown",
+                                    "iterator_unknown_by_another_name", "hash_that_grows"}) {
             CAPTURE(program);
             const InstructionBound bound = counting.of(program);
             check_rounds(bound, 1u << 23);
@@ -105,17 +106,29 @@ TEST_CASE("a loop of unknown length goes round as often as the kernel lets it") 
     });
 }
 
-TEST_CASE("a helper in a plain loop runs as often as the verifier has walked at most") {
+// PROMISES:
+// P-8 run more instructions for a packet
+TEST_CASE("a plain loop around one that the verifier does not walk may have no end") {
     each_object([](const Counting& counting) {
-        CHECK(counting.of("plain_of_helper_1000").unrolled);
-        check_rounds(counting.of("plain_of_helper_1000"), 1000);
-        check_rounds(counting.of("plain_of_helper_1000", 60), 60 * 1000);
+        for (const char* program :
+             {"plain_of_helper_1000", "endless_of_helper", "endless_of_iterator",
+              "endless_after_iterator", "endless_by_renewal", "endless_by_function"}) {
+            CAPTURE(program);
+            for (const std::optional<std::uint64_t> walked :
+                 {std::optional<std::uint64_t>(), {60}}) {
+                const InstructionBound bound = counting.of(program, walked);
+                CHECK(bound.number == UINT64_MAX);
+                CHECK_FALSE(bound.constant);
+                CHECK(bound.loop.starts_with("the plain loop around bpf_"));
+            }
+        }
     });
 }
 
 TEST_CASE("a loop over a map goes round once for each entry that it may have") {
     each_object([](const Counting& counting) {
         check_rounds(counting.of("map_1000"), 1000);
+        check_rounds(counting.of("hash_1000"), 1000);
         CHECK(counting.of("map_1000").rounds == 1000);
         const Counting shaped{
             counting.object,
@@ -152,6 +165,20 @@ TEST_CASE("may_goto goes round as often as the kernel lets it") {
     CHECK_FALSE(bound.constant);
 }
 
+TEST_CASE("more loops within each other than anybody writes are not counted") {
+    const auto nest = [](int loops) {
+        std::vector<bpf_insn> program;
+        for (int i = 0; i < loops; ++i)
+            program.push_back(test::make(BPF_JMP | 0xe0, 0, 0, 2 * loops - i));
+        for (int i = 0; i < loops; ++i) // back to the last of them, and so on
+            program.push_back(test::make(BPF_JMP | BPF_JEQ | BPF_K, 6, 0, -1 - 2 * i - 1, i + 1));
+        return bound_of_raw(program);
+    };
+    CHECK(nest(2).loop.starts_with("may_goto in "));
+    CHECK(nest(31).number == UINT64_MAX);
+    CHECK(nest(31).loop.starts_with("a nest of more loops than dynmon counts, as of may_goto in "));
+}
+
 TEST_CASE("more than is allowed is refused with the loop that makes it so, and the cure") {
     CHECK_NOTHROW(require_instructions("p", {.number = 100}, 100));
     const auto refusal = [](const InstructionBound& bound) {
@@ -171,6 +198,9 @@ TEST_CASE("more than is allowed is refused with the loop that makes it so, and t
         {.number = UINT64_MAX, .loop = "bpf_loop in a.c:3", .rounds = 7, .constant = false});
     CHECK(unknown.find("endlessly many instructions a packet; at most 99 are allowed: bpf_loop in "
                        "a.c:3 goes round up to 7 times, as far as is known here | ") !=
+          std::string::npos);
+    CHECK(refusal({.number = UINT64_MAX, .loop = "b", .rounds = UINT64_MAX, .constant = false})
+              .find(": b goes round endlessly often, as far as is known here | ") !=
           std::string::npos);
     CHECK(unknown.find("a constant number of rounds") != std::string::npos);
 }

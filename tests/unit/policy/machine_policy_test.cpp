@@ -109,9 +109,11 @@ TEST_CASE("maps are measured as they are when full") {
     map.key_size = 5;
     map.value_size = 12;
     map.max_entries = 1000;
-    CHECK(map_bytes(map, 4) == 1000 * (8 + 4 * 16));
+    CHECK(map_bytes(map, 4) == 1000 * (80 + 8 + 4 * 16));
     map.type = BPF_MAP_TYPE_HASH;
-    CHECK(map_bytes(map, 4) == 1000 * (8 + 16));
+    CHECK(map_bytes(map, 4) == 1000 * (80 + 8 + 16));
+    map.type = BPF_MAP_TYPE_LPM_TRIE;
+    CHECK(map_bytes(map, 4) == 1000 * (80 + 2 * 8 + 16));
     map.type = BPF_MAP_TYPE_RINGBUF;
     map.max_entries = 1u << 20;
     CHECK(map_bytes(map, 4) == 1u << 20);

@@ -43,3 +43,10 @@ TEST_CASE("an object that asks for more than a network monitor needs is refused 
     CHECK(refusal("asks_write_user") == "asks_write_user.bpf.o: section '.text' calls "
                                         "bpf_probe_write_user, which acts on other processes");
 }
+
+// PROMISES:
+// P-4 tail-call anything but the next probe
+TEST_CASE("an object that puts a program into the chain while libbpf loads it is refused") {
+    CHECK(refusal("fills_chain") ==
+          "fills_chain.bpf.o: a map is to be filled with 'on_tc', which is no map");
+}
