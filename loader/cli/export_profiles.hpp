@@ -25,6 +25,7 @@ struct FlowArguments {
     std::size_t mtu = 0; // of the path
     std::string template_refresh = "60s";
     std::uint64_t template_messages = 20;
+    std::uint64_t rate = 2000;
     std::string state; // "": none
 };
 

@@ -1,5 +1,6 @@
 #include "cli/flow_profiles.hpp"
 
+#include <thread>
 #include <utility>
 
 #include "cli/options.hpp"
@@ -35,7 +36,8 @@ class CollectorTarget final : public ExportTarget {
 public:
     CollectorTarget(const ExportArguments& arguments, ReportWindow report)
         : outlet_(options_of(arguments), collector_of(arguments.flows),
-                  {[] { return std::chrono::nanoseconds(monotonic_ns()); }, epoch_ns}),
+                  {[] { return std::chrono::nanoseconds(monotonic_ns()); }, epoch_ns,
+                   [](auto time) { std::this_thread::sleep_for(time); }, stop_requested}),
           exporter_(time_outs_of(arguments.flows), arguments.flows.max_flows, outlet_,
                     std::move(report), state_of(arguments)) {}
     Exporter& exporter() override { return exporter_; }
@@ -49,6 +51,8 @@ private:
                 .keeps = time_outs_of(flows).keeps(),
                 .template_refresh = parse_duration(flows.template_refresh, "--template-refresh"),
                 .template_messages = flows.template_messages,
+                .rate = flows.rate,
+                .share = arguments.interval / 2, // of the interval, so that windows are not late
                 .max_waiting = flows.max_flows};
     }
     static std::unique_ptr<Collector> collector_of(const FlowArguments& flows) {
@@ -105,6 +109,10 @@ void declare_flow_options(CLI::App& app, FlowArguments& arguments) {
                    "ipfix: bytes of the largest IP packet; default: that of the path, at most 1500")
         ->type_name("BYTES")
         ->check(CLI::Range(least_mtu, most_mtu));
+    app.add_option("--rate", arguments.rate,
+                   "ipfix over UDP: so many messages a second at most; 0: as fast as they go; "
+                   "default: 2000")
+        ->type_name("N");
     app.add_option("--template-refresh", arguments.template_refresh,
                    "ipfix over UDP: templates are sent again after so long; default: 60s")
         ->type_name("TIME");

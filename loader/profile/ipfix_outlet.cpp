@@ -1,9 +1,10 @@
 #include "profile/ipfix_outlet.hpp"
 
 #include <algorithm>
-#include <thread>
+#include <utility>
 
 #include "base/log.hpp"
+#include "profile/ipfix_template.hpp"
 
 namespace dynmon {
 
@@ -14,7 +15,8 @@ using std::chrono::nanoseconds;
 using std::chrono::seconds;
 
 constexpr nanoseconds first_retry = seconds(1), longest_retry = seconds(30);
-constexpr milliseconds step{50}; // between two tries at the end
+constexpr milliseconds step{50}; // between two tries at the end, and two looks at whether it is
+constexpr nanoseconds no_end = nanoseconds::max();
 constexpr milliseconds udp_error_way{20};
 
 std::string count(std::size_t number, const char* of) {
@@ -25,7 +27,7 @@ std::string count(std::size_t number, const char* of) {
 
 IpfixOutlet::IpfixOutlet(IpfixOptions options, std::unique_ptr<Collector> collector, Clocks clocks)
     : options_(std::move(options)), collector_(std::move(collector)), clocks_(std::move(clocks)),
-      writer_(options_.domain) {}
+      writer_(options_.domain), pace_(options_.rate) {}
 
 void IpfixOutlet::add(std::vector<FlowRecord> flows, const FlowWindow&) {
     // Records of one template share a set.
@@ -37,13 +39,13 @@ void IpfixOutlet::add(std::vector<FlowRecord> flows, const FlowWindow&) {
 
 void IpfixOutlet::make_room() {
     const bool full = waiting_.size() - in_flight_ >= options_.max_waiting;
-    if ((full || !options_.keeps) && !flush(clocks_.monotonic(), !options_.keeps))
+    if ((full || !options_.keeps) && !flush(clocks_.monotonic(), no_end, !options_.keeps))
         throw_away();
 }
 
 std::vector<std::string> IpfixOutlet::send() {
     const nanoseconds now = clocks_.monotonic();
-    const bool sent = flush(now);
+    const bool sent = flush(now, options_.keeps ? now + options_.share : no_end);
     if (options_.keeps || (sent && wait_for_arrival(now)))
         return {};
     waiting_.clear();
@@ -70,7 +72,7 @@ void IpfixOutlet::throw_away() const {
     throw away;
 }
 
-bool IpfixOutlet::flush(nanoseconds now, bool connect_anyway) {
+bool IpfixOutlet::flush(nanoseconds now, nanoseconds end, bool connect_anyway) {
     try {
         if (connected_)
             forget_arrived(milliseconds{0});
@@ -80,7 +82,7 @@ bool IpfixOutlet::flush(nanoseconds now, bool connect_anyway) {
             return false;
         if (!connected_)
             connect();
-        send_waiting(now);
+        send_waiting(now, end);
         return true;
     } catch (const Error& error) {
         lose(error, now);
@@ -102,9 +104,9 @@ bool IpfixOutlet::templates_are_due(nanoseconds now) const {
     return collector_->forgets() && now - templates_at_ >= options_.template_refresh;
 }
 
-void IpfixOutlet::send_waiting(nanoseconds now) {
-    const auto export_time = static_cast<std::uint32_t>(clocks_.epoch_ns() / 1'000'000'000);
-    while (in_flight_ < waiting_.size()) {
+void IpfixOutlet::send_waiting(nanoseconds now, nanoseconds end) {
+    while (in_flight_ < waiting_.size() && await_turn(end)) {
+        const auto export_time = static_cast<std::uint32_t>(clocks_.epoch_ns() / 1'000'000'000);
         const bool with_templates = templates_are_due(now);
         const std::span<const FlowRecord> rest = std::span(waiting_).subspan(in_flight_);
         const std::size_t written =
@@ -121,6 +123,33 @@ void IpfixOutlet::send_waiting(nanoseconds now) {
         sent_.bytes += message_.size();
         ++sent_.messages;
     }
+}
+
+// False: it is not before `end`.
+bool IpfixOutlet::await_turn(nanoseconds end) {
+    while (collector_->forgets()) {
+        if (clocks_.stopping())
+            hurry();
+        const nanoseconds now = clocks_.monotonic();
+        const nanoseconds wait = pace_.wait(now);
+        if (wait == nanoseconds{0}) {
+            pace_.sent(now);
+            break;
+        }
+        if (wait > end - now)
+            return false;
+        clocks_.sleep(std::min<nanoseconds>(wait, step));
+    }
+    return true;
+}
+
+// There is an end to how long the end takes, and what goes too fast may arrive still.
+void IpfixOutlet::hurry() {
+    if (std::exchange(hurried_, true))
+        return;
+    const std::size_t in_one =
+        collector_->max_message() / ipfix::record_size(ipfix::Template::ipv6); // the longest
+    pace_.fit((waiting_.size() - in_flight_) / in_one, options_.patience);
 }
 
 void IpfixOutlet::forget_arrived(milliseconds patience) {
@@ -150,12 +179,13 @@ void IpfixOutlet::lose(Error fault, nanoseconds now) {
 
 // Tries for as long as is left: there is no next window.
 void IpfixOutlet::close() {
+    hurry();
     const nanoseconds end = clocks_.monotonic() + options_.patience;
     for (nanoseconds now = clocks_.monotonic();
          now < end && !waiting_.empty() && collector_->has_time(); now = clocks_.monotonic()) {
         retry_at_ = nanoseconds{0};
-        if (!flush(now) || !wait_for_arrival(now))
-            std::this_thread::sleep_for(step);
+        if (!flush(now, no_end) || !wait_for_arrival(now))
+            clocks_.sleep(step);
     }
     if (waiting_.empty())
         return collector_->disconnect();

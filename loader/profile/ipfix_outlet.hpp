@@ -9,6 +9,7 @@
 #include "profile/collector.hpp"
 #include "profile/flow_outlet.hpp"
 #include "profile/ipfix_message.hpp"
+#include "profile/pace.hpp"
 
 namespace dynmon {
 
@@ -19,6 +20,10 @@ struct IpfixOptions {
     // How long a template is good for over UDP, and for how many messages.
     std::chrono::nanoseconds template_refresh = std::chrono::seconds(60);
     std::uint64_t template_messages = 20;
+    // Messages a second over UDP, 0: as fast as they go. Nobody there says that he is not keeping
+    // up. A window's share: if it keeps flows, the rest goes with the next one.
+    std::uint64_t rate = 2000;
+    std::chrono::nanoseconds share = std::chrono::seconds(5);
     std::size_t max_waiting = 1'000'000;      // flows that are kept while the collector is away
     std::chrono::milliseconds patience{5000}; // for a window to arrive, and at the end
 };
@@ -31,6 +36,8 @@ public:
     struct Clocks {
         std::function<std::chrono::nanoseconds()> monotonic;
         std::function<std::uint64_t()> epoch_ns;
+        std::function<void(std::chrono::nanoseconds)> sleep;
+        std::function<bool()> stopping; // the export has to end, and soon
     };
     struct Sent {
         std::uint64_t flows = 0; // those that were sent again too
@@ -53,9 +60,12 @@ public:
 private:
     using Nanoseconds = std::chrono::nanoseconds;
 
-    // False: the collector is away, and `fault_` says why. `connect_anyway`: also to send nothing.
-    bool flush(Nanoseconds now, bool connect_anyway = false);
-    void send_waiting(Nanoseconds now);
+    // Sends until `end`. False: the collector is away, and `fault_` says why. `connect_anyway`:
+    // also to send nothing.
+    bool flush(Nanoseconds now, Nanoseconds end, bool connect_anyway = false);
+    void send_waiting(Nanoseconds now, Nanoseconds end);
+    bool await_turn(Nanoseconds end);
+    void hurry();
     void connect();
     bool wait_for_arrival(Nanoseconds now);
     void forget_arrived(std::chrono::milliseconds patience);
@@ -77,6 +87,8 @@ private:
     std::uint64_t templates_for_ = 0; // messages that the last ones are still good for
     ipfix::Writer writer_;
     std::string message_;
+    Pace pace_;
+    bool hurried_ = false;
     Sent sent_;
 };
 

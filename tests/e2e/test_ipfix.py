@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Flows as IPFIX: every message is held against RFC 7011 by a collector of our own."""
 import collections
+import json
 import time
 
 import frames
@@ -122,6 +123,32 @@ class MessageTest(ExportCase):
             self.finish(exporter)
             (stream,) = collector.streams.values()
             self.assertEqual(stream.templates_in, expected)
+
+
+class RateTest(ExportCase):
+    """Only what leaves is paced: windows are taken when their time has come."""
+
+    def test_windows_are_not_late_for_flows_that_wait_for_their_turn(self):
+        self.load("f", "flows")
+        collector = self.collector("udp")
+        self.receive(*[frames.ipv4(frames.udp(port, 53), frames.UDP) for port in range(1000, 2000)])
+        exporter = self.start_export(collector.to, "--rate", 10, "--active", "1ms", "--mtu", 600,
+                                     interval="1s")
+        windows = [json.loads(exporter.stdout.readline()) for _ in range(3)]
+        for window in windows[1:]:
+            self.assertLess(window["to"] - window["from"], 1.9e9 * wire.PATIENCE)
+        self.assertLess(len(collector.records()), 1000)
+        self.finish(exporter)  # the end does not wait for ever
+        self.eventually(lambda: len(collector.records()) == 1000, "all records are there")
+
+    def test_without_time_outs_a_window_takes_the_time_that_its_messages_take(self):
+        self.load("f", "flows")
+        collector = self.collector("udp")
+        self.receive(*[frames.ipv4(frames.udp(port, 53), frames.UDP) for port in range(1000, 2000)])
+        began = time.monotonic()
+        self.export(["--to", collector.to], "--idle", 0, "--rate", 40, "--count", 1)
+        self.assertGreater(time.monotonic() - began, 0.8)  # 45 messages
+        self.eventually(lambda: len(collector.records()) == 1000, "all records are there")
 
 
 class TimeOutTest(ExportCase):

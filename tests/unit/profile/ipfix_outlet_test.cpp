@@ -52,8 +52,10 @@ struct Outlet {
         options.patience = 200ms;
         outlet = std::make_unique<IpfixOutlet>(
             options, std::make_unique<FakeCollector>(host),
-            IpfixOutlet::Clocks{[this] { return now += 1ms; },
-                                [] { return std::uint64_t{1'795'262'400} * second; }});
+            IpfixOutlet::Clocks{[this] { return now += tick; },
+                                [] { return std::uint64_t{1'795'262'400} * second; },
+                                [this](std::chrono::nanoseconds time) { now += time; },
+                                [this] { return stopping; }});
         log::set_quiet(true);
     }
     ~Outlet() { log::set_quiet(false); }
@@ -86,7 +88,8 @@ struct Outlet {
     }
 
     FakeCollector::Host host;
-    std::chrono::nanoseconds now = 1h;
+    std::chrono::nanoseconds now = 1h, tick = 1ms;
+    bool stopping = false;
     std::unique_ptr<IpfixOutlet> outlet;
 };
 
@@ -229,4 +232,63 @@ TEST_CASE("the end of an export waits for the collector to acknowledge") {
     o.host.acknowledges = true;
     o.outlet->close();
     CHECK(o.outlet->waiting().size() == 0);
+}
+
+TEST_CASE("over UDP messages keep to the rate, and what a window has no time for goes later") {
+    Outlet o({.rate = 100, .share = 500ms}, true);
+    o.tick = 1us;
+    const auto began = o.now;
+    o.store(1000);
+    CHECK(o.now - began <= 510ms);
+    CHECK(o.host.streams.at(0).size() > 50);
+    CHECK(o.host.streams[0].size() < 60);
+    CHECK(o.outlet->waiting().size() == 1000);
+    o.store(0);
+    CHECK(o.outlet->waiting().size() < 800); // what was sent has arrived
+    o.outlet->close();
+    CHECK(o.ports(0) == up_to(1000));
+}
+
+TEST_CASE("the end of an export goes faster than the rate where it would take too long") {
+    Outlet o({.rate = 10, .share = 0ms}, true);
+    o.tick = 1us;
+    o.store(1000);
+    const auto began = o.now;
+    o.outlet->close();
+    CHECK(o.ports(0) == up_to(1000));
+    CHECK(o.now - began < 400ms); // twice the patience
+}
+
+TEST_CASE(
+    "a window that is not kept is sent to its end at the rate, unless the export has to stop") {
+    for (const bool stops : {false, true}) {
+        Outlet o({.keeps = false, .rate = 100, .share = 0ms}, true);
+        o.tick = 1us;
+        o.stopping = stops;
+        const auto began = o.now;
+        o.store(1000);
+        CHECK(o.ports(0) == up_to(1000));
+        CHECK(o.outlet->waiting().empty());
+        CHECK((o.now - began < 400ms) == stops);
+    }
+}
+
+TEST_CASE("the rate is not for TCP, and 0 is none") {
+    for (const bool udp : {false, true}) {
+        Outlet o({.rate = udp ? 0u : 1u}, udp);
+        o.tick = 0s;
+        const auto began = o.now;
+        o.store(1000);
+        CHECK(o.now == began);
+    }
+}
+
+TEST_CASE("when too many flows wait for their turn a window is taken once there is room") {
+    Outlet o({.rate = 100, .share = 0ms, .max_waiting = 100}, true);
+    o.tick = 1us;
+    o.store(1000);
+    o.outlet->make_room();
+    o.store(1, 1000);
+    o.outlet->close();
+    CHECK(o.ports(0) == up_to(1001));
 }
