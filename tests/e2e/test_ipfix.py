@@ -60,7 +60,8 @@ class RecordTest(ExportCase):
         told = sorted((r["protocolIdentifier"], r["octetDeltaCount"],
                        sorted(name for name in r if "icmp" in name or "Port" in name))
                       for r in collector.records())
-        self.assertEqual(told, [(1, 84, []), (1, 84, ["icmpTypeCodeIPv4"]), (58, 112, [])])
+        self.assertEqual(told, [(1, 84, []), (1, 84, ["destinationTransportPort", "icmpTypeCodeIPv4"]),
+                                (58, 112, [])])
         [typed] = [r for r in collector.records() if "icmpTypeCodeIPv4" in r]
         self.assertEqual(typed["icmpTypeCodeIPv4"], 0)
 
