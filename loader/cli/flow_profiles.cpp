@@ -114,7 +114,8 @@ void declare_flow_options(CLI::App& app, FlowArguments& arguments) {
                    "default: 2000")
         ->type_name("N");
     app.add_option("--template-refresh", arguments.template_refresh,
-                   "ipfix over UDP: templates are sent again after so long; default: 60s")
+                   "ipfix over UDP: templates are sent with every window, and within it again "
+                   "after so long; default: 60s")
         ->type_name("TIME");
     app.add_option("--template-messages", arguments.template_messages,
                    "ipfix over UDP: and after so many messages; default: 20")

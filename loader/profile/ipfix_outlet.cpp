@@ -82,7 +82,7 @@ bool IpfixOutlet::flush(nanoseconds now, nanoseconds end, bool connect_anyway) {
             return false;
         if (!connected_)
             connect();
-        send_waiting(now, end);
+        send_waiting(end);
         return true;
     } catch (const Error& error) {
         lose(error, now);
@@ -104,8 +104,11 @@ bool IpfixOutlet::templates_are_due(nanoseconds now) const {
     return collector_->forgets() && now - templates_at_ >= options_.template_refresh;
 }
 
-void IpfixOutlet::send_waiting(nanoseconds now, nanoseconds end) {
+void IpfixOutlet::send_waiting(nanoseconds end) {
+    if (collector_->forgets()) // and may have been restarted without a word
+        templates_for_ = 0;
     while (in_flight_ < waiting_.size() && await_turn(end)) {
+        const nanoseconds now = clocks_.monotonic();
         const auto export_time = static_cast<std::uint32_t>(clocks_.epoch_ns() / 1'000'000'000);
         const bool with_templates = templates_are_due(now);
         const std::span<const FlowRecord> rest = std::span(waiting_).subspan(in_flight_);

@@ -63,7 +63,7 @@ private:
     // Sends until `end`. False: the collector is away, and `fault_` says why. `connect_anyway`:
     // also to send nothing.
     bool flush(Nanoseconds now, Nanoseconds end, bool connect_anyway = false);
-    void send_waiting(Nanoseconds now, Nanoseconds end);
+    void send_waiting(Nanoseconds end);
     bool await_turn(Nanoseconds end);
     void hurry();
     void connect();

@@ -67,8 +67,8 @@ class ExportCase(harness.Case):
         super().setUp()
         wire.command("ip", "link", "set", "lo", "up")
 
-    def collector(self, kind, address="127.0.0.1", port=0):
-        made = ipfix.Collector(kind, address, port)
+    def collector(self, kind, address="127.0.0.1", port=0, midway=False):
+        made = ipfix.Collector(kind, address, port, midway)
         self.addCleanup(made.close)
         return made
 

@@ -29,9 +29,11 @@ def require(condition, what):
 
 
 class Stream:
-    """The messages of one transport session: a TCP connection, or the datagrams from one port."""
+    """The messages of one transport session: a TCP connection, or the datagrams from one port.
+    `midway`: its beginning is not known, so that the sequence number of the first message may be any."""
 
-    def __init__(self):
+    def __init__(self, midway=False):
+        self.midway = midway
         self.templates = {}  # by observation domain and number
         self.expected = {}   # sequence number of the next message, by domain
         self.lengths = []    # of messages
@@ -49,8 +51,8 @@ class Stream:
         self.templates_in.append(0)
         self.domains.add(domain)
         self.export_times.append(self.time)
-        require(sequence == self.expected.get(domain, 0),
-                f"sequence {sequence}, expected {self.expected.get(domain, 0)}")
+        expected = self.expected.get(domain, sequence if self.midway else 0)
+        require(sequence == expected, f"sequence {sequence}, expected {expected}")
         at, before = 16, len(self.records)
         while at < length:
             number, size = struct.unpack_from("!HH", data, at)
@@ -89,7 +91,7 @@ class Stream:
 class Collector:
     """Takes what comes on a port of the calling namespace, in a thread of its own."""
 
-    def __init__(self, kind, address="127.0.0.1", port=0):
+    def __init__(self, kind, address="127.0.0.1", port=0, midway=False):
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self.tcp = kind == "tcp"
         self.socket = socket.socket(family, socket.SOCK_STREAM if self.tcp else socket.SOCK_DGRAM)
@@ -100,6 +102,7 @@ class Collector:
         self.to = f"{kind}:{f'[{address}]' if ':' in address else address}:{self.port}"
         if self.tcp:
             self.socket.listen(8)
+        self.midway = midway
         self.streams = {}  # by address of the peer, in the order of their first message
         self.messages = []
         self.fault = None
@@ -144,7 +147,7 @@ class Collector:
 
     def take(self, peer, message):
         self.messages.append(message)
-        self.streams.setdefault(peer, Stream()).message(message)
+        self.streams.setdefault(peer, Stream(self.midway)).message(message)
         if self.on_message:
             self.on_message(message)
 

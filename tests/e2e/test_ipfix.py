@@ -113,17 +113,26 @@ class MessageTest(ExportCase):
         self.assertLessEqual(max(stream.lengths), 1300 - 28)
         self.assertGreater(max(stream.lengths), 1300 - 28 - 70)
 
-    def test_templates_are_repeated_over_udp_only(self):
+    def test_templates_begin_every_window_over_udp_only(self):
         self.load("f", "flows")
-        for kind, expected in (("udp", [6, 0, 0] * 4), ("tcp", [6] + [0] * 11)):
+        for kind, expected in (("udp", [6] * 4), ("tcp", [6] + [0] * 3)):
             collector = self.collector(kind)
-            exporter = self.start_export(collector.to, "--idle", 0, "--template-messages", 3)
+            exporter = self.start_export(collector.to, "--idle", 0)
             for index in range(len(expected)):
                 self.receive(UDP)
                 self.eventually(lambda: len(collector.records()) == index + 1, "a record a window")
             self.finish(exporter)
             (stream,) = collector.streams.values()
             self.assertEqual(stream.templates_in, expected)
+
+    def test_templates_are_repeated_within_a_window_over_udp(self):
+        self.load("f", "flows")
+        collector = self.collector("udp")
+        self.receive(*[frames.ipv4(frames.udp(port, 53), frames.UDP) for port in range(1000, 1200)])
+        self.export(["--to", collector.to], "--template-messages", 3, "--idle", 0, "--count", 1)
+        self.eventually(lambda: len(collector.records()) == 200, "all records are there")
+        (stream,) = collector.streams.values()
+        self.assertEqual(stream.templates_in[:7], [6, 0, 0, 6, 0, 0, 6])
 
 
 class RateTest(ExportCase):

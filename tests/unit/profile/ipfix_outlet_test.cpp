@@ -118,15 +118,29 @@ TEST_CASE("over TCP templates are sent once a connection, sequence numbers count
     CHECK(o.outlet->sent().flows == 300);
 }
 
-TEST_CASE("over UDP templates are repeated after a time and after so many messages") {
+TEST_CASE("over UDP templates begin every window, and are repeated after so many messages") {
     Outlet o({.template_refresh = 60s, .template_messages = 3}, true);
-    const std::vector<std::size_t> expected = {6, 0, 0, 6, 0, 6, 0, 0, 6};
-    for (std::size_t i = 0; i < expected.size(); ++i) {
-        if (i == 5)
-            o.now += 60s;
-        o.store(1);
-        CHECK_MESSAGE(o.templates(0, i) == expected[i], "message ", i);
-    }
+    o.store(60);
+    o.store(1);
+    o.store(1);
+    std::vector<std::size_t> found;
+    for (std::size_t i = 0; i < o.host.streams.at(0).size(); ++i)
+        found.push_back(o.templates(0, i));
+    const std::size_t windows = 2;
+    REQUIRE(found.size() > 7 + windows);
+    for (std::size_t i = 0; i < found.size() - windows; ++i)
+        CHECK_MESSAGE(found[i] == (i % 3 == 0 ? 6 : 0), "message ", i);
+    CHECK(found[found.size() - 2] == 6);
+    CHECK(found.back() == 6);
+}
+
+TEST_CASE("over UDP templates are repeated after a time too, within a window that takes long") {
+    Outlet o({.keeps = false, .template_refresh = 60s, .template_messages = 1000, .rate = 1}, true);
+    o.store(1000);
+    std::size_t found = 0;
+    for (std::size_t i = 0; i < o.host.streams.at(0).size(); ++i)
+        found += o.templates(0, i) == 6;
+    CHECK(found == 2);
 }
 
 TEST_CASE("flows wait while the collector is away, and go when it is back, each once") {
