@@ -242,8 +242,11 @@ private:
         const Store store = global.settings.open_store(false);
         store.require_monitor(request_.name);
         const GenerationRecord record = current_generation(store, request_.name).read_record();
-        if (!record.programs.empty())
-            arguments_.interface = static_cast<std::uint32_t>(record.programs.front().hook.ifindex);
+        if (!record.programs.empty()) {
+            const HookId& hook = record.programs.front().hook;
+            arguments_.netns = hook.netns;
+            arguments_.interface = static_cast<std::uint32_t>(hook.ifindex);
+        }
         if (profile_ == "lucid")
             require_packets(record);
     }

@@ -41,6 +41,7 @@ struct ExportArguments {
     std::chrono::nanoseconds interval{};
     std::string monitor;
     std::uint32_t interface = 0; // index of the one that the monitor observes
+    std::uint64_t netns = 0;     // inode of its network namespace
 };
 
 // A consumer of windows and what it stands on.

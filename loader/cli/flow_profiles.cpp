@@ -46,7 +46,9 @@ public:
 private:
     static IpfixOptions options_of(const ExportArguments& arguments) {
         const FlowArguments& flows = arguments.flows;
-        return {.domain = {flows.domain.value_or(arguments.interface), arguments.interface},
+        const std::uint32_t own =
+            ipfix::domain_of(arguments.monitor, arguments.netns, arguments.interface);
+        return {.domain = {flows.domain.value_or(own), arguments.interface},
                 .collector = CollectorAddress::parse(flows.to, "--to").text(),
                 .keeps = time_outs_of(flows).keeps(),
                 .template_refresh = parse_duration(flows.template_refresh, "--template-refresh"),
@@ -103,7 +105,8 @@ void declare_flow_options(CLI::App& app, FlowArguments& arguments) {
                    "that an export that is killed loses none")
         ->type_name("FILE");
     app.add_option("--domain", arguments.domain,
-                   "ipfix: observation domain; default: the index of the interface")
+                   "ipfix: observation domain; default: a number made of the monitor's name, the "
+                   "network namespace and the interface")
         ->type_name("ID");
     app.add_option("--mtu", arguments.mtu,
                    "ipfix: bytes of the largest IP packet; default: that of the path, at most 1500")

@@ -71,6 +71,17 @@ Template template_of(const FlowKey& key) {
     return v4 ? Template::icmpv4 : Template::icmpv6;
 }
 
+std::uint32_t domain_of(std::string_view monitor, std::uint64_t netns, std::uint32_t interface) {
+    std::string text(monitor);
+    text += '\0'; // no name has one
+    put(netns, text);
+    put(interface, text);
+    std::uint32_t hash = 0x811c9dc5; // FNV-1a, which is the same in every build
+    for (const char byte : text)
+        hash = (hash ^ static_cast<unsigned char>(byte)) * 0x01000193;
+    return hash == 0 ? 1 : hash;
+}
+
 std::size_t Writer::write(std::span<const FlowRecord> flows, bool with_templates,
                           std::size_t max_bytes, std::uint32_t export_time, std::string& message) {
     message.clear();

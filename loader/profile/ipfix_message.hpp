@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "profile/flow_record.hpp"
 
@@ -27,6 +28,11 @@ struct Domain {
     std::uint32_t id = 0;        // observation domain
     std::uint32_t interface = 0; // index of the interface that is observed; 0: not told
 };
+
+// The observation domain of what `monitor` sees at an interface of a network namespace (its inode):
+// the same from run to run, and another one for each, as an interface's index alone is not. Never
+// 0.
+std::uint32_t domain_of(std::string_view monitor, std::uint64_t netns, std::uint32_t interface);
 
 // Writes the messages of one stream: a TCP connection, or a UDP socket.
 class Writer {

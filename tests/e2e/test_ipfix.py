@@ -2,6 +2,8 @@
 """Flows as IPFIX: every message is held against RFC 7011 by a collector of our own."""
 import collections
 import json
+import os
+import struct
 import time
 
 import frames
@@ -9,6 +11,15 @@ import harness
 import wire
 from exports import ExportCase, FLOWS, SENT, TCP, TCP_END, TCP_MORE, UDP, flow_of
 from frames import ACK, FIN, PSH, SYN
+
+
+def domain_of(monitor, namespace, index):
+    """As IPFIX.md describes it."""
+    value = 0x811c9dc5
+    inode = os.stat(namespace.path).st_ino
+    for byte in monitor.encode() + b"\0" + struct.pack("!QI", inode, index):
+        value = (value ^ byte) * 0x01000193 & 0xffffffff
+    return value
 
 
 class RecordTest(ExportCase):
@@ -32,7 +43,7 @@ class RecordTest(ExportCase):
             self.assertEqual(record["egressInterface"], 0)
             self.assertEqual(record["deltaFlowCount"], 1)
         (stream,) = collector.streams.values()
-        self.assertEqual(stream.domains, {index})
+        self.assertEqual(stream.domains, {domain_of("f", self.blue, index)})
         self.assertLess(abs(stream.export_times[-1] - time.time()), 30)
 
     def test_every_field_over_udp(self):
@@ -73,6 +84,27 @@ class RecordTest(ExportCase):
         self.eventually(collector.records, "the record is there")
         (stream,) = collector.streams.values()
         self.assertEqual(stream.domains, {77})
+
+    def test_each_monitor_of_each_namespace_is_a_domain_of_its_own(self):
+        """A collector tells streams apart by address and domain; the indexes are equal."""
+        other = wire.Wire("red2", "blue2")
+        self.addCleanup(other.close)
+        index = self.blue.ifindex("blue0")
+        self.assertEqual(other.blue.ifindex("blue0"), index)
+        places = [("f", self), ("g", self), ("h", other)]
+        domains = []
+        for name, place in places:
+            self.dynmon("load", name, "flows", "--dev", "blue0", "--netns", place.blue.name)
+            place.receive(UDP)
+            collector = self.collector("udp")
+            exporter = self.start("export", name, "--profile", "ipfix", "--to", collector.to,
+                                  "--interval", "50ms", "--idle", "0")
+            self.eventually(collector.records, "the record is there")
+            self.finish(exporter)
+            (stream,) = collector.streams.values()
+            domains += stream.domains
+        self.assertEqual(domains, [domain_of(name, place.blue, index) for name, place in places])
+        self.assertEqual(len(set(domains)), 3)
 
     def test_what_is_sent_is_an_egress_flow(self):
         collector = self.collector("tcp")

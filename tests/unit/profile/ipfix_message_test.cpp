@@ -1,4 +1,4 @@
-#include <numeric>
+#include <set>
 
 #include "profile/flows.hpp"
 #include "profile/ipfix_message.hpp"
@@ -170,4 +170,15 @@ TEST_CASE("records of one template share a set") {
     std::string bytes;
     writer.write(flows, false, 1472, 1, bytes);
     CHECK(bytes.size() == 16 + 4 + 3 * ipfix::record_size(Template::ipv4));
+}
+
+TEST_CASE("each monitor, namespace and interface is a domain of its own, in every run the same") {
+    CHECK(ipfix::domain_of("web", 4026531840, 2) == 0x6dd3aa09);
+    std::set<std::uint32_t> domains;
+    for (const char* monitor : {"web", "web2", "we"})
+        for (const std::uint64_t netns : {4026531840, 4026532300, 4026532301})
+            for (std::uint32_t interface = 1; interface < 100; ++interface)
+                domains.insert(ipfix::domain_of(monitor, netns, interface));
+    CHECK(domains.size() == 3 * 3 * 99);
+    CHECK(domains.count(0) == 0);
 }
