@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -42,6 +43,9 @@ struct ExportArguments {
     std::string monitor;
     std::uint32_t interface = 0; // index of the one that the monitor observes
     std::uint64_t netns = 0;     // inode of its network namespace
+    std::string device;          // its name; "": not known
+    // Of how many packets a generation of the probe looks at one.
+    std::function<std::uint32_t(std::uint32_t generation)> sample;
 };
 
 // A consumer of windows and what it stands on.

@@ -55,7 +55,14 @@ private:
                 .template_messages = flows.template_messages,
                 .rate = flows.rate,
                 .share = arguments.interval / 2, // of the interval, so that windows are not late
+                .facts = facts_of(arguments),
                 .max_waiting = flows.max_flows};
+    }
+    static std::function<ipfix::Facts(std::uint32_t)> facts_of(const ExportArguments& arguments) {
+        return [sample = arguments.sample, device = arguments.device,
+                started_ms = epoch_ns() / 1'000'000](std::uint32_t generation) {
+            return ipfix::Facts{sample(generation), device, started_ms};
+        };
     }
     static std::unique_ptr<Collector> collector_of(const FlowArguments& flows) {
         return make_collector(CollectorAddress::parse(flows.to, "--to"), flows.mtu, stop_requested);

@@ -98,4 +98,13 @@ std::size_t Writer::write(std::span<const FlowRecord> flows, bool with_templates
     return written;
 }
 
+void Writer::write_options(const Facts& facts, const Statistics& statistics, bool with_templates,
+                           std::uint32_t export_time, std::string& message) {
+    message.clear();
+    put_header(export_time, sequence_, domain_.id, message);
+    const std::size_t records = put_options(facts, statistics, domain_, with_templates, message);
+    set_length(2, message.size(), message);
+    sequence_ += static_cast<std::uint32_t>(records);
+}
+
 } // namespace dynmon::ipfix

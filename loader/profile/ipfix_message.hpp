@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "profile/flow_record.hpp"
+#include "profile/ipfix_options.hpp"
 
 namespace dynmon::ipfix {
 
@@ -44,6 +45,10 @@ public:
     // seconds since the epoch.
     std::size_t write(std::span<const FlowRecord> flows, bool with_templates, std::size_t max_bytes,
                       std::uint32_t export_time, std::string& message);
+
+    // Makes a message of what collectors are told of the export itself; least_bytes hold it.
+    void write_options(const Facts& facts, const Statistics& statistics, bool with_templates,
+                       std::uint32_t export_time, std::string& message);
 
     std::uint32_t sequence() const { return sequence_; } // data records written so far
 

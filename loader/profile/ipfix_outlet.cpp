@@ -29,7 +29,16 @@ IpfixOutlet::IpfixOutlet(IpfixOptions options, std::unique_ptr<Collector> collec
     : options_(std::move(options)), collector_(std::move(collector)), clocks_(std::move(clocks)),
       writer_(options_.domain), pace_(options_.rate) {}
 
-void IpfixOutlet::add(std::vector<FlowRecord> flows, const FlowWindow&) {
+void IpfixOutlet::add(std::vector<FlowRecord> flows, const FlowWindow& from) {
+    const std::uint32_t generation = from.window.generation;
+    if (options_.facts && generation != 0 && generation != generation_) { // 0: no window yet
+        facts_ = options_.facts(generation);
+        generation_ = generation;
+        facts_at_.reset();
+    }
+    statistics_.ignored_packets += from.ignored;
+    statistics_.dropped_packets += from.dropped;
+    has_news_ |= facts_ && from.ignored + from.dropped > 0;
     // Records of one template share a set.
     std::stable_sort(flows.begin(), flows.end(), [](const FlowRecord& a, const FlowRecord& b) {
         return ipfix::template_of(a.key) < ipfix::template_of(b.key);
@@ -76,7 +85,7 @@ bool IpfixOutlet::flush(nanoseconds now, nanoseconds end, bool connect_anyway) {
     try {
         if (connected_)
             forget_arrived(milliseconds{0});
-        if (waiting_.empty() && !connect_anyway)
+        if (waiting_.empty() && !has_news_ && !connect_anyway)
             return true;
         if (!connected_ && now < retry_at_)
             return false;
@@ -94,6 +103,8 @@ void IpfixOutlet::connect() {
     collector_->connect();
     connected_ = true;
     templates_for_ = 0;
+    knows_options_ = false;
+    facts_at_.reset();
     writer_ = ipfix::Writer(options_.domain); // a stream of its own
     ++sent_.connections;
 }
@@ -107,14 +118,16 @@ bool IpfixOutlet::templates_are_due(nanoseconds now) const {
 void IpfixOutlet::send_waiting(nanoseconds end) {
     if (collector_->forgets()) // and may have been restarted without a word
         templates_for_ = 0;
+    const bool any = in_flight_ < waiting_.size() || has_news_;
+    if (any && facts_are_due() && await_turn(end))
+        tell_facts();
     while (in_flight_ < waiting_.size() && await_turn(end)) {
         const nanoseconds now = clocks_.monotonic();
-        const auto export_time = static_cast<std::uint32_t>(clocks_.epoch_ns() / 1'000'000'000);
         const bool with_templates = templates_are_due(now);
         const std::span<const FlowRecord> rest = std::span(waiting_).subspan(in_flight_);
         const std::size_t written =
-            writer_.write(rest, with_templates, collector_->max_message(), export_time, message_);
-        collector_->send(message_);
+            writer_.write(rest, with_templates, collector_->max_message(), export_time(), message_);
+        put_on_the_way();
         if (with_templates) {
             templates_at_ = now;
             templates_for_ = std::max<std::uint64_t>(options_.template_messages, 1);
@@ -123,9 +136,34 @@ void IpfixOutlet::send_waiting(nanoseconds end) {
             --templates_for_;
         in_flight_ += written;
         sent_.flows += written;
-        sent_.bytes += message_.size();
-        ++sent_.messages;
     }
+}
+
+// Not with every window: nfcapd does not count their records, as RFC 7011 wants it, and takes each
+// time for a loss.
+bool IpfixOutlet::facts_are_due() const {
+    return facts_ && (!facts_at_ || clocks_.monotonic() - *facts_at_ >= options_.template_refresh);
+}
+
+// In front of the flows, so that a collector knows how many packets each stands for.
+void IpfixOutlet::tell_facts() {
+    statistics_.exported_flows = sent_.flows;
+    const bool with_templates = !knows_options_ || collector_->forgets();
+    writer_.write_options(*facts_, statistics_, with_templates, export_time(), message_);
+    put_on_the_way();
+    knows_options_ = true;
+    facts_at_ = clocks_.monotonic();
+    has_news_ = false;
+}
+
+void IpfixOutlet::put_on_the_way() {
+    collector_->send(message_);
+    sent_.bytes += message_.size();
+    ++sent_.messages;
+}
+
+std::uint32_t IpfixOutlet::export_time() const {
+    return static_cast<std::uint32_t>(clocks_.epoch_ns() / 1'000'000'000);
 }
 
 // False: it is not before `end`.
@@ -180,6 +218,15 @@ void IpfixOutlet::lose(Error fault, nanoseconds now) {
     told_ = true;
 }
 
+// The last word. Whoever does not hear it has all flows still.
+void IpfixOutlet::tell_totals() {
+    try {
+        if (connected_ && facts_)
+            tell_facts();
+    } catch (const Error&) {
+    }
+}
+
 // Tries for as long as is left: there is no next window.
 void IpfixOutlet::close() {
     hurry();
@@ -190,8 +237,10 @@ void IpfixOutlet::close() {
         if (!flush(now, no_end) || !wait_for_arrival(now))
             clocks_.sleep(step);
     }
-    if (waiting_.empty())
+    if (waiting_.empty()) {
+        tell_totals();
         return collector_->disconnect();
+    }
     std::uint64_t packets = 0, bytes = 0;
     for (const FlowRecord& flow : waiting_) {
         packets += flow.packets;

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "profile/collector.hpp"
@@ -24,6 +25,8 @@ struct IpfixOptions {
     // up. A window's share: if it keeps flows, the rest goes with the next one.
     std::uint64_t rate = 2000;
     std::chrono::nanoseconds share = std::chrono::seconds(5);
+    // What the collector is told of the probe, for the windows of a generation; none: nothing.
+    std::function<ipfix::Facts(std::uint32_t generation)> facts = {};
     std::size_t max_waiting = 1'000'000;      // flows that are kept while the collector is away
     std::chrono::milliseconds patience{5000}; // for a window to arrive, and at the end
 };
@@ -65,6 +68,11 @@ private:
     bool flush(Nanoseconds now, Nanoseconds end, bool connect_anyway = false);
     void send_waiting(Nanoseconds end);
     bool await_turn(Nanoseconds end);
+    bool facts_are_due() const;
+    void tell_facts();
+    void tell_totals();
+    void put_on_the_way();
+    std::uint32_t export_time() const;
     void hurry();
     void connect();
     bool wait_for_arrival(Nanoseconds now);
@@ -90,6 +98,12 @@ private:
     Pace pace_;
     bool hurried_ = false;
     Sent sent_;
+    std::uint32_t generation_ = 0;      // of the last window
+    std::optional<ipfix::Facts> facts_; // of that
+    ipfix::Statistics statistics_;
+    bool knows_options_ = false;          // the collector, their templates
+    std::optional<Nanoseconds> facts_at_; // when they were told; none: not these, or not here
+    bool has_news_ = false; // packets that the probe missed, and the collector does not know of
 };
 
 } // namespace dynmon

@@ -193,6 +193,98 @@ class RateTest(ExportCase):
         self.eventually(lambda: len(collector.records()) == 1000, "all records are there")
 
 
+class OptionsTest(ExportCase):
+    """What a collector is told of the export itself."""
+
+    def options(self, collector):
+        (stream,) = collector.streams.values()
+        return stream.options, stream.flows_before
+
+    def test_sampling_is_told_in_front_of_the_flows(self):
+        index = self.blue.ifindex("blue0")
+        for kind in ("udp", "tcp"):
+            self.load("f", "flows")
+            collector = self.collector(kind)
+            before = int(time.time() * 1000) - 20
+            exporter = self.start_export(collector.to, "--idle", 0)
+            self.receive(UDP)
+            self.eventually(collector.records, "the record is there")
+            self.finish(exporter)
+            self.dynmon("unload", "f")
+            self.eventually(lambda: len(self.options(collector)[0]) == 8, "the last word is there")
+            options, flows_before = self.options(collector)
+            domain = domain_of("f", self.blue, index)
+            self.assertEqual(flows_before, [0] * 4 + [1] * 4)
+            self.assertEqual(options[6].pop("exportedFlowRecordTotalCount"), 1)  # the last word
+            del options[2]["exportedFlowRecordTotalCount"]
+            self.assertEqual(options[:4], options[4:])
+            del options[4:]
+            started = options[2].pop("systemInitTimeMilliseconds")
+            self.assertTrue(before <= started <= time.time() * 1000)
+            self.assertEqual(options, [
+                {"template": 262, "observationDomainId": domain, "samplingPacketInterval": 1,
+                 "samplingPacketSpace": 0, "selectorAlgorithm": 4},
+                {"template": 263, "observationDomainId": domain, "samplingInterval": 1},
+                {"template": 264, "observationDomainId": domain, "ignoredPacketTotalCount": 0,
+                 "droppedPacketTotalCount": 0, "notSentFlowTotalCount": 0},
+                {"template": 265, "ingressInterface": index, "interfaceName": "blue0"}])
+
+    def test_flows_of_a_sample_come_with_its_rate_also_after_a_replace(self):
+        self.load("f", "flows", "--set", "sample=2")
+        collector = self.collector("udp")
+        exporter = self.start_export(collector.to, "--idle", 0)
+        many = [UDP] * 100  # all of them passed over: one in 2^100
+
+        def rates():
+            return [record["samplingInterval"] for stream in collector.streams.values()
+                    for record in stream.options if "samplingInterval" in record]
+        self.receive(*many)
+        self.eventually(rates, "the flow is told")
+        self.dynmon("replace", "f", "flows", "--set", "sample=3")
+        self.receive(*many)
+        self.eventually(lambda: 3 in rates(), "the flow of the new one is told")
+        self.finish(exporter)
+        self.assertEqual(sorted(set(rates())), [2, 3])
+
+    def test_what_the_probe_missed_reaches_the_collector(self):
+        self.load("f", "flows", "--set", "max_flows=1")
+        collector = self.collector("tcp")
+        exporter = self.start_export(collector.to, "--idle", 0, "--template-refresh", "1ms")
+
+        def told(name):
+            return [record[name] for stream in collector.streams.values()
+                    for record in stream.options if name in record][-1:]
+        self.receive(*[frames.ipv4(frames.udp(port, 53), frames.UDP) for port in range(1, 41)])
+        self.eventually(collector.records, "a flow is there")
+        told_packets = lambda: sum(r["packetDeltaCount"] for r in collector.records())
+        self.eventually(lambda: told("droppedPacketTotalCount") == [40 - told_packets()],
+                        "what found no place is told")
+        self.receive(bytes(12) + b"\x88\xb5" + bytes(46))  # no IP, and no flow beside it
+        self.eventually(lambda: told("ignoredPacketTotalCount") == [1], "what is no IP is told")
+        flows = len(collector.records())
+        self.receive(UDP)
+        self.eventually(lambda: told("exportedFlowRecordTotalCount") == [flows],
+                        "how many flows went before")
+        self.finish(exporter)
+
+    def test_options_are_few(self):
+        self.load("f", "flows")
+        for kind, refresh, least, most in (("udp", "60s", 2, 2), ("tcp", "60s", 2, 2),
+                                           ("udp", "1ms", 4, 8), ("tcp", "1ms", 4, 8)):
+            collector = self.collector(kind)
+            exporter = self.start_export(collector.to, "--idle", 0, "--template-refresh", refresh)
+            for index in range(3):
+                self.receive(*[frames.ipv4(frames.udp(port, 53), frames.UDP)
+                               for port in range(1000, 1100)])
+                self.eventually(lambda: len(collector.records()) == 100 * (index + 1), "all came")
+            self.finish(exporter)
+            (stream,) = collector.streams.values()
+            # In front of windows, of which there may be more than three, and at the end.
+            self.eventually(lambda: len(stream.options) >= 4 * least, "all options are there")
+            self.assertLessEqual(len(stream.options), 4 * most)
+            self.assertEqual(stream.options_templates, 4 if kind == "tcp" else len(stream.options))
+
+
 class TimeOutTest(ExportCase):
     def test_a_flow_over_several_windows_is_one_record_when_it_is_silent(self):
         self.load("f", "flows")

@@ -146,6 +146,25 @@ class NfdumpTest(ExportCase):
         self.wait_until_read(port)
         self.check_print(self.printed(process, folder))
 
+    def test_nfcapd_scales_a_sample_as_it_is_told(self):
+        process, folder, port = self.nfcapd()
+        relay = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(relay.close)
+        collector = self.collector("udp")
+        collector.on_message = lambda message: relay.sendto(message, ("127.0.0.1", port))
+        self.load("f", "flows", "--set", "sample=10")
+        self.receive(*[SENT[3]] * 2000)
+        self.export(["--to", collector.to], "--count", 1)
+        self.eventually(collector.records, "the record is there")
+        self.wait_until_read(port)
+        (record,) = collector.records()
+        (flow,) = self.printed(process, folder)
+        self.assertEqual((flow["in_packets"], flow["in_bytes"]),
+                         (10 * record["packetDeltaCount"], 10 * record["octetDeltaCount"]))
+        log = (self.folder / "nfcapd.log").read_text()
+        self.assertNotIn("Zero sampling", log)
+        self.assertEqual(log.count("Add new sampler"), 1, log)
+
     def wait_until_read(self, port, address="127.0.0.1"):
         """nfcapd has taken every datagram out of its socket."""
         table = pathlib.Path("/proc/net/udp6" if ":" in address else "/proc/net/udp")

@@ -182,3 +182,40 @@ TEST_CASE("each monitor, namespace and interface is a domain of its own, in ever
     CHECK(domains.size() == 3 * 3 * 99);
     CHECK(domains.count(0) == 0);
 }
+
+TEST_CASE("options say how the probe samples, what it missed, and the interface's name") {
+    ipfix::Writer writer({0xa1b2c3d4, 7});
+    const ipfix::Facts facts{100, "a-name-of-15-let", 1'795'262'400'123};
+    const ipfix::Statistics statistics{1, 2, 3, 4};
+    std::string bytes;
+    Decoder decoder;
+    writer.write_options(facts, statistics, true, 9, bytes);
+    CHECK(bytes.size() <= ipfix::least_bytes);
+    const Message message = decoder.decode(bytes);
+    CHECK(message.option_templates == 4);
+    CHECK(message.templates == 0);
+    REQUIRE(message.records.size() == 4);
+    CHECK(message.number(0, 149) == 0xa1b2c3d4);
+    CHECK(message.number(0, 305) == 1);
+    CHECK(message.number(0, 306) == 99);
+    CHECK(message.number(0, 304) == 4);
+    CHECK(message.records[0].second.size() == 4);
+    CHECK(message.number(1, 34) == 100); // alone: some collectors read it wrongly beside the others
+    CHECK(message.records[1].second.size() == 2);
+    CHECK(message.number(2, 160) == 1'795'262'400'123);
+    CHECK(message.number(2, 42) == 1);
+    CHECK(message.number(2, 164) == 2);
+    CHECK(message.number(2, 135) == 3);
+    CHECK(message.number(2, 166) == 4);
+    CHECK(message.number(3, 10) == 7);
+    CHECK(message.records[3].second.at(82) == std::string("a-name-of-15-le\0", 16));
+    const FlowRecord flow = flow_of(1);
+    writer.write({&flow, 1}, true, 1472, 10, bytes);
+    CHECK(decoder.decode(bytes).sequence == 4); // they are data records too
+    writer.write_options({.sample = 0}, statistics, false, 11, bytes);
+    const Message again = decoder.decode(bytes);
+    CHECK(again.sequence == 5);
+    CHECK(again.option_templates == 0);
+    CHECK(again.records.size() == 3); // no name is known
+    CHECK(again.number(0, 306) == 0);
+}

@@ -306,3 +306,34 @@ TEST_CASE("when too many flows wait for their turn a window is taken once there 
     o.outlet->close();
     CHECK(o.ports(0) == up_to(1001));
 }
+
+TEST_CASE(
+    "what is told of the export goes before the flows, after a time, when it changes, at the end") {
+    Outlet o({.template_refresh = 60s, .facts = [](std::uint32_t generation) {
+                  return ipfix::Facts{generation, "d", 0};
+              }});
+    const auto window = [&](std::uint32_t generation, std::uint64_t dropped, bool flow) {
+        FlowWindow from;
+        from.window.generation = generation;
+        from.dropped = dropped;
+        o.outlet->add(std::vector<FlowRecord>(flow ? 1 : 0, flow_of(1)), from);
+        o.outlet->send();
+    };
+    window(1, 0, false); // nothing to say
+    CHECK(o.host.attempts == 0);
+    window(1, 0, true);
+    window(1, 5, true);
+    window(2, 0, true);
+    o.now += 60s;
+    window(2, 0, false);
+    window(2, 7, false);
+    o.outlet->close();
+    Decoder decoder;
+    std::vector<std::uint64_t> told; // the rate and what was dropped; 0: a flow
+    for (const std::string& bytes : o.host.streams.at(0)) {
+        const Message message = decoder.decode(bytes);
+        const bool options = message.records.at(0).first >= 262;
+        told.push_back(options ? message.number(1, 34) * 100 + message.number(2, 135) : 0);
+    }
+    CHECK(told == std::vector<std::uint64_t>{100, 0, 0, 205, 0, 212, 212});
+}
