@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "base/log.hpp"
 #include "export/labelled_rows.hpp"
 #include "export/metric_text.hpp"
 #include "layout/digits.hpp"
@@ -27,7 +28,6 @@ struct Sample {
                : is_signed ? static_cast<double>(static_cast<std::int64_t>(bits))
                            : static_cast<double>(bits);
     }
-    // Readers refuse the whole exposition for a counter that is negative or not a number.
     bool is_count() const { return !std::isnan(as_real()) && as_real() >= 0; }
     void add(const Sample& other) {
         if (real || other.real)
@@ -240,6 +240,7 @@ void write_family(const JoinedFamily& joined, const LabelledRows& rows, Sink& si
     std::vector<Sample> numbers(joined.family.histogram ? joined.family.histogram->numbers() : 1);
     const std::string padded = name + std::string(Cursor::block, '\0');
     Cursor cursor(sink.buffer());
+    std::size_t no_counts = 0; // they are told all the same: Prometheus stores them
     for (const std::uint32_t first : rows.firsts()) {
         if (!join_numbers(joined, rows, first, numbers))
             continue;
@@ -247,11 +248,16 @@ void write_family(const JoinedFamily& joined, const LabelledRows& rows, Sink& si
         if (joined.family.histogram)
             append_histogram(name, *joined.family.histogram,
                              std::string(rows.text(row), row.text_size), numbers, sink.buffer());
-        else if (!counter || numbers[0].is_count())
+        else
             put_line(padded, name.size(), rows, row, numbers[0], cursor);
+        no_counts += counter && !numbers[0].is_count();
         sink.spill();
     }
     cursor.finish();
+    if (no_counts > 0)
+        log::warn("metric '" + joined.metric + "': " + std::to_string(no_counts) + " of counter '" +
+                  name + "' are negative or not a number, which strict readers of OpenMetrics " +
+                  "refuse: make it a gauge");
 }
 
 } // namespace

@@ -187,10 +187,13 @@ TEST_CASE("signed numbers and reals keep their sign and their exactness") {
     view.open_metrics = section(MetricType::gauge);
     const int minus = -5;
     CHECK(text_of(view, {{1, nullptr, raw(minus), 0, 4}}).find("} -5\n") != std::string::npos);
-    view.open_metrics = section(MetricType::counter); // negative: no reader would take it
-    CHECK(text_of(view, {{1, nullptr, raw(minus), 0, 4}}) ==
-          "# TYPE packets counter\n# HELP packets Help.\n# EOF\n");
+    view.open_metrics = section(MetricType::counter);
+    CHECK(text_of(view, {{1, nullptr, raw(minus), 0, 4}})
+              .find("_total{direction=\"ingress\"} -5\n") != std::string::npos);
     view.value = m.types.layout(btf__add_float(m.types.edit(), "double", 8), 8);
+    const double none = NAN;
+    CHECK(text_of(view, {{1, nullptr, raw(none), 0, 8}})
+              .find("_total{direction=\"ingress\"} NaN\n") != std::string::npos);
     const std::vector<double> halves = {0.25, 0.5};
     const Batch both{2, nullptr, raw(halves[0]), 0, 8};
     CHECK(text_of(view, {both}).find("} 0.75\n") != std::string::npos);
