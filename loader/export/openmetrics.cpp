@@ -144,13 +144,17 @@ void append_number(const Sample& sample, std::string& out) {
     out.append(text, put_number(text, sample));
 }
 
-void write_metadata(const SeriesTable::Family& family, std::string& out) {
+// `samples`: the name of its samples, but for those of a histogram.
+void write_metadata(const SeriesTable::Family& family, const std::string& samples, Exposition form,
+                    std::string& out) {
+    const bool classic = form == Exposition::classic;
+    const std::string& name = classic ? samples : family.name;
     if (family.type != MetricType::untyped) // unknown is what no TYPE means
-        out += "# TYPE " + family.name + ' ' + to_string(family.type) + '\n';
-    if (!family.unit.empty())
-        out += "# UNIT " + family.name + ' ' + family.unit + '\n';
+        out += "# TYPE " + name + ' ' + to_string(family.type) + '\n';
+    if (!family.unit.empty() && !classic)
+        out += "# UNIT " + name + ' ' + family.unit + '\n';
     if (!family.help.empty()) {
-        out += "# HELP " + family.name + ' ';
+        out += "# HELP " + name + ' ';
         append_help(family.help, out);
         out += '\n';
     }
@@ -233,10 +237,11 @@ void write_places(const std::vector<CountingPlace>& places, const Identity& iden
     }
 }
 
-void write_family(const JoinedFamily& joined, const LabelledRows& rows, Sink& sink) {
+void write_family(const JoinedFamily& joined, const LabelledRows& rows, Exposition form,
+                  Sink& sink) {
     const bool counter = joined.family.type == MetricType::counter;
     const std::string name = joined.family.name + (counter ? "_total" : "");
-    write_metadata(joined.family, sink.buffer());
+    write_metadata(joined.family, name, form, sink.buffer());
     std::vector<Sample> numbers(joined.family.histogram ? joined.family.histogram->numbers() : 1);
     const std::string padded = name + std::string(Cursor::block, '\0');
     Cursor cursor(sink.buffer());
@@ -263,7 +268,7 @@ void write_family(const JoinedFamily& joined, const LabelledRows& rows, Sink& si
 } // namespace
 
 void write_openmetrics(const std::vector<const SeriesTable*>& tables, const Identity& identity,
-                       Sink& sink, const std::vector<CountingPlace>& places) {
+                       Sink& sink, const std::vector<CountingPlace>& places, Exposition form) {
     const Families families = join(tables);
     require_distinct(families);
     write_places(places, identity, sink.buffer());
@@ -275,9 +280,10 @@ void write_openmetrics(const std::vector<const SeriesTable*>& tables, const Iden
         auto found = labelled.find(of_family);
         if (found == labelled.end())
             found = labelled.emplace(of_family, LabelledRows(of_family, identity)).first;
-        write_family(joined, found->second, sink);
+        write_family(joined, found->second, form, sink);
     }
-    sink.buffer() += "# EOF\n";
+    if (form == Exposition::openmetrics)
+        sink.buffer() += "# EOF\n";
 }
 
 } // namespace dynmon

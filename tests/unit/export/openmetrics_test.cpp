@@ -180,6 +180,31 @@ TEST_CASE("untyped is unknown, which is what no TYPE says") {
           "packets_total{direction=\"ingress\"} 3\n# EOF\n");
 }
 
+TEST_CASE("in the classic text a counter's type and help have the name of its samples") {
+    Metrics m;
+    const std::vector<std::uint32_t> keys = {1};
+    const std::vector<std::uint64_t> counts = {3};
+    MetricView view = m.counters(BPF_MAP_TYPE_HASH);
+    const auto classic = [&](MetricType type, const std::string& name,
+                             const std::string& unit = {}) {
+        Series series;
+        series.name = name;
+        series.unit = unit;
+        view.open_metrics = section(type, {}, {series});
+        SeriesTable table(view);
+        table.add(batch(keys, counts));
+        Sink sink(-1);
+        write_openmetrics({&table}, {}, sink, {}, Exposition::classic);
+        return sink.buffer();
+    };
+    CHECK(classic(MetricType::counter, "flow_bytes", "bytes") ==
+          "# TYPE flow_bytes_total counter\n# HELP flow_bytes_total Help.\n"
+          "flow_bytes_total{direction=\"ingress\"} 3\n");
+    CHECK(classic(MetricType::gauge, "packets_total") ==
+          "# TYPE packets_total gauge\n# HELP packets_total Help.\n"
+          "packets_total{direction=\"ingress\"} 3\n");
+}
+
 TEST_CASE("signed numbers and reals keep their sign and their exactness") {
     Metrics m;
     MetricView view = m.counters(BPF_MAP_TYPE_QUEUE);
