@@ -36,8 +36,8 @@ void IpfixOutlet::add(std::vector<FlowRecord> flows, const FlowWindow& from) {
         generation_ = generation;
         facts_at_.reset();
     }
-    statistics_.ignored_packets += from.ignored;
-    statistics_.dropped_packets += from.dropped;
+    statistics_.ignored_packets += last_ignored_ = from.ignored;
+    statistics_.dropped_packets += last_dropped_ = from.dropped;
     has_news_ |= facts_ && from.ignored + from.dropped > 0;
     // Records of one template share a set.
     std::stable_sort(flows.begin(), flows.end(), [](const FlowRecord& a, const FlowRecord& b) {
@@ -59,6 +59,8 @@ std::vector<std::string> IpfixOutlet::send() {
         return {};
     waiting_.clear();
     in_flight_ = 0;
+    statistics_.ignored_packets -= last_ignored_; // they come again with the window
+    statistics_.dropped_packets -= last_dropped_;
     throw_away();
 }
 

@@ -101,7 +101,8 @@ private:
     std::uint32_t generation_ = 0;      // of the last window
     std::optional<ipfix::Facts> facts_; // of that
     ipfix::Statistics statistics_;
-    bool knows_options_ = false;          // the collector, their templates
+    std::uint64_t last_ignored_ = 0, last_dropped_ = 0; // of the last window, which are in them
+    bool knows_options_ = false;                        // the collector, their templates
     std::optional<Nanoseconds> facts_at_; // when they were told; none: not these, or not here
     bool has_news_ = false; // packets that the probe missed, and the collector does not know of
 };

@@ -337,3 +337,24 @@ TEST_CASE(
     }
     CHECK(told == std::vector<std::uint64_t>{100, 0, 0, 205, 0, 212, 212});
 }
+
+TEST_CASE(
+    "what was missed in a window that did not arrive is not counted twice when it comes again") {
+    Outlet o({.keeps = false, .template_refresh = 0s, .facts = [](std::uint32_t) {
+                  return ipfix::Facts{};
+              }});
+    FlowWindow from;
+    from.window.generation = 1;
+    from.ignored = 3;
+    from.dropped = 5;
+    o.host.acknowledges = false;
+    o.outlet->add({flow_of(1)}, from);
+    CHECK_THROWS_AS(o.outlet->send(), OutletAway);
+    o.host.acknowledges = true;
+    o.now += 60s;
+    o.outlet->add({flow_of(1)}, from);
+    o.outlet->send();
+    const Message message = Decoder().decode(o.host.streams.at(1).at(0));
+    CHECK(message.number(2, 164) == 3);
+    CHECK(message.number(2, 135) == 5);
+}
