@@ -146,6 +146,11 @@ public:
             notes.note(places);
         };
         during(step, [&] { prepare_read(global.settings, request_); });
+        if (!places_.empty())
+            arguments_.device = places_.front().device;
+        arguments_.sample = [&](std::uint32_t generation) {
+            return sample_of(record_of(global, generation));
+        };
         give_up(global); // before the folder is opened, which may be anybody's
         const auto target = profile.open(arguments_, [&](const WindowReport& report) {
             if (!global.json)
@@ -242,10 +247,33 @@ private:
         const Store store = global.settings.open_store(false);
         store.require_monitor(request_.name);
         const GenerationRecord record = current_generation(store, request_.name).read_record();
-        if (!record.programs.empty())
-            arguments_.interface = static_cast<std::uint32_t>(record.programs.front().hook.ifindex);
+        if (!record.programs.empty()) {
+            const HookId& hook = record.programs.front().hook;
+            arguments_.netns = hook.netns;
+            arguments_.interface = static_cast<std::uint32_t>(hook.ifindex);
+        }
         if (profile_ == "lucid")
             require_packets(record);
+    }
+
+    // Also of one that was replaced, while a window of it is there. Flows of a state may be of one
+    // that is gone.
+    GenerationRecord record_of(const Global& global, std::uint32_t generation) const {
+        const Store store = global.settings.open_store(false);
+        const GenerationDir dir = generation_dir(store.monitor_dir(request_.name), generation);
+        return (dir.has_record() ? dir : current_generation(store, request_.name)).read_record();
+    }
+
+    // A parameter called `sample`, of probes that have one.
+    static std::uint32_t sample_of(const GenerationRecord& record) {
+        std::string text = "1";
+        for (const Parameter& parameter : record.manifest.parameters)
+            if (parameter.name == "sample" && parameter.preset)
+                text = *parameter.preset;
+        if (const auto set = record.parameters.find("sample"); set != record.parameters.end())
+            text = set->second;
+        const auto number = parse_exact_number(text);
+        return number ? static_cast<std::uint32_t>(number->size) : 1;
     }
 
     // A sample of fewer packets than it says is none: LUCID would have had more of the flow.

@@ -53,7 +53,7 @@ const std::vector<ExportProfile>& export_profiles() {
          open_lucid},
         {"ipfix",
          "flows to a collector",
-         {"--to!", "--idle", "--active", "--max-flows", "--state", "--domain", "--mtu",
+         {"--to!", "--idle", "--active", "--max-flows", "--state", "--domain", "--mtu", "--rate",
           "--template-refresh", "--template-messages"},
          open_ipfix},
         {"netflow",

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,6 +26,7 @@ struct FlowArguments {
     std::size_t mtu = 0; // of the path
     std::string template_refresh = "60s";
     std::uint64_t template_messages = 20;
+    std::uint64_t rate = 2000;
     std::string state; // "": none
 };
 
@@ -40,6 +42,10 @@ struct ExportArguments {
     std::chrono::nanoseconds interval{};
     std::string monitor;
     std::uint32_t interface = 0; // index of the one that the monitor observes
+    std::uint64_t netns = 0;     // inode of its network namespace
+    std::string device;          // its name; "": not known
+    // Of how many packets a generation of the probe looks at one.
+    std::function<std::uint32_t(std::uint32_t generation)> sample;
 };
 
 // A consumer of windows and what it stands on.

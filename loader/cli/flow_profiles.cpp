@@ -1,5 +1,6 @@
 #include "cli/flow_profiles.hpp"
 
+#include <thread>
 #include <utility>
 
 #include "cli/options.hpp"
@@ -35,7 +36,8 @@ class CollectorTarget final : public ExportTarget {
 public:
     CollectorTarget(const ExportArguments& arguments, ReportWindow report)
         : outlet_(options_of(arguments), collector_of(arguments.flows),
-                  {[] { return std::chrono::nanoseconds(monotonic_ns()); }, epoch_ns}),
+                  {[] { return std::chrono::nanoseconds(monotonic_ns()); }, epoch_ns,
+                   [](auto time) { std::this_thread::sleep_for(time); }, stop_requested}),
           exporter_(time_outs_of(arguments.flows), arguments.flows.max_flows, outlet_,
                     std::move(report), state_of(arguments)) {}
     Exporter& exporter() override { return exporter_; }
@@ -44,12 +46,23 @@ public:
 private:
     static IpfixOptions options_of(const ExportArguments& arguments) {
         const FlowArguments& flows = arguments.flows;
-        return {.domain = {flows.domain.value_or(arguments.interface), arguments.interface},
+        const std::uint32_t own =
+            ipfix::domain_of(arguments.monitor, arguments.netns, arguments.interface);
+        return {.domain = {flows.domain.value_or(own), arguments.interface},
                 .collector = CollectorAddress::parse(flows.to, "--to").text(),
                 .keeps = time_outs_of(flows).keeps(),
                 .template_refresh = parse_duration(flows.template_refresh, "--template-refresh"),
                 .template_messages = flows.template_messages,
+                .rate = flows.rate,
+                .share = arguments.interval / 2, // of the interval, so that windows are not late
+                .facts = facts_of(arguments),
                 .max_waiting = flows.max_flows};
+    }
+    static std::function<ipfix::Facts(std::uint32_t)> facts_of(const ExportArguments& arguments) {
+        return [sample = arguments.sample, device = arguments.device,
+                started_ms = epoch_ns() / 1'000'000](std::uint32_t generation) {
+            return ipfix::Facts{sample(generation), device, started_ms};
+        };
     }
     static std::unique_ptr<Collector> collector_of(const FlowArguments& flows) {
         return make_collector(CollectorAddress::parse(flows.to, "--to"), flows.mtu, stop_requested);
@@ -99,14 +112,20 @@ void declare_flow_options(CLI::App& app, FlowArguments& arguments) {
                    "that an export that is killed loses none")
         ->type_name("FILE");
     app.add_option("--domain", arguments.domain,
-                   "ipfix: observation domain; default: the index of the interface")
+                   "ipfix: observation domain; default: a number made of the monitor's name, the "
+                   "network namespace and the interface")
         ->type_name("ID");
     app.add_option("--mtu", arguments.mtu,
                    "ipfix: bytes of the largest IP packet; default: that of the path, at most 1500")
         ->type_name("BYTES")
         ->check(CLI::Range(least_mtu, most_mtu));
+    app.add_option("--rate", arguments.rate,
+                   "ipfix over UDP: so many messages a second at most; 0: as fast as they go; "
+                   "default: 2000")
+        ->type_name("N");
     app.add_option("--template-refresh", arguments.template_refresh,
-                   "ipfix over UDP: templates are sent again after so long; default: 60s")
+                   "ipfix over UDP: templates are sent with every window, and within it again "
+                   "after so long; default: 60s")
         ->type_name("TIME");
     app.add_option("--template-messages", arguments.template_messages,
                    "ipfix over UDP: and after so many messages; default: 20")

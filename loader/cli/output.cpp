@@ -74,7 +74,7 @@ void OutputOptions::require_use(const ExportOptions& options) const {
     if (csv_safe && options.format != Format::csv)
         throw Error(ErrorKind::usage, "--csv-safe is for csv").hint("--format csv --csv-safe");
     if (raw && options.format == Format::openmetrics)
-        throw Error(ErrorKind::usage, "--raw does not go with --format openmetrics")
+        throw Error(ErrorKind::usage, "--raw does not go with --format " + format)
             .hint("its labels are for people");
 }
 
@@ -89,14 +89,19 @@ ExportOptions OutputOptions::options(bool json) const {
                           .top = top,
                           .columns = columns,
                           .rate = rate};
-    constexpr std::pair<std::string_view, Format> formats[] = {
-        {"json", Format::json},     {"jsonl", Format::jsonl},
-        {"dynmon", Format::dynmon}, {"csv", Format::csv},
-        {"npy", Format::npy},       {"npz", Format::npz},
-        {"table", Format::table},   {"openmetrics", Format::openmetrics}};
+    constexpr std::pair<std::string_view, Format> formats[] = {{"json", Format::json},
+                                                               {"jsonl", Format::jsonl},
+                                                               {"dynmon", Format::dynmon},
+                                                               {"csv", Format::csv},
+                                                               {"npy", Format::npy},
+                                                               {"npz", Format::npz},
+                                                               {"table", Format::table},
+                                                               {"openmetrics", Format::openmetrics},
+                                                               {"prometheus", Format::openmetrics}};
     for (const auto& [name, value] : formats)
         if (name == (json && format.empty() ? "json" : format))
             options.format = value;
+    options.classic = format == "prometheus";
     require_use(options);
     const bool binary = options.format == Format::npy || options.format == Format::npz;
     if (binary && isatty(STDOUT_FILENO))

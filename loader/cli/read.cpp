@@ -37,8 +37,8 @@ public:
         app.add_option("METRIC", request_.metric, "only this metric");
         app.add_option("--path", path_, "only this direction")
             ->check(CLI::IsMember({"ingress", "egress"}));
-        output_.declare(app,
-                        {"json", "jsonl", "dynmon", "openmetrics", "csv", "table", "npy", "npz"});
+        output_.declare(app, {"json", "jsonl", "dynmon", "openmetrics", "prometheus", "csv",
+                              "table", "npy", "npz"});
         output_.declare_rate(app);
         app.add_flag("--peek", request_.peek, "change nothing: neither swap nor empty");
         auto* interval = app.add_option("--interval", interval_, "read again and again, e.g. 1s")

@@ -86,6 +86,7 @@ enum class Format { json, jsonl, dynmon, openmetrics, csv, table, npy, npz };
 struct ExportOptions {
     Format format = Format::json;
     bool raw = false;        // Style::raw instead of Style::people
+    bool classic = false;    // openmetrics: as the classic text of Prometheus
     bool value_only = false; // json, jsonl, dynmon: just the value(s), without names and window
     // json, jsonl: integers whose type has more than 53 bits are strings, for readers that know
     // doubles only

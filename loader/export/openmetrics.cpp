@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "base/log.hpp"
 #include "export/labelled_rows.hpp"
 #include "export/metric_text.hpp"
 #include "layout/digits.hpp"
@@ -26,6 +27,7 @@ struct Sample {
                : is_signed ? static_cast<double>(static_cast<std::int64_t>(bits))
                            : static_cast<double>(bits);
     }
+    bool is_count() const { return !std::isnan(as_real()) && as_real() >= 0; }
     void add(const Sample& other) {
         if (real || other.real)
             *this = {true, false, std::bit_cast<std::uint64_t>(as_real() + other.as_real())};
@@ -141,13 +143,17 @@ void append_number(const Sample& sample, std::string& out) {
     out.append(text, put_number(text, sample));
 }
 
-void write_metadata(const SeriesTable::Family& family, std::string& out) {
+// `samples`: the name of its samples, but for those of a histogram.
+void write_metadata(const SeriesTable::Family& family, const std::string& samples, Exposition form,
+                    std::string& out) {
+    const bool classic = form == Exposition::classic;
+    const std::string& name = classic ? samples : family.name;
     if (family.type != MetricType::untyped) // unknown is what no TYPE means
-        out += "# TYPE " + family.name + ' ' + to_string(family.type) + '\n';
-    if (!family.unit.empty())
-        out += "# UNIT " + family.name + ' ' + family.unit + '\n';
+        out += "# TYPE " + name + ' ' + to_string(family.type) + '\n';
+    if (!family.unit.empty() && !classic)
+        out += "# UNIT " + name + ' ' + family.unit + '\n';
     if (!family.help.empty()) {
-        out += "# HELP " + family.name + ' ';
+        out += "# HELP " + name + ' ';
         append_help(family.help, out);
         out += '\n';
     }
@@ -230,13 +236,15 @@ void write_places(const std::vector<CountingPlace>& places, const Identity& iden
     }
 }
 
-void write_family(const JoinedFamily& joined, const LabelledRows& rows, Sink& sink) {
+void write_family(const JoinedFamily& joined, const LabelledRows& rows, Exposition form,
+                  Sink& sink) {
     const bool counter = joined.family.type == MetricType::counter;
     const std::string name = joined.family.name + (counter ? "_total" : "");
-    write_metadata(joined.family, sink.buffer());
+    write_metadata(joined.family, name, form, sink.buffer());
     std::vector<Sample> numbers(joined.family.histogram ? joined.family.histogram->numbers() : 1);
     const std::string padded = name + std::string(Cursor::block, '\0');
     Cursor cursor(sink.buffer());
+    std::size_t no_counts = 0; // they are told all the same: Prometheus stores them
     for (const std::uint32_t first : rows.firsts()) {
         if (!join_numbers(joined, rows, first, numbers))
             continue;
@@ -246,15 +254,20 @@ void write_family(const JoinedFamily& joined, const LabelledRows& rows, Sink& si
                              std::string(rows.text(row), row.text_size), numbers, sink.buffer());
         else
             put_line(padded, name.size(), rows, row, numbers[0], cursor);
+        no_counts += counter && !numbers[0].is_count();
         sink.spill();
     }
     cursor.finish();
+    if (no_counts > 0)
+        log::warn("metric '" + joined.metric + "': " + std::to_string(no_counts) + " of counter '" +
+                  name + "' are negative or not a number, which strict readers of OpenMetrics " +
+                  "refuse: make it a gauge");
 }
 
 } // namespace
 
 void write_openmetrics(const std::vector<const SeriesTable*>& tables, const Identity& identity,
-                       Sink& sink, const std::vector<CountingPlace>& places) {
+                       Sink& sink, const std::vector<CountingPlace>& places, Exposition form) {
     const Families families = join(tables);
     require_distinct(families);
     write_places(places, identity, sink.buffer());
@@ -266,9 +279,10 @@ void write_openmetrics(const std::vector<const SeriesTable*>& tables, const Iden
         auto found = labelled.find(of_family);
         if (found == labelled.end())
             found = labelled.emplace(of_family, LabelledRows(of_family, identity)).first;
-        write_family(joined, found->second, sink);
+        write_family(joined, found->second, form, sink);
     }
-    sink.buffer() += "# EOF\n";
+    if (form == Exposition::openmetrics)
+        sink.buffer() += "# EOF\n";
 }
 
 } // namespace dynmon

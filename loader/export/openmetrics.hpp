@@ -1,5 +1,6 @@
-// OpenMetrics 1.0 text from totals or live values.
+// OpenMetrics 1.0 text from totals or live values, or the classic text of Prometheus.
 // https://prometheus.io/docs/specs/om/open_metrics_spec/
+// https://prometheus.io/docs/instrumenting/exposition_formats/
 #pragma once
 
 #include <string>
@@ -9,6 +10,11 @@
 #include "export/series_table.hpp"
 
 namespace dynmon {
+
+// In the classic text the metadata of a counter have the name of its samples, and there is neither
+// a unit nor an end: readers of it, as the node exporter's textfile collector, take a counter for
+// untyped otherwise.
+enum class Exposition { openmetrics, classic };
 
 // Writes one exposition: families contiguous, metadata once, `direction` and `identity` labels on
 // every sample, ends with "# EOF\n". Tables of the same family (both directions) are joined, and
@@ -20,6 +26,7 @@ namespace dynmon {
 // gauge's.
 void write_openmetrics(const std::vector<const SeriesTable*>& tables,
                        const std::vector<std::pair<std::string, std::string>>& identity, Sink& sink,
-                       const std::vector<CountingPlace>& places = {});
+                       const std::vector<CountingPlace>& places = {},
+                       Exposition form = Exposition::openmetrics);
 
 } // namespace dynmon

@@ -53,7 +53,8 @@ Deliverer::Deliverer(const ReadRequest& request, std::string totals_dir,
     : monitor_(request.name), totals_dir_(std::move(totals_dir)), peek_(request.peek),
       jobs_(request.jobs),
       open_metrics_(request.consumer == nullptr && options.format == Format::openmetrics),
-      sink_(sink), consumed_(request.consumer != nullptr) {
+      exposition_(options.classic ? Exposition::classic : Exposition::openmetrics), sink_(sink),
+      consumed_(request.consumer != nullptr) {
     if (!consumed_ && !open_metrics_)
         own_exporter_ = make_exporter(options, sink);
     exporter_ = consumed_ ? request.consumer : own_exporter_.get();
@@ -237,7 +238,7 @@ void Deliverer::finish(const std::vector<const MetricSource*>& sources,
             table.absorb(*window->second, false);
         tables.push_back(&table);
     }
-    write_openmetrics(tables, identity, sink_, places_);
+    write_openmetrics(tables, identity, sink_, places_, exposition_);
     sink_.flush();
 }
 

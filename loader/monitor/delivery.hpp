@@ -75,6 +75,7 @@ private:
     bool peek_;
     unsigned jobs_;
     bool open_metrics_;
+    Exposition exposition_;
     Sink& sink_;
     std::unique_ptr<Exporter> own_exporter_; // none for OpenMetrics, and none for a consumer
     Exporter* exporter_;                     // that, or the consumer; null for OpenMetrics

@@ -107,7 +107,17 @@ bool FlowExporter::is_repeated() const {
     return again || outlet_.has(at_);
 }
 
+// By their names: what found something full, and the rest. `estimated` is in the flows.
+void FlowExporter::count_missed() {
+    for (const auto& [name, count] : missed_.counts())
+        if (name.ends_with("full"))
+            at_.dropped += count;
+        else if (name != "estimated")
+            at_.ignored += count;
+}
+
 void FlowExporter::add_up(WindowReport& report) {
+    count_missed();
     std::vector<FlowRecord> left;
     for (const FlowRecord& flow : seen_)
         cache_.add(flow, left);

@@ -45,6 +45,7 @@ private:
 
     bool is_repeated() const;
     void add_up(WindowReport& report);
+    void count_missed();
     void restore();
     void save() const;
 

@@ -21,6 +21,9 @@ public:
 struct FlowWindow {
     std::string monitor;
     Window window;
+    // Packets that the probe saw and are in no flow.
+    std::uint64_t ignored = 0; // since it could not make anything of them
+    std::uint64_t dropped = 0; // since it had no room
 };
 
 // Made to keep what it cannot hand on now, or to keep nothing: then the flows of a window that does

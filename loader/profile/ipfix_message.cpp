@@ -71,6 +71,17 @@ Template template_of(const FlowKey& key) {
     return v4 ? Template::icmpv4 : Template::icmpv6;
 }
 
+std::uint32_t domain_of(std::string_view monitor, std::uint64_t netns, std::uint32_t interface) {
+    std::string text(monitor);
+    text += '\0'; // no name has one
+    put(netns, text);
+    put(interface, text);
+    std::uint32_t hash = 0x811c9dc5; // FNV-1a, which is the same in every build
+    for (const char byte : text)
+        hash = (hash ^ static_cast<unsigned char>(byte)) * 0x01000193;
+    return hash == 0 ? 1 : hash;
+}
+
 std::size_t Writer::write(std::span<const FlowRecord> flows, bool with_templates,
                           std::size_t max_bytes, std::uint32_t export_time, std::string& message) {
     message.clear();
@@ -85,6 +96,15 @@ std::size_t Writer::write(std::span<const FlowRecord> flows, bool with_templates
     set_length(2, message.size(), message);
     sequence_ += static_cast<std::uint32_t>(written);
     return written;
+}
+
+void Writer::write_options(const Facts& facts, const Statistics& statistics, bool with_templates,
+                           std::uint32_t export_time, std::string& message) {
+    message.clear();
+    put_header(export_time, sequence_, domain_.id, message);
+    const std::size_t records = put_options(facts, statistics, domain_, with_templates, message);
+    set_length(2, message.size(), message);
+    sequence_ += static_cast<std::uint32_t>(records);
 }
 
 } // namespace dynmon::ipfix

@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "profile/flow_record.hpp"
+#include "profile/ipfix_options.hpp"
 
 namespace dynmon::ipfix {
 
@@ -28,6 +30,11 @@ struct Domain {
     std::uint32_t interface = 0; // index of the interface that is observed; 0: not told
 };
 
+// The observation domain of what `monitor` sees at an interface of a network namespace (its inode):
+// the same from run to run, and another one for each, as an interface's index alone is not. Never
+// 0.
+std::uint32_t domain_of(std::string_view monitor, std::uint64_t netns, std::uint32_t interface);
+
 // Writes the messages of one stream: a TCP connection, or a UDP socket.
 class Writer {
 public:
@@ -38,6 +45,10 @@ public:
     // seconds since the epoch.
     std::size_t write(std::span<const FlowRecord> flows, bool with_templates, std::size_t max_bytes,
                       std::uint32_t export_time, std::string& message);
+
+    // Makes a message of what collectors are told of the export itself; least_bytes hold it.
+    void write_options(const Facts& facts, const Statistics& statistics, bool with_templates,
+                       std::uint32_t export_time, std::string& message);
 
     std::uint32_t sequence() const { return sequence_; } // data records written so far
 

@@ -1,9 +1,10 @@
 #include "profile/ipfix_outlet.hpp"
 
 #include <algorithm>
-#include <thread>
+#include <utility>
 
 #include "base/log.hpp"
+#include "profile/ipfix_template.hpp"
 
 namespace dynmon {
 
@@ -14,7 +15,8 @@ using std::chrono::nanoseconds;
 using std::chrono::seconds;
 
 constexpr nanoseconds first_retry = seconds(1), longest_retry = seconds(30);
-constexpr milliseconds step{50}; // between two tries at the end
+constexpr milliseconds step{50}; // between two tries at the end, and two looks at whether it is
+constexpr nanoseconds no_end = nanoseconds::max();
 constexpr milliseconds udp_error_way{20};
 
 std::string count(std::size_t number, const char* of) {
@@ -25,9 +27,18 @@ std::string count(std::size_t number, const char* of) {
 
 IpfixOutlet::IpfixOutlet(IpfixOptions options, std::unique_ptr<Collector> collector, Clocks clocks)
     : options_(std::move(options)), collector_(std::move(collector)), clocks_(std::move(clocks)),
-      writer_(options_.domain) {}
+      writer_(options_.domain), pace_(options_.rate) {}
 
-void IpfixOutlet::add(std::vector<FlowRecord> flows, const FlowWindow&) {
+void IpfixOutlet::add(std::vector<FlowRecord> flows, const FlowWindow& from) {
+    const std::uint32_t generation = from.window.generation;
+    if (options_.facts && generation != 0 && generation != generation_) { // 0: no window yet
+        facts_ = options_.facts(generation);
+        generation_ = generation;
+        facts_at_.reset();
+    }
+    statistics_.ignored_packets += last_ignored_ = from.ignored;
+    statistics_.dropped_packets += last_dropped_ = from.dropped;
+    has_news_ |= facts_ && from.ignored + from.dropped > 0;
     // Records of one template share a set.
     std::stable_sort(flows.begin(), flows.end(), [](const FlowRecord& a, const FlowRecord& b) {
         return ipfix::template_of(a.key) < ipfix::template_of(b.key);
@@ -37,17 +48,19 @@ void IpfixOutlet::add(std::vector<FlowRecord> flows, const FlowWindow&) {
 
 void IpfixOutlet::make_room() {
     const bool full = waiting_.size() - in_flight_ >= options_.max_waiting;
-    if ((full || !options_.keeps) && !flush(clocks_.monotonic(), !options_.keeps))
+    if ((full || !options_.keeps) && !flush(clocks_.monotonic(), no_end, !options_.keeps))
         throw_away();
 }
 
 std::vector<std::string> IpfixOutlet::send() {
     const nanoseconds now = clocks_.monotonic();
-    const bool sent = flush(now);
+    const bool sent = flush(now, options_.keeps ? now + options_.share : no_end);
     if (options_.keeps || (sent && wait_for_arrival(now)))
         return {};
     waiting_.clear();
     in_flight_ = 0;
+    statistics_.ignored_packets -= last_ignored_; // they come again with the window
+    statistics_.dropped_packets -= last_dropped_;
     throw_away();
 }
 
@@ -70,17 +83,17 @@ void IpfixOutlet::throw_away() const {
     throw away;
 }
 
-bool IpfixOutlet::flush(nanoseconds now, bool connect_anyway) {
+bool IpfixOutlet::flush(nanoseconds now, nanoseconds end, bool connect_anyway) {
     try {
         if (connected_)
             forget_arrived(milliseconds{0});
-        if (waiting_.empty() && !connect_anyway)
+        if (waiting_.empty() && !has_news_ && !connect_anyway)
             return true;
         if (!connected_ && now < retry_at_)
             return false;
         if (!connected_)
             connect();
-        send_waiting(now);
+        send_waiting(end);
         return true;
     } catch (const Error& error) {
         lose(error, now);
@@ -92,6 +105,8 @@ void IpfixOutlet::connect() {
     collector_->connect();
     connected_ = true;
     templates_for_ = 0;
+    knows_options_ = false;
+    facts_at_.reset();
     writer_ = ipfix::Writer(options_.domain); // a stream of its own
     ++sent_.connections;
 }
@@ -102,14 +117,19 @@ bool IpfixOutlet::templates_are_due(nanoseconds now) const {
     return collector_->forgets() && now - templates_at_ >= options_.template_refresh;
 }
 
-void IpfixOutlet::send_waiting(nanoseconds now) {
-    const auto export_time = static_cast<std::uint32_t>(clocks_.epoch_ns() / 1'000'000'000);
-    while (in_flight_ < waiting_.size()) {
+void IpfixOutlet::send_waiting(nanoseconds end) {
+    if (collector_->forgets()) // and may have been restarted without a word
+        templates_for_ = 0;
+    const bool any = in_flight_ < waiting_.size() || has_news_;
+    if (any && facts_are_due() && await_turn(end))
+        tell_facts();
+    while (in_flight_ < waiting_.size() && await_turn(end)) {
+        const nanoseconds now = clocks_.monotonic();
         const bool with_templates = templates_are_due(now);
         const std::span<const FlowRecord> rest = std::span(waiting_).subspan(in_flight_);
         const std::size_t written =
-            writer_.write(rest, with_templates, collector_->max_message(), export_time, message_);
-        collector_->send(message_);
+            writer_.write(rest, with_templates, collector_->max_message(), export_time(), message_);
+        put_on_the_way();
         if (with_templates) {
             templates_at_ = now;
             templates_for_ = std::max<std::uint64_t>(options_.template_messages, 1);
@@ -118,9 +138,61 @@ void IpfixOutlet::send_waiting(nanoseconds now) {
             --templates_for_;
         in_flight_ += written;
         sent_.flows += written;
-        sent_.bytes += message_.size();
-        ++sent_.messages;
     }
+}
+
+// Not with every window: nfcapd does not count their records, as RFC 7011 wants it, and takes each
+// time for a loss.
+bool IpfixOutlet::facts_are_due() const {
+    return facts_ && (!facts_at_ || clocks_.monotonic() - *facts_at_ >= options_.template_refresh);
+}
+
+// In front of the flows, so that a collector knows how many packets each stands for.
+void IpfixOutlet::tell_facts() {
+    statistics_.exported_flows = sent_.flows;
+    const bool with_templates = !knows_options_ || collector_->forgets();
+    writer_.write_options(*facts_, statistics_, with_templates, export_time(), message_);
+    put_on_the_way();
+    knows_options_ = true;
+    facts_at_ = clocks_.monotonic();
+    has_news_ = false;
+}
+
+void IpfixOutlet::put_on_the_way() {
+    collector_->send(message_);
+    sent_.bytes += message_.size();
+    ++sent_.messages;
+}
+
+std::uint32_t IpfixOutlet::export_time() const {
+    return static_cast<std::uint32_t>(clocks_.epoch_ns() / 1'000'000'000);
+}
+
+// False: it is not before `end`.
+bool IpfixOutlet::await_turn(nanoseconds end) {
+    while (collector_->forgets()) {
+        if (clocks_.stopping())
+            hurry();
+        const nanoseconds now = clocks_.monotonic();
+        const nanoseconds wait = pace_.wait(now);
+        if (wait == nanoseconds{0}) {
+            pace_.sent(now);
+            break;
+        }
+        if (wait > end - now)
+            return false;
+        clocks_.sleep(std::min<nanoseconds>(wait, step));
+    }
+    return true;
+}
+
+// There is an end to how long the end takes, and what goes too fast may arrive still.
+void IpfixOutlet::hurry() {
+    if (std::exchange(hurried_, true))
+        return;
+    const std::size_t in_one =
+        collector_->max_message() / ipfix::record_size(ipfix::Template::ipv6); // the longest
+    pace_.fit((waiting_.size() - in_flight_) / in_one, options_.patience);
 }
 
 void IpfixOutlet::forget_arrived(milliseconds patience) {
@@ -148,17 +220,29 @@ void IpfixOutlet::lose(Error fault, nanoseconds now) {
     told_ = true;
 }
 
+// The last word. Whoever does not hear it has all flows still.
+void IpfixOutlet::tell_totals() {
+    try {
+        if (connected_ && facts_)
+            tell_facts();
+    } catch (const Error&) {
+    }
+}
+
 // Tries for as long as is left: there is no next window.
 void IpfixOutlet::close() {
+    hurry();
     const nanoseconds end = clocks_.monotonic() + options_.patience;
     for (nanoseconds now = clocks_.monotonic();
          now < end && !waiting_.empty() && collector_->has_time(); now = clocks_.monotonic()) {
         retry_at_ = nanoseconds{0};
-        if (!flush(now) || !wait_for_arrival(now))
-            std::this_thread::sleep_for(step);
+        if (!flush(now, no_end) || !wait_for_arrival(now))
+            clocks_.sleep(step);
     }
-    if (waiting_.empty())
+    if (waiting_.empty()) {
+        tell_totals();
         return collector_->disconnect();
+    }
     std::uint64_t packets = 0, bytes = 0;
     for (const FlowRecord& flow : waiting_) {
         packets += flow.packets;

@@ -4,11 +4,13 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "profile/collector.hpp"
 #include "profile/flow_outlet.hpp"
 #include "profile/ipfix_message.hpp"
+#include "profile/pace.hpp"
 
 namespace dynmon {
 
@@ -19,6 +21,12 @@ struct IpfixOptions {
     // How long a template is good for over UDP, and for how many messages.
     std::chrono::nanoseconds template_refresh = std::chrono::seconds(60);
     std::uint64_t template_messages = 20;
+    // Messages a second over UDP, 0: as fast as they go. Nobody there says that he is not keeping
+    // up. A window's share: if it keeps flows, the rest goes with the next one.
+    std::uint64_t rate = 2000;
+    std::chrono::nanoseconds share = std::chrono::seconds(5);
+    // What the collector is told of the probe, for the windows of a generation; none: nothing.
+    std::function<ipfix::Facts(std::uint32_t generation)> facts = {};
     std::size_t max_waiting = 1'000'000;      // flows that are kept while the collector is away
     std::chrono::milliseconds patience{5000}; // for a window to arrive, and at the end
 };
@@ -31,6 +39,8 @@ public:
     struct Clocks {
         std::function<std::chrono::nanoseconds()> monotonic;
         std::function<std::uint64_t()> epoch_ns;
+        std::function<void(std::chrono::nanoseconds)> sleep;
+        std::function<bool()> stopping; // the export has to end, and soon
     };
     struct Sent {
         std::uint64_t flows = 0; // those that were sent again too
@@ -53,9 +63,17 @@ public:
 private:
     using Nanoseconds = std::chrono::nanoseconds;
 
-    // False: the collector is away, and `fault_` says why. `connect_anyway`: also to send nothing.
-    bool flush(Nanoseconds now, bool connect_anyway = false);
-    void send_waiting(Nanoseconds now);
+    // Sends until `end`. False: the collector is away, and `fault_` says why. `connect_anyway`:
+    // also to send nothing.
+    bool flush(Nanoseconds now, Nanoseconds end, bool connect_anyway = false);
+    void send_waiting(Nanoseconds end);
+    bool await_turn(Nanoseconds end);
+    bool facts_are_due() const;
+    void tell_facts();
+    void tell_totals();
+    void put_on_the_way();
+    std::uint32_t export_time() const;
+    void hurry();
     void connect();
     bool wait_for_arrival(Nanoseconds now);
     void forget_arrived(std::chrono::milliseconds patience);
@@ -77,7 +95,16 @@ private:
     std::uint64_t templates_for_ = 0; // messages that the last ones are still good for
     ipfix::Writer writer_;
     std::string message_;
+    Pace pace_;
+    bool hurried_ = false;
     Sent sent_;
+    std::uint32_t generation_ = 0;      // of the last window
+    std::optional<ipfix::Facts> facts_; // of that
+    ipfix::Statistics statistics_;
+    std::uint64_t last_ignored_ = 0, last_dropped_ = 0; // of the last window, which are in them
+    bool knows_options_ = false;                        // the collector, their templates
+    std::optional<Nanoseconds> facts_at_; // when they were told; none: not these, or not here
+    bool has_news_ = false; // packets that the probe missed, and the collector does not know of
 };
 
 } // namespace dynmon

@@ -82,8 +82,11 @@ constexpr auto ipv4_elements =
     with_common(source_ipv4, destination_ipv4, source_port, destination_port, tcp_flags);
 constexpr auto ipv6_elements =
     with_common(source_ipv6, destination_ipv6, source_port, destination_port, tcp_flags);
-constexpr auto icmpv4_elements = with_common(source_ipv4, destination_ipv4, icmp_ipv4);
-constexpr auto icmpv6_elements = with_common(source_ipv6, destination_ipv6, icmp_ipv6);
+// Type and code are the destination port too: many collectors look for them there alone.
+constexpr auto icmpv4_elements =
+    with_common(source_ipv4, destination_ipv4, destination_port, icmp_ipv4);
+constexpr auto icmpv6_elements =
+    with_common(source_ipv6, destination_ipv6, destination_port, icmp_ipv6);
 constexpr auto icmpv4_unknown_elements = with_common(source_ipv4, destination_ipv4);
 constexpr auto icmpv6_unknown_elements = with_common(source_ipv6, destination_ipv6);
 

@@ -39,6 +39,8 @@ def flow_of(record):
     """What a record says, without times and reason."""
     version = 4 if "sourceIPv4Address" in record else 6
     icmp = record.get(f"icmpTypeCodeIPv{version}")
+    if icmp is not None and record["destinationTransportPort"] != icmp:
+        raise AssertionError(f"type and code are not the destination port: {record}")
     return (record[f"sourceIPv{version}Address"], record[f"destinationIPv{version}Address"],
             record.get("sourceTransportPort", 0),
             record["destinationTransportPort"] if icmp is None else icmp,
@@ -65,8 +67,8 @@ class ExportCase(harness.Case):
         super().setUp()
         wire.command("ip", "link", "set", "lo", "up")
 
-    def collector(self, kind, address="127.0.0.1", port=0):
-        made = ipfix.Collector(kind, address, port)
+    def collector(self, kind, address="127.0.0.1", port=0, midway=False):
+        made = ipfix.Collector(kind, address, port, midway)
         self.addCleanup(made.close)
         return made
 

@@ -59,6 +59,19 @@ class AwayTest(ExportCase):
         self.assertEqual([r["protocolIdentifier"] for r in first.records()], [17])
         self.assertEqual([r["protocolIdentifier"] for r in second.records()], [1])
 
+    def test_a_udp_collector_that_is_restarted_between_windows_understands_the_next_one(self):
+        self.load("f", "flows")
+        first = ipfix.Collector("udp")
+        exporter = self.start_export(first.to, "--idle", 0)
+        self.receive(UDP)
+        self.eventually(first.records, "the first record is there")
+        first.close()
+        second = self.collector("udp", port=first.port, midway=True)
+        self.receive(PING)
+        self.eventually(second.records, "the second record is there", 20)
+        self.finish(exporter)
+        self.assertEqual([r["protocolIdentifier"] for r in second.records()], [1])
+
     def test_a_udp_collector_that_is_restarted_gets_what_the_dead_one_refused(self):
         self.load("f", "flows")
         first = ipfix.Collector("udp")

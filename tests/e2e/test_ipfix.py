@@ -1,6 +1,9 @@
 #!/usr/bin/python3
 """Flows as IPFIX: every message is held against RFC 7011 by a collector of our own."""
 import collections
+import json
+import os
+import struct
 import time
 
 import frames
@@ -8,6 +11,15 @@ import harness
 import wire
 from exports import ExportCase, FLOWS, SENT, TCP, TCP_END, TCP_MORE, UDP, flow_of
 from frames import ACK, FIN, PSH, SYN
+
+
+def domain_of(monitor, namespace, index):
+    """As IPFIX.md describes it."""
+    value = 0x811c9dc5
+    inode = os.stat(namespace.path).st_ino
+    for byte in monitor.encode() + b"\0" + struct.pack("!QI", inode, index):
+        value = (value ^ byte) * 0x01000193 & 0xffffffff
+    return value
 
 
 class RecordTest(ExportCase):
@@ -31,7 +43,7 @@ class RecordTest(ExportCase):
             self.assertEqual(record["egressInterface"], 0)
             self.assertEqual(record["deltaFlowCount"], 1)
         (stream,) = collector.streams.values()
-        self.assertEqual(stream.domains, {index})
+        self.assertEqual(stream.domains, {domain_of("f", self.blue, index)})
         self.assertLess(abs(stream.export_times[-1] - time.time()), 30)
 
     def test_every_field_over_udp(self):
@@ -59,7 +71,8 @@ class RecordTest(ExportCase):
         told = sorted((r["protocolIdentifier"], r["octetDeltaCount"],
                        sorted(name for name in r if "icmp" in name or "Port" in name))
                       for r in collector.records())
-        self.assertEqual(told, [(1, 84, []), (1, 84, ["icmpTypeCodeIPv4"]), (58, 112, [])])
+        self.assertEqual(told, [(1, 84, []), (1, 84, ["destinationTransportPort", "icmpTypeCodeIPv4"]),
+                                (58, 112, [])])
         [typed] = [r for r in collector.records() if "icmpTypeCodeIPv4" in r]
         self.assertEqual(typed["icmpTypeCodeIPv4"], 0)
 
@@ -71,6 +84,27 @@ class RecordTest(ExportCase):
         self.eventually(collector.records, "the record is there")
         (stream,) = collector.streams.values()
         self.assertEqual(stream.domains, {77})
+
+    def test_each_monitor_of_each_namespace_is_a_domain_of_its_own(self):
+        """A collector tells streams apart by address and domain; the indexes are equal."""
+        other = wire.Wire("red2", "blue2")
+        self.addCleanup(other.close)
+        index = self.blue.ifindex("blue0")
+        self.assertEqual(other.blue.ifindex("blue0"), index)
+        places = [("f", self), ("g", self), ("h", other)]
+        domains = []
+        for name, place in places:
+            self.dynmon("load", name, "flows", "--dev", "blue0", "--netns", place.blue.name)
+            place.receive(UDP)
+            collector = self.collector("udp")
+            exporter = self.start("export", name, "--profile", "ipfix", "--to", collector.to,
+                                  "--interval", "50ms", "--idle", "0")
+            self.eventually(collector.records, "the record is there")
+            self.finish(exporter)
+            (stream,) = collector.streams.values()
+            domains += stream.domains
+        self.assertEqual(domains, [domain_of(name, place.blue, index) for name, place in places])
+        self.assertEqual(len(set(domains)), 3)
 
     def test_what_is_sent_is_an_egress_flow(self):
         collector = self.collector("tcp")
@@ -111,17 +145,144 @@ class MessageTest(ExportCase):
         self.assertLessEqual(max(stream.lengths), 1300 - 28)
         self.assertGreater(max(stream.lengths), 1300 - 28 - 70)
 
-    def test_templates_are_repeated_over_udp_only(self):
+    def test_templates_begin_every_window_over_udp_only(self):
         self.load("f", "flows")
-        for kind, expected in (("udp", [6, 0, 0] * 4), ("tcp", [6] + [0] * 11)):
+        for kind, expected in (("udp", [6] * 4), ("tcp", [6] + [0] * 3)):
             collector = self.collector(kind)
-            exporter = self.start_export(collector.to, "--idle", 0, "--template-messages", 3)
+            exporter = self.start_export(collector.to, "--idle", 0)
             for index in range(len(expected)):
                 self.receive(UDP)
                 self.eventually(lambda: len(collector.records()) == index + 1, "a record a window")
             self.finish(exporter)
             (stream,) = collector.streams.values()
             self.assertEqual(stream.templates_in, expected)
+
+    def test_templates_are_repeated_within_a_window_over_udp(self):
+        self.load("f", "flows")
+        collector = self.collector("udp")
+        self.receive(*[frames.ipv4(frames.udp(port, 53), frames.UDP) for port in range(1000, 1200)])
+        self.export(["--to", collector.to], "--template-messages", 3, "--idle", 0, "--count", 1)
+        self.eventually(lambda: len(collector.records()) == 200, "all records are there")
+        (stream,) = collector.streams.values()
+        self.assertEqual(stream.templates_in[:7], [6, 0, 0, 6, 0, 0, 6])
+
+
+class RateTest(ExportCase):
+    """Only what leaves is paced: windows are taken when their time has come."""
+
+    def test_windows_are_not_late_for_flows_that_wait_for_their_turn(self):
+        self.load("f", "flows")
+        collector = self.collector("udp")
+        self.receive(*[frames.ipv4(frames.udp(port, 53), frames.UDP) for port in range(1000, 2000)])
+        exporter = self.start_export(collector.to, "--rate", 10, "--active", "1ms", "--mtu", 600,
+                                     interval="1s")
+        windows = [json.loads(exporter.stdout.readline()) for _ in range(3)]
+        for window in windows[1:]:
+            self.assertLess(window["to"] - window["from"], 1.9e9 * wire.PATIENCE)
+        self.assertLess(len(collector.records()), 1000)
+        self.finish(exporter)  # the end does not wait for ever
+        self.eventually(lambda: len(collector.records()) == 1000, "all records are there")
+
+    def test_without_time_outs_a_window_takes_the_time_that_its_messages_take(self):
+        self.load("f", "flows")
+        collector = self.collector("udp")
+        self.receive(*[frames.ipv4(frames.udp(port, 53), frames.UDP) for port in range(1000, 2000)])
+        began = time.monotonic()
+        self.export(["--to", collector.to], "--idle", 0, "--rate", 40, "--count", 1)
+        self.assertGreater(time.monotonic() - began, 0.8)  # 45 messages
+        self.eventually(lambda: len(collector.records()) == 1000, "all records are there")
+
+
+class OptionsTest(ExportCase):
+    """What a collector is told of the export itself."""
+
+    def options(self, collector):
+        (stream,) = collector.streams.values()
+        return stream.options, stream.flows_before
+
+    def test_sampling_is_told_in_front_of_the_flows(self):
+        index = self.blue.ifindex("blue0")
+        for kind in ("udp", "tcp"):
+            self.load("f", "flows")
+            collector = self.collector(kind)
+            before = int(time.time() * 1000) - 20
+            exporter = self.start_export(collector.to, "--idle", 0)
+            self.receive(UDP)
+            self.eventually(collector.records, "the record is there")
+            self.finish(exporter)
+            self.dynmon("unload", "f")
+            self.eventually(lambda: len(self.options(collector)[0]) == 8, "the last word is there")
+            options, flows_before = self.options(collector)
+            domain = domain_of("f", self.blue, index)
+            self.assertEqual(flows_before, [0] * 4 + [1] * 4)
+            self.assertEqual(options[6].pop("exportedFlowRecordTotalCount"), 1)  # the last word
+            del options[2]["exportedFlowRecordTotalCount"]
+            self.assertEqual(options[:4], options[4:])
+            del options[4:]
+            started = options[2].pop("systemInitTimeMilliseconds")
+            self.assertTrue(before <= started <= time.time() * 1000)
+            self.assertEqual(options, [
+                {"template": 262, "observationDomainId": domain, "samplingPacketInterval": 1,
+                 "samplingPacketSpace": 0, "selectorAlgorithm": 4},
+                {"template": 263, "observationDomainId": domain, "samplingInterval": 1},
+                {"template": 264, "observationDomainId": domain, "ignoredPacketTotalCount": 0,
+                 "droppedPacketTotalCount": 0, "notSentFlowTotalCount": 0},
+                {"template": 265, "ingressInterface": index, "interfaceName": "blue0"}])
+
+    def test_flows_of_a_sample_come_with_its_rate_also_after_a_replace(self):
+        self.load("f", "flows", "--set", "sample=2")
+        collector = self.collector("udp")
+        exporter = self.start_export(collector.to, "--idle", 0)
+        many = [UDP] * 100  # all of them passed over: one in 2^100
+
+        def rates():
+            return [record["samplingInterval"] for stream in collector.streams.values()
+                    for record in stream.options if "samplingInterval" in record]
+        self.receive(*many)
+        self.eventually(rates, "the flow is told")
+        self.dynmon("replace", "f", "flows", "--set", "sample=3")
+        self.receive(*many)
+        self.eventually(lambda: 3 in rates(), "the flow of the new one is told")
+        self.finish(exporter)
+        self.assertEqual(sorted(set(rates())), [2, 3])
+
+    def test_what_the_probe_missed_reaches_the_collector(self):
+        self.load("f", "flows", "--set", "max_flows=1")
+        collector = self.collector("tcp")
+        exporter = self.start_export(collector.to, "--idle", 0, "--template-refresh", "1ms")
+
+        def told(name):
+            return [record[name] for stream in collector.streams.values()
+                    for record in stream.options if name in record][-1:]
+        self.receive(*[frames.ipv4(frames.udp(port, 53), frames.UDP) for port in range(1, 41)])
+        self.eventually(collector.records, "a flow is there")
+        told_packets = lambda: sum(r["packetDeltaCount"] for r in collector.records())
+        self.eventually(lambda: told("droppedPacketTotalCount") == [40 - told_packets()],
+                        "what found no place is told")
+        self.receive(bytes(12) + b"\x88\xb5" + bytes(46))  # no IP, and no flow beside it
+        self.eventually(lambda: told("ignoredPacketTotalCount") == [1], "what is no IP is told")
+        flows = len(collector.records())
+        self.receive(UDP)
+        self.eventually(lambda: told("exportedFlowRecordTotalCount") == [flows],
+                        "how many flows went before")
+        self.finish(exporter)
+
+    def test_options_are_few(self):
+        self.load("f", "flows")
+        for kind, refresh, least, most in (("udp", "60s", 2, 2), ("tcp", "60s", 2, 2),
+                                           ("udp", "1ms", 4, 8), ("tcp", "1ms", 4, 8)):
+            collector = self.collector(kind)
+            exporter = self.start_export(collector.to, "--idle", 0, "--template-refresh", refresh)
+            for index in range(3):
+                self.receive(*[frames.ipv4(frames.udp(port, 53), frames.UDP)
+                               for port in range(1000, 1100)])
+                self.eventually(lambda: len(collector.records()) == 100 * (index + 1), "all came")
+            self.finish(exporter)
+            (stream,) = collector.streams.values()
+            # In front of windows, of which there may be more than three, and at the end.
+            self.eventually(lambda: len(stream.options) >= 4 * least, "all options are there")
+            self.assertLessEqual(len(stream.options), 4 * most)
+            self.assertEqual(stream.options_templates, 4 if kind == "tcp" else len(stream.options))
 
 
 class TimeOutTest(ExportCase):

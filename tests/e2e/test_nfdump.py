@@ -14,8 +14,9 @@ import subprocess
 import time
 import unittest
 
-import wire
+import frames
 import harness
+import wire
 from exports import ExportCase, FLOWS, RED, SENT
 
 NEEDS_NFDUMP = unittest.skipUnless(shutil.which("nfcapd"), "no nfcapd")
@@ -119,6 +120,18 @@ class NfdumpTest(ExportCase):
         self.assertEqual(packets, {flow[:5]: 6 * flow[5] for flow in FLOWS})
         self.assertEqual(octets, {flow[:5]: 6 * flow[6] for flow in FLOWS})
 
+    def test_all_flows_of_a_flood_arrive_with_the_default_receive_buffer(self):
+        """The tail of a burst is lost without a sequence error: counts are what tells."""
+        process, folder, port = self.nfcapd()
+        self.load("f", "flows", "--set", "max_flows=100k")
+        self.receive(*[frames.ipv4(frames.udp(port, 53), frames.UDP) for port in range(1, 60001)])
+        self.export(["--to", f"udp:127.0.0.1:{port}"], "--idle", 0, "--count", 1)
+        self.wait_until_read(port)
+        process.send_signal(signal.SIGTERM)
+        process.wait(60 * wire.PATIENCE)
+        self.assertIn("Flows: 60000, Packets: 60000, Bytes: 1680000, Sequence Errors: 0, "
+                      "Bad Packets: 0", (self.folder / "nfcapd.log").read_text())
+
     def test_nfdump_prints_what_came_over_tcp(self):
         """nfcapd knows UDP only: what comes over TCP is handed on to it message by message."""
         process, folder, port = self.nfcapd()
@@ -132,6 +145,25 @@ class NfdumpTest(ExportCase):
         self.eventually(lambda: len(collector.records()) == len(FLOWS), "all records are there")
         self.wait_until_read(port)
         self.check_print(self.printed(process, folder))
+
+    def test_nfcapd_scales_a_sample_as_it_is_told(self):
+        process, folder, port = self.nfcapd()
+        relay = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(relay.close)
+        collector = self.collector("udp")
+        collector.on_message = lambda message: relay.sendto(message, ("127.0.0.1", port))
+        self.load("f", "flows", "--set", "sample=10")
+        self.receive(*[SENT[3]] * 2000)
+        self.export(["--to", collector.to], "--count", 1)
+        self.eventually(collector.records, "the record is there")
+        self.wait_until_read(port)
+        (record,) = collector.records()
+        (flow,) = self.printed(process, folder)
+        self.assertEqual((flow["in_packets"], flow["in_bytes"]),
+                         (10 * record["packetDeltaCount"], 10 * record["octetDeltaCount"]))
+        log = (self.folder / "nfcapd.log").read_text()
+        self.assertNotIn("Zero sampling", log)
+        self.assertEqual(log.count("Add new sampler"), 1, log)
 
     def wait_until_read(self, port, address="127.0.0.1"):
         """nfcapd has taken every datagram out of its socket."""

@@ -9,6 +9,7 @@ import frames
 import harness
 
 try:
+    from prometheus_client import parser as classic_parser
     from prometheus_client.openmetrics.parser import text_string_to_metric_families
 except ImportError:
     sys.exit(f"{sys.argv[0]}: no prometheus_client for {sys.executable}: "
@@ -59,13 +60,13 @@ class ExpositionTest(OpenMetricsCase):
         self.assertEqual(by.samples[0].labels["monitor"], "f")
         self.assertEqual(by.samples[0].labels["device"], "blue0")
 
-    def test_a_scalar_metric_is_named_like_itself(self):
+    def test_the_name_of_a_series_is_that_of_a_scalar_metric(self):
         self.load("p", "packets")
         self.receive(*[frames.plain(60)] * 6)
-        family = self.families("p")["packets"]
+        family = self.families("p")["dynmon_packets"]
         self.assertEqual({sample.labels["direction"]: sample.value for sample in family.samples},
                          {"ingress": 6, "egress": 0})
-        self.assertEqual({sample.name for sample in family.samples}, {"packets_total"})
+        self.assertEqual({sample.name for sample in family.samples}, {"dynmon_packets_total"})
 
     def test_promtool_can_read_it(self):
         if shutil.which("promtool") is None:
@@ -80,6 +81,26 @@ class ExpositionTest(OpenMetricsCase):
         remarks = [line for line in check.stderr.splitlines()
                    if not line.endswith("_total no help text")]
         self.assertEqual(remarks, [])
+
+
+    def test_readers_of_the_classic_text_know_counters_and_their_help(self):
+        self.load("f", "flows")
+        self.receive(udp(), frames.plain(60))
+        text = self.dynmon("read", "f", "--format", "prometheus").out
+        self.assertIn("# TYPE dynmon_flows_bytes_total counter\n"
+                      "# HELP dynmon_flows_bytes_total Bytes of IP, as on the wire.\n", text)
+        self.assertNotIn("# UNIT", text)
+        self.assertNotIn("# EOF", text)
+        families = {family.name: family
+                    for family in classic_parser.text_string_to_metric_families(text)}
+        family = families["dynmon_flows_bytes"]
+        self.assertEqual((family.type, family.documentation),
+                         ("counter", "Bytes of IP, as on the wire."))
+        self.assertEqual(families["dynmon_hook_attached"].type, "gauge")
+        if shutil.which("promtool"):
+            check = subprocess.run(["promtool", "check", "metrics"], input=text, text=True,
+                                   capture_output=True, timeout=30)
+            self.assertEqual((check.returncode, check.stderr), (0, ""))
 
 
 class TotalsTest(OpenMetricsCase):
@@ -155,7 +176,7 @@ class TotalsTest(OpenMetricsCase):
 
     @staticmethod
     def packets_key():
-        return ("packets_total", ("device", "blue0"), ("direction", "ingress"), ("monitor", "p"))
+        return ("dynmon_packets_total", ("device", "blue0"), ("direction", "ingress"), ("monitor", "p"))
 
     def test_reading_one_metric_or_one_path_shows_the_totals_of_that(self):
         self.load("f", "flows")

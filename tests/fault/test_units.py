@@ -178,8 +178,9 @@ class WorkTest(harness.Case):
         names = unit.system_calls() - {"setns", "unshare"}
         # ProtectSystem=strict: all is read-only but what is named, and what is no file system on a
         # disk. The run-time directory is of the test.
-        writable = [*(path.removeprefix("-").replace("%i", "web")
-                      for path in unit.words("ReadWritePaths")), str(self.folder)]
+        named = [path.replace("%i", "web") for path in unit.words("ReadWritePaths")]
+        writable = [*(path.removeprefix("-") for path in named
+                      if not path.startswith("-") or os.path.exists(path[1:])), str(self.folder)]
         mounts = "".join(f"mount --bind {path} {path}; " for path in writable)
         script = (f"{mounts} mount -o remount,bind,ro {BPFFS}; mount -o remount,bind,ro /; "
                   'exec "$@"')
@@ -203,6 +204,7 @@ class WorkTest(harness.Case):
         self.run_unit("dynmon-export@.service", "ExecStart")
         exported = self.folder / "run" / "web.prom"
         self.assertRegex(exported.read_text(), r"(?m)^dynmon_flows_packets_total\{.*\} 9$")
+        self.assertIn("# TYPE dynmon_flows_packets_total counter\n", exported.read_text())
         self.assertEqual(os.listdir(exported.parent), ["web.prom"])
         self.assertEqual(exported.stat().st_mode & 0o777, 0o644)
         self.receive(*[frames.ipv4(frames.udp(1234, 53, b"x"), frames.UDP)] * 2)
@@ -213,6 +215,8 @@ class WorkTest(harness.Case):
         self.assertEqual([path.name for path in (STORE / "monitors" / "web").glob("g*")], ["g2"])
         self.run_unit("dynmon@.service", "ExecStop")
         self.assertEqual(list(STORE.iterdir()), [])
+        self.run_unit("dynmon-export@.service", "ExecStart", harness.USAGE)
+        self.assertEqual(os.listdir(exported.parent), [])  # its last value would stay for ever
         self.run_unit("dynmon@.service", "ExecStart")
 
     def test_a_refused_probe_is_not_tried_again_and_an_interface_may_come_later(self):

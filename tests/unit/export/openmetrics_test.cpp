@@ -180,6 +180,31 @@ TEST_CASE("untyped is unknown, which is what no TYPE says") {
           "packets_total{direction=\"ingress\"} 3\n# EOF\n");
 }
 
+TEST_CASE("in the classic text a counter's type and help have the name of its samples") {
+    Metrics m;
+    const std::vector<std::uint32_t> keys = {1};
+    const std::vector<std::uint64_t> counts = {3};
+    MetricView view = m.counters(BPF_MAP_TYPE_HASH);
+    const auto classic = [&](MetricType type, const std::string& name,
+                             const std::string& unit = {}) {
+        Series series;
+        series.name = name;
+        series.unit = unit;
+        view.open_metrics = section(type, {}, {series});
+        SeriesTable table(view);
+        table.add(batch(keys, counts));
+        Sink sink(-1);
+        write_openmetrics({&table}, {}, sink, {}, Exposition::classic);
+        return sink.buffer();
+    };
+    CHECK(classic(MetricType::counter, "flow_bytes", "bytes") ==
+          "# TYPE flow_bytes_total counter\n# HELP flow_bytes_total Help.\n"
+          "flow_bytes_total{direction=\"ingress\"} 3\n");
+    CHECK(classic(MetricType::gauge, "packets_total") ==
+          "# TYPE packets_total gauge\n# HELP packets_total Help.\n"
+          "packets_total{direction=\"ingress\"} 3\n");
+}
+
 TEST_CASE("signed numbers and reals keep their sign and their exactness") {
     Metrics m;
     MetricView view = m.counters(BPF_MAP_TYPE_QUEUE);
@@ -187,11 +212,13 @@ TEST_CASE("signed numbers and reals keep their sign and their exactness") {
     view.open_metrics = section(MetricType::gauge);
     const int minus = -5;
     CHECK(text_of(view, {{1, nullptr, raw(minus), 0, 4}}).find("} -5\n") != std::string::npos);
-    view.open_metrics = section(MetricType::counter); // it is for its reader to say what that means
-    CHECK(text_of(view, {{1, nullptr, raw(minus), 0, 4}}).find("} -5\n") != std::string::npos);
+    view.open_metrics = section(MetricType::counter);
+    CHECK(text_of(view, {{1, nullptr, raw(minus), 0, 4}})
+              .find("_total{direction=\"ingress\"} -5\n") != std::string::npos);
     view.value = m.types.layout(btf__add_float(m.types.edit(), "double", 8), 8);
-    const double no_number = std::nan("");
-    CHECK(text_of(view, {{1, nullptr, raw(no_number), 0, 8}}).find("} NaN\n") != std::string::npos);
+    const double none = NAN;
+    CHECK(text_of(view, {{1, nullptr, raw(none), 0, 8}})
+              .find("_total{direction=\"ingress\"} NaN\n") != std::string::npos);
     const std::vector<double> halves = {0.25, 0.5};
     const Batch both{2, nullptr, raw(halves[0]), 0, 8};
     CHECK(text_of(view, {both}).find("} 0.75\n") != std::string::npos);

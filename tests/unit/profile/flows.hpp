@@ -38,6 +38,7 @@ struct Message {
     std::uint32_t sequence = 0;
     std::uint32_t domain = 0;
     std::size_t templates = 0; // in this message
+    std::size_t option_templates = 0;
     // Element → its bytes, a record each; and the number of its template.
     std::vector<std::pair<std::uint16_t, std::map<unsigned, std::string>>> records;
 
@@ -87,6 +88,8 @@ private:
         while (at_ < end) {
             if (id == 2)
                 decode_template(message);
+            else if (id == 3)
+                decode_option_template(message);
             else
                 decode_record(id, message);
         }
@@ -95,8 +98,22 @@ private:
 
     void decode_template(Message& message) {
         const auto id = static_cast<std::uint16_t>(take(2));
+        decode_fields(id, take(2));
+        ++message.templates;
+    }
+
+    void decode_option_template(Message& message) {
+        const auto id = static_cast<std::uint16_t>(take(2));
+        const std::size_t count = take(2), scopes = take(2);
+        REQUIRE(scopes > 0);
+        REQUIRE(scopes < count);
+        decode_fields(id, count);
+        ++message.option_templates;
+    }
+
+    void decode_fields(std::uint16_t id, std::size_t count) {
         REQUIRE(id >= 256);
-        Template fields(take(2));
+        Template fields(count);
         REQUIRE(!fields.empty());
         for (auto& [element, size] : fields) {
             element = static_cast<unsigned>(take(2));
@@ -104,7 +121,6 @@ private:
             size = take(2);
         }
         templates_[id] = fields;
-        ++message.templates;
     }
 
     void decode_record(std::uint16_t id, Message& message) {

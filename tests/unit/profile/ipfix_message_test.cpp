@@ -1,4 +1,4 @@
-#include <numeric>
+#include <set>
 
 #include "profile/flows.hpp"
 #include "profile/ipfix_message.hpp"
@@ -88,9 +88,11 @@ TEST_CASE("IPv6 and ICMP have templates of their own") {
     CHECK(udp6.second.count(8) == 0);
     CHECK(message.records[1].first == 258);
     CHECK(message.number(1, 32) == 8 << 8);
+    CHECK(message.number(1, 11) == 8 << 8); // for collectors that do not look at 32
     CHECK(message.records[1].second.count(7) == 0);
     CHECK(message.records[2].first == 259);
     CHECK(message.number(2, 139) == (128 << 8 | 3));
+    CHECK(message.number(2, 11) == (128 << 8 | 3));
     CHECK(message.records[3].first == 256); // not ICMP of its version
     CHECK(message.number(0, 10) == 7);      // came in
     CHECK(message.number(0, 14) == 0);
@@ -115,8 +117,8 @@ TEST_CASE("ICMP of an unknown type has no element for it, and is no echo reply")
         CHECK(id == templates[i]);
         CHECK(record.count(32) == (i == 4));
         CHECK(record.count(139) == 0);
-        CHECK(record.count(7) == (i == 5)); // nor ports
-        CHECK(record.count(11) == (i == 5));
+        CHECK(record.count(7) == (i == 5)); // nor a port
+        CHECK(record.count(11) == (i >= 4));
         CHECK(record.count(i == 1 || i == 3 ? 27 : 8) == 1);
         CHECK(message.number(i, 4) == flows[i].key.proto);
     }
@@ -168,4 +170,52 @@ TEST_CASE("records of one template share a set") {
     std::string bytes;
     writer.write(flows, false, 1472, 1, bytes);
     CHECK(bytes.size() == 16 + 4 + 3 * ipfix::record_size(Template::ipv4));
+}
+
+TEST_CASE("each monitor, namespace and interface is a domain of its own, in every run the same") {
+    CHECK(ipfix::domain_of("web", 4026531840, 2) == 0x6dd3aa09);
+    std::set<std::uint32_t> domains;
+    for (const char* monitor : {"web", "web2", "we"})
+        for (const std::uint64_t netns : {4026531840, 4026532300, 4026532301})
+            for (std::uint32_t interface = 1; interface < 100; ++interface)
+                domains.insert(ipfix::domain_of(monitor, netns, interface));
+    CHECK(domains.size() == 3 * 3 * 99);
+    CHECK(domains.count(0) == 0);
+}
+
+TEST_CASE("options say how the probe samples, what it missed, and the interface's name") {
+    ipfix::Writer writer({0xa1b2c3d4, 7});
+    const ipfix::Facts facts{100, "a-name-of-15-let", 1'795'262'400'123};
+    const ipfix::Statistics statistics{1, 2, 3, 4};
+    std::string bytes;
+    Decoder decoder;
+    writer.write_options(facts, statistics, true, 9, bytes);
+    CHECK(bytes.size() <= ipfix::least_bytes);
+    const Message message = decoder.decode(bytes);
+    CHECK(message.option_templates == 4);
+    CHECK(message.templates == 0);
+    REQUIRE(message.records.size() == 4);
+    CHECK(message.number(0, 149) == 0xa1b2c3d4);
+    CHECK(message.number(0, 305) == 1);
+    CHECK(message.number(0, 306) == 99);
+    CHECK(message.number(0, 304) == 4);
+    CHECK(message.records[0].second.size() == 4);
+    CHECK(message.number(1, 34) == 100); // alone: some collectors read it wrongly beside the others
+    CHECK(message.records[1].second.size() == 2);
+    CHECK(message.number(2, 160) == 1'795'262'400'123);
+    CHECK(message.number(2, 42) == 1);
+    CHECK(message.number(2, 164) == 2);
+    CHECK(message.number(2, 135) == 3);
+    CHECK(message.number(2, 166) == 4);
+    CHECK(message.number(3, 10) == 7);
+    CHECK(message.records[3].second.at(82) == std::string("a-name-of-15-le\0", 16));
+    const FlowRecord flow = flow_of(1);
+    writer.write({&flow, 1}, true, 1472, 10, bytes);
+    CHECK(decoder.decode(bytes).sequence == 4); // they are data records too
+    writer.write_options({.sample = 0}, statistics, false, 11, bytes);
+    const Message again = decoder.decode(bytes);
+    CHECK(again.sequence == 5);
+    CHECK(again.option_templates == 0);
+    CHECK(again.records.size() == 3); // no name is known
+    CHECK(again.number(0, 306) == 0);
 }

@@ -52,8 +52,10 @@ struct Outlet {
         options.patience = 200ms;
         outlet = std::make_unique<IpfixOutlet>(
             options, std::make_unique<FakeCollector>(host),
-            IpfixOutlet::Clocks{[this] { return now += 1ms; },
-                                [] { return std::uint64_t{1'795'262'400} * second; }});
+            IpfixOutlet::Clocks{[this] { return now += tick; },
+                                [] { return std::uint64_t{1'795'262'400} * second; },
+                                [this](std::chrono::nanoseconds time) { now += time; },
+                                [this] { return stopping; }});
         log::set_quiet(true);
     }
     ~Outlet() { log::set_quiet(false); }
@@ -86,7 +88,8 @@ struct Outlet {
     }
 
     FakeCollector::Host host;
-    std::chrono::nanoseconds now = 1h;
+    std::chrono::nanoseconds now = 1h, tick = 1ms;
+    bool stopping = false;
     std::unique_ptr<IpfixOutlet> outlet;
 };
 
@@ -115,15 +118,29 @@ TEST_CASE("over TCP templates are sent once a connection, sequence numbers count
     CHECK(o.outlet->sent().flows == 300);
 }
 
-TEST_CASE("over UDP templates are repeated after a time and after so many messages") {
+TEST_CASE("over UDP templates begin every window, and are repeated after so many messages") {
     Outlet o({.template_refresh = 60s, .template_messages = 3}, true);
-    const std::vector<std::size_t> expected = {6, 0, 0, 6, 0, 6, 0, 0, 6};
-    for (std::size_t i = 0; i < expected.size(); ++i) {
-        if (i == 5)
-            o.now += 60s;
-        o.store(1);
-        CHECK_MESSAGE(o.templates(0, i) == expected[i], "message ", i);
-    }
+    o.store(60);
+    o.store(1);
+    o.store(1);
+    std::vector<std::size_t> found;
+    for (std::size_t i = 0; i < o.host.streams.at(0).size(); ++i)
+        found.push_back(o.templates(0, i));
+    const std::size_t windows = 2;
+    REQUIRE(found.size() > 7 + windows);
+    for (std::size_t i = 0; i < found.size() - windows; ++i)
+        CHECK_MESSAGE(found[i] == (i % 3 == 0 ? 6 : 0), "message ", i);
+    CHECK(found[found.size() - 2] == 6);
+    CHECK(found.back() == 6);
+}
+
+TEST_CASE("over UDP templates are repeated after a time too, within a window that takes long") {
+    Outlet o({.keeps = false, .template_refresh = 60s, .template_messages = 1000, .rate = 1}, true);
+    o.store(1000);
+    std::size_t found = 0;
+    for (std::size_t i = 0; i < o.host.streams.at(0).size(); ++i)
+        found += o.templates(0, i) == 6;
+    CHECK(found == 2);
 }
 
 TEST_CASE("flows wait while the collector is away, and go when it is back, each once") {
@@ -229,4 +246,115 @@ TEST_CASE("the end of an export waits for the collector to acknowledge") {
     o.host.acknowledges = true;
     o.outlet->close();
     CHECK(o.outlet->waiting().size() == 0);
+}
+
+TEST_CASE("over UDP messages keep to the rate, and what a window has no time for goes later") {
+    Outlet o({.rate = 100, .share = 500ms}, true);
+    o.tick = 1us;
+    const auto began = o.now;
+    o.store(1000);
+    CHECK(o.now - began <= 510ms);
+    CHECK(o.host.streams.at(0).size() > 50);
+    CHECK(o.host.streams[0].size() < 60);
+    CHECK(o.outlet->waiting().size() == 1000);
+    o.store(0);
+    CHECK(o.outlet->waiting().size() < 800); // what was sent has arrived
+    o.outlet->close();
+    CHECK(o.ports(0) == up_to(1000));
+}
+
+TEST_CASE("the end of an export goes faster than the rate where it would take too long") {
+    Outlet o({.rate = 10, .share = 0ms}, true);
+    o.tick = 1us;
+    o.store(1000);
+    const auto began = o.now;
+    o.outlet->close();
+    CHECK(o.ports(0) == up_to(1000));
+    CHECK(o.now - began < 400ms); // twice the patience
+}
+
+TEST_CASE(
+    "a window that is not kept is sent to its end at the rate, unless the export has to stop") {
+    for (const bool stops : {false, true}) {
+        Outlet o({.keeps = false, .rate = 100, .share = 0ms}, true);
+        o.tick = 1us;
+        o.stopping = stops;
+        const auto began = o.now;
+        o.store(1000);
+        CHECK(o.ports(0) == up_to(1000));
+        CHECK(o.outlet->waiting().empty());
+        CHECK((o.now - began < 400ms) == stops);
+    }
+}
+
+TEST_CASE("the rate is not for TCP, and 0 is none") {
+    for (const bool udp : {false, true}) {
+        Outlet o({.rate = udp ? 0u : 1u}, udp);
+        o.tick = 0s;
+        const auto began = o.now;
+        o.store(1000);
+        CHECK(o.now == began);
+    }
+}
+
+TEST_CASE("when too many flows wait for their turn a window is taken once there is room") {
+    Outlet o({.rate = 100, .share = 0ms, .max_waiting = 100}, true);
+    o.tick = 1us;
+    o.store(1000);
+    o.outlet->make_room();
+    o.store(1, 1000);
+    o.outlet->close();
+    CHECK(o.ports(0) == up_to(1001));
+}
+
+TEST_CASE(
+    "what is told of the export goes before the flows, after a time, when it changes, at the end") {
+    Outlet o({.template_refresh = 60s, .facts = [](std::uint32_t generation) {
+                  return ipfix::Facts{generation, "d", 0};
+              }});
+    const auto window = [&](std::uint32_t generation, std::uint64_t dropped, bool flow) {
+        FlowWindow from;
+        from.window.generation = generation;
+        from.dropped = dropped;
+        o.outlet->add(std::vector<FlowRecord>(flow ? 1 : 0, flow_of(1)), from);
+        o.outlet->send();
+    };
+    window(1, 0, false); // nothing to say
+    CHECK(o.host.attempts == 0);
+    window(1, 0, true);
+    window(1, 5, true);
+    window(2, 0, true);
+    o.now += 60s;
+    window(2, 0, false);
+    window(2, 7, false);
+    o.outlet->close();
+    Decoder decoder;
+    std::vector<std::uint64_t> told; // the rate and what was dropped; 0: a flow
+    for (const std::string& bytes : o.host.streams.at(0)) {
+        const Message message = decoder.decode(bytes);
+        const bool options = message.records.at(0).first >= 262;
+        told.push_back(options ? message.number(1, 34) * 100 + message.number(2, 135) : 0);
+    }
+    CHECK(told == std::vector<std::uint64_t>{100, 0, 0, 205, 0, 212, 212});
+}
+
+TEST_CASE(
+    "what was missed in a window that did not arrive is not counted twice when it comes again") {
+    Outlet o({.keeps = false, .template_refresh = 0s, .facts = [](std::uint32_t) {
+                  return ipfix::Facts{};
+              }});
+    FlowWindow from;
+    from.window.generation = 1;
+    from.ignored = 3;
+    from.dropped = 5;
+    o.host.acknowledges = false;
+    o.outlet->add({flow_of(1)}, from);
+    CHECK_THROWS_AS(o.outlet->send(), OutletAway);
+    o.host.acknowledges = true;
+    o.now += 60s;
+    o.outlet->add({flow_of(1)}, from);
+    o.outlet->send();
+    const Message message = Decoder().decode(o.host.streams.at(1).at(0));
+    CHECK(message.number(2, 164) == 3);
+    CHECK(message.number(2, 135) == 5);
 }
