@@ -227,11 +227,17 @@ private:
         }
         deliverer_.deliver(delivery);
         if (!request_.peek)
-            finish_window(delivered, to);
+            finish_window(selected_, delivered, to);
+    }
+
+    // The side that is written began where the window ended that is still to be handed out.
+    std::uint64_t begin_of(const MetricSource& source, Side side) const {
+        const bool follows = (state_.pending & source.bit()) != 0 && side == state_.active_side();
+        return follows ? state_.pending_to_ns : state_.from_ns[source.index];
     }
 
     void add_item(Delivery& delivery, const MetricSource& source, Side side, bool quiet) {
-        const std::uint64_t from_ns = state_.from_ns[source.index];
+        const std::uint64_t from_ns = begin_of(source, side);
         delivery.window.from_ns = std::min(delivery.window.from_ns, from_ns);
         delivery.items.push_back({&source, current_.open_map(source.map, side),
                                   source.consumed() && !request_.peek, quiet, from_ns});
