@@ -298,7 +298,7 @@ private:
         std::vector<std::string> actions;
         const DirectoryLock lock = store_.lock_for(name, DirectoryLock::Mode::exclusive);
         if (!settle_monitor(store_, lock, name, actions))
-            throw Error(ErrorKind::usage,
+            throw Error(ErrorKind::failed,
                         "monitor '" + name + "' is gone: its load or unload was interrupted");
         const GenerationDir current = current_generation(store_, name);
         keep_clock_right(current, current.read_record());

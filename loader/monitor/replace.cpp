@@ -203,7 +203,7 @@ ReplaceReport replace_monitor(const Settings& settings, const Probe& probe,
     const DirectoryLock lock = store.lock_for(request.name, DirectoryLock::Mode::exclusive);
     std::vector<std::string> actions;
     if (!settle_monitor(store, lock, request.name, actions))
-        throw Error(ErrorKind::usage, "no monitor '" + request.name + "'");
+        throw Error(ErrorKind::failed, "no monitor '" + request.name + "'");
     require_room_for_unread(store, request.name);
 
     const GenerationDir old_dir = current_generation(store, request.name);

@@ -201,7 +201,7 @@ void Store::require_monitor(const std::string& name) const {
         return;
     }
     const std::vector<std::string> names = monitors();
-    Error error(ErrorKind::usage, "no monitor '" + name + "'");
+    Error error(ErrorKind::failed, "no monitor '" + name + "'");
     const std::string nearest = nearest_name(name, names);
     if (!nearest.empty())
         error.hint("did you mean '" + nearest + "'?");

@@ -145,7 +145,7 @@ class SelectionTest(WindowCase):
 
     def test_unknown_names_are_met_with_the_nearest(self):
         self.load("web", "flows")
-        error = self.refused(harness.USAGE, "read", "wbe")
+        error = self.refused(harness.FAILED, "read", "wbe")
         self.assertEqual((error["message"], error["hint"]),
                          ("read 'wbe': no monitor 'wbe'", "did you mean 'web'?"))
         error = self.refused(harness.USAGE, "read", "web", "flow")

@@ -35,11 +35,11 @@ MAPS = ("MIXED_ONE", "MIXED_KEPT", "FLOWS_INGRESS", "PKT_COUNTER")
 # Who comes too late, or has to wait too long, is told so; nothing else may go wrong.
 KINDS = {harness.FAILED: "failed", harness.USAGE: "usage", harness.BUSY: "busy",
          harness.UNSUPPORTED: "unsupported", harness.REJECTED: "rejected"}
-ANSWERS = {"no monitor 'm'": "usage", "has no map '": "usage", "is loaded already": "busy",
+ANSWERS = {"no monitor 'm'": "failed", "has no map '": "usage", "is loaded already": "busy",
            "is on another interface or hook": "busy", "is locked by ": "busy",
            "still hold windows that nobody has read": "busy"}
 
-WITHOUT_DEVICE = {**ANSWERS, "no monitor 'n'": "usage", "no interface 'blue0'": "usage",
+WITHOUT_DEVICE = {**ANSWERS, "no monitor 'n'": "failed", "no interface 'blue0'": "failed",
                   "is not attached any more": "failed", ": ENODEV": "failed"}
 
 

@@ -253,7 +253,7 @@ class NamesTest(harness.Case):
         self.assertEqual(self.status(), before)
 
     def test_no_such_interface(self):
-        error = self.refused(harness.USAGE, "load", "p", "packets", "--dev", "blue1", "--netns",
+        error = self.refused(harness.FAILED, "load", "p", "packets", "--dev", "blue1", "--netns",
                              "blue")
         self.assertIn("no interface 'blue1'", error["message"])
         self.assertEqual(error["hint"], "did you mean 'blue0'?")
