@@ -5,6 +5,8 @@
 
 #include "base/error.hpp"
 #include "base/identifier.hpp"
+#include "base/log.hpp"
+#include "export/shape.hpp"
 #include "hook/hook.hpp"
 #include "kernel/clock.hpp"
 #include "kernel/fence.hpp"
@@ -16,6 +18,7 @@
 #include "monitor/repair.hpp"
 #include "monitor/roster.hpp"
 #include "monitor/selection.hpp"
+#include "monitor/unfinished.hpp"
 #include "monitor/window.hpp"
 #include "store/bpffs.hpp"
 #include "store/state.hpp"
@@ -32,7 +35,8 @@ public:
           current_(current_generation(store, request.name)), record_(current_.read_record()),
           sources_(current_sources(store_, current_, record_)), state_map_(dir_ + "/state"),
           state_(state_map_.read()), selected_(select(sources_, request)),
-          deliverer_(request, dir_, checked_output(store, request, selected_), sink) {
+          unfinished_(find_unfinished()), output_(checked_output(store, request, selected_)),
+          sink_(sink), deliverer_(request, dir_, output_with(unfinished_.size()), sink) {
         if (state_.phase != Phase::running)
             throw Error(ErrorKind::busy, "monitor '" + request.name + "' is not running")
                 .hint("its load or unload was interrupted: `dynmon-load recover`");
@@ -42,7 +46,8 @@ public:
         if (request.places)
             request.places(places);
         if (request_.output.format == Format::npy)
-            require_one_window(store_, request_, state_, selected_);
+            require_one_window(store_, request_, state_, waiting());
+        require_room_for_unfinished();
         if (request.output.format == Format::openmetrics)
             identity_ = identity(); // while there is the right to look into the device's namespace
     }
@@ -50,10 +55,9 @@ public:
     void make_totals() const { dynmon::make_totals(dir_, sources_); }
 
     void run() {
-        if (!request_.peek && any_swapped())
-            require_nothing_begun();
         deliver_retired();
-        deliver_pending();
+        deliver_unfinished();
+        deliver_pending(selected_, deliverer_);
         if (!request_.peek)
             begin_window();
         deliver_current();
@@ -133,16 +137,72 @@ private:
             remove_pin(old.map_path(item.source->map, side));
     }
 
+    // The swap gives all metrics new maps to count in: those that hold the last window. Of a metric
+    // that is not read now they may hold it still, and then both are read as one later. Not if
+    // somebody has seen a part of the last one: it goes out first, under its number.
+    std::vector<const MetricSource*> find_unfinished() const {
+        std::vector<const MetricSource*> found;
+        if (request_.peek || !any_swapped())
+            return found;
+        for (const MetricSource& source : sources_)
+            if (source.swap && !wants(request_, source) &&
+                (state_.pending & state_.begun & source.bit()) != 0)
+                found.push_back(&source);
+        return found;
+    }
+
+    std::vector<const MetricSource*> waiting() const {
+        std::vector<const MetricSource*> all = selected_;
+        all.insert(all.end(), unfinished_.begin(), unfinished_.end());
+        return all;
+    }
+
+    ExportOptions output_with(std::size_t more_metrics) const {
+        ExportOptions options = output_;
+        options.metric_count += more_metrics;
+        return options;
+    }
+
+    void require_room_for_unfinished() const {
+        if (!unfinished_.empty() && output_.format == Format::npz && has_shape(output_))
+            throw Error(ErrorKind::busy, unfinished_text(unfinished_))
+                .hint("`dynmon-load read " + request_.name +
+                      "` hands it out; condition and columns of this read do not fit it");
+    }
+
+    std::string unfinished_text(const std::vector<const MetricSource*>& sources) const {
+        MonitorState state = state_;
+        state.pending = 0;
+        for (const MetricSource* source : sources)
+            state.pending |= state_.pending & source->bit();
+        const auto window = unfinished_window(state, record_.manifest);
+        return window ? describe(*window) : "";
+    }
+
+    // Condition and columns are for the metrics that were asked for.
+    void deliver_unfinished() {
+        if (unfinished_.empty())
+            return;
+        if (!has_shape(output_))
+            return deliver_pending(unfinished_, deliverer_);
+        ReadRequest whole = request_;
+        whole.output = without_shape(output_with(unfinished_.size()));
+        Deliverer plain(whole, dir_, whole.output, sink_);
+        plain.prepare(unfinished_);
+        plain.counts_at(places_);
+        deliver_pending(unfinished_, plain);
+    }
+
     // A window that was closed by a reader who did not get to hand it out, or who wanted another
     // metric of the same monitor.
-    void deliver_pending() {
+    void deliver_pending(const std::vector<const MetricSource*>& sources, Deliverer& deliverer) {
         Delivery delivery;
         delivery.window = {.sequence = state_.pending_sequence,
                            .from_ns = state_.pending_to_ns,
                            .to_ns = state_.pending_to_ns,
                            .generation = record_.number};
         std::uint64_t delivered = 0;
-        for (const MetricSource* source : selected_) {
+        for (const MetricSource* source : sources) {
             if ((state_.pending & source->bit()) == 0)
                 continue;
             add_item(delivery, *source, other(state_.active_side()), true);
@@ -150,14 +210,16 @@ private:
         }
         if (delivered == 0)
             return;
+        if (const std::string text = unfinished_text(sources); !text.empty())
+            log::warn(text + ": here it is again");
         if (!request_.peek) {
             state_.begun |= delivered;
             state_map_.write(state_);
             fence(); // who closed it may have been killed before his own
         }
-        deliverer_.deliver(delivery);
+        deliverer.deliver(delivery);
         if (!request_.peek)
-            finish_window(delivered, state_.pending_to_ns);
+            finish_window(sources, delivered, state_.pending_to_ns);
     }
 
     // A window's number is written before anything of it is handed out, and never given again.
@@ -167,20 +229,6 @@ private:
             close_window();
         else
             state_map_.write(state_);
-    }
-
-    // The swap gives all metrics new maps to count in: those that hold the last window. Of a metric
-    // that is not read now they may hold it still, and then both are read as one later. Not if
-    // somebody has seen the last one already: he would see it twice.
-    void require_nothing_begun() const {
-        for (const MetricSource& source : sources_)
-            if (source.swap && !wants(request_, source) &&
-                (state_.pending & state_.begun & source.bit()) != 0)
-                throw Error(ErrorKind::busy,
-                            "window " + std::to_string(state_.pending_sequence) + " of metric '" +
-                                source.view.name +
-                                "' was being read by a process that did not end well")
-                    .hint("`dynmon-load read " + request_.name + "` hands it out again");
     }
 
     // The swap: every program of the monitor changes sides, both directions, one slot write each.
@@ -243,10 +291,11 @@ private:
                                   source.consumed() && !request_.peek, quiet, from_ns});
     }
 
-    void finish_window(std::uint64_t delivered, std::uint64_t to_ns) {
+    void finish_window(const std::vector<const MetricSource*>& sources, std::uint64_t delivered,
+                       std::uint64_t to_ns) {
         state_.pending &= ~delivered;
         state_.begun &= ~delivered;
-        for (const MetricSource* source : selected_)
+        for (const MetricSource* source : sources)
             if ((delivered & source->bit()) != 0 && source->consumed())
                 state_.from_ns[source->index] = to_ns;
         state_map_.write(state_);
@@ -261,7 +310,11 @@ private:
     StateMap state_map_;
     MonitorState state_;
     std::vector<const MetricSource*> selected_;
+    std::vector<const MetricSource*> unfinished_; // of others, which stand in the way of a swap
+    ExportOptions output_;
+    Sink& sink_;
     Deliverer deliverer_;
+    std::vector<CountingPlace> places_;
     std::vector<std::pair<std::string, std::string>> identity_; // labels of every series
 };
 

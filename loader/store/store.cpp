@@ -158,6 +158,17 @@ std::optional<DirectoryLock> Store::try_lock_monitor(const std::string& name,
     return lock_existing(monitor_dir(name), mode);
 }
 
+bool Store::is_in_use(const std::string& name) const {
+    try {
+        const DirectoryLock held(monitor_dir(name), DirectoryLock::Mode::shared, {});
+        return false;
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::busy)
+            throw;
+        return true;
+    }
+}
+
 std::optional<DirectoryLock> Store::try_lock(DirectoryLock::Mode mode) const {
     return lock_existing(root_, mode);
 }

@@ -53,6 +53,8 @@ public:
     // Nothing: there is no such monitor.
     std::optional<DirectoryLock> try_lock_monitor(const std::string& name,
                                                   DirectoryLock::Mode mode) const;
+    // Whether a reader or writer holds the monitor's lock now. Does not wait.
+    bool is_in_use(const std::string& name) const;
 
 private:
     Store(std::string root, bool present, std::chrono::milliseconds patience)
