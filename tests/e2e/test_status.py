@@ -19,7 +19,7 @@ class StatusTest(harness.Case):
 
     def test_nothing_loaded_is_said_so_and_makes_nothing(self):
         self.assertEqual(self.dynmon("status").out, "nothing is loaded\n")
-        self.assertEqual(self.status(), {"monitors": [], "hooks": []})
+        self.assertEqual(self.status(), {"monitors": [], "hooks": [], "problems": []})
         self.assertFalse(STORE.exists())
 
     def test_a_monitor_is_described_as_it_was_loaded(self):
