@@ -159,7 +159,7 @@ class MeterTest(crash.CrashCase):
 
 class BegunTest(crash.CrashCase):
     """PROMISES:
-    S-15 While a window may have been seen by a reader that died, a read of other metrics"""
+    S-15 While a window may have been seen by a reader that died, it is the next thing"""
 
     def setUp(self):
         super().setUp()
