@@ -50,10 +50,11 @@ const std::string& require_identifier(const std::string& text, std::string_view 
 
 std::string nearest_name(std::string_view text, const std::vector<std::string>& candidates) {
     std::string best;
-    std::size_t best_distance = std::max<std::size_t>(3, text.size() / 3) + 1;
+    // A third of the letters, or two that changed places, but not all of them.
+    std::size_t best_distance = std::max<std::size_t>(2, text.size() / 3) + 1;
     for (const std::string& candidate : candidates) {
         const std::size_t distance = edit_distance(text, candidate);
-        if (distance < best_distance && distance < candidate.size()) {
+        if (distance < best_distance && distance < text.size() && distance < candidate.size()) {
             best_distance = distance;
             best = candidate;
         }

@@ -5,6 +5,8 @@
 #include <spdlog/sinks/ansicolor_sink.h>
 #include <spdlog/spdlog.h>
 
+#include "base/json_text.hpp"
+#include "base/log_form.hpp"
 #include "base/printable.hpp"
 
 namespace dynmon::log {
@@ -22,7 +24,21 @@ spdlog::logger& logger() {
     return *instance;
 }
 
+bool as_json = false;
+
+void say(spdlog::level::level_enum level, const char* kind, const std::string& message) {
+    if (as_json)
+        logger().log(level, "{}", json_text(nlohmann::ordered_json{{kind, message}}));
+    else
+        logger().log(level, "{}", printable_message(message));
+}
+
 } // namespace
+
+void set_json() {
+    as_json = true;
+    logger().set_pattern("%v");
+}
 
 void set_verbose(bool verbose) {
     if (verbose)
@@ -35,15 +51,15 @@ void set_quiet(bool quiet) {
 }
 
 void debug(const std::string& message) {
-    logger().debug("{}", printable_message(message));
+    say(spdlog::level::debug, "debug", message);
 }
 
 void info(const std::string& message) {
-    logger().info("{}", printable_message(message));
+    say(spdlog::level::info, "info", message);
 }
 
 void warn(const std::string& message) {
-    logger().warn("{}", printable_message(message));
+    say(spdlog::level::warn, "warning", message);
 }
 
 } // namespace dynmon::log

@@ -99,9 +99,6 @@ ordered_json store_json(const StoreFindings& store) {
 }
 
 ordered_json examination_json(const Examination& found) {
-    ordered_json problems = ordered_json::array();
-    for (const Ailment& ailment : found.ailments)
-        problems.push_back({{"problem", ailment.problem}, {"remedy", ailment.remedy}});
     return {{"kernel",
              {{"release", found.kernel.release},
               {"machine", found.kernel.machine},
@@ -110,7 +107,7 @@ ordered_json examination_json(const Examination& found) {
             {"features", features_json(found)},
             {"environment", environment_json(found)},
             {"store", store_json(found.store)},
-            {"problems", problems}};
+            {"problems", problems_json(found.ailments)}};
 }
 
 void line(const std::string& name, const std::string& value, const std::string& remark = "") {
@@ -209,7 +206,7 @@ public:
             print_result(global, examination_json(found), "");
         else
             print_examination(found);
-        return 0;
+        return exit_code(found.ailments);
     }
 };
 

@@ -88,8 +88,8 @@ std::string as_json(const WindowReport& report, const char* profile,
                                             {"files", report.files},
                                             {"missed", missed},
                                             {"attached", attached_json(places)},
-                                            {"read_seconds", report.read_seconds},
-                                            {"write_seconds", report.write_seconds}}) +
+                                            {"read-seconds", report.read_seconds},
+                                            {"write-seconds", report.write_seconds}}) +
            "\n";
 }
 

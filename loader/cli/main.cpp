@@ -10,11 +10,12 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
-#include "base/identifier.hpp"
 #include "base/json_text.hpp"
 #include "base/log.hpp"
+#include "base/log_form.hpp"
 #include "base/printable.hpp"
 #include "cli/options.hpp"
+#include "cli/usage.hpp"
 #include "cli/verb.hpp"
 #include "export/sink.hpp"
 
@@ -27,8 +28,8 @@ constexpr const char* description =
     "their maps, decoded. All state is in bpffs: there is no daemon.";
 
 constexpr const char* footer =
-    "Exit codes: 0 ok, 1 failed, 2 usage, 3 busy (somebody else holds it), 4 the kernel or device\n"
-    "lacks it, 5 rejected by the verifier or by policy.\n"
+    "Exit codes: 0 ok, 1 failed (`status`, `doctor`: something is ill), 2 usage, 3 busy (somebody\n"
+    "else holds it), 4 the kernel or device lacks it, 5 rejected by the verifier or by policy.\n"
     "`dynmon-load VERB --help` shows the options of a verb and an example.";
 
 void print_error(const Error& error, bool json) {
@@ -45,34 +46,6 @@ void print_error(const Error& error, bool json) {
     if (!error.hint().empty())
         document["hint"] = error.hint();
     std::cerr << json_text(nlohmann::ordered_json{{"error", document}}) << "\n";
-}
-
-// CLI11 knows what is wrong, but not what was meant.
-Error usage_error(const CLI::ParseError& error, const CLI::App& app, int argc, char** argv) {
-    Error usage(ErrorKind::usage, error.what());
-    std::vector<std::string> names;
-    for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; }))
-        names.push_back(verb->get_name());
-    const auto used = app.get_subcommands();
-    if (used.empty()) {
-        for (int i = 1; i < argc; ++i) {
-            if (argv[i][0] == '-')
-                continue;
-            const std::string nearest = nearest_name(argv[i], names);
-            usage = Error(ErrorKind::usage, std::string("no verb '") + argv[i] + "'");
-            return usage.hint(nearest.empty() ? "`dynmon-load --help` lists the verbs"
-                                              : "did you mean '" + nearest + "'?");
-        }
-        return usage.hint("`dynmon-load --help` lists the verbs");
-    }
-    std::vector<std::string> options;
-    for (const CLI::Option* option : used.front()->get_options())
-        options.push_back(option->get_name());
-    for (int i = 1; i < argc; ++i)
-        if (const std::string nearest = nearest_name(argv[i], options);
-            argv[i][0] == '-' && !nearest.empty() && nearest != argv[i])
-            return usage.hint("did you mean '" + nearest + "'?");
-    return usage.hint("`dynmon-load " + used.front()->get_name() + " --help` shows how");
 }
 
 struct CommandLine {
@@ -116,6 +89,8 @@ struct CommandLine {
     int run() {
         log::set_verbose(verbose);
         log::set_quiet(quiet);
+        if (global.json)
+            log::set_json();
         global.settings.lock_timeout = std::chrono::duration_cast<std::chrono::milliseconds>(
             parse_duration(lock_timeout, "--lock-timeout"));
         for (const auto& verb : verbs)
@@ -164,7 +139,7 @@ int main(int argc, char** argv) {
     } catch (const CLI::Success& done) { // --help, --version
         return line.app.exit(done);
     } catch (const CLI::ParseError& error) {
-        const Error usage = usage_error(error, line.app, argc, argv);
+        const Error usage = usage_error(error, line.app);
         print_error(usage, json);
         return static_cast<int>(usage.kind());
     } catch (const Error& error) {

@@ -71,7 +71,7 @@ void PlaceOptions::declare(CLI::App& app) {
     app.add_option("--hook", hook, "where ingress is hooked in; default: what the probe says")
         ->check(CLI::IsMember({"xdp", "tc"}));
     app.add_option("--mode", mode, "XDP mode; default: what the probe says, or native")
-        ->check(CLI::IsMember({"native", "generic", "offload"}));
+        ->check(CLI::IsMember({"native", "generic"}));
     app.add_option("--tc", tc, "how TC is attached; default: tcx where the kernel has it (6.6)")
         ->check(CLI::IsMember({"tcx", "clsact"}));
     app.add_option("--order", order,
@@ -101,7 +101,7 @@ LoadRequest PlaceOptions::request(const std::string& name, const ProbeOptions& p
                         .kernel_btf = probe.kernel_btf};
     if (!hook.empty())
         request.hook = hook == "xdp" ? HookKind::xdp : HookKind::tc;
-    for (const XdpMode candidate : {XdpMode::native, XdpMode::generic, XdpMode::offload})
+    for (const XdpMode candidate : {XdpMode::native, XdpMode::generic})
         if (mode == to_string(candidate))
             request.mode = candidate;
     if (!tc.empty())

@@ -1,5 +1,6 @@
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
+#include "monitor/diagnosis.hpp"
 #include "monitor/load.hpp"
 
 namespace dynmon {
@@ -17,12 +18,21 @@ public:
 
     int run(const Global& global) override {
         const Recovered recovered = recover(global.settings);
-        std::string sentence;
-        for (const std::string& action : recovered.actions)
-            sentence += (sentence.empty() ? "" : "\n") + action;
-        print_result(global, {{"actions", recovered.actions}},
-                     sentence.empty() ? "nothing to recover" : sentence);
+        const std::vector<Ailment> left = diagnose(read_status(global.settings, ""));
+        print_result(global, {{"actions", recovered.actions}, {"problems", problems_json(left)}},
+                     text_of(recovered.actions, left));
         return 0;
+    }
+
+private:
+    static std::string text_of(const std::vector<std::string>& actions,
+                               const std::vector<Ailment>& left) {
+        std::string text = actions.empty() ? "nothing to recover" : "";
+        for (const std::string& action : actions)
+            text += (text.empty() ? "" : "\n") + action;
+        for (const Ailment& ailment : left)
+            text += "\n" + ailment.problem + "\n  do: " + ailment.remedy;
+        return text;
     }
 };
 

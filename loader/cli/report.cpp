@@ -8,6 +8,7 @@
 #include "base/json_text.hpp"
 #include "base/log.hpp"
 #include "hook/hook.hpp"
+#include "monitor/diagnosis.hpp"
 
 namespace dynmon {
 
@@ -70,6 +71,18 @@ ordered_json neighbours_json(const std::optional<std::vector<Neighbour>>& neighb
                         {"priority", filter ? ordered_json(each.priority) : ordered_json()}});
     }
     return list;
+}
+
+ordered_json problems_json(const std::vector<Ailment>& ailments) {
+    ordered_json problems = ordered_json::array();
+    for (const Ailment& ailment : ailments)
+        problems.push_back(
+            {{"problem", ailment.problem}, {"remedy", ailment.remedy}, {"ill", ailment.ill}});
+    return problems;
+}
+
+int exit_code(const std::vector<Ailment>& ailments) {
+    return is_ill(ailments) ? static_cast<int>(ErrorKind::failed) : 0;
 }
 
 ordered_json placed_json(const Global& global, const GenerationRecord& record) {

@@ -9,6 +9,7 @@
 #include "cli/options.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
+#include "monitor/diagnosis.hpp"
 #include "policy/effect.hpp"
 
 namespace dynmon {
@@ -73,6 +74,10 @@ ordered_json program_json(const ProgramStatus& program, bool stats) {
     return document;
 }
 
+ordered_json unfinished_json(const std::optional<UnfinishedWindow>& window) {
+    return window ? ordered_json(window->sequence) : ordered_json();
+}
+
 ordered_json monitor_json(const MonitorStatus& monitor, bool stats) {
     ordered_json programs = ordered_json::array();
     for (const ProgramStatus& program : monitor.programs)
@@ -93,6 +98,7 @@ ordered_json monitor_json(const MonitorStatus& monitor, bool stats) {
                           {"loaded", iso_time(monitor.loaded_ns)},
                           {"windows", monitor.sequence},
                           {"unread-generations", monitor.unread_generations},
+                          {"unfinished-window", unfinished_json(monitor.unfinished)},
                           {"object", monitor.object},
                           {"sha256", monitor.sha256},
                           {"clock", monitor.clock},
@@ -127,11 +133,12 @@ ordered_json hook_json(const HookStatus& hook, bool stats) {
 void print_monitor(const MonitorStatus& monitor, bool stats) {
     std::cout << monitor.name << "  " << monitor.probe << "  generation " << monitor.generation
               << "  " << monitor.health << "  since " << iso_time(monitor.loaded_ns) << "\n";
-    if (!monitor.problem.empty())
-        std::cout << "  problem: " << monitor.problem << "\n";
     if (monitor.unread_generations > 0)
         std::cout << "  " << monitor.unread_generations
                   << " replaced generation(s) with windows that nobody has read\n";
+    if (monitor.unfinished)
+        std::cout << "  " << describe(*monitor.unfinished)
+                  << ": the next read hands it out again\n";
     for (const Power power : monitor.may)
         std::cout << "  may: " << words_of(power) << "\n";
     for (const ProgramStatus& program : monitor.programs) {
@@ -161,8 +168,6 @@ void print_hook(const HookStatus& hook, bool stats) {
         std::cout << " " << place;
     std::cout << (hook.chain.empty() ? " empty" : "") << (stats ? cost_text(hook.cost) : "")
               << "\n";
-    if (!hook.problem.empty())
-        std::cout << "  problem: " << hook.problem << "\n";
     if (!hook.in_front)
         std::cout << "  in front: not known: " << hook.in_front_problem << "\n";
     else
@@ -194,8 +199,9 @@ public:
         const bool stats = stats_option_->count() > 0;
         const Status status = stats ? measure(global.settings) : look(global.settings);
         stay_reader(global.settings);
-        print(global, status, stats);
-        return 0;
+        const std::vector<Ailment> ailments = diagnose(status);
+        print(global, status, ailments, stats);
+        return exit_code(ailments);
     }
 
 private:
@@ -216,7 +222,8 @@ private:
                               [&] { keep_what_is_needed(settings); });
     }
 
-    static void print(const Global& global, const Status& status, bool stats) {
+    static void print(const Global& global, const Status& status,
+                      const std::vector<Ailment>& ailments, bool stats) {
         if (global.json) {
             ordered_json document{{"monitors", ordered_json::array()},
                                   {"hooks", ordered_json::array()}};
@@ -224,6 +231,7 @@ private:
                 document["monitors"].push_back(monitor_json(monitor, stats));
             for (const HookStatus& hook : status.hooks)
                 document["hooks"].push_back(hook_json(hook, stats));
+            document["problems"] = problems_json(ailments);
             std::cout << json_text(document) << "\n";
             return;
         }
@@ -233,6 +241,9 @@ private:
             print_monitor(monitor, stats);
         for (const HookStatus& hook : status.hooks)
             print_hook(hook, stats);
+        for (const Ailment& ailment : ailments)
+            if (ailment.ill)
+                std::cout << "problem: " << ailment.problem << "\n  do: " << ailment.remedy << "\n";
     }
 
     std::string name_;

@@ -6,6 +6,7 @@
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
 #include "monitor/load.hpp"
+#include "store/bpffs.hpp"
 
 namespace dynmon {
 
@@ -91,8 +92,8 @@ private:
         try {
             unload_monitor(settings, name);
             return true;
-        } catch (const Error& error) {
-            if (all_ && error.kind() == ErrorKind::usage)
+        } catch (const Error&) {
+            if (all_ && !exists(settings.open_store(false).monitor_dir(name)))
                 return false;
             throw;
         }

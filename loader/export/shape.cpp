@@ -92,6 +92,15 @@ bool has_shape(const ExportOptions& options) {
            !options.columns.empty() || options.rate;
 }
 
+ExportOptions without_shape(ExportOptions options) {
+    options.where.clear();
+    options.sort.clear();
+    options.top = 0;
+    options.columns.clear();
+    options.rate = false;
+    return options;
+}
+
 std::unique_ptr<Exporter> shape(const ExportOptions& options, std::unique_ptr<Exporter> format) {
     return std::make_unique<ShapeExporter>(options, std::move(format));
 }

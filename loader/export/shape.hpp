@@ -10,6 +10,7 @@
 namespace dynmon {
 
 bool has_shape(const ExportOptions& options); // where, sort, top, columns or rate
+ExportOptions without_shape(ExportOptions options);
 
 // `options` must fit: throws Error{usage} as require_shape() does.
 std::unique_ptr<Exporter> shape(const ExportOptions& options, std::unique_ptr<Exporter> format);

@@ -239,6 +239,23 @@ bool ensure_hook(const Store& store, const DirectoryLock& lock, const NetNs& net
     return true;
 }
 
+void attach_again(const Store& store, const DirectoryLock&, const NetNs& netns, const HookId& id,
+                  std::optional<std::uint32_t> tc_priority) {
+    const HookRecord record = read_hook_record(store, id);
+    const NetNsScope inside(netns);
+    const std::vector<Link> links = list_links();
+    const Link device = link_of(links, id.ifindex);
+    require_suitable(device, links, id.point);
+    if (has_raw_ip(device) != record.raw_ip)
+        throw Error(ErrorKind::busy, "'" + device.name +
+                                         "' has the number of another interface, "
+                                         "with other packets")
+            .hint("unload the monitors that were on it first; `dynmon-load status` shows them");
+    if (record.attach == Attach::link && exists(store.hook_dir(id) + "/link"))
+        remove_pin(store.hook_dir(id) + "/link"); // of a link that the kernel has taken off
+    attach_hook(store, {.id = id, .order = record.order, .tc_priority = tc_priority}, record);
+}
+
 void require_frags_fit(const HookRecord& record, const HookRequest& request) {
     if (!record.frags || request.reads_frags)
         return;

@@ -75,6 +75,12 @@ struct HookState {
 bool ensure_hook(const Store& store, const DirectoryLock& lock, const NetNs& netns,
                  const HookRequest& request);
 
+// Attaches the pivot of a hook that is detached, as it was before; its chain and programs stay as
+// they are. `tc_priority`: of a clsact filter; unset: as the hook's order says.
+// Throws as ensure_hook(). The store must be locked exclusively.
+void attach_again(const Store& store, const DirectoryLock& lock, const NetNs& netns,
+                  const HookId& id, std::optional<std::uint32_t> tc_priority);
+
 // Throws Error{unsupported} when a program that cannot read packets in several buffers would get
 // such packets at the hook.
 void require_frags_fit(const HookRecord& record, const HookRequest& request);

@@ -58,9 +58,6 @@ void require_no_conflict(int ifindex) {
 } // namespace
 
 Fd attach_xdp(const Fd& pivot, int ifindex, XdpMode mode) {
-    if (mode == XdpMode::offload)
-        throw Error(ErrorKind::unsupported, "XDP offload cannot run a chain")
-            .hint("network cards that run BPF themselves know no PROG_ARRAY; use --mode native");
     if (const XdpState holder = query_xdp(ifindex); holder.program_id != 0)
         throw_taken(holder);
     try {

@@ -42,7 +42,7 @@ NetNs NetNs::open(const std::string& name) {
     const std::string path = is_path ? name : "/run/netns/" + name;
     Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     if (!fd)
-        throw Error(ErrorKind::usage, "no network namespace '" + name + "': open " + path, errno)
+        throw Error(ErrorKind::failed, "no network namespace '" + name + "': open " + path, errno)
             .hint("`ip netns list` shows the names; a path such as /proc/PID/ns/net works too");
     return NetNs(std::move(fd), name);
 }
@@ -74,7 +74,7 @@ int interface_index(const std::string& name) {
     std::vector<std::string> names;
     for (auto& [known, entry] : interface_names())
         names.push_back(std::move(entry));
-    Error error(ErrorKind::usage, "no interface '" + name + "' in this network namespace");
+    Error error(ErrorKind::failed, "no interface '" + name + "' in this network namespace");
     const std::string nearest = nearest_name(name, names);
     error.hint(nearest.empty() ? "`ip link` shows the names; --netns NS looks in another namespace"
                                : "did you mean '" + nearest + "'?");

@@ -169,8 +169,9 @@ const TextRule any_path = {is_any_path, "must be a field such as key.saddr or va
 const TextRule product = {is_product, "must be whole numbers and parameters with * in between"};
 
 const Choices<HookKind> hook_choices = {{"tc", HookKind::tc}, {"xdp", HookKind::xdp}};
-const Choices<XdpMode> xdp_mode_choices = {
-    {"native", XdpMode::native}, {"generic", XdpMode::generic}, {"offload", XdpMode::offload}};
+// Network cards that run BPF themselves know no PROG_ARRAY, so no chain.
+const Choices<XdpMode> xdp_mode_choices = {{"native", XdpMode::native},
+                                           {"generic", XdpMode::generic}};
 const Choices<bool> fallback_choices = {{"none", false}, {"generic", true}};
 const Choices<bool> verdict_choices = {{"pass", false}, {"drop", true}};
 const Choices<Power> power_choices = {

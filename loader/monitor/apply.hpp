@@ -5,7 +5,9 @@
 
 namespace dynmon {
 
-enum class Applied { loaded, replaced, unchanged };
+// attached: it was loaded, but nothing ran: its hook was detached, or its interface was gone and
+// there is one now.
+enum class Applied { loaded, replaced, attached, unchanged };
 const char* to_string(Applied applied);
 
 struct ApplyReport {
@@ -13,8 +15,10 @@ struct ApplyReport {
     GenerationRecord record;
 };
 
-// The same object, manifest and parameters on the same hook: unchanged. Throws Error{busy} when
-// the monitor is on another device or hook than `request` asks for.
+// The same object, manifest and parameters on the same hook, which counts: unchanged. A hook that
+// somebody detached is attached again, with all monitors on it; from an interface that is gone the
+// monitor goes to the one that `request` names. Throws Error{busy} when it runs on another device
+// or hook than `request` asks for.
 ApplyReport apply_monitor(const Settings& settings, const Probe& probe, const LoadRequest& request,
                           ReplaceRequest::Keep keep_maps);
 

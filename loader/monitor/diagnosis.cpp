@@ -27,14 +27,15 @@ void diagnose_features(const Examination& found, Ailments& out) {
     if (lacks("btf"))
         out.push_back({"the kernel gives no types of its own in /sys/kernel/btf/vmlinux",
                        "probes that read kernel structures need --btf FILE, "
-                       "see `make -f Makefile.bpf min-btf`"});
+                       "see `make -f Makefile.bpf min-btf`",
+                       false});
     for (const std::string_view needed :
          {"global-data", "map-freeze", "jmp32", "rename-noreplace", "link-detach"})
         if (lacks(needed))
             out.push_back({"the kernel lacks '" + std::string(needed) + "', which every load needs",
                            "use Linux 5.10 or later"});
     if (lacks("xdp-link"))
-        out.push_back({"the kernel makes no links of XDP programs", "load with --hook tc"});
+        out.push_back({"the kernel makes no links of XDP programs", "load with --hook tc", false});
 }
 
 void diagnose_rights(const Examination& found, Ailments& out) {
@@ -42,7 +43,8 @@ void diagnose_rights(const Examination& found, Ailments& out) {
     const bool all = process.has(CAP_SYS_ADMIN);
     if (!all && (!process.has(CAP_BPF) || !process.has(CAP_NET_ADMIN))) {
         out.push_back({"this process may not load: it lacks CAP_BPF or CAP_NET_ADMIN",
-                       "run as root to load, and to see the features that are unknown here"});
+                       "run as root to load, and to see the features that are unknown here",
+                       false});
         return;
     }
     if (support_of(found, "tcx") != Support::unknown ||
@@ -59,19 +61,20 @@ void diagnose_restrictions(const Examination& found, Ailments& out) {
     const Restrictions& limits = found.restrictions;
     if (limits.unprivileged_bpf_disabled == 0)
         out.push_back({"every user of this machine may load BPF programs",
-                       "sysctl kernel.unprivileged_bpf_disabled=2"});
+                       "sysctl kernel.unprivileged_bpf_disabled=2", false});
     if (limits.lockdown == "confidentiality")
         out.push_back({"the kernel is locked down for confidentiality",
                        "probes that read kernel memory are refused, packet probes are not: boot "
-                       "with lockdown=integrity if yours is"});
+                       "with lockdown=integrity if yours is",
+                       false});
     if (limits.jit == 0)
         out.push_back({"programs are interpreted, which costs many times as much",
-                       "sysctl net.core.bpf_jit_enable=1"});
+                       "sysctl net.core.bpf_jit_enable=1", false});
     if (support_of(found, "memcg-accounting") == Support::no && limits.memlock < enough_memlock &&
         !found.process.has(CAP_SYS_RESOURCE))
         out.push_back({"RLIMIT_MEMLOCK is " + std::to_string(*limits.memlock) +
                            " bytes and may not be raised: large maps are refused with EPERM",
-                       "ulimit -l unlimited, or LimitMEMLOCK=infinity in the unit"});
+                       "ulimit -l unlimited, or LimitMEMLOCK=infinity in the unit", false});
 }
 
 void diagnose_bpffs(const Examination& found, Ailments& out) {
@@ -110,7 +113,7 @@ void diagnose_front(const std::string& what, const HookStatus& hook, Ailments& o
             out.push_back(
                 {what + ": " + describe(neighbour) +
                      " runs in front of dynmon; packets that it does not pass on are not counted",
-                 remedy_of(neighbour, hook)});
+                 remedy_of(neighbour, hook), false});
 }
 
 std::string remedy_or_recover(const std::string& advice) {
@@ -124,13 +127,14 @@ void diagnose_hook(const Status& status, const HookStatus& hook, Ailments& out) 
     else if (!is_used(status, hook.id))
         out.push_back({what + " is used by no monitor", "dynmon-load recover"});
     else if (hook.health == HookHealth::defunct)
-        out.push_back({what + ": the device is gone",
-                       "unload its monitors (their counts can still be read) and load them where "
-                       "the traffic is now"});
+        out.push_back(
+            {what + ": the device is gone",
+             "dynmon-load apply puts a monitor where the traffic is now; unload removes it; "
+             "its counts can be read until then"});
     else if (hook.health == HookHealth::detached)
         out.push_back({what + " is not attached: " +
                            (hook.problem.empty() ? "somebody took it off" : hook.problem),
-                       "unload its monitors and load them again"});
+                       "dynmon-load apply, for one of its monitors, attaches it again"});
     else if (hook.chain.empty())
         out.push_back({what + ": its chain is empty, so nothing is counted",
                        "dynmon-load recover puts the programs back"});
@@ -138,25 +142,44 @@ void diagnose_hook(const Status& status, const HookStatus& hook, Ailments& out) 
         diagnose_front(what, hook, out);
 }
 
-void diagnose_store(const Examination& found, Ailments& out) {
+// Its hook says why nothing is counted, unless it is gone.
+bool is_told_by_hook(const Status& loaded, const MonitorStatus& monitor) {
+    return std::any_of(loaded.hooks.begin(), loaded.hooks.end(), [&](const HookStatus& hook) {
+        return !is_counting(hook.health) &&
+               std::any_of(monitor.programs.begin(), monitor.programs.end(),
+                           [&](const ProgramStatus& program) { return program.hook == hook.id; });
+    });
+}
+
+bool is_without_place(const Status& loaded, const MonitorStatus& monitor) {
+    return (monitor.health == to_string(HookHealth::defunct) ||
+            monitor.health == to_string(HookHealth::detached)) &&
+           !is_told_by_hook(loaded, monitor);
+}
+
+void diagnose_monitor(const Status& loaded, const MonitorStatus& monitor, Ailments& out) {
+    const std::string what = "monitor '" + monitor.name + "'";
+    if (!monitor.problem.empty())
+        out.push_back({what + ": " + monitor.problem, remedy_or_recover(monitor.advice)});
+    else if (monitor.health == "interrupted")
+        out.push_back({what + " was interrupted while it was changed", "dynmon-load recover"});
+    else if (is_without_place(loaded, monitor))
+        out.push_back({what + ": its interface is gone",
+                       "dynmon-load apply puts it where the traffic is now; unload removes it; its "
+                       "counts can be read until then"});
+    if (monitor.unfinished)
+        out.push_back({what + ": " + describe(*monitor.unfinished),
+                       "dynmon-load read " + monitor.name + " hands it out again", false});
+    for (const ProgramStatus& program : monitor.programs)
+        if (program.taken_out)
+            out.push_back({what + ": program '" + program.name + "' was taken out: " +
+                               limit_text(*program.taken_out, program.limit_ns),
+                           limit_remedy(monitor.name)});
+}
+
+void diagnose_staged(const Examination& found, Ailments& out) {
     for (const std::string& name : found.store.staged)
         out.push_back({"a killed or running loader left " + name, "dynmon-load recover"});
-    for (const MonitorStatus& monitor : found.store.contents.monitors) {
-        if (!monitor.problem.empty())
-            out.push_back({"monitor '" + monitor.name + "': " + monitor.problem,
-                           remedy_or_recover(monitor.advice)});
-        else if (monitor.health == "interrupted")
-            out.push_back({"monitor '" + monitor.name + "' was interrupted while it was changed",
-                           "dynmon-load recover"});
-        for (const ProgramStatus& program : monitor.programs)
-            if (program.taken_out)
-                out.push_back(
-                    {"monitor '" + monitor.name + "': program '" + program.name +
-                         "' was taken out: " + limit_text(*program.taken_out, program.limit_ns),
-                     limit_remedy(monitor.name)});
-    }
-    for (const HookStatus& hook : found.store.contents.hooks)
-        diagnose_hook(found.store.contents, hook, out);
 }
 
 } // namespace
@@ -167,7 +190,23 @@ std::vector<Ailment> diagnose(const Examination& found) {
     diagnose_rights(found, ailments);
     diagnose_restrictions(found, ailments);
     diagnose_bpffs(found, ailments);
-    diagnose_store(found, ailments);
+    diagnose_staged(found, ailments);
+    const Ailments loaded = diagnose(found.store.contents);
+    ailments.insert(ailments.end(), loaded.begin(), loaded.end());
+    return ailments;
+}
+
+bool is_ill(const std::vector<Ailment>& ailments) {
+    return std::any_of(ailments.begin(), ailments.end(),
+                       [](const Ailment& ailment) { return ailment.ill; });
+}
+
+std::vector<Ailment> diagnose(const Status& loaded) {
+    Ailments ailments;
+    for (const MonitorStatus& monitor : loaded.monitors)
+        diagnose_monitor(loaded, monitor, ailments);
+    for (const HookStatus& hook : loaded.hooks)
+        diagnose_hook(loaded, hook, ailments);
     return ailments;
 }
 

@@ -14,6 +14,7 @@ namespace dynmon {
 struct Ailment {
     std::string problem; // what is wrong
     std::string remedy;  // one sentence: what to do
+    bool ill = true;     // false: dynmon works all the same
 };
 
 struct FoundFeature {

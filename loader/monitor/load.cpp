@@ -6,15 +6,13 @@
 #include "base/error.hpp"
 #include "base/identifier.hpp"
 #include "base/undo.hpp"
-#include "hook/device_view.hpp"
 #include "kernel/features.hpp"
 #include "kernel/fence.hpp"
-#include "kernel/links.hpp"
 #include "kernel/own_pin.hpp"
-#include "kernel/xdp.hpp"
 #include "monitor/build.hpp"
 #include "monitor/delivery.hpp"
 #include "monitor/evict.hpp"
+#include "monitor/load_hooks.hpp"
 #include "monitor/repair.hpp"
 #include "monitor/roster.hpp"
 #include "policy/checked_probe.hpp"
@@ -24,12 +22,6 @@
 namespace dynmon {
 
 namespace {
-
-HookPoint hook_point(Direction direction, HookKind kind) {
-    if (direction == Direction::egress)
-        return HookPoint::tc_egress; // XDP sees no outgoing packets
-    return kind == HookKind::xdp ? HookPoint::xdp : HookPoint::tc_ingress;
-}
 
 // A running monitor is left alone: its own lock, which changing it takes, may be somebody else's.
 void require_new_name(const Store& store, const DirectoryLock& lock, const std::string& name) {
@@ -41,15 +33,6 @@ void require_new_name(const Store& store, const DirectoryLock& lock, const std::
         .hint("`replace` exchanges its probe, `apply` loads or replaces, `unload` removes it");
 }
 
-bool is_beside(const Placement& placement) {
-    return placement.kind == Placement::Kind::before || placement.kind == Placement::Kind::after;
-}
-
-// A neighbour with one direction is not in the chain of the other: there any place will do.
-Placement placement_in(const Chain& chain, const Placement& asked) {
-    return is_beside(asked) && !chain.holds(asked.monitor) ? Placement{} : asked;
-}
-
 void require_neighbour(const Store& store, const GenerationPlan& plan, const Placement& asked) {
     const auto holds = [&](const ProgramPlan& program) {
         return open_chain_of(store, program.hook).holds(asked.monitor);
@@ -58,97 +41,6 @@ void require_neighbour(const Store& store, const GenerationPlan& plan, const Pla
         throw Error(ErrorKind::usage, "monitor '" + asked.monitor + "' is not in this chain")
             .hint("--before and --after name a monitor on the same interface and hook");
 }
-
-// The hooks of a load, made where they are missing, and taken down again if it fails.
-class Hooks {
-public:
-    Hooks(const Store& store, const DirectoryLock& lock, const NetNs& netns, Undo& undo)
-        : store_(store), lock_(lock), netns_(netns), undo_(undo) {}
-
-    ProgramPlan prepare(const Probe& probe, const LoadRequest& request, Direction direction,
-                        HookKind kind) {
-        const ProgramInfo& program = select_program(probe.manifest, probe.object, direction, kind);
-        HookRequest hook{.id = {netns_.inode(), ifindex(request), hook_point(direction, kind)},
-                         .device = request.device,
-                         .mode = request.mode.value_or(probe.manifest.xdp_mode),
-                         .allow_generic = probe.manifest.xdp_fallback_generic && !request.mode,
-                         .tc_attach = request.tc_attach,
-                         .order = request.order.value_or(HookOrder::head),
-                         .tc_priority = request.tc_priority,
-                         .reads_frags = program.reads_frags,
-                         .declares_frags = program.declares_frags};
-        if (ensure_hook(store_, lock_, netns_, hook))
-            undo_.add([&store = store_, &lock = lock_, id = hook.id] {
-                remove_idle_hooks(store, lock, {id});
-            });
-        else
-            warn_of_another_way(request, hook.id);
-        if (restore_chain(store_, lock_, hook.id))
-            put_back(store_, lock_, hook.id);
-        const HookRecord record = read_hook_record(store_, hook.id);
-        require_frags_fit(record, hook);
-        const Link device = look_at_device(hook.id);
-        const Chain chain = open_chain_of(store_, hook.id);
-        chain.require_room(request.name, placement_in(chain, request.placement), program.hand_over);
-        return {.direction = direction,
-                .program = &program,
-                .hook = hook.id,
-                .chain = open_chain(store_, hook.id),
-                .slots = chain.free_slots(side_count(probe.manifest)),
-                .raw_ip = record.raw_ip,
-                .frags = record.frags,
-                .mtu = hook.id.point == HookPoint::xdp ? device.mtu : 0};
-    }
-
-private:
-    // The hook is there, is not changed under the monitors on it, and is not what was asked for.
-    void warn_of_another_way(const LoadRequest& request, const HookId& id) const {
-        const HookRecord record = read_hook_record(store_, id);
-        const bool xdp = id.point == HookPoint::xdp;
-        const bool as_asked = xdp ? request.mode.value_or(record.mode) == record.mode
-                                  : request.tc_attach.value_or(record.attach) == record.attach &&
-                                        request.order.value_or(record.order) == record.order &&
-                                        !request.tc_priority;
-        if (as_asked)
-            return;
-        const std::string tc = std::string(record.attach == Attach::clsact ? "clsact" : "tcx") +
-                               " at the " + to_string(record.order);
-        log::warn("'" + request.device + "' has its " + to_string(id.point) + " hook already, " +
-                  (xdp ? to_string(record.mode) : tc) +
-                  ", and it stays so: for another, unload all monitors that are on it");
-    }
-
-    Link look_at_device(const HookId& id) const {
-        const NetNsScope inside(netns_);
-        const std::vector<Link> links = list_links();
-        Link device = link_of(links, id.ifindex);
-        if (id.point == HookPoint::xdp)
-            warn_of_xdp(device, links);
-        return device;
-    }
-
-    static void warn_of_xdp(const Link& device, const std::vector<Link>& links) {
-        const XdpMode mode = query_xdp(device.ifindex).mode;
-        // Its other end then sends packet by packet what it would send in pieces of up to 64 KiB.
-        if (device.kind == "veth" && mode == XdpMode::native)
-            log::warn("'" + device.name +
-                      "' is a veth: native XDP switches its large packets off, which costs about "
-                      "two thirds of the throughput of TCP; --hook tc, the default, does not");
-        for (const std::string& warning :
-             xdp_warnings(device, mode, offload_sources(device, links)))
-            log::warn(warning);
-    }
-
-    int ifindex(const LoadRequest& request) const {
-        const NetNsScope inside(netns_);
-        return interface_index(request.device);
-    }
-
-    const Store& store_;
-    const DirectoryLock& lock_;
-    const NetNs& netns_;
-    Undo& undo_;
-};
 
 // The store, made where it is missing, and locked. An unload that leaves the store empty removes
 // it, maybe while we wait for its lock: then it is made again.
@@ -222,7 +114,7 @@ GenerationRecord load_monitor(const Settings& settings, const Probe& probe,
     require_allowed(settings.allowed(), candidate_of(probe));
     require_machine_policy(settings.policies(), probe, request.assignments);
     const HookKind kind = request.hook.value_or(probe.manifest.hook);
-    const NetNs netns = request.netns.empty() ? NetNs::current() : NetNs::open(request.netns);
+    const NetNs netns = netns_for(request);
     resolve_parameters(probe.manifest, probe.object, request.assignments); // before any change
 
     const LockedStore locked(settings);
@@ -235,7 +127,7 @@ GenerationRecord load_monitor(const Settings& settings, const Probe& probe,
 
     Undo undo;
     undo.add([&] { store.remove_if_empty(lock); });
-    Hooks hooks(store, lock, netns, undo);
+    LoadHooks hooks(store, lock, netns, undo);
     GenerationPlan plan{.probe = &probe,
                         .monitor = request.name,
                         .assignments = request.assignments,

@@ -43,6 +43,8 @@ struct ReplaceRequest {
     std::optional<std::uint64_t> limit_ns; // unset: that of the running generation
     std::vector<std::string> assignments;
     std::string kernel_btf;
+    // Not owned: where the new generation goes; null: where the old one is.
+    const LoadRequest* place = nullptr;
 };
 
 struct ReplaceReport {

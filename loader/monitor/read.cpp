@@ -6,6 +6,7 @@
 #include "base/error.hpp"
 #include "base/identifier.hpp"
 #include "base/log.hpp"
+#include "export/shape.hpp"
 #include "hook/hook.hpp"
 #include "kernel/clock.hpp"
 #include "kernel/fence.hpp"
@@ -17,6 +18,7 @@
 #include "monitor/repair.hpp"
 #include "monitor/roster.hpp"
 #include "monitor/selection.hpp"
+#include "monitor/unfinished.hpp"
 #include "monitor/window.hpp"
 #include "store/bpffs.hpp"
 #include "store/state.hpp"
@@ -33,17 +35,19 @@ public:
           current_(current_generation(store, request.name)), record_(current_.read_record()),
           sources_(current_sources(store_, current_, record_)), state_map_(dir_ + "/state"),
           state_(state_map_.read()), selected_(select(sources_, request)),
-          deliverer_(request, dir_, checked_output(store, request, selected_), sink) {
+          unfinished_(find_unfinished()), output_(checked_output(store, request, selected_)),
+          sink_(sink), deliverer_(request, dir_, output_with(unfinished_.size()), sink) {
         if (state_.phase != Phase::running)
             throw Error(ErrorKind::busy, "monitor '" + request.name + "' is not running")
                 .hint("its load or unload was interrupted: `dynmon-load recover`");
         deliverer_.prepare(selected_);
-        const std::vector<CountingPlace> places = look_at_places();
-        deliverer_.counts_at(places);
+        places_ = look_at_places();
+        deliverer_.counts_at(places_);
         if (request.places)
-            request.places(places);
+            request.places(places_);
         if (request_.output.format == Format::npy)
-            require_one_window(store_, request_, state_, selected_);
+            require_one_window(store_, request_, state_, waiting());
+        require_room_for_unfinished();
         if (request.output.format == Format::openmetrics)
             identity_ = identity(); // while there is the right to look into the device's namespace
     }
@@ -51,10 +55,9 @@ public:
     void make_totals() const { dynmon::make_totals(dir_, sources_); }
 
     void run() {
-        if (!request_.peek && any_swapped())
-            require_nothing_begun();
         deliver_retired();
-        deliver_pending();
+        deliver_unfinished();
+        deliver_pending(selected_, deliverer_);
         if (is_full())
             return log::info("a newer window is there too: the next read prints it");
         if (!request_.peek)
@@ -77,8 +80,8 @@ private:
                delivered_windows_ > 0;
     }
 
-    void deliver(const Delivery& delivery) {
-        deliverer_.deliver(delivery);
+    void deliver(const Delivery& delivery, Deliverer& deliverer) {
+        deliverer.deliver(delivery);
         ++delivered_windows_;
     }
 
@@ -140,23 +143,79 @@ private:
         }
         if (delivery.items.empty() || is_full())
             return;
-        deliver(delivery);
+        deliver(delivery, deliverer_);
         if (request_.peek)
             return;
         for (const DeliveryItem& item : delivery.items)
             remove_pin(old.map_path(item.source->map, side));
     }
 
+    // The swap gives all metrics new maps to count in: those that hold the last window. Of a metric
+    // that is not read now they may hold it still, and then both are read as one later. Not if
+    // somebody has seen a part of the last one: it goes out first, under its number.
+    std::vector<const MetricSource*> find_unfinished() const {
+        std::vector<const MetricSource*> found;
+        if (request_.peek || !any_swapped())
+            return found;
+        for (const MetricSource& source : sources_)
+            if (source.swap && !wants(request_, source) &&
+                (state_.pending & state_.begun & source.bit()) != 0)
+                found.push_back(&source);
+        return found;
+    }
+
+    std::vector<const MetricSource*> waiting() const {
+        std::vector<const MetricSource*> all = selected_;
+        all.insert(all.end(), unfinished_.begin(), unfinished_.end());
+        return all;
+    }
+
+    ExportOptions output_with(std::size_t more_metrics) const {
+        ExportOptions options = output_;
+        options.metric_count += more_metrics;
+        return options;
+    }
+
+    void require_room_for_unfinished() const {
+        if (!unfinished_.empty() && output_.format == Format::npz && has_shape(output_))
+            throw Error(ErrorKind::busy, unfinished_text(unfinished_))
+                .hint("`dynmon-load read " + request_.name +
+                      "` hands it out; condition and columns of this read do not fit it");
+    }
+
+    std::string unfinished_text(const std::vector<const MetricSource*>& sources) const {
+        MonitorState state = state_;
+        state.pending = 0;
+        for (const MetricSource* source : sources)
+            state.pending |= state_.pending & source->bit();
+        const auto window = unfinished_window(state, record_.manifest);
+        return window ? describe(*window) : "";
+    }
+
+    // Condition and columns are for the metrics that were asked for.
+    void deliver_unfinished() {
+        if (unfinished_.empty())
+            return;
+        if (!has_shape(output_))
+            return deliver_pending(unfinished_, deliverer_);
+        ReadRequest whole = request_;
+        whole.output = without_shape(output_with(unfinished_.size()));
+        Deliverer plain(whole, dir_, whole.output, sink_);
+        plain.prepare(unfinished_);
+        plain.counts_at(places_);
+        deliver_pending(unfinished_, plain);
+    }
+
     // A window that was closed by a reader who did not get to hand it out, or who wanted another
     // metric of the same monitor.
-    void deliver_pending() {
+    void deliver_pending(const std::vector<const MetricSource*>& sources, Deliverer& deliverer) {
         Delivery delivery;
         delivery.window = {.sequence = state_.pending_sequence,
                            .from_ns = state_.pending_to_ns,
                            .to_ns = state_.pending_to_ns,
                            .generation = record_.number};
         std::uint64_t delivered = 0;
-        for (const MetricSource* source : selected_) {
+        for (const MetricSource* source : sources) {
             if ((state_.pending & source->bit()) == 0)
                 continue;
             add_item(delivery, *source, other(state_.active_side()), true);
@@ -164,14 +223,16 @@ private:
         }
         if (delivered == 0 || is_full())
             return;
+        if (const std::string text = unfinished_text(sources); !text.empty())
+            log::warn(text + ": here it is again");
         if (!request_.peek) {
             state_.begun |= delivered;
             state_map_.write(state_);
             fence(); // who closed it may have been killed before his own
         }
-        deliver(delivery);
+        deliver(delivery, deliverer);
         if (!request_.peek)
-            finish_window(delivered, state_.pending_to_ns);
+            finish_window(sources, delivered, state_.pending_to_ns);
     }
 
     // A window's number is written before anything of it is handed out, and never given again.
@@ -181,20 +242,6 @@ private:
             close_window();
         else
             state_map_.write(state_);
-    }
-
-    // The swap gives all metrics new maps to count in: those that hold the last window. Of a metric
-    // that is not read now they may hold it still, and then both are read as one later. Not if
-    // somebody has seen the last one already: he would see it twice.
-    void require_nothing_begun() const {
-        for (const MetricSource& source : sources_)
-            if (source.swap && !wants(request_, source) &&
-                (state_.pending & state_.begun & source.bit()) != 0)
-                throw Error(ErrorKind::busy,
-                            "window " + std::to_string(state_.pending_sequence) + " of metric '" +
-                                source.view.name +
-                                "' was being read by a process that did not end well")
-                    .hint("`dynmon-load read " + request_.name + "` hands it out again");
     }
 
     // The swap: every program of the monitor changes sides, both directions, one slot write each.
@@ -239,22 +286,29 @@ private:
             add_item(delivery, *source, side, source->swap && closed);
             delivered |= source->bit();
         }
-        deliver(delivery);
+        deliver(delivery, deliverer_);
         if (!request_.peek)
-            finish_window(delivered, to);
+            finish_window(selected_, delivered, to);
+    }
+
+    // The side that is written began where the window ended that is still to be handed out.
+    std::uint64_t begin_of(const MetricSource& source, Side side) const {
+        const bool follows = (state_.pending & source.bit()) != 0 && side == state_.active_side();
+        return follows ? state_.pending_to_ns : state_.from_ns[source.index];
     }
 
     void add_item(Delivery& delivery, const MetricSource& source, Side side, bool quiet) {
-        const std::uint64_t from_ns = state_.from_ns[source.index];
+        const std::uint64_t from_ns = begin_of(source, side);
         delivery.window.from_ns = std::min(delivery.window.from_ns, from_ns);
         delivery.items.push_back({&source, current_.open_map(source.map, side),
                                   source.consumed() && !request_.peek, quiet, from_ns});
     }
 
-    void finish_window(std::uint64_t delivered, std::uint64_t to_ns) {
+    void finish_window(const std::vector<const MetricSource*>& sources, std::uint64_t delivered,
+                       std::uint64_t to_ns) {
         state_.pending &= ~delivered;
         state_.begun &= ~delivered;
-        for (const MetricSource* source : selected_)
+        for (const MetricSource* source : sources)
             if ((delivered & source->bit()) != 0 && source->consumed())
                 state_.from_ns[source->index] = to_ns;
         state_map_.write(state_);
@@ -269,7 +323,11 @@ private:
     StateMap state_map_;
     MonitorState state_;
     std::vector<const MetricSource*> selected_;
+    std::vector<const MetricSource*> unfinished_; // of others, which stand in the way of a swap
+    ExportOptions output_;
+    Sink& sink_;
     Deliverer deliverer_;
+    std::vector<CountingPlace> places_;
     std::size_t delivered_windows_ = 0;
     std::vector<std::pair<std::string, std::string>> identity_; // labels of every series
 };
@@ -307,7 +365,7 @@ private:
         std::vector<std::string> actions;
         const DirectoryLock lock = store_.lock_for(name, DirectoryLock::Mode::exclusive);
         if (!settle_monitor(store_, lock, name, actions))
-            throw Error(ErrorKind::usage,
+            throw Error(ErrorKind::failed,
                         "monitor '" + name + "' is gone: its load or unload was interrupted");
         const GenerationDir current = current_generation(store_, name);
         keep_clock_right(current, current.read_record());

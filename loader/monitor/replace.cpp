@@ -9,6 +9,7 @@
 #include "monitor/build.hpp"
 #include "monitor/delivery.hpp"
 #include "monitor/load.hpp"
+#include "monitor/load_hooks.hpp"
 #include "monitor/repair.hpp"
 #include "monitor/roster.hpp"
 #include "policy/checked_probe.hpp"
@@ -147,8 +148,8 @@ void require_live_hook(const Successor& to, const HookId& hook) {
     throw Error(ErrorKind::failed,
                 "the hook of monitor '" + to.request.name + "' is not attached any more")
         .hint(state.health == HookHealth::defunct
-                  ? "its interface is gone: unload the monitor and load it again"
-                  : "somebody has detached it: unload the monitor and load it again");
+                  ? "its interface is gone: `apply` puts the monitor on another one"
+                  : "somebody has detached it: `apply` attaches it again");
 }
 
 ProgramPlan plan_program(const Successor& to, Direction direction, Undo& undo) {
@@ -174,6 +175,23 @@ ProgramPlan plan_program(const Successor& to, Direction direction, Undo& undo) {
             .raw_ip = record.raw_ip,
             .frags = record.frags,
             .mtu = kind == HookKind::xdp ? device_mtu(to.store, hook) : 0};
+}
+
+std::vector<ProgramPlan> plan_programs(const Successor& to, Undo& undo) {
+    std::vector<ProgramPlan> plans;
+    for (const PathConfig& path : to.probe.manifest.paths)
+        plans.push_back(plan_program(to, path.direction, undo));
+    return plans;
+}
+
+std::vector<ProgramPlan> plan_elsewhere(const Successor& to, const LoadRequest& place, Undo& undo) {
+    const HookKind kind = place.hook.value_or(to.probe.manifest.hook);
+    const NetNs netns = netns_for(place);
+    LoadHooks hooks(to.store, to.lock, netns, undo);
+    std::vector<ProgramPlan> plans;
+    for (const PathConfig& path : to.probe.manifest.paths)
+        plans.push_back(hooks.prepare(to.probe, place, path.direction, kind));
+    return plans;
 }
 
 void require_room_for_unread(const Store& store, const std::string& name) {
@@ -205,7 +223,7 @@ ReplaceReport replace_monitor(const Settings& settings, const Probe& probe,
     const DirectoryLock lock = store.lock_for(request.name, DirectoryLock::Mode::exclusive);
     std::vector<std::string> actions;
     if (!settle_monitor(store, lock, request.name, actions))
-        throw Error(ErrorKind::usage, "no monitor '" + request.name + "'");
+        throw Error(ErrorKind::failed, "no monitor '" + request.name + "'");
     require_room_for_unread(store, request.name);
 
     const GenerationDir old_dir = current_generation(store, request.name);
@@ -225,8 +243,8 @@ ReplaceReport replace_monitor(const Settings& settings, const Probe& probe,
     plan.carried = carry_maps(to);
     if (side_count(probe.manifest) == 1)
         plan.initial_side = Side::a;
-    for (const PathConfig& path : probe.manifest.paths)
-        plan.programs.push_back(plan_program(to, path.direction, undo));
+    plan.programs = request.place != nullptr ? plan_elsewhere(to, *request.place, undo)
+                                             : plan_programs(to, undo);
     const LoadedGeneration generation = load_generation(plan);
 
     // Publishing is the point of no return: whoever comes next rolls this forward, and that is

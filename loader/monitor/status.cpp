@@ -133,7 +133,10 @@ std::string health_of(const Store& store, const GenerationDir& dir, const Monito
 void fill_monitor(const Store& store, MonitorStatus& status) {
     const GenerationDir dir = current_generation(store, status.name);
     const GenerationRecord record = dir.read_record();
+    const bool in_use = store.is_in_use(status.name); // no read begins while the store is locked
     const MonitorState state = StateMap(store.monitor_dir(status.name) + "/state").read();
+    if (!in_use)
+        status.unfinished = unfinished_window(state, record.manifest);
     status.probe = record.manifest.name;
     status.generation = record.number;
     status.loaded_ns = record.created_ns;

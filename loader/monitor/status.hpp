@@ -15,6 +15,7 @@
 #include "monitor/limit.hpp"
 #include "monitor/meter.hpp"
 #include "monitor/settings.hpp"
+#include "monitor/unfinished.hpp"
 #include "store/generation.hpp"
 
 namespace dynmon {
@@ -44,9 +45,10 @@ struct MonitorStatus {
     std::uint32_t generation = 0;
     std::uint64_t loaded_ns = 0; // this generation, since the Unix epoch
     std::size_t unread_generations = 0;
-    std::string problem; // "" or why the rest could not be told
-    std::string advice;  // what to do about it; "": `dynmon-load recover`
-    std::string health;  // "interrupted", "over-limit", or as to_string(HookHealth)
+    std::optional<UnfinishedWindow> unfinished; // none while somebody reads
+    std::string problem;                        // "" or why the rest could not be told
+    std::string advice;                         // what to do about it; "": `dynmon-load recover`
+    std::string health; // "interrupted", "over-limit", or as to_string(HookHealth)
     std::string object;
     std::string sha256;
     std::string clock;

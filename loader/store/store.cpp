@@ -160,6 +160,17 @@ std::optional<DirectoryLock> Store::try_lock_monitor(const std::string& name,
     return lock_existing(monitor_dir(name), mode);
 }
 
+bool Store::is_in_use(const std::string& name) const {
+    try {
+        const DirectoryLock held(monitor_dir(name), DirectoryLock::Mode::shared, {});
+        return false;
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::busy)
+            throw;
+        return true;
+    }
+}
+
 std::optional<DirectoryLock> Store::try_lock(DirectoryLock::Mode mode) const {
     return lock_existing(root_, mode);
 }
@@ -203,7 +214,7 @@ void Store::require_monitor(const std::string& name) const {
         return;
     }
     const std::vector<std::string> names = monitors();
-    Error error(ErrorKind::usage, "no monitor '" + name + "'");
+    Error error(ErrorKind::failed, "no monitor '" + name + "'");
     const std::string nearest = nearest_name(name, names);
     if (!nearest.empty())
         error.hint("did you mean '" + nearest + "'?");

@@ -44,7 +44,7 @@ public:
     void discard(const std::string& directory) const;
     // Removes the store's own directories when nothing is in them. `lock` is exclusive.
     void remove_if_empty(const DirectoryLock& lock) const;
-    void require_monitor(const std::string& name) const; // throws Error{usage}, nearest name
+    void require_monitor(const std::string& name) const; // throws Error{failed}, nearest name
     // One monitor; throws as require_monitor().
     DirectoryLock lock_monitor(const std::string& name, DirectoryLock::Mode mode) const;
     // The whole store, for work on that monitor, whose own lock is held. A load that failed may
@@ -53,6 +53,8 @@ public:
     // Nothing: there is no such monitor.
     std::optional<DirectoryLock> try_lock_monitor(const std::string& name,
                                                   DirectoryLock::Mode mode) const;
+    // Whether a reader or writer holds the monitor's lock now. Does not wait.
+    bool is_in_use(const std::string& name) const;
 
 private:
     Store(std::string root, bool present, std::chrono::milliseconds patience)

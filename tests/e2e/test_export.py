@@ -235,7 +235,7 @@ class VerbTest(exported.ExportCase):
 
     def test_a_monitor_that_is_not_there_is_named(self):
         self.load("web", "crypto")
-        error = self.refused(harness.USAGE, "export", "wbe", "--profile", "crypto", "--out",
+        error = self.refused(harness.FAILED, "export", "wbe", "--profile", "crypto", "--out",
                              self.out)
         self.assertIn("no monitor 'wbe'", error["message"])
         self.assertEqual(error["hint"], "did you mean 'web'?")

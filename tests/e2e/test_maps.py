@@ -461,7 +461,7 @@ class MapsTest(harness.Case):
         error = self.refused(harness.USAGE, "dump", "t/TALY")
         self.assertEqual((error["message"], error["hint"]),
                          ("monitor 't' has no map 'TALY'", "did you mean 'TALLY'?"))
-        self.assertIn("no monitor 'u'", self.refused(harness.USAGE, "dump", "u/TALLY")["message"])
+        self.assertIn("no monitor 'u'", self.refused(harness.FAILED, "dump", "u/TALLY")["message"])
 
 
 if __name__ == "__main__":

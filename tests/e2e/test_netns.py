@@ -63,7 +63,7 @@ class NamespacesTest(harness.Case):
             self.dynmon("unload", "two")
 
     def test_a_missing_namespace_is_named(self):
-        error = self.refused(harness.USAGE, "load", "x", "packets", "--dev", "blue0", "--netns",
+        error = self.refused(harness.FAILED, "load", "x", "packets", "--dev", "blue0", "--netns",
                              "green")
         self.assertIn("no network namespace 'green'", error["message"])
         self.assertEqual(error["errno"], "ENOENT")

@@ -451,7 +451,7 @@ class SchemaTest(OutputCase):
         self.follow("unload", self.result("unload", "--all"))
 
     def test_errors(self):
-        cases = [(harness.USAGE, ("read", "nobody")), (harness.USAGE, ("no-such-verb",)),
+        cases = [(harness.FAILED, ("read", "nobody")), (harness.USAGE, ("no-such-verb",)),
                  (harness.USAGE, ("dump", BPFFS / "nothing")),
                  (harness.REJECTED, ("load", "r", "rejected", "--dev", "blue0", "--netns", "blue"))]
         for code, words in cases:

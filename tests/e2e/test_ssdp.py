@@ -181,7 +181,7 @@ class DenyTest(SsdpCase):
                 error = self.refused(harness.USAGE, "deny", "edge", *words)
                 self.assertIn(says, error["message"] + error.get("hint", ""))
         self.assertEqual(sorted(self.denied()), ["10.8.0.0/13", "172.16.0.0/12"])
-        self.assertIn("no monitor 'egde'", self.refused(harness.USAGE, "deny", "egde", "list")["message"])
+        self.assertIn("no monitor 'egde'", self.refused(harness.FAILED, "deny", "egde", "list")["message"])
         self.load("pk", "packets")
         self.assertIn("has no deny list",
                       self.refused(harness.USAGE, "deny", "pk", "list")["message"])

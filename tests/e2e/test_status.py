@@ -19,7 +19,7 @@ class StatusTest(harness.Case):
 
     def test_nothing_loaded_is_said_so_and_makes_nothing(self):
         self.assertEqual(self.dynmon("status").out, "nothing is loaded\n")
-        self.assertEqual(self.status(), {"monitors": [], "hooks": []})
+        self.assertEqual(self.status(), {"monitors": [], "hooks": [], "problems": []})
         self.assertFalse(STORE.exists())
 
     def test_a_monitor_is_described_as_it_was_loaded(self):
@@ -65,7 +65,7 @@ class StatusTest(harness.Case):
             self.assertNotIn("\x1b", out)
             self.assertIn(r"e\xff\x1b[31m\u{009b}", out)
         refused = self.dynmon("load", "g", "packets", "--netns", "blue", "--dev", "\x1b]0;x\x07",
-                              code=harness.USAGE)
+                              code=harness.FAILED)
         self.assertNotIn("\x1b", refused.err)
         self.assertIn(r"\x1b]0;x\x07", refused.err)
 
@@ -133,7 +133,7 @@ class StatusTest(harness.Case):
         status = self.status("b")
         self.assertEqual([monitor["name"] for monitor in status["monitors"]], ["b"])
         self.assertEqual([hook["hook"] for hook in status["hooks"]], ["xdp"])
-        error = self.refused(harness.USAGE, "status", "c")
+        error = self.refused(harness.FAILED, "status", "c")
         self.assertIn("no monitor 'c'", error["message"])
 
     def test_statistics_count_the_runs_under_traffic(self):

@@ -53,6 +53,18 @@ class SequenceTest(WindowCase):
 
 
 class PeekTest(WindowCase):
+    def test_the_open_window_begins_where_the_one_ended_that_is_still_to_be_read(self):
+        self.load("f", "flows")
+        closed = self.raw_window("f", "--path", "ingress")
+        waiting, opened = [json.loads(line)["window"] for line in self.dynmon(
+            "read", "f", "flows", "--peek", "--raw", "--format", "json").out.splitlines()]
+        self.assertEqual((waiting["from"], waiting["to"], waiting["sequence"]),
+                         (closed["from"], closed["to"], 1))
+        self.assertEqual((opened["from"], opened["sequence"]), (closed["to"], 2))
+        for path in ("ingress", "egress"):
+            *_, document = self.read("f", "--path", path, "--peek", "--raw")
+            self.assertEqual(document["window"]["from"], closed["to"], path)
+
     def test_peek_shows_the_open_window_and_changes_nothing(self):
         self.load("f", "flows")
         self.receive(*[UDP] * 4)
@@ -133,7 +145,7 @@ class SelectionTest(WindowCase):
 
     def test_unknown_names_are_met_with_the_nearest(self):
         self.load("web", "flows")
-        error = self.refused(harness.USAGE, "read", "wbe")
+        error = self.refused(harness.FAILED, "read", "wbe")
         self.assertEqual((error["message"], error["hint"]),
                          ("read 'wbe': no monitor 'wbe'", "did you mean 'web'?"))
         error = self.refused(harness.USAGE, "read", "web", "flow")

@@ -102,6 +102,96 @@ class GoneTest(harness.Case):
         self.assertEqual([self.packets(name) for name in ("old", "new", "third")], [0, 3, 3])
 
 
+class ApplyTest(harness.Case):
+    """`apply` makes it so, also when nothing runs any more."""
+
+    HOOKS = ((), ("--tc", "clsact"), ("--hook", "xdp"))
+
+    def apply(self, *options, name="p", probe="packets"):
+        return self.dynmon("--json", "apply", name, probe, "--dev", "blue0", "--netns", "blue",
+                           *options).json()
+
+    def detach(self):
+        for link in (harness.STORE / "hooks").glob("*/link"):
+            wire.command("bpftool", "link", "detach", "pinned", str(link))
+        for direction in self.blue.run("tc", "qdisc", "show", "dev", "blue0").splitlines():
+            if "clsact" in direction:
+                self.blue.run("tc", "qdisc", "del", "dev", "blue0", "clsact")
+
+    def ill(self, verb):
+        """The exit code of a verb that looks, and its problems."""
+        done = subprocess.run([str(harness.DYNMON), "--json", verb], capture_output=True,
+                              timeout=60, env=harness.environment())
+        document = published.require(self, verb, done.stdout.decode())
+        return done.returncode, [entry for entry in document["problems"] if entry["ill"]]
+
+    def assert_ill(self, text):
+        """`status`, `doctor` and `recover` say the same, and what to do."""
+        code, problems = self.ill("status")
+        self.assertEqual(code, harness.FAILED, problems)
+        self.assertTrue(all(text in entry["problem"] for entry in problems), problems)
+        self.assertTrue(all("dynmon-load apply" in entry["remedy"] for entry in problems), problems)
+        for verb, expected in (("doctor", harness.FAILED), ("recover", harness.OK)):
+            self.assertEqual(self.ill(verb), (expected, problems))
+        said = self.dynmon("status").out
+        self.assertIn(f"problem: {problems[0]['problem']}\n  do: {problems[0]['remedy']}\n", said)
+
+    def test_it_attaches_again_what_somebody_detached_with_all_that_it_counted(self):
+        for options in self.HOOKS:
+            with self.subTest(options=options):
+                self.assertEqual(self.apply(*options)["outcome"], "loaded")
+                self.load("other", "packets", *options)
+                self.receive(*[UDP] * 4)
+                self.assertEqual(self.ill("status"), (harness.OK, []))
+                self.detach()
+                self.receive(UDP)  # counted by nobody
+                self.assert_ill("is not attached")
+                again = self.apply(*options)
+                self.assertEqual((again["outcome"], again["generation"]), ("attached", 1))
+                self.receive(*[UDP] * 3)
+                self.assertEqual([self.packets("p"), self.packets("other")], [7, 7])
+                self.assertEqual(self.apply(*options)["outcome"], "unchanged")
+                self.assertEqual(self.ill("status"), (harness.OK, []))
+                self.dynmon("unload", "--all")
+                self.assert_nothing_left()
+
+    def make_anew(self):
+        self.wire.close_sockets()
+        self.blue.ip("link", "del", "blue0")
+        self.blue.ip("link", "add", "blue0", "address", "02:00:00:00:00:02", "type", "veth", "peer",
+                     "name", "red0", "netns", "red")
+        self.red.ip("link", "set", "red0", "up")
+        self.blue.ip("link", "set", "blue0", "up")
+
+    def test_it_follows_an_interface_that_was_made_anew_and_nothing_is_lost(self):
+        for options in self.HOOKS:
+            for keep in ((), ("--keep-maps",)):
+                with self.subTest(options=options, keep=keep):
+                    self.apply(*options, name="f", probe="flows")
+                    self.receive(*[UDP] * 4)
+                    self.make_anew()
+                    self.assert_ill("the device is gone")
+                    again = self.apply(*options, *keep, name="f", probe="flows")
+                    self.assertEqual((again["outcome"], again["generation"]), ("attached", 2))
+                    self.receive(*[UDP] * 3)
+                    counts = [entry["value"]["packets"] for document in self.read("f")
+                              for entry in self.value(document, "flows")]
+                    self.assertEqual(counts, [7] if keep else [4, 3])
+                    self.assertEqual(self.ill("status"), (harness.OK, []))
+                    self.assertEqual(len({hook["ifindex"] for hook in self.status()["hooks"]}), 1)
+                    self.dynmon("unload", "f")
+                    self.assert_nothing_left()
+
+    def test_what_others_put_there_is_not_overwritten(self):
+        self.apply("--hook", "xdp")
+        self.detach()
+        self.load("f", "flows", "--hook", "xdp", "--bpffs", harness.BPFFS / "second")
+        error = self.refused(harness.BUSY, "apply", "p", "packets", "--dev", "blue0", "--netns",
+                             "blue", "--hook", "xdp")
+        self.assertIn("XDP is taken", error["message"])
+        self.dynmon("--bpffs", harness.BPFFS / "second", "unload", "f")
+
+
 class DetachedTest(harness.Case):
     """PROMISES:
     H-11 Where a hook is, `status` asks the kernel each time"""
@@ -508,7 +598,7 @@ class UnmountedTest(harness.Case):
         wire.command("mount", "-t", "bpf", "bpf", str(harness.BPFFS))
 
     def check_clean_start(self):
-        self.assertEqual(self.status(), {"monitors": [], "hooks": []})
+        self.assertEqual(self.status(), {"monitors": [], "hooks": [], "problems": []})
         self.assertEqual(self.dynmon("--json", "recover").json()["actions"], [])
         self.assertEqual(self.dynmon("--json", "unload", "--all").json()["unloaded"], [])
 

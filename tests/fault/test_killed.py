@@ -110,7 +110,7 @@ class UnloadTest(killed.RunningCase):
             if number % 2 == 0:
                 again = self.try_dynmon("unload", "m")
                 if again.returncode != harness.OK:
-                    self.assertEqual(again.returncode, harness.USAGE, again.stderr)
+                    self.assertEqual(again.returncode, harness.FAILED, again.stderr)
                     self.assertIn("no monitor 'm'", again.stderr)
             self.dynmon("recover")
             if harness.STORE.exists():

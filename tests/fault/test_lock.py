@@ -210,7 +210,7 @@ class StoppedVerbTest(harness.Case):
         late = (("read", "f"), ("read", "f", "--peek"), ("replace", "f", "flows"), ("unload", "f"),
                 ("dump", "f/FLOWS_INGRESS"), ("status", "f"))
         for (out, error), code in self.resume_before(("unload", "f"), late):
-            self.assertEqual((out, code), ("", harness.USAGE), error)
+            self.assertEqual((out, code), ("", harness.FAILED), error)
             self.assertIn("no monitor 'f'", json.loads(error)["error"]["message"])
 
     def test_who_waited_for_a_store_that_was_removed_finds_nothing(self):

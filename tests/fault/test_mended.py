@@ -20,6 +20,7 @@ import crash
 import frames
 import harness
 import kernel
+import published
 import wire
 from harness import STORE
 
@@ -158,19 +159,68 @@ class MeterTest(crash.CrashCase):
 
 class BegunTest(crash.CrashCase):
     """PROMISES:
-    S-15 While a window may have been seen by a reader that died, a read of other metrics"""
+    S-15 While a window may have been seen by a reader that died, it is the next thing"""
 
-    def test_a_window_that_was_being_read_is_not_swapped_over(self):
+    def setUp(self):
+        super().setUp()
         self.dynmon(*self.load_words())
         self.send(3, 2)
         with open("/dev/full", "w") as full:
             self.dynmon("read", "m", "--path", "ingress", "--format", "json", stdout=full,
                         code=harness.FAILED)
-        error = self.refused(harness.BUSY, "read", "m", "--path", "egress")
-        self.assertIn("window 1 of metric 'pair_packets'", error["message"])
         self.send(1, 1)
+
+    UNFINISHED = "window 1 of 'pair_packets' (ingress) was not read to its end"
+
+    def check_another(self, *shape):
+        done = self.dynmon("read", "m", "--path", "egress", "--format", "json", *shape)
+        self.assertIn(self.UNFINISHED, done.err)
+        first, *later = [json.loads(line) for line in done.out.splitlines()]
+        self.assertEqual(first["window"]["sequence"], 1)
+        self.assertEqual(self.counted([first]), (3, 0))
+        entries = [entry for document in later
+                   for entry in self.value(document, "pair_packets", "egress")]
+        # With a condition an array is printed with its indices.
+        self.assertEqual([entry["value"] if isinstance(entry, dict) else entry
+                          for entry in entries], [2, 1])
+        self.assertEqual(self.counted(self.read("m")), (1, 0))
+
+    def test_a_read_of_another_metric_hands_it_out_first(self):
+        self.check_another()
+
+    def test_so_does_one_with_a_condition(self):
+        self.check_another("--where", "value > 0")
+
+    def test_so_does_one_with_columns(self):
+        self.check_another("--columns", "value")
+
+    def test_one_without_room_for_it_names_the_read_that_hands_it_out(self):
+        for options in (("--format", "npz", "--sort", "-value"), ("--format", "npy")):
+            done = subprocess.run([str(harness.DYNMON), "read", "m", "--path", "egress", *options],
+                                  capture_output=True, timeout=60, env=harness.environment())
+            self.assertIn(done.returncode, (harness.BUSY, harness.USAGE))
+            self.assertEqual(done.stdout, b"")
         self.assertEqual(self.counted(self.read("m")), (4, 3))
-        self.dynmon("read", "m", "--path", "egress")
+
+    def test_it_is_shown_until_it_is_read(self):
+        problem = {"problem": f"monitor 'm': {self.UNFINISHED}",
+                   "remedy": "dynmon-load read m hands it out again", "ill": False}
+        monitor, = self.status()["monitors"]
+        self.assertEqual((monitor["unfinished-window"], monitor["health"]), (1, "attached"))
+        self.assertIn(self.UNFINISHED, self.dynmon("status", "m").out)
+        for verb in ("doctor", "recover"):
+            document = published.require(self, verb, self.dynmon("--json", verb).out)
+            self.assertIn(problem, document["problems"])
+        self.assertEqual(self.counted(self.read("m")), (4, 3))
+        self.assertIsNone(self.status()["monitors"][0]["unfinished-window"])
+        self.assertEqual(self.dynmon("recover").out, "nothing to recover\n")
+
+    def test_a_reader_at_work_is_no_unfinished_one(self):
+        self.dynmon("read", "m")
+        reader = self.start("read", "m", "--format", "json", "--interval", "1ms")
+        for _ in range(50):
+            reader.stdout.readline()
+            self.assertIsNone(self.status()["monitors"][0]["unfinished-window"])
 
 
 class DamagedTest(crash.CrashCase):
@@ -189,7 +239,7 @@ class DamagedTest(crash.CrashCase):
         self.send(1, 1)
         wire.command("umount", str(harness.BPFFS))
         wire.command("mount", "-t", "bpf", "bpf", str(harness.BPFFS))
-        self.assertEqual(self.status(), {"monitors": [], "hooks": []})
+        self.assertEqual(self.status(), {"monitors": [], "hooks": [], "problems": []})
         self.dynmon("recover")
         self.eventually_free()
         self.send(1, 1)

