@@ -26,7 +26,8 @@ const char* to_string(HookKind kind) {
 }
 
 const char* to_string(XdpMode mode) {
-    return name_in(xdp_mode_choices, mode);
+    // No manifest can ask for it, but a program of somebody else may run so.
+    return mode == XdpMode::offload ? "offload" : name_in(xdp_mode_choices, mode);
 }
 
 const char* to_string(Merge merge) {

@@ -10,8 +10,10 @@
 
 namespace {
 
-constexpr std::uint32_t slow_turns = 1000; // of a reading of the clock
-constexpr int samples_of_slow = 19;        // until a mean of 64 is above a quarter of the most
+constexpr std::uint32_t slow_turns = 1000;    // of a reading of the clock
+constexpr std::uint32_t samples_of_slow = 19; // until a mean of 64 is above a quarter of the most
+// An interrupt at the begin of a sample makes it worthless, and then packets are skipped.
+constexpr std::uint32_t interrupted = 4 * 96;
 
 const Bytes frame = ethernet(ETH_P_IP, ipv4({}, tcp({})));
 
@@ -80,7 +82,9 @@ TEST_CASE("a program that costs more than its limit is taken out, and passes eve
         Limited probe(way, limit);
         const std::int64_t before = read_clock(CLOCK_MONOTONIC);
         CHECK(probe.packets(1000, slow_turns) == way.pass);
-        CHECK(probe.seen() == samples_of_slow);
+        const std::uint32_t seen = probe.seen();
+        CHECK(seen >= samples_of_slow);
+        CHECK(seen <= samples_of_slow + interrupted);
         CHECK(probe.out_since(way.direction) >= static_cast<std::uint64_t>(before));
         CHECK(probe.out_since(way.direction) <=
               static_cast<std::uint64_t>(read_clock(CLOCK_MONOTONIC)));
@@ -88,7 +92,7 @@ TEST_CASE("a program that costs more than its limit is taken out, and passes eve
         CHECK(probe.out_ns() > limit);
         CHECK(probe.out_ns() <= probe.measured("worst"));
         CHECK(probe.packets(1000, 0) == way.pass); // and stays out
-        CHECK(probe.seen() == samples_of_slow);
+        CHECK(probe.seen() == seen);
     }
 }
 
