@@ -238,8 +238,9 @@ class OwnerTest(FilesCase):
         (probe / "tally.bpf.o").chmod(0o666)
         result = self.dynmon("--json", "check", probe)
         self.assertTrue(result.json()["ok"])
-        self.assertEqual(result.err, f"dynmon: warning: {probe}/tally.bpf.o can be written to by "
-                         "others than its owner: it would not be loaded\n")
+        self.assertEqual(json.loads(result.err),
+                         {"warning": f"{probe}/tally.bpf.o can be written to by others than its "
+                                     "owner: it would not be loaded"})
         self.refuse(harness.REJECTED, "check", "--kernel", probe)
 
     def test_in_the_folder_of_somebody_else_a_name_means_what_is_installed(self):
