@@ -215,18 +215,18 @@ class WorkTest(harness.Case):
         self.assertEqual([path.name for path in (STORE / "monitors" / "web").glob("g*")], ["g2"])
         self.run_unit("dynmon@.service", "ExecStop")
         self.assertEqual(list(STORE.iterdir()), [])
-        self.run_unit("dynmon-export@.service", "ExecStart", harness.USAGE)
+        self.run_unit("dynmon-export@.service", "ExecStart", harness.FAILED)
         self.assertEqual(os.listdir(exported.parent), [])  # its last value would stay for ever
         self.run_unit("dynmon@.service", "ExecStart")
 
     def test_a_refused_probe_is_not_tried_again_and_an_interface_may_come_later(self):
         final = [int(code) for code in Unit("dynmon@.service").words("RestartPreventExitStatus")]
-        self.assertEqual(final, [harness.UNSUPPORTED, harness.REJECTED])
+        self.assertEqual(final, [harness.USAGE, harness.UNSUPPORTED, harness.REJECTED])
         self.PROBE = "rejected"
         self.run_unit("dynmon@.service", "ExecStart", harness.REJECTED)
         self.PROBE, self.DEVICE = "flows", "later0"
-        self.run_unit("dynmon@.service", "ExecStart", harness.USAGE)
-        self.assertNotIn(harness.USAGE, final)
+        self.run_unit("dynmon@.service", "ExecStart", harness.FAILED)
+        self.assertNotIn(harness.FAILED, final)
 
     def test_the_exporter_changes_no_other_monitor(self):
         self.run_unit("dynmon@.service", "ExecStart")
