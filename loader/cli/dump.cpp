@@ -17,6 +17,10 @@ namespace dynmon {
 
 namespace {
 
+std::string name_of(const MetricView& view) {
+    return view.name.empty() ? "the map" : "'" + view.name + "'";
+}
+
 class DumpVerb : public Verb {
 public:
     const char* name() const override { return "dump"; }
@@ -68,7 +72,7 @@ public:
         give_up(global, map.facts().type);
         map.set_jobs(output_.jobs);
         if (!map.untyped().empty())
-            log::info("the types of '" + map.view().name + "' are not known (" + map.untyped() +
+            log::info("the types of " + name_of(map.view()) + " are not known (" + map.untyped() +
                       "): it is shown as numbers and bytes; --object FILE names an object that "
                       "defines it");
         if (!merge_.empty() && map.view().cpus == 0)
