@@ -2,8 +2,8 @@
 """What a probe may do: what its manifest says, and what the machine's policy lets it."""
 import pathlib
 import subprocess
-import unittest
 import sys
+import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
 
