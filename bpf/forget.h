@@ -23,10 +23,14 @@ static __always_inline __u64 dynmon_blur(__u64 number, __u64 unknown) {
 /* The same by what every program has read. Where paths meet again (one VLAN tag or two, IPv4 or
  * IPv6) the verifier would otherwise walk what follows once for every value that they left behind.
  *
+ * The barrier keeps the compiler from forgetting it further down, where it has become two ways.
+ *
  * It also compares what is on the stack, in slots of 8 bytes, and takes one for overwritten only
  * when all of it is: loops that it walks often count in 64 bits, and keys are written in words. */
 static __always_inline __u64 dynmon_forget(__u64 number) {
-    return dynmon_blur(number, dynmon_meter_on);
+    number = dynmon_blur(number, dynmon_meter_on);
+    barrier_var(number);
+    return number;
 }
 
 #endif
