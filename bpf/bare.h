@@ -29,13 +29,7 @@
 #define DYNMON_TC(name, direction)                                                                 \
     static __always_inline enum dynmon_verdict dynmon_body_##name(struct __sk_buff* ctx);          \
     SEC("tc") int name(struct __sk_buff* ctx) {                                                    \
-        enum dynmon_verdict verdict = DYNMON_PASS;                                                 \
-        if (dynmon_likely(!dynmon_is_out(direction))) {                                            \
-            const __u64 began = dynmon_meter_begin(direction);                                     \
-            verdict = dynmon_body_##name(ctx);                                                     \
-            dynmon_meter_end(began, direction);                                                    \
-        }                                                                                          \
-        return dynmon_leave_tc(ctx, verdict);                                                      \
+        return dynmon_leave_tc(ctx, DYNMON_MEASURED_(direction, dynmon_body_##name(ctx)));         \
     }                                                                                              \
     static __always_inline enum dynmon_verdict dynmon_body_##name(struct __sk_buff* ctx)
 
@@ -43,13 +37,8 @@
 #define DYNMON_XDP(name)                                                                           \
     static __always_inline enum dynmon_verdict dynmon_body_##name(struct xdp_md* ctx);             \
     SEC("xdp") int name(struct xdp_md* ctx) {                                                      \
-        enum dynmon_verdict verdict = DYNMON_PASS;                                                 \
-        if (dynmon_likely(!dynmon_is_out(DYNMON_DIRECTION_INGRESS))) {                             \
-            const __u64 began = dynmon_meter_begin(DYNMON_DIRECTION_INGRESS);                      \
-            verdict = dynmon_body_##name(ctx);                                                     \
-            dynmon_meter_end(began, DYNMON_DIRECTION_INGRESS);                                     \
-        }                                                                                          \
-        return dynmon_leave_xdp(ctx, verdict);                                                     \
+        return dynmon_leave_xdp(                                                                   \
+            ctx, DYNMON_MEASURED_(DYNMON_DIRECTION_INGRESS, dynmon_body_##name(ctx)));             \
     }                                                                                              \
     static __always_inline enum dynmon_verdict dynmon_body_##name(struct xdp_md* ctx)
 

@@ -176,31 +176,33 @@ static __always_inline int dynmon_leave_xdp(struct xdp_md* ctx, enum dynmon_verd
     return XDP_PASS;
 }
 
-/* A program that was taken out passes every packet. */
+/* The verdict of `look`, an expression that looks at one packet; a program that was taken out
+ * passes every packet. */
+#define DYNMON_MEASURED_(direction, look)                                                          \
+    ({                                                                                             \
+        enum dynmon_verdict verdict_ = DYNMON_PASS;                                                \
+        if (dynmon_likely(!dynmon_is_out(direction))) {                                            \
+            const __u64 began_ = dynmon_meter_begin(direction);                                    \
+            verdict_ = (look);                                                                     \
+            dynmon_meter_end(began_, direction);                                                   \
+        }                                                                                          \
+        verdict_;                                                                                  \
+    })
+
 #define DYNMON_TC_(name, direction)                                                                \
     SEC("tc") int name(struct __sk_buff* ctx) {                                                    \
-        enum dynmon_verdict verdict = DYNMON_PASS;                                                 \
-        if (dynmon_likely(!dynmon_is_out(direction))) {                                            \
-            struct dynmon_packet pkt;                                                              \
-            const __u64 began = dynmon_meter_begin(direction);                                     \
-            dynmon_from_skb(&pkt, ctx, direction);                                                 \
-            verdict = dynmon_body_##name(&pkt);                                                    \
-            dynmon_meter_end(began, direction);                                                    \
-        }                                                                                          \
-        return dynmon_leave_tc(ctx, verdict);                                                      \
+        struct dynmon_packet pkt;                                                                  \
+        return dynmon_leave_tc(ctx,                                                                \
+                               DYNMON_MEASURED_(direction, (dynmon_from_skb(&pkt, ctx, direction), \
+                                                            dynmon_body_##name(&pkt))));           \
     }
 
 #define DYNMON_XDP_(name)                                                                          \
     SEC("xdp") int name##_xdp(struct xdp_md* ctx) {                                                \
-        enum dynmon_verdict verdict = DYNMON_PASS;                                                 \
-        if (dynmon_likely(!dynmon_is_out(DYNMON_DIRECTION_INGRESS))) {                             \
-            struct dynmon_packet pkt;                                                              \
-            const __u64 began = dynmon_meter_begin(DYNMON_DIRECTION_INGRESS);                      \
-            dynmon_from_xdp(&pkt, ctx);                                                            \
-            verdict = dynmon_body_##name(&pkt);                                                    \
-            dynmon_meter_end(began, DYNMON_DIRECTION_INGRESS);                                     \
-        }                                                                                          \
-        return dynmon_leave_xdp(ctx, verdict);                                                     \
+        struct dynmon_packet pkt;                                                                  \
+        return dynmon_leave_xdp(                                                                   \
+            ctx, DYNMON_MEASURED_(DYNMON_DIRECTION_INGRESS,                                        \
+                                  (dynmon_from_xdp(&pkt, ctx), dynmon_body_##name(&pkt))));        \
     }
 
 #define DYNMON_BODY_(name)                                                                         \
