@@ -157,7 +157,7 @@ void FlowExporter::end_document() {
 void FlowExporter::close() {
     std::vector<FlowRecord> left;
     cache_.drain(EndReason::forced, left);
-    outlet_.add(std::move(left), at_);
+    outlet_.add(std::move(left), {at_.monitor, at_.window}); // what it missed was told with it
     try {
         if (stored_)
             save();

@@ -103,6 +103,32 @@ TEST_CASE("a table that is not emptied is refused: it would count with every win
                          Error);
 }
 
+TEST_CASE("what the probe missed is told once, also by an export that ends") {
+    const Table table;
+    Types types;
+    const int value =
+        types.group("value", 16, {{"table_full", types.u64, 0}, {"malformed", types.u64, 64}});
+    MetricView missed;
+    missed.name = missed.map_name = "flows_missed";
+    missed.map_type = BPF_MAP_TYPE_ARRAY;
+    missed.value = types.layout(value, 16);
+    const std::uint64_t counts[] = {5, 7};
+
+    KeptOutlet outlet;
+    FlowExporter exporter({15 * second, 60 * second}, 100, outlet, [](const WindowReport&) {});
+    exporter.prepare({&table.view, &missed});
+    exporter.begin_document("web", {1, 0, second, 1});
+    exporter.begin_metric(missed);
+    exporter.entries({1, nullptr, reinterpret_cast<const std::byte*>(counts), 0, sizeof(counts)});
+    exporter.end_metric(0);
+    exporter.end_document();
+    CHECK(outlet.dropped == 5);
+    CHECK(outlet.ignored == 7);
+    exporter.close();
+    CHECK(outlet.dropped == 5);
+    CHECK(outlet.ignored == 7);
+}
+
 TEST_CASE("a window that comes again because it could not be emptied counts once") {
     const Table table;
     KeptOutlet outlet;

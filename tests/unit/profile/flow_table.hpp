@@ -77,7 +77,9 @@ struct KeptOutlet final : FlowOutlet {
         if (full)
             throw OutletAway(ErrorKind::failed, "full");
     }
-    void add(std::vector<FlowRecord> flows, const FlowWindow&) override {
+    void add(std::vector<FlowRecord> flows, const FlowWindow& from) override {
+        dropped += from.dropped;
+        ignored += from.ignored;
         added.insert(added.end(), flows.begin(), flows.end());
     }
     std::vector<std::string> send() override {
@@ -97,6 +99,7 @@ struct KeptOutlet final : FlowOutlet {
     }
     const std::vector<FlowRecord>& waiting() const override { return added; }
     std::vector<FlowRecord> stored, added;
+    std::uint64_t dropped = 0, ignored = 0; // packets
     bool full = false, fails = false, keeps = false, closed = false;
 };
 
