@@ -57,9 +57,12 @@ TypedMap::TypedMap(FoundMap map, const std::string& object)
     view_.merge = !types.of_monitor
                       ? Merge::none
                       : types.merge.value_or(default_merge(view_.value, view_.merge_fields));
-    if (has_interfaces(view_))
-        name_interfaces(view_,
-                        types.of_monitor ? interfaces_of(map) : numbered(*interfaces_of(map)));
+    if (has_interfaces(view_)) {
+        std::shared_ptr<const EnumSet> names = interfaces_of(map);
+        if (names && !types.of_monitor)
+            names = numbered(*names);
+        name_interfaces(view_, names);
+    }
 }
 
 TypedMap::TypedMap(TypedMap&&) noexcept = default;

@@ -101,6 +101,18 @@ class GoneTest(harness.Case):
         self.receive(*[UDP] * 3)
         self.assertEqual([self.packets(name) for name in ("old", "new", "third")], [0, 3, 3])
 
+    def test_interfaces_of_a_namespace_that_is_gone_are_numbers_in_a_dump(self):
+        self.load("t", "typed")
+        index = self.blue.ifindex("blue0")
+        self.receive(UDP)
+        self.wire.close_sockets()
+        self.blue.delete()
+        definition = harness.probe("typed") / "typed.bpf.o"
+        for options in (), ("--object", str(definition)):
+            rows = json.loads(self.dynmon("dump", "t/typed", "--format", "json", "--value-only",
+                                          *options).out)
+            self.assertEqual({row["key"]["ifindex"] for row in rows}, {index})
+
 
 class ApplyTest(harness.Case):
     """`apply` makes it so, also when nothing runs any more."""
