@@ -110,6 +110,11 @@ check "a built folder is one that builds" build PROBES=build/probes BUILD=again
 check "… without a word" refuse says warning
 check "make -C works" sh -c "make -C '$work/user' -f '$tree/Makefile.bpf' PROBES=mine BUILD=other \
     >'$work/log' 2>&1 && test -s '$work/user/other/probes/my-probe/my-probe.bpf.o'"
+mkfifo mine/my-probe/waits.h
+check "a FIFO among the files is an error" refuse \
+    sh -c "timeout 20 make -f '$tree/Makefile.bpf' PROBES=mine >'$work/log' 2>&1"
+check "… that names it" says "not $work/user/mine/my-probe/waits.h"
+rm mine/my-probe/waits.h
 check "clean removes what was made" build PROBES=mine clean
 check "… all of it" refuse test -e "$work/user/build/probes/my-probe/my-probe.bpf.o"
 
