@@ -14,10 +14,10 @@
 #include "base/trial.hpp"
 #include "object/elf.hpp"
 #include "object/libbpf_hint.hpp"
-#include "object/map_references.hpp"
 #include "object/object_types.hpp"
 #include "object/refers_to.hpp"
 #include "object/sha256.hpp"
+#include "object/used_maps.hpp"
 
 namespace dynmon {
 
@@ -159,27 +159,41 @@ std::string map_name(const bpf_map* map, const btf* types) {
     return name.substr(std::min(name.find('.'), name.size()));
 }
 
+MapInfo map_info(const bpf_map* map, std::string name) {
+    return {.name = std::move(name),
+            .type = bpf_map__type(map),
+            .key_size = bpf_map__key_size(map),
+            .value_size = bpf_map__value_size(map),
+            .max_entries = bpf_map__max_entries(map),
+            .flags = bpf_map__map_flags(map),
+            .key_type_id = bpf_map__btf_key_type_id(map),
+            .value_type_id = bpf_map__btf_value_type_id(map),
+            .global_data = bpf_map__is_internal(map),
+            .pinned_by_name = bpf_map__pin_path(map) != nullptr};
+}
+
 std::vector<MapInfo> list_maps(const bpf_object* object, const ElfFile& elf, const btf* types) {
-    const MapReferences references = map_references(elf);
+    const std::set<std::string_view> used = used_maps(elf);
     std::vector<MapInfo> maps;
     bpf_map* map = nullptr;
     bpf_object__for_each_map(map, object) {
-        MapInfo info;
-        info.name = map_name(map, types);
-        info.type = bpf_map__type(map);
-        info.key_size = bpf_map__key_size(map);
-        info.value_size = bpf_map__value_size(map);
-        info.max_entries = bpf_map__max_entries(map);
-        info.flags = bpf_map__map_flags(map);
-        info.key_type_id = bpf_map__btf_key_type_id(map);
-        info.value_type_id = bpf_map__btf_value_type_id(map);
-        info.global_data = bpf_map__is_internal(map);
-        info.used = references.used.contains(info.name);
-        info.given_programs = references.given_programs.contains(info.name);
-        info.pinned_by_name = bpf_map__pin_path(map) != nullptr;
+        MapInfo info = map_info(map, map_name(map, types));
+        info.used = used.contains(info.name);
         maps.push_back(std::move(info));
     }
+    if (maps.size() > limits::maps) // not all of them need have a symbol
+        refuse(std::to_string(maps.size()) + " maps; at most " + std::to_string(limits::maps));
     return maps;
+}
+
+std::vector<MapInfo> list_templates(bpf_object* object, const btf* types) {
+    std::vector<MapInfo> templates;
+    bpf_map* map = nullptr;
+    bpf_object__for_each_map(map, object) {
+        if (const bpf_map* inner = bpf_map__inner_map(map))
+            templates.push_back(map_info(inner, map_name(map, types) + ".inner"));
+    }
+    return templates;
 }
 
 // `const volatile` in either order, of the variable itself or of the elements of an array. Ends,
@@ -302,6 +316,7 @@ void Object::describe(const ElfFile& elf) {
     btf_ = copy_types(opened.get());
     programs_ = list_programs(opened.get(), elf, btf_.get());
     maps_ = list_maps(opened.get(), elf, btf_.get());
+    templates_ = list_templates(opened.get(), btf_.get());
     check_names(programs_, maps_);
     std::vector<std::string> names;
     for (const MapInfo& map : maps_) {

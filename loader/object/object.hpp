@@ -44,7 +44,6 @@ struct MapInfo {
     std::uint32_t value_type_id = 0; // in the object's BTF; 0: none
     bool global_data = false;        // .rodata/.data/.bss
     bool used = false;               // a program refers to it
-    bool given_programs = false;     // its definition puts programs of the object into it
     bool pinned_by_name = false;     // it asks for LIBBPF_PIN_BY_NAME
 };
 
@@ -118,6 +117,8 @@ public:
     const std::string& license() const { return license_; }
     const std::vector<ProgramInfo>& programs() const { return programs_; }
     const std::vector<MapInfo>& maps() const { return maps_; }
+    // What maps of maps say that a map in them is like. libbpf makes one for as long as it loads.
+    const std::vector<MapInfo>& templates() const { return templates_; }
     const std::vector<GlobalInfo>& globals() const { return globals_; } // without dynmon_*
     const btf* types() const { return btf_.get(); }
     std::vector<std::byte> btf_bytes() const; // the raw .BTF
@@ -136,6 +137,7 @@ private:
     std::string license_;
     std::vector<ProgramInfo> programs_;
     std::vector<MapInfo> maps_;
+    std::vector<MapInfo> templates_;
     std::unordered_map<std::string_view, std::size_t> map_numbers_; // by their names in maps_
     std::vector<GlobalInfo> globals_;
     BtfPtr btf_;

@@ -68,8 +68,7 @@ void require_map_memory(const Manifest& manifest, const Object& object,
     std::uint64_t all = 0;
     std::uint64_t largest = 0;
     std::string name;
-    for (const MapInfo& declared : object.maps()) {
-        const MapInfo map = shaped(declared, shapes);
+    const auto count = [&](const MapInfo& map) {
         const std::uint64_t bytes =
             multiplied(map_bytes(map, cpus), swapped.contains(map.name) ? 2 : 1);
         all = added(all, bytes);
@@ -77,7 +76,11 @@ void require_map_memory(const Manifest& manifest, const Object& object,
             largest = bytes;
             name = map.name;
         }
-    }
+    };
+    for (const MapInfo& map : object.maps())
+        count(shaped(map, shapes));
+    for (const MapInfo& map : object.templates())
+        count(map);
     if (all > limit)
         throw Error(ErrorKind::rejected, "its maps would take " + mebibytes(all) + ", of which '" +
                                              name + "' takes " + mebibytes(largest) + "; at most " +

@@ -68,7 +68,9 @@ std::string hint_for(const Effect& effect) {
 
 Problems map_problems(const Manifest& manifest, const Object& object) {
     Problems problems;
-    for (const MapInfo& map : object.maps()) {
+    std::vector<MapInfo> maps = object.maps();
+    maps.insert(maps.end(), object.templates().begin(), object.templates().end());
+    for (const MapInfo& map : maps) {
         const std::string name = quoted("map", map.name);
         if (map.name == chain_map_name && map.type != BPF_MAP_TYPE_PROG_ARRAY)
             problems.push_back({name + " is the hook's, which is a prog_array, and not a " +
@@ -76,13 +78,8 @@ Problems map_problems(const Manifest& manifest, const Object& object) {
                                 "call it something else, or take the definition of dynmon.h"});
         if (holds(harmless_maps, map.type))
             continue;
-        if (map.type == BPF_MAP_TYPE_PROG_ARRAY && map.name == chain_map_name) {
-            if (map.given_programs)
-                problems.push_back(
-                    {name + " is the hook's, and its definition puts programs into it",
-                     "leave out its `values`: the loader fills it"});
+        if (map.type == BPF_MAP_TYPE_PROG_ARRAY && map.name == chain_map_name)
             continue;
-        }
         if (map.type == BPF_MAP_TYPE_PROG_ARRAY)
             problems.push_back({name + " calls programs that nobody has checked (prog_array)",
                                 "the only one that a probe may have is dynmon_chain"});

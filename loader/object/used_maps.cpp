@@ -1,4 +1,4 @@
-#include "object/map_references.hpp"
+#include "object/used_maps.hpp"
 
 #include <cstring>
 #include <iterator>
@@ -48,16 +48,14 @@ std::uint64_t place_of(const ElfSection& code, const ElfRelocation& relocation,
 
 } // namespace
 
-MapReferences map_references(const ElfFile& elf) {
+std::set<std::string_view> used_maps(const ElfFile& elf) {
     const Places places(elf);
-    MapReferences found;
+    std::set<std::string_view> found;
     for (const ElfRelocation& relocation : elf.relocations()) {
         const ElfSection& section = elf.sections()[relocation.section];
         const ElfSymbol& symbol = elf.symbols()[relocation.symbol];
         if (section.executable() && places.is_map(symbol))
-            found.used.insert(places.map_at(place_of(section, relocation, symbol)));
-        else if (section.name == maps_section && symbol.type == STT_FUNC)
-            found.given_programs.insert(places.map_at(relocation.offset));
+            found.insert(places.map_at(place_of(section, relocation, symbol)));
     }
     return found;
 }
