@@ -8,8 +8,6 @@ namespace dynmon {
 
 namespace {
 
-using Op = Scalar::Op;
-
 void append_bare(const Scalar& scalar, const std::byte* bytes, Cursor& out) {
     out.reserve(Scalar::room);
     out.at = print_scalar(scalar, bytes, out.at, out, false);
@@ -41,27 +39,27 @@ ColumnPlan::ColumnPlan(const Layout& layout, std::string_view prefix, Style styl
 
 bool ColumnPlan::numeric(std::size_t column) const {
     switch (cells_[column].op) {
-    case Op::u8:
-    case Op::u16:
-    case Op::u32:
-    case Op::u64:
-    case Op::i8:
-    case Op::i16:
-    case Op::i32:
-    case Op::i64:
-    case Op::swapped16:
-    case Op::swapped32:
-    case Op::swapped64:
-    case Op::u128:
-    case Op::i128:
-    case Op::wide:
-    case Op::hex_number:
-    case Op::real16:
-    case Op::real32:
-    case Op::real64:
-    case Op::time:
-    case Op::duration:
-    case Op::boot_time:
+    case Scalar::Op::u8:
+    case Scalar::Op::u16:
+    case Scalar::Op::u32:
+    case Scalar::Op::u64:
+    case Scalar::Op::i8:
+    case Scalar::Op::i16:
+    case Scalar::Op::i32:
+    case Scalar::Op::i64:
+    case Scalar::Op::swapped16:
+    case Scalar::Op::swapped32:
+    case Scalar::Op::swapped64:
+    case Scalar::Op::u128:
+    case Scalar::Op::i128:
+    case Scalar::Op::wide:
+    case Scalar::Op::hex_number:
+    case Scalar::Op::real16:
+    case Scalar::Op::real32:
+    case Scalar::Op::real64:
+    case Scalar::Op::time:
+    case Scalar::Op::duration:
+    case Scalar::Op::boot_time:
         return true;
     default:
         return false;
@@ -70,12 +68,12 @@ bool ColumnPlan::numeric(std::size_t column) const {
 
 bool ColumnPlan::plain(std::size_t column) const {
     switch (cells_[column].op) {
-    case Op::text:
-    case Op::exact_text:
-    case Op::enumeration:
-    case Op::flags:
-    case Op::interface:
-    case Op::name:
+    case Scalar::Op::text:
+    case Scalar::Op::exact_text:
+    case Scalar::Op::enumeration:
+    case Scalar::Op::flags:
+    case Scalar::Op::interface:
+    case Scalar::Op::name:
         return false;
     default:
         return true;

@@ -34,7 +34,7 @@ constexpr Range four_bytes{4, 4};
 constexpr std::uint32_t no_prealloc = BPF_F_NO_PREALLOC;
 
 // By number, because older headers do not name them all.
-constexpr std::array<Rule, 25> rules{{
+constexpr std::array<Rule, 25> map_rules{{
     {1, some_bytes, some_bytes},                                 // hash
     {2, four_bytes, some_bytes},                                 // array
     {4, four_bytes, four_bytes, Entries::of_the_kernel},         // perf_event_array
@@ -94,7 +94,7 @@ std::string flags_fault(const MapInfo& map, const Rule& rule) {
 } // namespace
 
 std::string map_fault(const MapInfo& map) {
-    for (const Rule& rule : rules) {
+    for (const Rule& rule : map_rules) {
         if (rule.type != map.type)
             continue;
         const std::string type = " (" + map_type_name(map.type) + ")";
