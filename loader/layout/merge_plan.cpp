@@ -298,7 +298,7 @@ MergePlan::MergePlan(const Layout& layout, Merge preset,
 
 void MergePlan::merge(const std::byte* copies, std::size_t cpus, std::size_t stride,
                       std::byte* into) const {
-    std::memset(into, 0, layout_.size); // padding must not show what was in memory before
+    std::fill_n(into, layout_.size, std::byte{0}); // padding must not show what was there before
     if (cpus == 0)
         return;
     const std::size_t leader = leader_ ? Run::find_leader(*leader_, copies, cpus, stride) : 0;
