@@ -71,8 +71,8 @@ std::string literal(const std::string& text) {
     return '"' + replace_all(replace_all(text, "\\", "\\\\"), "\"", "\\\"") + '"';
 }
 
-// Of the source tree that the model lies in, or of the installation, wherever that was moved to.
-// Root will run it: one that somebody else put into a folder above is none.
+// The Makefile.bpf of the source tree that the template lies in, or of the installation, wherever
+// that was moved to. Root will run it: one that another user put into a folder above is not taken.
 std::string find_makefile(const fs::path& folder) {
     constexpr int lib_dynmon_probes_and_more = 6;
     fs::path above = fs::absolute(folder).lexically_normal();
@@ -147,7 +147,7 @@ public:
         drop_rights(); // the folder may be anybody's
         const fs::path target = fs::path(dir_) / name_;
         during("new '" + name_ + "'", [&] {
-            // Never of the current folder: whoever owns that would write what root is to run.
+            // Never from the current folder: its owner would write what root is to run.
             const FoundProbe source = find_installed_probe(std::string(model));
             makefile_ = find_makefile(fs::path(source.path).parent_path());
             publish(files_from(source), target);

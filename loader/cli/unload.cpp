@@ -54,7 +54,7 @@ public:
     }
 
 private:
-    // With --all a monitor that cannot be unloaded keeps none of the others.
+    // With --all a monitor that cannot be unloaded does not keep the others from it.
     bool attempt(const Settings& settings, const std::string& name) {
         try {
             return during("unload '" + name + "'", [&] { return unload(patient(settings), name); });
@@ -70,7 +70,7 @@ private:
         }
     }
 
-    // Who holds a lock for longer than we wait is waited for once, not once for each monitor.
+    // One lock that is held for too long makes us wait once, not once for each monitor.
     Settings patient(Settings settings) const {
         if (waited_)
             settings.lock_timeout = std::chrono::milliseconds(0);

@@ -65,8 +65,8 @@ struct Recovered {
     std::vector<std::string> actions; // one sentence each; empty: there was nothing to do
 };
 
-// Finishes or takes back what killed loaders left behind. A monitor or hook that it can do nothing
-// for keeps it from none of the others: it throws the first such error at the end.
+// Finishes or takes back what killed loaders left behind. Where it cannot, it goes on with the
+// other monitors and hooks, and throws the first such error at the end.
 Recovered recover(const Settings& settings);
 
 // Loads the probe's programs into the verifier and lets go of them: nothing is attached or pinned.

@@ -62,8 +62,7 @@ std::string join(const std::vector<std::string>& list) {
     return text;
 }
 
-// Why nothing is looked for below the current folder, whoever the caller was before sudo; "": it is
-// looked for.
+// Why the current folder is not searched, whoever called sudo; "": it is.
 std::string not_looked_at() {
     struct stat status {};
     if (::stat(".", &status) != 0)

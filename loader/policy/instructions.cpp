@@ -20,8 +20,8 @@ using policy::Rounds;
 // round takes a ns at least.
 constexpr std::uint64_t most_may_goto = std::uint64_t{1} << 28;
 
-// What nobody writes, and what takes long to count: loops within loops, and iterators against what
-// makes them.
+// Bounds on what takes long to count, far beyond what people write: loops within loops, and pairs
+// of a call that makes an iterator and one that asks it.
 constexpr unsigned most_nested = 16;
 constexpr std::size_t most_pairs = 1'000'000;
 
@@ -72,7 +72,7 @@ private:
         return plus(sum.unrolled && walked_ ? *walked_ : sum.walked, sum.more);
     }
 
-    // As functions call no one that is being run, this ends.
+    // The kernel takes no recursion, so this ends.
     Sum cost_of_context(std::size_t context) {
         if (const auto known = costs_.find(context); known != costs_.end())
             return known->second;

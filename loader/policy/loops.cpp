@@ -16,7 +16,7 @@ Rounds unknown(std::uint64_t most) {
     return {.number = most, .known = false};
 }
 
-// Beyond the most the kernel goes round not once, and says so.
+// For more than the most the helper returns an error and does not go round at all.
 Rounds counted(const Value& value) {
     if (value.kinds != kind::number || !value.numbers)
         return unknown(Rounds::most);

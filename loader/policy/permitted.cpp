@@ -53,8 +53,8 @@ void check_helpers(const ElfSection& section) {
     }
 }
 
-// libbpf puts programs into a prog_array while it loads, and the only one that there is here is the
-// chain of the hook, which others are in.
+// libbpf would put programs into a prog_array while it loads. The only prog_array that a probe may
+// have is the chain of the hook, which the loader fills.
 void check_filled_maps(const ElfFile& elf) {
     const auto stands_in_maps = [&](std::uint32_t section) {
         return section < elf.sections().size() && elf.sections()[section].name == ".maps";
