@@ -42,6 +42,12 @@ def _require(result, what):
         raise OSError(ctypes.get_errno(), f"{what}: {os.strerror(ctypes.get_errno())}")
 
 
+def possible_cpus():
+    """How many copies a value of a per-CPU map has."""
+    ranges = pathlib.Path("/sys/devices/system/cpu/possible").read_text().strip().split(",")
+    return 1 + max(int(part.rpartition("-")[2]) for part in ranges)
+
+
 def waits_for_files(pid):
     """Whether a process sleeps in a call of poll's kin. By the number of the call: /proc/PID/wchan is
     0 on kernels such as 5.10."""

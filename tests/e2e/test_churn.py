@@ -4,7 +4,6 @@ be missed is said so."""
 import collections
 import ctypes
 import json
-import pathlib
 import re
 import struct
 import threading
@@ -68,13 +67,13 @@ class StableKeysTest(ChurnCase):
         self.check(HASH, flags=NO_PREALLOC)
 
     def test_hash_of_each_cpu(self):
-        self.check(PERCPU_HASH, cpus=self.possible_cpus())
+        self.check(PERCPU_HASH, cpus=kernel.possible_cpus())
 
     def test_lru(self):
         self.check(LRU_HASH)
 
     def test_lru_of_each_cpu(self):
-        self.check(LRU_PERCPU_HASH, cpus=self.possible_cpus())
+        self.check(LRU_PERCPU_HASH, cpus=kernel.possible_cpus())
 
     def test_trie_is_read_key_by_key_which_is_said(self):
         self.check(LPM_TRIE, flags=NO_PREALLOC,
@@ -107,10 +106,6 @@ class StableKeysTest(ChurnCase):
                 self.assertEqual([key for key, times in keys.items() if times > 1], [])
                 moved += len(set(keys) - set(range(30)))
         self.assertGreater(moved, 0)
-
-    def possible_cpus(self):
-        text = pathlib.Path("/sys/devices/system/cpu/possible").read_text()
-        return int(re.split("[-,]", text)[-1]) + 1
 
 
 def jhash_of_word(words):

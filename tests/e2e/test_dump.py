@@ -2,7 +2,6 @@
 """`dump`: any map, decoded, whoever made it; queues only as far as they can be seen."""
 import json
 import os
-import pathlib
 import shutil
 import struct
 import subprocess
@@ -12,11 +11,6 @@ import harness
 import kernel
 import wire
 from harness import BPFFS, STORE
-
-
-def possible_cpus():
-    ranges = pathlib.Path("/sys/devices/system/cpu/possible").read_text().strip().split(",")
-    return 1 + max(int(part.rpartition("-")[2]) for part in ranges)
 
 
 class DumpTest(harness.Case):
@@ -131,7 +125,7 @@ class DumpTest(harness.Case):
         """A map of somebody else without types, and how many of the CPUs there are."""
         path = self.foreign(name, "type", "percpu_hash", "key", "4", "value", str(value_size),
                             "entries", "4", "name", name)
-        cpus = possible_cpus()
+        cpus = kernel.possible_cpus()
         stride = -(-value_size // 8) * 8
         kernel.fill(path, [(struct.pack("<I", key), b"".join(
             value.ljust(stride, b"\0") for value in values[:cpus]).ljust(stride * cpus, b"\0"))

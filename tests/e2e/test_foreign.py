@@ -46,16 +46,11 @@ def embedded_object(tool):
     raise AssertionError(f"no BPF object in {path}")
 
 
-def cpus():
-    """How many copies a value of a per-CPU map has."""
-    ranges = pathlib.Path("/sys/devices/system/cpu/possible").read_text().strip().split(",")
-    return 1 + max(int(part.rpartition("-")[2]) for part in ranges)
-
-
 def copies(*values):
     """The first CPUs' copies of a value; those of the others are 0."""
     size = -(-len(values[0]) // 8) * 8
-    return b"".join(value.ljust(size, b"\0") for value in values).ljust(size * cpus(), b"\0")
+    written = b"".join(value.ljust(size, b"\0") for value in values)
+    return written.ljust(size * kernel.possible_cpus(), b"\0")
 
 
 def by_key(rows):
@@ -125,7 +120,7 @@ class XdpToolsTest(ForeignCase):
     def test_counters_of_each_cpu_are_listed_or_become_one(self):
         source, maps = self.load_object("xdpfilt_alw_all", pins_itself=True)
         record = lambda packets, size: struct.pack("<QQ", packets, size)
-        per_cpu = [record(5, 500), record(7, 2**40)][:cpus()]
+        per_cpu = [record(5, 500), record(7, 2**40)][:kernel.possible_cpus()]
         kernel.fill(maps / "xdp_stats_map", [(struct.pack("<I", 2), copies(*per_cpu))])
         shown = lambda packets, size: {"packets": packets, "rx_packets": packets, "bytes": size,
                                        "rx_bytes": size}

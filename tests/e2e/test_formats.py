@@ -8,14 +8,10 @@ import time
 
 import frames
 import harness
+import kernel
 import wire
 
 RED, BLUE = "10.0.0.1", "10.0.0.2"
-
-
-def possible_cpus():
-    with open("/sys/devices/system/cpu/possible") as file:
-        return int(re.split("[-,]", file.read().strip())[-1]) + 1
 
 
 def udp(dport, size=0):
@@ -104,7 +100,7 @@ class DynmonTest(FormatCase):
     def test_every_kind_of_map_byte_for_byte(self):
         self.load("k", "kinds")
         self.receive(frames.plain(60), frames.plain(60))
-        rest = possible_cpus() - 1
+        rest = kernel.possible_cpus() - 1
         cpus = lambda value: json.dumps([value] + [0] * rest, separators=(",", ":"))
         element = lambda index, value: f'{{"key":{index},"value":{cpus(value)}}}'
         both = '[{"length":60,"marker":43981},{"length":60,"marker":43981}]'
@@ -142,7 +138,7 @@ class DynmonTest(FormatCase):
                                                    "bytes", "tcp_flags", "tos", "closed", "flows"])
         self.assertEqual((entry["key"]["dport"], entry["key"]["proto"]), (0x0201, 17))
         self.assertEqual([value["packets"] for value in entry["value"]],
-                         [1] + [0] * (possible_cpus() - 1))
+                         [1] + [0] * (kernel.possible_cpus() - 1))
 
 
 class CsvTest(FormatCase):
