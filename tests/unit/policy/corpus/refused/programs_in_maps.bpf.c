@@ -7,12 +7,13 @@ struct {
     __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
     __uint(max_entries, 1);
     __type(key, __u32);
-    __array(values, struct {
-        __uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-        __uint(max_entries, 4);
-        __type(key, __u32);
-        __type(value, __u32);
-    });
+    __array(
+        values, struct {
+            __uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+            __uint(max_entries, 4);
+            __type(key, __u32);
+            __type(value, __u32);
+        });
 } OUTER SEC(".maps");
 
 SEC("tc") int programs_in_maps(struct __sk_buff* skb) {
