@@ -2,6 +2,7 @@
 #include "export/openmetrics.hpp"
 
 #include <bit>
+#include <cmath>
 #include <map>
 #include <utility>
 
