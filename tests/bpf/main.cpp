@@ -4,7 +4,7 @@
 
 #include <unistd.h>
 
-#include <doctest/doctest.h>
+#include "../unit/skips.hpp"
 
 int main(int argc, char** argv) {
     doctest::Context context(argc, argv);
@@ -12,5 +12,5 @@ int main(int argc, char** argv) {
         std::fputs("dynmon-bpf-tests: loads programs into the kernel, run it as root\n", stderr);
         return 1;
     }
-    return context.run();
+    return dynmon::test::run_tests(context);
 }

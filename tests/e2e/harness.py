@@ -49,9 +49,26 @@ pins, sweep_bpffs = leftovers.pins, leftovers.sweep_bpffs
 OK, FAILED, USAGE, BUSY, UNSUPPORTED, REJECTED = range(6)
 
 
+SKIPPED = 77  # a test file of which something was left out: SKIP_RETURN_CODE of ctest
+
+
 def main():
     enter_sandbox()
-    unittest.main(verbosity=2)
+    result = unittest.main(verbosity=2, exit=False).result
+    sys.exit(not result.wasSuccessful() or (SKIPPED if result.skipped else 0))
+
+
+def tool(name, package):
+    """The path of a tool that ci/deps installs."""
+    return shutil.which(name) or lacking(f"no {name}: install the package {package}")
+
+
+def lacking(what):
+    """Skips the test where something that `ci/deps tests` installs is missing; with
+    DYNMON_NEED_TOOLS, which ci/test sets, that is a failure."""
+    if os.environ.get("DYNMON_NEED_TOOLS"):
+        raise AssertionError(what)
+    raise unittest.SkipTest(what)
 
 
 def enter_sandbox():
@@ -142,6 +159,17 @@ class Case(leftovers.Leftovers, unittest.TestCase):
         for step in reversed(self.at_end):
             step()
         self.assert_nothing_left()
+
+    def promtool(self, text, remarks=(0, 3)):
+        """What `promtool check metrics` remarks; 3 as its exit code is for remarks on style. Without
+        the tool this part alone is skipped."""
+        with self.subTest("promtool"):
+            path = tool("promtool", "prometheus")
+            check = subprocess.run([path, "check", "metrics"], input=text, text=True,
+                                   capture_output=True, timeout=30)
+            self.assertIn(check.returncode, remarks, check.stderr)
+            return check.stderr
+        return ""
 
     # dynmon-load
 

@@ -2,7 +2,6 @@
 """OpenMetrics: valid for the strict parser, and counters that never go back, whatever happens to
 the maps behind them."""
 import shutil
-import subprocess
 import sys
 
 import frames
@@ -69,16 +68,11 @@ class ExpositionTest(OpenMetricsCase):
         self.assertEqual({sample.name for sample in family.samples}, {"dynmon_packets_total"})
 
     def test_promtool_can_read_it(self):
-        if shutil.which("promtool") is None:
-            self.skipTest("promtool is not installed (package prometheus)")
         self.load("f", "flows")
         self.receive(udp(), frames.plain(60))
         text = self.dynmon("read", "f", "--format", "openmetrics").out
-        check = subprocess.run(["promtool", "check", "metrics"], input=text, text=True,
-                               capture_output=True, timeout=30)
-        self.assertIn(check.returncode, (0, 3), check.stderr)  # 3: only remarks on style
         # It reads the older format, where a counter's help has the name of its samples.
-        remarks = [line for line in check.stderr.splitlines()
+        remarks = [line for line in self.promtool(text).splitlines()
                    if not line.endswith("_total no help text")]
         self.assertEqual(remarks, [])
 
@@ -97,10 +91,7 @@ class ExpositionTest(OpenMetricsCase):
         self.assertEqual((family.type, family.documentation),
                          ("counter", "Bytes of IP, as on the wire."))
         self.assertEqual(families["dynmon_hook_attached"].type, "gauge")
-        if shutil.which("promtool"):
-            check = subprocess.run(["promtool", "check", "metrics"], input=text, text=True,
-                                   capture_output=True, timeout=30)
-            self.assertEqual((check.returncode, check.stderr), (0, ""))
+        self.assertEqual(self.promtool(text, remarks=(0,)), "")
 
 
 class TotalsTest(OpenMetricsCase):

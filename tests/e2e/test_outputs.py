@@ -321,15 +321,8 @@ class HistogramTest(OutputCase):
 
     def families(self, *options):
         text = self.read_out("--format", "openmetrics", *options)
-        self.assert_promtool_reads(text)
+        self.promtool(text)
         return {family.name: family for family in text_string_to_metric_families(text)}
-
-    def assert_promtool_reads(self, text):
-        if shutil.which("promtool") is None:
-            return
-        check = subprocess.run(["promtool", "check", "metrics"], input=text, text=True,
-                               capture_output=True, timeout=30)
-        self.assertIn(check.returncode, (0, 3), check.stderr)
 
     def buckets(self, family):
         return [(float(sample.labels["le"]), sample.value) for sample in family.samples

@@ -60,7 +60,8 @@ TEST_CASE("every value has a case and every case a value") {
     }
 }
 
-TEST_CASE("print what is shown, to be read and made a case" * doctest::skip()) {
+TEST_CASE("print what is shown, to be read and made a case" * doctest::skip() *
+          doctest::test_suite("by hand")) {
     for (const std::string& name : corpus_names()) {
         const Values values(object_path(object_folders().front(), name));
         std::map<std::string, Formats> formats;
