@@ -1,12 +1,30 @@
 #include "base/error.hpp"
 
+#include <cctype>
+#include <cerrno>
+
 #include <string.h>
 
 namespace dynmon {
 
 namespace {
+
 constexpr int kernel_enotsupp = 524; // leaks from the kernel's bpf(2); strerror does not know it
+
+bool goes_on_a_word(std::string_view text, std::size_t at) {
+    return at < text.size() && (std::isalnum(static_cast<unsigned char>(text[at])) ||
+                                text[at] == '_' || text[at] == '/' || text[at] == '-');
 }
+
+// Whether `message` has all of `step` in it, as words of its own.
+bool says(std::string_view message, std::string_view step) {
+    const std::size_t at = message.find(step);
+    return !step.empty() && at != std::string_view::npos &&
+           (at == 0 || !goes_on_a_word(message, at - 1)) &&
+           !goes_on_a_word(message, at + step.size());
+}
+
+} // namespace
 
 std::string errno_name(int error_number) {
     if (error_number == kernel_enotsupp)
@@ -14,6 +32,17 @@ std::string errno_name(int error_number) {
     if (const char* name = strerrorname_np(error_number))
         return name;
     return "errno " + std::to_string(error_number);
+}
+
+std::string errno_text(int error_number) {
+    const char* words =
+        strerrordesc_np(error_number == kernel_enotsupp ? EOPNOTSUPP : error_number);
+    if (words == nullptr)
+        return errno_name(error_number);
+    std::string text = words;
+    if (text.size() > 1 && std::islower(static_cast<unsigned char>(text[1])))
+        text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
+    return text + " (" + errno_name(error_number) + ")";
 }
 
 const char* kind_name(ErrorKind kind) {
@@ -39,13 +68,37 @@ Error::Error(ErrorKind kind, std::string message, int error_number)
 }
 
 Error& Error::during(std::string_view step) {
-    chain_.emplace(chain_.begin(), step);
+    if (!says(chain_.front(), step))
+        chain_.emplace(chain_.begin(), step);
     render();
     return *this;
 }
 
 Error& Error::hint(std::string text) {
-    hint_ = std::move(text);
+    hints_.clear();
+    return or_hint(std::move(text));
+}
+
+Error& Error::or_hint(std::string text) {
+    if (!text.empty())
+        hints_.push_back(std::move(text));
+    return *this;
+}
+
+std::string Error::hint() const {
+    std::string all;
+    for (const std::string& hint : hints_)
+        all += (all.empty() ? "" : "\n") + hint;
+    return all;
+}
+
+void Error::keep_errno_quiet() {
+    shows_errno_ = false;
+    render();
+}
+
+Error& Error::as(ErrorKind kind) {
+    kind_ = kind;
     return *this;
 }
 
@@ -56,8 +109,8 @@ void Error::render() {
             text_ += ": ";
         text_ += step;
     }
-    if (errno_ != 0)
-        text_ += ": " + errno_name(errno_);
+    if (errno_ != 0 && shows_errno_)
+        text_ += ": " + errno_text(errno_);
 }
 
 } // namespace dynmon

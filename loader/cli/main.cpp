@@ -35,8 +35,8 @@ constexpr const char* footer =
 void print_error(const Error& error, bool json) {
     if (!json) {
         std::cerr << "dynmon-load: " << printable_message(error.what()) << "\n";
-        if (!error.hint().empty())
-            std::cerr << "  hint: " << printable_message(error.hint()) << "\n";
+        for (const std::string& hint : error.hints())
+            std::cerr << "  hint: " << printable_message(hint) << "\n";
         return;
     }
     nlohmann::ordered_json document{

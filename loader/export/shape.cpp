@@ -81,8 +81,7 @@ void name_metric(Error& error, const MetricView& metric,
     if (one)
         return;
     error.during("metric '" + metric.name + "'");
-    error.hint((error.hint().empty() ? "" : error.hint() + "; ") +
-               "it has to fit every metric that is read: name one behind the monitor");
+    error.or_hint("it has to fit every metric that is read: name one behind the monitor");
 }
 
 } // namespace

@@ -152,9 +152,9 @@ HookRecord plan_hook(const Store& store, const NetNs& netns, const HookRequest& 
 
 namespace {
 
-constexpr const char* frags_hint =
-    "build the probe again with this dynmon.h, or declare SEC(\"xdp.frags\") if it can read them; "
-    "--hook tc has no such packets";
+constexpr const char* frags_hint = "build the probe again with this dynmon.h, or declare "
+                                   "SEC(\"xdp.frags\") if it can read them, or "
+                                   "take --hook tc, which has no such packets";
 
 // The ways in which a device may run a pivot, best first. Packets in several buffers are read more
 // slowly: only a device that has no others gets a pivot for them, or a program that asks for it.
@@ -191,7 +191,7 @@ void make_hook(const Store& store, const DirectoryLock& lock, const HookRequest&
     if (error.error_number() != ERANGE || request.reads_frags)
         throw error;
     NoSuchMode explained = error;
-    explained.hint(error.hint() + "; or " + frags_hint);
+    explained.or_hint(frags_hint);
     throw explained;
 }
 
@@ -393,8 +393,8 @@ bool restore_chain(const Store& store, const DirectoryLock&, const HookId& id,
                     ", which is not pinned any more, by its id",
                 fault);
     if (fault == EPERM)
-        error.hint(rights_hint({Right::sys_admin}) +
-                   "; `unload` needs none where the monitor is the only one of the hook");
+        error.hint(rights_hint({Right::sys_admin}))
+            .or_hint("`unload` needs none where the monitor is the only one of the hook");
     throw error;
 }
 

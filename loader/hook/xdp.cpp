@@ -43,15 +43,15 @@ void require_no_conflict(int ifindex) {
 
 [[noreturn]] void throw_no_such_mode(int ifindex, int error_number) {
     const std::vector<Link> links = list_links();
-    std::string hint = "--hook tc works on every device; so does --mode generic, but it can "
-                       "only estimate packets that the kernel has joined";
-    if (error_number == ERANGE)
-        hint += "; or lower its MTU, and that of the other end of a veth pair, until a frame fits "
-                "into a page";
-    if (link_of(links, ifindex).kind == "bond")
-        hint += "; a bond has native XDP in some of its modes only, and when all of its ports have";
     NoSuchMode error(ErrorKind::unsupported, "the device refuses native XDP", error_number);
-    error.hint(hint);
+    error.hint("--hook tc works on every device; so does --mode generic, but it can only estimate "
+               "packets that the kernel has joined");
+    if (error_number == ERANGE)
+        error.or_hint("lower its MTU, and that of the other end of a veth pair, until a frame fits "
+                      "into a page");
+    if (link_of(links, ifindex).kind == "bond")
+        error.or_hint("a bond has native XDP in some of its modes only, and when all of its ports "
+                      "have");
     throw error;
 }
 

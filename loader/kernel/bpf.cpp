@@ -193,7 +193,8 @@ std::optional<std::uint32_t> next_map_id(std::uint32_t id) {
         return std::nullopt;
     if (result == -EPERM)
         throw Error(ErrorKind::failed, "list the maps of the system", EPERM)
-            .hint(rights_hint({Right::sys_admin}) + "; a pinned path needs none");
+            .hint(rights_hint({Right::sys_admin}))
+            .or_hint("name the map by a pinned path, which needs no such right");
     require(result, "next map id");
     return next;
 }

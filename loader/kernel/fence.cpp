@@ -60,7 +60,7 @@ void fence() {
     const int refused = fence_by_membarrier();
     if (refused == 0)
         return;
-    during("wait until no packet is in a program that was taken out (membarrier: " +
+    during("wait until no packet is in a program that was taken out (no membarrier, " +
                errno_name(refused) + ")",
            fence_by_map_of_maps);
 }

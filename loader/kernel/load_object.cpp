@@ -36,8 +36,8 @@ bool is_for_want_of_perfmon(std::string_view complaint) {
                                        std::string log) {
     VerifierError error(program, error_number, std::move(log));
     if (is_for_want_of_perfmon(error.what()) && !has_right(Right::perfmon))
-        error.hint(rights_hint({Right::perfmon}) +
-                   "; without it the verifier allows little arithmetic on pointers");
+        error.hint(rights_hint({Right::perfmon}))
+            .or_hint("without it the verifier allows little arithmetic on pointers");
     throw error;
 }
 

@@ -37,10 +37,18 @@ void require_no_link(const std::string& path) {
         throw Damaged(path + " is a directory, which dynmon did not put there");
 }
 
+constexpr const char* advice =
+    "somebody else wrote into the store: `dynmon-load recover` removes what cannot be used";
+
 } // namespace
 
-Damaged::Damaged(std::string message) : Error(ErrorKind::rejected, std::move(message)) {
-    hint("somebody else wrote into the store: `dynmon-load recover` removes what cannot be used");
+Damaged::Damaged(std::string message, int error_number)
+    : Error(ErrorKind::rejected, std::move(message), error_number) {
+    hint(advice);
+}
+
+Damaged::Damaged(const std::string& path, const Error& cause) : Error(cause) {
+    as(ErrorKind::rejected).during(path + " is damaged").hint(advice);
 }
 
 Fd try_open_own(const std::string& path, const char* kind) {

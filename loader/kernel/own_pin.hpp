@@ -14,7 +14,8 @@ namespace dynmon {
 // verb refuses it.
 class Damaged : public Error {
 public:
-    explicit Damaged(std::string message);
+    explicit Damaged(std::string message, int error_number = 0);
+    Damaged(const std::string& path, const Error& cause); // why what is at `path` is damaged
 };
 
 // `path` is a map of this type and these sizes, or Damaged is thrown: reading a map of another one

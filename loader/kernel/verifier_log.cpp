@@ -21,9 +21,10 @@ constexpr Pattern patterns[] = {
     {"unknown func", "this kernel does not have the helper"},
     {"program of this type cannot use helper", "the helper is not for XDP or TC programs"},
     {"back-edge", "this kernel allows no such loop: bound it or unroll it"},
-    {"infinite loop detected", "bound the loop by a constant"},
+    {"infinite loop detected", "the loop has no end: bound it by a constant"},
     {"stack", "the program uses more than 512 bytes of stack"},
-    {"BPF program is too large", "too many paths: simplify the branches or split the program"},
+    {"BPF program is too large", "a loop without an end, or too many paths: bound the loop, "
+                                 "simplify the branches or split the program"},
     {"min value is negative", "make the index unsigned or check that it is not below 0"},
     {"misaligned", "use natural layout instead of a packed struct"},
     {"cannot call GPL-restricted", "include dynmon.h, which declares the licence"},
@@ -45,10 +46,12 @@ std::vector<std::string_view> lines_of(std::string_view log) {
     return lines;
 }
 
-// Statistics and libbpf's frame around the log say nothing of the cause.
+// Statistics, libbpf's frame around the log and the registers of a loop, which come behind the
+// cause, do not say it.
 bool is_footer(std::string_view line) {
-    for (const std::string_view start : {"processed ", "verification time", "stack depth",
-                                         "-- END PROG LOAD LOG", "libbpf:", "max_states_per_insn"})
+    for (const std::string_view start :
+         {"processed ", "verification time", "stack depth", "-- END PROG LOAD LOG",
+          "libbpf:", "max_states_per_insn", "cur state:", "old state:"})
         if (line.starts_with(start))
             return true;
     return false;
@@ -153,7 +156,8 @@ VerifierError::VerifierError(const std::string& program, int error_number, std::
     : Error(summary.lacking.empty() ? ErrorKind::rejected : ErrorKind::unsupported,
             rejection_text(program, summary), summary.lacking.empty() ? error_number : 0),
       log_(std::move(log)) {
-    hint(summary.hint.empty() ? "--verifier-log FILE writes the whole log" : summary.hint);
+    keep_errno_quiet(); // EACCES of the verifier is not about rights
+    hint(summary.hint).or_hint("--verifier-log FILE writes the whole log");
 }
 
 } // namespace dynmon

@@ -81,7 +81,7 @@ std::string hint_of_current_folder(const std::string& name) {
         if (!manifest_in(fs::path(folder) / name).empty())
             return std::string(folder) + "/" + name +
                    " is not taken by its name, because the current folder " + reason +
-                   "; to believe its owner, name it by this path";
+                   ": to believe its owner, name it by this path";
     return "";
 }
 

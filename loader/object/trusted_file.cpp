@@ -32,11 +32,12 @@ std::string read_trusted_text(const std::string& path, const std::string& what) 
     try {
         const std::vector<std::byte> bytes = read_trusted(path, limits::manifest_bytes, Trust());
         return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-    } catch (const Error& error) {
+    } catch (Error& error) {
         if (error.kind() == ErrorKind::rejected)
             throw;
-        throw Error(ErrorKind::rejected, what + ": " + error.what())
-            .hint(error.hint().empty() ? "nothing is loaded until it can be read" : error.hint());
+        if (error.hint().empty())
+            error.hint("nothing is loaded until it can be read");
+        throw error.as(ErrorKind::rejected).during(what);
     }
 }
 

@@ -365,10 +365,11 @@ void require_instructions(const std::string& program, const InstructionBound& bo
                    "bpf_loop or bpf_for, or by a plain `for` that is around none of those";
         }
     }
-    throw Error(ErrorKind::rejected, text)
-        .hint(bound.number == UINT64_MAX
-                  ? hint
-                  : hint + "; or raise `instructions` in the machine's policy");
+    Error error(ErrorKind::rejected, text);
+    error.hint(hint);
+    if (bound.number != UINT64_MAX)
+        error.or_hint("raise `instructions` in the machine's policy");
+    throw error;
 }
 
 std::string to_string(const InstructionBound& bound) {

@@ -52,9 +52,7 @@ void FlowExporter::save() const {
     try {
         state_->save(*stored_, cache_.flows(), outlet_.waiting());
     } catch (const Error& error) { // the window comes again, and all there is to do is this
-        OutletAway away(error.kind(), error.what());
-        away.hint(error.hint());
-        throw away;
+        throw OutletAway(error);
     }
 }
 

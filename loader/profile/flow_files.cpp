@@ -23,9 +23,7 @@ void FlowFiles::make_room() {
     try {
         write();
     } catch (const Error& error) {
-        OutletAway away(ErrorKind::failed, error.what());
-        away.hint(error.hint());
-        throw away;
+        throw OutletAway(error);
     }
 }
 
@@ -44,9 +42,7 @@ std::vector<std::string> FlowFiles::send() {
         if (keeps_)
             return {};
         waiting_.clear();
-        OutletAway away(ErrorKind::failed, error.what());
-        away.hint(error.hint());
-        throw away;
+        throw OutletAway(error);
     }
 }
 

@@ -15,6 +15,7 @@ namespace dynmon {
 class OutletAway : public Error {
 public:
     using Error::Error;
+    explicit OutletAway(const Error& cause) : Error(cause) {}
 };
 
 // The window that made flows leave.

@@ -72,7 +72,8 @@ Fd open_map_id(std::uint32_t id) {
     Fd map = try_open_map(id);
     if (!map && errno == EPERM)
         throw Error(ErrorKind::failed, "open map id " + std::to_string(id), EPERM)
-            .hint(rights_hint({Right::sys_admin}) + "; a pinned path needs none");
+            .hint(rights_hint({Right::sys_admin}))
+            .or_hint("name the map by a pinned path, which needs no such right");
     if (!map)
         throw Error(ErrorKind::usage, "open map id " + std::to_string(id), errno)
             .hint("`bpftool map` lists the ids");

@@ -148,9 +148,9 @@ MapTypes types_from_object(const MapFacts& facts, const FoundMap& map, const std
     MapTypes types = types_by_definition(std::move(btf), facts, map, path);
     if (!types.btf)
         throw Error(ErrorKind::usage, types.missing)
-            .hint(
-                "its maps: " + (known.empty() ? "none" : known) +
-                "; of names that begin alike, `name WHOLE_NAME` or a pin of that name says which");
+            .hint("its maps: " + (known.empty() ? "none" : known))
+            .or_hint(
+                "of names that begin alike, `name WHOLE_NAME` or a pin of that name says which");
     return types;
 }
 

@@ -50,11 +50,11 @@ BtfPtr GenerationDir::read_btf(const GenerationRecord& record) const {
     try {
         check_btf(bytes);
     } catch (const Error& error) {
-        throw Damaged(path + " is damaged: " + error.what());
+        throw Damaged(path, error);
     }
     BtfPtr types(btf__new(bytes.data(), static_cast<__u32>(bytes.size())));
     if (!types)
-        throw Damaged(path + " is damaged: " + errno_name(errno));
+        throw Damaged(path + " is damaged", errno);
     const std::uint32_t count = btf__type_cnt(types.get());
     for (const MapRecord& map : record.maps)
         if (map.key_type_id >= count || map.value_type_id >= count)

@@ -106,7 +106,7 @@ Manifest manifest_from(const json& document, const std::string& path) {
     try {
         return require_manifest(json_text(document), path);
     } catch (const Error& error) {
-        throw Damaged(path + " is damaged: " + error.what());
+        throw Damaged(path, error);
     }
 }
 

@@ -96,7 +96,7 @@ class AwayTest(ExportCase):
         gone.close()
         result = self.export(["--to", gone.to], "--count", 1, code=harness.FAILED)
         self.assertIn("2 flows (3 packets, 104 bytes) did not arrive: connect to tcp:127.0.0.1:"
-                      f"{gone.port}: ECONNREFUSED", result.err)
+                      f"{gone.port}: connection refused (ECONNREFUSED)", result.err)
 
     def test_sigterm_sends_what_is_in_the_cache(self):
         self.load("f", "flows")

@@ -107,7 +107,7 @@ class DumpTest(harness.Case):
         dump.stdout.close()
         error = dump.stderr.read().decode()
         self.assertEqual(dump.wait(timeout=60), harness.FAILED)
-        self.assertIn("write output: EPIPE", error)
+        self.assertIn("write output: broken pipe (EPIPE)", error)
 
     def test_per_cpu_values_are_added_up_or_listed(self):
         self.load("k", "kinds")

@@ -50,7 +50,7 @@ class DevicesTest(harness.Case):
                 receiver.sendto(b"x", receiver.getsockname())
             self.eventually_counted(5, 5)
             self.dynmon("unload", "p")
-        self.assertIn("refuses native XDP: EOPNOTSUPP", self.refuse_native("lo")["message"])
+        self.assertIn("refuses native XDP: operation not supported (EOPNOTSUPP)", self.refuse_native("lo")["message"])
 
     def test_on_a_port_of_a_bridge_and_on_the_bridge(self):
         # A bridge that snoops joins 224.0.0.106 and reports that by IGMP, at a time of its choice.
@@ -66,7 +66,7 @@ class DevicesTest(harness.Case):
                 out.send(UDP)
             self.eventually_counted(3, 0)
             self.dynmon("unload", "p")
-        self.assertIn("refuses native XDP: EOPNOTSUPP", self.refuse_native("br0")["message"])
+        self.assertIn("refuses native XDP: operation not supported (EOPNOTSUPP)", self.refuse_native("br0")["message"])
         for options in (*TC, GENERIC):
             self.load_on("br0", *options)
             for _ in range(3):
@@ -101,7 +101,7 @@ class DevicesTest(harness.Case):
         frags = self.dynmon("--json", "doctor").json()["features"]["xdp-frags"]
         if not frags:
             error = self.refuse_native("blue0")
-            self.assertIn("refuses native XDP: ERANGE", error["message"])
+            self.assertIn("refuses native XDP: numerical result out of range (ERANGE)", error["message"])
             self.assertIn("lower its MTU, and that of the other end of a veth pair", error["hint"])
         for options in (TC[0], GENERIC, *([("--hook", "xdp")] if frags else [])):
             self.load_on("blue0", *options)

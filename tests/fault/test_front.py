@@ -164,9 +164,11 @@ class TcxTest(FrontCase):
             document = published.require(self, "status", done.stdout.decode())
             fronts = {hook["hook"]: hook["in-front"] for hook in document["hooks"]}
             self.assertEqual(fronts, {"tc-ingress": None, "tc-egress": None})
-            for enter, problem in (([], r"enter network namespace '/run/netns/blue': EPERM; hint: .*CAP_SYS_ADMIN"),
-                                   (["nsenter", f"--net={self.blue.path}"],
-                                    r"query TCX: EPERM; hint: .*CAP_NET_ADMIN")):
+            refused = r"operation not permitted \(EPERM\); hint: .*"
+            for enter, problem in (
+                    ([], rf"enter network namespace '/run/netns/blue': {refused}CAP_SYS_ADMIN"),
+                    (["nsenter", f"--net={self.blue.path}"],
+                     rf"query TCX: {refused}CAP_NET_ADMIN")):
                 done = subprocess.run(
                     [*enter, "setpriv", "--bounding-set=-all", "--inh-caps=-all",
                      str(harness.DYNMON), "status"], capture_output=True, check=True,

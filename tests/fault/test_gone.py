@@ -399,7 +399,8 @@ class ReadersTest(harness.Case):
             process.communicate(timeout=10)
             self.assertRegex(said.read_text(),
                              r"\(detached\): nothing of it is attached any more \(whether its interface "
-                             r"is still there is not known: enter network namespace '/run/netns/blue': EPERM\); "
+                             r"is still there is not known: enter network namespace '/run/netns/blue': "
+                             r"operation not permitted \(EPERM\)\); "
                              r"unload 'p' and load it again")
             self.assertIn("(defunct): ", self.attached("--peek")[1])  # with the right to look
             self.again()

@@ -173,7 +173,7 @@ class FramesOfSeveralPagesTest(OffloadCase):
         plain = harness.probe("plain") / "plain.bpf.o"
         place = ("--dev", "blue0", "--netns", "blue", *XDP)
         error = self.refused(harness.UNSUPPORTED, "load", "b", plain, *place)
-        self.assertIn("refuses native XDP: ERANGE", error["message"])
+        self.assertIn("refuses native XDP: numerical result out of range (ERANGE)", error["message"])
         self.assertIn('declare SEC("xdp.frags")', error["hint"])
         self.assertIn("lower its MTU", error["hint"])
         self.load_on(*XDP)

@@ -40,7 +40,7 @@ ANSWERS = {"no monitor 'm'": "failed", "has no map '": "usage", "is loaded alrea
            "still hold windows that nobody has read": "busy"}
 
 WITHOUT_DEVICE = {**ANSWERS, "no monitor 'n'": "failed", "no interface 'blue0'": "failed",
-                  "is not attached any more": "failed", ": ENODEV": "failed"}
+                  "is not attached any more": "failed", "(ENODEV)": "failed"}
 
 
 class Outcome:

@@ -119,7 +119,7 @@ class TypesTest(harness.Case):
                     self.assertIn("/sys/kernel/btf/vmlinux", error["hint"])
 
     def test_a_file_that_is_not_there_or_no_file_is_refused(self):
-        for path, message in ((self.folder / "absent", "absent: ENOENT"),
+        for path, message in ((self.folder / "absent", "absent: no such file or directory (ENOENT)"),
                               (self.folder, "is a directory"), ("/dev/zero", "is a device")):
             error = self.refused_check(harness.USAGE, "core", "--btf", path)
             self.assertIn(message, error["message"])

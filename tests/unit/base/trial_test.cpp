@@ -267,7 +267,8 @@ TEST_CASE("an error names the calls that the sandbox refused, itself and what to
         throw Error(ErrorKind::failed, "libbpf refuses it", EINVAL);
     });
     CHECK(std::string(swallowed.what()) ==
-          std::string("the sandbox around libbpf refuses socket, bpf: libbpf refuses it: EINVAL"));
+          std::string("the sandbox around libbpf refuses socket, bpf: libbpf refuses it: invalid "
+                      "argument (EINVAL)"));
     CHECK(swallowed.error_number() == EINVAL);
     CHECK(swallowed.hint() == refusal_advice());
     CHECK(swallowed.hint().find(libbpf_version_string()) != std::string::npos);

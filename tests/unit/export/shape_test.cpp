@@ -227,7 +227,7 @@ TEST_CASE("what does not go together is refused before anything is read") {
     // A condition has to fit every metric; what is filtered out is gone.
     CHECK(refused({.where = "dport == 443"}, {&flows_view, &counters}) ==
           "metric 'packets_total': --where: column 1: no field 'dport'\n    dport == 443\n"
-          "    ^^^^^ (the fields are key, value; it has to fit every metric that is read: name one "
+          "    ^^^^^ (the fields are key, value\nit has to fit every metric that is read: name one "
           "behind the monitor)");
     // An order that one of them has takes nothing from the others.
     CHECK(refused({.sort = "-bytes"}, {&flows_view, &counters}).empty());

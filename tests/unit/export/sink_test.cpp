@@ -63,7 +63,7 @@ TEST_CASE("a reader that has gone is an error with its name, and the text is not
         FAIL("no error");
     } catch (const Error& error) {
         CHECK(error.error_number() == EPIPE);
-        CHECK(std::string(error.what()) == "write output: EPIPE");
+        CHECK(std::string(error.what()) == "write output: broken pipe (EPIPE)");
     }
     CHECK(sink.buffer().empty());
 }
@@ -72,7 +72,7 @@ TEST_CASE("a full disk is an error with its name") {
     const Fd full(::open("/dev/full", O_WRONLY));
     Sink sink(full.get());
     sink.buffer() = "x";
-    CHECK_THROWS_WITH(sink.flush(), "write output: ENOSPC");
+    CHECK_THROWS_WITH(sink.flush(), "write output: no space left on device (ENOSPC)");
 }
 
 TEST_CASE("without a descriptor everything stays in memory") {

@@ -16,7 +16,7 @@ TEST_CASE("a program that a chain refuses: what differs, as far as it can be tol
     };
     CHECK(text(BPF_PROG_TYPE_SCHED_CLS, {.type = BPF_PROG_TYPE_XDP, .jited = true}, true) ==
           "put 'x' into the chain: it is of type sched_cls, and the programs of the chain are of "
-          "type xdp: EINVAL");
+          "type xdp: invalid argument (EINVAL)");
     CHECK(text(BPF_PROG_TYPE_XDP, {.type = BPF_PROG_TYPE_XDP, .jited = true}, false)
               .find("attach type") == std::string::npos);
     CHECK(text(BPF_PROG_TYPE_XDP, {.type = BPF_PROG_TYPE_XDP, .jited = true}, true)

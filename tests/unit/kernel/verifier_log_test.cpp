@@ -35,6 +35,20 @@ TEST_CASE("a well-known refusal gets a hint") {
     CHECK(summary.hint == "this kernel does not have the helper");
 }
 
+TEST_CASE(
+    "of an endless loop the registers behind the cause are left out, the source line is found") {
+    const VerifierSummary summary = summarize_verifier_log(
+        "; while (!stop) @ spin.bpf.c:5\n81: (61) r1 = *(u32 *)(r10 -12)       ; R1=0 R10=fp0\n"
+        "82: (56) if w1 != 0x0 goto pc+2       ; R1=0\ninfinite loop detected at insn 81\n"
+        "cur state: R1=0 R10=fp0\nold state: R1=0 R10=fp0\nprocessed 47 insns (limit 1000000)\n");
+    CHECK(summary.decisive == "infinite loop detected at insn 81");
+    CHECK(summary.source == "while (!stop) @ spin.bpf.c:5");
+    CHECK(summary.hint == "the loop has no end: bound it by a constant");
+    const VerifierError error("spin", EINVAL, "infinite loop detected at insn 81\n");
+    CHECK(error.hints().back() == "--verifier-log FILE writes the whole log");
+    CHECK(error.error_number() == EINVAL);
+}
+
 TEST_CASE("an empty or statistics-only log gives an empty summary") {
     CHECK(summarize_verifier_log("").decisive.empty());
     CHECK(summarize_verifier_log("processed 0 insns (limit 1000000)\n").decisive.empty());
@@ -47,7 +61,7 @@ TEST_CASE("a refusal is an Error of kind rejected that keeps the whole log") {
     CHECK(std::string(error.what()) ==
           "verifier rejected 'flows_ingress': invalid access to packet, off=0 size=1, "
           "R1(id=0,off=0,r=0); R1 offset is outside of the packet; at: return *(__u8 *)data; "
-          "@ bad.bpf.c:8 (7 log lines omitted): EACCES");
+          "@ bad.bpf.c:8 (7 log lines omitted)");
 }
 
 TEST_CASE("a line for people has at most 200 bytes of whole characters") {
@@ -58,7 +72,7 @@ TEST_CASE("a line for people has at most 200 bytes of whole characters") {
         const VerifierError error("p", 13,
                                   std::string(shift, 'x') + line + "\nprocessed 3 insns\n");
         const std::string text = error.what();
-        const std::size_t end = text.find(" (1 log lines omitted): EACCES");
+        const std::size_t end = text.find(" (1 log lines omitted)");
         REQUIRE(end != std::string::npos);
         CHECK(end <= 200);
         CHECK(end > 190);

@@ -162,7 +162,8 @@ TEST_CASE("what is no probe is refused with the reason") {
     CHECK(std::string(fault(a + "/readme.txt").what()) == a + "/readme.txt is no probe");
     CHECK(std::string(fault(folder / "empty").what()) ==
           "no probe.yaml and no probe.json in " + (folder / "empty").string());
-    CHECK(std::string(fault(a + "/nothing").what()) == "open probe " + a + "/nothing: ENOENT");
+    CHECK(std::string(fault(a + "/nothing").what()) ==
+          "open probe " + a + "/nothing: no such file or directory (ENOENT)");
     CHECK(std::string(fault("a b").what()) == "probe name 'a b' is not a valid name");
     fs::create_symlink(test::object_path("sample"), folder / "a/sample.bpf.o");
     CHECK(std::string(fault(a).what()) == a + "/sample.bpf.o is a symbolic link");

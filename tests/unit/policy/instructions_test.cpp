@@ -193,7 +193,7 @@ TEST_CASE("more than is allowed is refused with the loop that makes it so, and t
     CHECK(
         refusal({.number = 100}) ==
         "program 'p' may run 100 instructions a packet; at most 99 are allowed | let its loops go "
-        "round less often; or raise `instructions` in the machine's policy");
+        "round less often\nraise `instructions` in the machine's policy");
     const std::string unknown = refusal(
         {.number = UINT64_MAX, .loop = "bpf_loop in a.c:3", .rounds = 7, .constant = false});
     CHECK(unknown.find("endlessly many instructions a packet; at most 99 are allowed: bpf_loop in "

@@ -39,7 +39,8 @@ TEST_CASE("a file that cannot be one is called by its name") {
     CHECK_THROWS_WITH_AS(static_cast<void>(kept.state().load()),
                          (kept.path + " is a directory, not a file").c_str(), Error);
     CHECK_THROWS_WITH_AS(FlowState(kept.path + "/no/such", "web"),
-                         ("open " + kept.path + "/no: ENOENT").c_str(), Error);
+                         ("open " + kept.path + "/no: no such file or directory (ENOENT)").c_str(),
+                         Error);
 }
 
 TEST_CASE("flows come out of their file as they went in") {

@@ -234,7 +234,7 @@ TEST_CASE("an export that ends without its collector says what is lost") {
     } catch (const Error& error) {
         CHECK(error.kind() == ErrorKind::failed);
         CHECK(std::string(error.what()) == "3 flows (3 packets, 300 bytes) did not arrive: connect "
-                                           "to fake: ECONNREFUSED");
+                                           "to fake: connection refused (ECONNREFUSED)");
     }
 }
 

@@ -133,7 +133,7 @@ TEST_CASE("output folder: no file is overwritten, and none of its window is ther
     CHECK(dir.next_iteration() == 1);
     CHECK(failure([&] {
               dir.store(window(1, 0), {{"a-iter0.csv", "1"}, {"b-iter0.csv", "2"}});
-          }).ends_with("b-iter0.csv: EEXIST"));
+          }).ends_with("b-iter0.csv: file exists (EEXIST)"));
     CHECK(folder.names() == std::vector<std::string>{"b-iter0.csv"});
     CHECK(folder.text("b-iter0.csv") == "mine");
 }
