@@ -1,6 +1,5 @@
 #include "base/trial.hpp"
 
-#include <atomic>
 #include <cerrno>
 #include <charconv>
 #include <csignal>
@@ -25,8 +24,6 @@
 namespace dynmon {
 
 namespace {
-
-std::atomic<bool> enabled = true;
 
 // What sandboxes have refused without ending a trial, by name.
 std::mutex refused_mutex;
@@ -214,17 +211,10 @@ void remember_refused(const std::vector<std::string>& calls) {
 [[noreturn]] void throw_error(const Error& error, const std::vector<std::string>& refused) {
     if (refused.empty())
         throw error;
-    Error failure(ErrorKind::failed, error.chain().back(), error.error_number());
-    for (std::size_t i = error.chain().size() - 1; i > 0; --i)
-        failure.during(error.chain()[i - 1]);
-    throw failure.during(refusal_of(refused)).hint(refusal_advice());
+    throw Error(error).as(ErrorKind::failed).during(refusal_of(refused)).hint(refusal_advice());
 }
 
 } // namespace
-
-void set_trials(bool on) {
-    enabled = on;
-}
 
 std::vector<std::string> refused_in_trials() {
     const std::scoped_lock lock(refused_mutex);
@@ -238,8 +228,6 @@ std::string refusal_advice() {
 
 void in_trial(const std::string& what, const TrialOptions& options,
               const std::function<void()>& body) {
-    if (!enabled)
-        return;
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0)
         throw Error(ErrorKind::failed, "make a pipe", errno);

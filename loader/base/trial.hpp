@@ -33,7 +33,4 @@ std::vector<std::string> refused_in_trials();
 // What to do when a sandbox refuses something that libbpf needs.
 std::string refusal_advice();
 
-// Off for the whole process: for fuzzers and tests, which want the crash itself.
-void set_trials(bool enabled);
-
 } // namespace dynmon

@@ -9,12 +9,12 @@
 
 #include <bpf/libbpf.h>
 
-#include "base/trial.hpp"
 #include "fuzz/layouts.hpp"
 #include "object/object.hpp"
 #include "object/object_types.hpp"
 #include "policy/behaviour.hpp"
 #include "policy/rules.hpp"
+#include "trials.hpp"
 
 using namespace dynmon;
 using fuzz::expect;
@@ -59,7 +59,7 @@ void check(const Object& object) {
 
 extern "C" int LLVMFuzzerInitialize(int*, char***) {
     libbpf_set_print([](libbpf_print_level, const char*, va_list) { return 0; });
-    set_trials(false); // the crash itself is wanted
+    dynmon::test::set_trials(false); // the crash itself is wanted
     return 0;
 }
 

@@ -120,6 +120,17 @@ class ReadmeTest(harness.Case):
                            str(harness.STORE / "monitors/p/g1/PKT_COUNTER"))
         self.assertEqual(out, "0 5\n")
 
+    def test_an_installed_library_tries_what_others_wrote_and_has_no_switch_for_it(self):
+        prefix = self.folder / "prefix"
+        wire.command("cmake", "--install", str(harness.BUILD), "--prefix", str(prefix))
+        library, = prefix.rglob("libdynmon.a")
+        names = wire.command("nm", "--demangle", "--defined-only", str(library))
+        self.assertIn("dynmon::in_trial(", names)
+        self.assertNotIn("set_trials", names)
+        headers = "".join(header.read_text() for header in prefix.rglob("*.hpp"))
+        self.assertIn("void in_trial(", headers)
+        self.assertNotIn("set_trials", headers)
+
     def test_an_installed_dynmon_load_needs_no_file_of_the_source_tree(self):
         prefix = self.folder / "prefix"
         wire.command("cmake", "--install", str(harness.BUILD), "--prefix", str(prefix))

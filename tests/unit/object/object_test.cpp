@@ -8,10 +8,10 @@
 #include <doctest/doctest.h>
 
 #include "base/error.hpp"
-#include "base/trial.hpp"
 #include "object/object.hpp"
 #include "object/sha256.hpp"
 #include "object/test_objects.hpp"
+#include "trials.hpp"
 
 using namespace dynmon;
 
@@ -29,8 +29,8 @@ std::string fault(std::vector<std::byte> bytes) {
 
 // Without trials: what our own checks let through is not to crash libbpf in the first place.
 struct InProcess {
-    InProcess() { set_trials(false); }
-    ~InProcess() { set_trials(true); }
+    InProcess() { test::set_trials(false); }
+    ~InProcess() { test::set_trials(true); }
 };
 
 // `change` gets the ELF header of the sample.

@@ -8,13 +8,13 @@
 
 #include <linux/bpf.h>
 
-#include "base/trial.hpp"
 #include "manifest/manifest.hpp"
 #include "object/elf.hpp"
 #include "object/object.hpp"
 #include "policy/behaviour.hpp"
 #include "policy/effect.hpp"
 #include "policy/linked_code.hpp"
+#include "trials.hpp"
 
 namespace dynmon::test {
 
