@@ -64,6 +64,7 @@ public:
             for (const Effect& effect : behaviour.effects)
                 document["may"].push_back(effect_json(behaviour.program, effect));
         document["notes"] = checked.notes;
+        document["not-tried"] = not_tried(checked);
         document["ok"] = checked.diagnostics.empty();
         if (!checked.diagnostics.empty()) {
             print_problems(global, document, checked);
@@ -83,7 +84,8 @@ public:
             document["instructions"].push_back(bound_json(program));
         print_result(global, document,
                      options_.probe + ": good" + (kernel_ ? ", and this kernel accepts it" : "") +
-                         what_it_may(checked) + how_long(bounds) + notes_on(checked));
+                         what_it_may(checked) + how_long(bounds) + notes_on(checked) +
+                         what_is_open(not_tried(checked)));
         return 0;
     }
 
@@ -129,6 +131,26 @@ private:
         std::string lines;
         for (const std::string& note : checked.notes)
             lines += "\n  note: " + note;
+        return lines;
+    }
+
+    // What nobody has looked at, each with what does.
+    std::vector<std::string> not_tried(const CheckedProbe& checked) const {
+        std::vector<std::string> open;
+        if (!kernel_)
+            open.push_back("whether this kernel's verifier accepts it: --kernel asks");
+        else if (checked.probe && checked.probe->manifest.hook != HookKind::xdp && hook_.empty())
+            open.push_back("whether it is accepted for XDP: --kernel --hook xdp asks");
+        open.push_back(
+            "whether keys and values have the types of their maps: dynmon_lookup_or_init() "
+            "and its kin compare them as they are compiled, the kernel's helpers do not");
+        return open;
+    }
+
+    static std::string what_is_open(const std::vector<std::string>& open) {
+        std::string lines;
+        for (const std::string& what : open)
+            lines += "\n  not tried: " + what;
         return lines;
     }
 

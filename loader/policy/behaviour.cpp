@@ -27,6 +27,12 @@ Effects effects_of_exit(const ProgramInfo& program, policy::Stage stage,
 } // namespace
 
 Effects behaviour_of(const Object& object, const ProgramInfo& program, bool may_drop) {
+    std::vector<UnaskedLookup> unasked;
+    return behaviour_of(object, program, may_drop, unasked);
+}
+
+Effects behaviour_of(const Object& object, const ProgramInfo& program, bool may_drop,
+                     std::vector<UnaskedLookup>& unasked) {
     const policy::LinkedCode code(object);
     policy::Walk walk(object, program, code, may_drop);
     walk.run();
@@ -36,6 +42,15 @@ Effects behaviour_of(const Object& object, const ProgramInfo& program, bool may_
             effect.place = code.place(place.second);
             add_effect(effects, std::move(effect));
         }
+    for (const auto& [at, map] : walk.unasked()) {
+        UnaskedLookup lookup{.place = code.place(at)};
+        if (map && *map < object.maps().size()) {
+            lookup.map = object.maps()[*map].name;
+            lookup.array = object.maps()[*map].type == BPF_MAP_TYPE_ARRAY ||
+                           object.maps()[*map].type == BPF_MAP_TYPE_PERCPU_ARRAY;
+        }
+        unasked.push_back(std::move(lookup));
+    }
     return effects;
 }
 

@@ -15,13 +15,46 @@ namespace dynmon {
 
 namespace {
 
+void note_unasked(const PathConfig& path, const ProgramInfo& program,
+                  const std::vector<UnaskedLookup>& lookups, CheckedProbe& checked) {
+    for (const UnaskedLookup& lookup : lookups) {
+        const std::string text = "program '" + program.name + "' uses what it looked up" +
+                                 (lookup.map.empty() ? "" : " in '" + lookup.map + "'") +
+                                 " without a check for NULL, in " + lookup.place;
+        if (lookup.array)
+            checked.notes.push_back(text + ": kernels before 6.14 refuse that");
+        else
+            checked.diagnostics.push_back(
+                {path.at, text, "`if (!value) return DYNMON_PASS;` before it is used"});
+    }
+}
+
+// A program of DYNMON_INGRESS takes every packet for an incoming one.
+void note_direction(const PathConfig& path, const ProgramInfo& program, CheckedProbe& checked) {
+    const std::string_view section = program.section;
+    const bool egress = path.direction == Direction::egress;
+    const std::string twin = program.name + "_xdp";
+    std::string why;
+    if (section.starts_with(egress ? "tcx/ingress" : "tcx/egress"))
+        why = "its section is '" + program.section + "'";
+    else if (egress && checked.probe->object.program(twin) != nullptr)
+        why = "DYNMON_INGRESS made it, with '" + twin + "' for XDP";
+    if (!why.empty())
+        checked.notes.push_back("program '" + program.name + "' is used for " +
+                                to_string(path.direction) + ", but is one for " +
+                                (egress ? "ingress" : "egress") + ": " + why);
+}
+
 void check_program(const PathConfig& path, const ProgramInfo& program, CheckedProbe& checked) {
     const Probe& probe = *checked.probe;
-    Effects effects = behaviour_of(probe.object, program, probe.manifest.may_drop());
+    std::vector<UnaskedLookup> unasked;
+    Effects effects = behaviour_of(probe.object, program, probe.manifest.may_drop(), unasked);
     for (Problem& problem : effect_problems(probe.manifest, program, effects))
         checked.diagnostics.push_back(
             {path.at, std::move(problem.message), std::move(problem.hint)});
     checked.behaviours.push_back({program.name, std::move(effects)});
+    note_unasked(path, program, unasked, checked);
+    note_direction(path, program, checked);
     const std::string misaligned = alignment_problem(probe.object, program);
     if (!misaligned.empty())
         checked.diagnostics.push_back({path.at, misaligned, alignment_hint});

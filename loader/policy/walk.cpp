@@ -26,6 +26,14 @@ bool is_jump(const bpf_insn& insn) {
     return BPF_CLASS(insn.code) == BPF_JMP || BPF_CLASS(insn.code) == BPF_JMP32;
 }
 
+bool is_value_or_null(const Value& value) {
+    return value == [&] {
+        Value found = Value::pointer_or_null(kind::map_value);
+        found.map = value.map;
+        return found;
+    }();
+}
+
 std::string code_text(const bpf_insn& insn) {
     constexpr const char* digits = "0123456789abcdef";
     return std::string("an instruction that dynmon does not know (code 0x") +
@@ -96,6 +104,13 @@ std::size_t Walk::jump_target(std::size_t at) const {
 void Walk::walk_from(const Point& start) {
     State state = states_.at(start);
     const auto [context, stage, first] = start;
+    // Registers with what the call in front of `first` gave, before any branch can have looked at
+    // it.
+    unsigned unasked = first > 0 && is_valid(first) &&
+                               code_.instructions()[first - 1].code == opcode::call &&
+                               is_value_or_null(state.registers[0])
+                           ? 1u
+                           : 0u;
     for (std::size_t at = first;; ++steps_) {
         const Point point{context, stage, at};
         if (!is_valid(at) || (at != first && meets_.contains(at)))
@@ -104,6 +119,7 @@ void Walk::walk_from(const Point& start) {
         if (insn.dst_reg >= register_count || insn.src_reg >= register_count)
             return give_up(at, code_text(insn));
         loops_.visited.insert({context, at});
+        note_unasked(at, state, unasked);
         bool goes_on = true;
         switch (BPF_CLASS(insn.code)) {
         case BPF_ALU:
@@ -125,6 +141,25 @@ void Walk::walk_from(const Point& start) {
             return;
         at += insn.code == opcode::wide_load ? 2 : 1;
     }
+}
+
+// `unasked`: a bit for each register.
+void Walk::note_unasked(std::size_t at, const State& state, unsigned& unasked) {
+    if (unasked == 0)
+        return;
+    const bpf_insn& insn = code_.instructions()[at];
+    const std::uint8_t group = BPF_CLASS(insn.code);
+    const bool stores = group == BPF_ST || group == BPF_STX;
+    if (stores || group == BPF_LDX) {
+        const unsigned pointer = stores ? insn.dst_reg : insn.src_reg;
+        if ((unasked >> pointer & 1) != 0)
+            unasked_.try_emplace(at, state.registers[pointer].map);
+    }
+    const bool moves = insn.code == (BPF_ALU64 | BPF_MOV | BPF_X) && insn.off == 0;
+    if (moves && (unasked >> insn.src_reg & 1) != 0)
+        unasked |= 1u << insn.dst_reg;
+    else if (!stores && group != BPF_JMP && group != BPF_JMP32)
+        unasked &= ~(1u << insn.dst_reg);
 }
 
 void Walk::compute(std::size_t at, State& state) {

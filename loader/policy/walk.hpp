@@ -37,6 +37,8 @@ public:
     void run();
 
     const Findings& findings() const { return findings_; }
+    // Where what a lookup gave is used, and nothing can have asked whether it is NULL: the map.
+    const std::map<std::size_t, std::optional<std::size_t>>& unasked() const { return unasked_; }
     const Exits& exits() const { return exits_; } // of the program, not of its functions
     Loops loops() const;
 
@@ -50,6 +52,7 @@ private:
     void flow_to(const Point& point, const State& state);
     void give_up(std::size_t at, const std::string& what);
     void walk_from(const Point& start);
+    void note_unasked(std::size_t at, const State& state, unsigned& unasked);
     void compute(std::size_t at, State& state);
     bool load(const Point& point, State& state); // false: no path goes on here
     void load_wide(std::size_t at, State& state);
@@ -78,6 +81,7 @@ private:
     std::set<Point> work_;
     Exits exits_;
     Loops loops_; // less their contexts
+    std::map<std::size_t, std::optional<std::size_t>> unasked_;
     std::size_t steps_ = 0;
     std::size_t kept_ = 0;
     std::size_t moved_ = 0;

@@ -2,6 +2,7 @@
 """Objects that others wrote: what `check` says of them is what `load` does."""
 import json
 import resource
+import shutil
 
 import frames
 import harness
@@ -106,6 +107,73 @@ class PinsTest(ObjectCase):
         self.assertIn(said, self.dynmon("check", path).out)
         self.assertIn(said, self.dynmon("load", "o", path, *PLACE).err)
         self.assertFalse((harness.BPFFS / "SHARED").exists())
+
+
+class LookupTest(ObjectCase):
+    """A value that is used without a look at whether there is one, as the verifier refuses it."""
+
+    LOOKUP = """static void* (*const lookup)(void*, const void*) = (void*)1;
+    SEC("tc") int look(void* packet) {
+        __u32 key = 7;
+        __u64* value = lookup(&COUNT, &key);
+        %s
+        return -1;
+    }
+    """
+
+    def object_of(self, use, kind="HASH"):
+        return self.compiled(map_of("COUNT", f"BPF_MAP_TYPE_{kind}", value="__u64") +
+                             self.LOOKUP % use)
+
+    def test_a_missing_check_for_null_is_found_offline(self):
+        for use in ("*value = 1;", "__sync_fetch_and_add(value, 1);", "key = value[0]; key ^= 1; "
+                    "*(volatile __u32*)&key = key;"):
+            path = self.object_of(use)
+            problem, = self.problems(path)
+            self.assertRegex(problem["message"],
+                             r"^program 'look' uses what it looked up in 'COUNT' without a check for "
+                             r"NULL, in object.bpf.o.c:\d+$")
+            self.assertIn("if (!value)", problem["hint"])
+
+    def test_a_check_that_is_there_is_seen(self):
+        for use in ("if (value) *value = 1;", "if (!value) return -1; *value = 1;",
+                    "if (value != 0 && key) __sync_fetch_and_add(value, 1);"):
+            self.assertEqual(self.dynmon("--json", "check", "--kernel",
+                                         self.object_of(use)).json()["problems"], [])
+
+    def test_of_arrays_only_older_kernels_refuse_it(self):
+        note, = self.dynmon("--json", "check", self.object_of("*value = 1;", "ARRAY")).json()["notes"]
+        self.assertIn("without a check for NULL", note)
+        self.assertIn("kernels before 6.14 refuse that", note)
+
+
+class DirectionTest(ObjectCase):
+    def test_a_program_for_the_other_direction_is_named(self):
+        folder = self.folder / "turned"
+        folder.mkdir()
+        shutil.copy(harness.probe("packets") / "packets.bpf.o", folder / "turned.bpf.o")
+        text = (harness.probe("packets") / "probe.yaml").read_text()
+        (folder / "probe.yaml").write_text(
+            text.replace("name: packets\n", "name: turned\n", 1)
+            .replace("program: packets_egress", "program: packets_ingress"))
+        note, = self.dynmon("--json", "check", folder).json()["notes"]
+        self.assertEqual(note, "program 'packets_ingress' is used for egress, but is one for ingress: "
+                               "DYNMON_INGRESS made it, with 'packets_ingress_xdp' for XDP")
+        self.assertEqual(self.dynmon("--json", "check", "packets").json()["notes"], [])
+
+
+class NotTriedTest(ObjectCase):
+    def test_check_says_what_it_did_not_try(self):
+        open_ = published.require(self, "check",
+                                  self.dynmon("--json", "check", "packets").out)["not-tried"]
+        self.assertIn("whether this kernel's verifier accepts it: --kernel asks", open_)
+        self.assertTrue(any("types of their maps" in what for what in open_))
+        out = self.dynmon("check", "packets").out
+        for what in open_:
+            self.assertIn(f"\n  not tried: {what}", out)
+        asked = self.dynmon("--json", "check", "--kernel", "packets").json()["not-tried"]
+        self.assertNotIn("verifier accepts", " ".join(asked))
+        self.assertIn("whether it is accepted for XDP: --kernel --hook xdp asks", asked)
 
 
 class KeptTest(ObjectCase):
