@@ -44,6 +44,9 @@ public:
     // acknowledged it, over UDP no error came back. Waits for so long at most since the last
     // byte that did.
     virtual bool has_arrived(std::chrono::milliseconds patience) = 0;
+    // After an error: whether the host has another address, which the next connect() takes. Over
+    // UDP it is only found out by sending that nobody listens at one.
+    virtual bool has_another() const { return false; }
     // Whether to try again may help: false once the export has to stop and nothing waits any more.
     virtual bool has_time() = 0;
 };

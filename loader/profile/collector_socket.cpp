@@ -4,6 +4,7 @@
 #include <optional>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include <netdb.h>
 #include <netinet/in.h>
@@ -94,8 +95,15 @@ public:
     void connect() override {
         Addresses found;
         resolve(address_, found);
+        another_ = false;
+        std::vector<const addrinfo*> all;
+        for (const addrinfo* at = found.first; at != nullptr; at = at->ai_next)
+            all.push_back(at);
+        if (!address_.tcp) // from the first one that has not refused
+            std::rotate(all.begin(), all.begin() + refused_ % all.size(), all.end());
+        addresses_ = all.size();
         int fault = 0;
-        for (const addrinfo* at = found.first; at != nullptr; at = at->ai_next) {
+        for (const addrinfo* at : all) {
             Fd made(::socket(at->ai_family, at->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC,
                              at->ai_protocol));
             fault = made ? connect_to(made.get(), *at) : errno;
@@ -169,6 +177,8 @@ public:
         }
     }
 
+    bool has_another() const override { return another_; }
+
     bool has_time() override { return left_until(Clock::time_point::max()).count() > 0; }
 
 private:
@@ -240,6 +250,8 @@ private:
 
     [[noreturn]] void fail(const char* what, int fault) {
         reset();
+        refused_ = address_.tcp ? 0 : (refused_ + 1) % addresses_;
+        another_ = refused_ != 0;
         throw Error(ErrorKind::failed, what + (' ' + address_.text()), fault);
     }
 
@@ -249,6 +261,9 @@ private:
     std::optional<Clock::time_point> stop_by_;
     Fd socket_;
     int family_ = AF_INET;
+    std::size_t addresses_ = 1; // of the host
+    std::size_t refused_ = 0;   // of them, over UDP, one after the other
+    bool another_ = false;
 };
 
 } // namespace

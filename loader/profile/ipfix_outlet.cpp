@@ -54,9 +54,11 @@ void IpfixOutlet::make_room() {
 
 std::vector<std::string> IpfixOutlet::send() {
     const nanoseconds now = clocks_.monotonic();
-    const bool sent = flush(now, options_.keeps ? now + options_.share : no_end);
-    if (options_.keeps || (sent && wait_for_arrival(now)))
-        return {};
+    do {
+        const bool sent = flush(now, options_.keeps ? now + options_.share : no_end);
+        if (options_.keeps || (sent && wait_for_arrival(now)))
+            return {};
+    } while (collector_->has_another());
     waiting_.clear();
     in_flight_ = 0;
     statistics_.ignored_packets -= last_ignored_; // they come again with the window
@@ -84,6 +86,14 @@ void IpfixOutlet::throw_away() const {
 }
 
 bool IpfixOutlet::flush(nanoseconds now, nanoseconds end, bool connect_anyway) {
+    do {
+        if (try_to_flush(now, end, connect_anyway))
+            return true;
+    } while (collector_->has_another() && !connected_ && now >= retry_at_);
+    return false;
+}
+
+bool IpfixOutlet::try_to_flush(nanoseconds now, nanoseconds end, bool connect_anyway) {
     try {
         if (connected_)
             forget_arrived(milliseconds{0});
@@ -210,6 +220,10 @@ void IpfixOutlet::lose(Error fault, nanoseconds now) {
     collector_->reset();
     connected_ = false;
     in_flight_ = 0;
+    if (collector_->has_another()) {
+        retry_at_ = nanoseconds{0};
+        return;
+    }
     retry_after_ = std::clamp(retry_after_ * 2, first_retry, longest_retry);
     retry_at_ = now + retry_after_;
     fault_ = fault.what();

@@ -66,6 +66,7 @@ private:
     // Sends until `end`. False: the collector is away, and `fault_` says why. `connect_anyway`:
     // also to send nothing.
     bool flush(Nanoseconds now, Nanoseconds end, bool connect_anyway = false);
+    bool try_to_flush(Nanoseconds now, Nanoseconds end, bool connect_anyway);
     void send_waiting(Nanoseconds end);
     bool await_turn(Nanoseconds end);
     bool facts_are_due() const;

@@ -3,6 +3,7 @@
 import collections
 import json
 import os
+import socket
 import struct
 import time
 
@@ -84,6 +85,21 @@ class RecordTest(ExportCase):
         self.eventually(collector.records, "the record is there")
         (stream,) = collector.streams.values()
         self.assertEqual(stream.domains, {77})
+
+    def test_of_a_host_with_several_addresses_one_that_refuses_udp_is_passed_over(self):
+        """As Debian's /etc/hosts has it, where the collector listens at 127.0.0.1 alone."""
+        hosts = self.folder / "hosts"
+        hosts.write_text("127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n")
+        wire.command("mount", "--bind", str(hosts), "/etc/hosts")
+        self.addCleanup(wire.command, "umount", "/etc/hosts")
+        order = [found[0] for found in socket.getaddrinfo("localhost", 1, type=socket.SOCK_DGRAM)]
+        self.assertEqual(order, [socket.AF_INET6, socket.AF_INET])
+        collector = self.collector("udp")
+        self.load("f", "flows")
+        self.receive(UDP, TCP)
+        done = self.export(["--to", f"udp:localhost:{collector.port}"], "--count", 1)
+        self.eventually(lambda: len(collector.records()) == 2, "the records are there")
+        self.assertNotIn("refused", done.err)
 
     def test_each_monitor_of_each_namespace_is_a_domain_of_its_own(self):
         """A collector tells streams apart by address and domain; the indexes are equal."""
