@@ -27,6 +27,10 @@ class NotToBeHad(Exception):
     """A kernel that is neither in the cache nor in the archive; the text says why."""
 
 
+class NoSecurityMirror(NotToBeHad):
+    """The same on a machine whose apt has no security updates, which most of the kernels are in."""
+
+
 def run(*words, **options):
     done = subprocess.run(list(map(str, words)), text=True, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, **options)
@@ -59,6 +63,8 @@ class Archive:
             if not (folder / "kernel.json").exists():
                 found = self._find(series)
                 if found is None:
+                    if mirrors()[1] is None:
+                        raise NoSecurityMirror(f"{self._why_not(series)}; {add_security_mirror()}")
                     raise NotToBeHad(self._why_not(series))
                 self._fetch(found, folder)
             return folder
@@ -159,7 +165,7 @@ class Archive:
         for suite in suites:
             mirror = security if suite.endswith("-security") else main
             if mirror is None:
-                raise NotToBeHad("this machine has no mirror of security updates")
+                raise NoSecurityMirror("this machine has no mirror of security updates")
             text += (f"Types: deb\nURIs: {mirror}\nSuites: {suite}\nComponents: main\n"
                      f"Architectures: {self.arch}\nSigned-By: {KEYRING}\n\n")
         (self.apt_folder / "sources" / "kernels.sources").write_text(text)
@@ -217,6 +223,15 @@ class Archive:
 
 def newer(version, other):
     return subprocess.run(["dpkg", "--compare-versions", version, "gt", other]).returncode == 0
+
+
+def add_security_mirror():
+    """What an administrator has to do."""
+    with open("/etc/os-release") as file:
+        release = dict(line.rstrip("\n").split("=", 1) for line in file if "=" in line)
+    name = release.get("VERSION_CODENAME", "bookworm").strip('"')
+    return ("add the line `deb http://deb.debian.org/debian-security "
+            f"{name}-security main` to /etc/apt/sources.list, then run apt-get update")
 
 
 @functools.cache

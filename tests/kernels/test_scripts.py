@@ -6,17 +6,22 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import types
 import unittest
 
 import archive
 import golden
 import guests
 import image
+import matrix
 import splats
 import table
 import target
 import userland
 from run import Run
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import skips
 
 HEAD = "[    0.000000] Linux version 6.1.0-52-cloud-amd64 (somebody) #1 SMP\n"
 QUIET = HEAD + "[    0.100000] Spectre V2 : Mitigation: Retpolines\n[    3.2] veth: loaded\n"
@@ -138,7 +143,7 @@ class GuestsTest(unittest.TestCase):
             names = [step["name"] for step in guest.steps]
             self.assertEqual(len(names), len(set(names)), guest.name)
             for step in guest.steps:
-                test = any(word.endswith((".py", "-tests")) for word in step["command"])
+                test = any(word.endswith((".py", "-tests", "-programs")) for word in step["command"])
                 self.assertEqual(test, step["name"] != golden.STEP, step)
 
 
@@ -279,6 +284,33 @@ class ArchiveTest(unittest.TestCase):
             self.assertEqual(made.kernel("6.1"), kernel)
             with self.assertRaises(archive.NotToBeHad):
                 made.kernel("6.2")
+
+    def without_security(self, folder):
+        made = archive.Archive(folder, "amd64")
+        made._find = lambda series: None
+        made._known = lambda: {"suites": ["trixie"], "refused": {}, "incomplete": {}, "kernels": {}}
+        before = archive.mirrors
+        archive.mirrors = lambda: ("http://deb.debian.org/debian", None)
+        self.addCleanup(setattr, archive, "mirrors", before)
+        return made
+
+    def test_without_security_updates_a_kernel_is_skipped_with_the_line_to_add(self):
+        with tempfile.TemporaryDirectory() as folder:
+            kernels, missing = matrix.had(self.without_security(folder), ["5.10"])
+        self.assertEqual(kernels, {})
+        missing = {("amd64", series): why for series, why in missing.items()}
+        words = types.SimpleNamespace(all=False, versions=[])
+        self.assertEqual(matrix.is_failure(words, missing), [])
+        line, = matrix.left_out(missing)
+        (test, case, why), = skips.skips(["8/9 Testing: kernels-quick", line])
+        self.assertEqual((test, case), ("kernels-quick", "kernel 5.10 of amd64"))
+        self.assertRegex(why, r"add the line `deb http://deb.debian.org/debian-security "
+                              r"\w+-security main` to /etc/apt/sources.list")
+
+    def test_a_kernel_that_the_archive_has_lost_is_a_failure_all_the_same(self):
+        missing = {("amd64", "5.10"): archive.NotToBeHad("gone")}
+        words = types.SimpleNamespace(all=False, versions=[])
+        self.assertEqual((matrix.is_failure(words, missing), matrix.left_out(missing)), (["5.10"], []))
 
     def test_modules_come_after_those_that_they_need(self):
         with tempfile.TemporaryDirectory() as folder:
