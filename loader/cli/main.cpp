@@ -9,6 +9,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "base/build_info.hpp"
 #include "base/error.hpp"
 #include "base/json_text.hpp"
 #include "base/log.hpp"
@@ -58,7 +59,7 @@ struct CommandLine {
 
     CommandLine() {
         app.footer(footer);
-        app.set_version_flag("-V,--version", "dynmon-load " DYNMON_VERSION);
+        app.set_version_flag("-V,--version", "dynmon-load " + build_name());
         app.add_flag("-j,--json", global.json, "result and errors as JSON");
         app.add_option("--bpffs", global.settings.bpffs,
                        "directory of the store; default: " + std::string(default_store))

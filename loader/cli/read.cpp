@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "base/build_info.hpp"
 #include "base/error.hpp"
 #include "cli/attachment.hpp"
 #include "cli/give_up.hpp"
@@ -9,6 +10,7 @@
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
 #include "export/spool.hpp"
+#include "store/store_user.hpp"
 
 namespace dynmon {
 
@@ -50,9 +52,11 @@ public:
     }
 
     int run(const Global& global) override {
+        become_store_user(global.settings.bpffs);
         if (!path_.empty())
             request_.direction = path_ == "egress" ? Direction::egress : Direction::ingress;
         request_.output = output_.options(global.json);
+        request_.output.build = build_name();
         request_.jobs = output_.jobs;
         const Format format = request_.output.format;
         const bool binary = format == Format::npy || format == Format::npz;

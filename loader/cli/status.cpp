@@ -11,6 +11,7 @@
 #include "cli/verb.hpp"
 #include "monitor/diagnosis.hpp"
 #include "policy/effect.hpp"
+#include "store/store_user.hpp"
 
 namespace dynmon {
 
@@ -78,6 +79,11 @@ ordered_json unfinished_json(const std::optional<UnfinishedWindow>& window) {
     return window ? ordered_json(window->sequence) : ordered_json();
 }
 
+// Not known where the record cannot be used.
+ordered_json loaded_at(const MonitorStatus& monitor) {
+    return monitor.loaded_ns == 0 ? ordered_json() : ordered_json(iso_time(monitor.loaded_ns));
+}
+
 ordered_json monitor_json(const MonitorStatus& monitor, bool stats) {
     ordered_json programs = ordered_json::array();
     for (const ProgramStatus& program : monitor.programs)
@@ -95,7 +101,7 @@ ordered_json monitor_json(const MonitorStatus& monitor, bool stats) {
                           {"probe", monitor.probe},
                           {"health", monitor.health},
                           {"generation", monitor.generation},
-                          {"loaded", iso_time(monitor.loaded_ns)},
+                          {"loaded", loaded_at(monitor)},
                           {"windows", monitor.sequence},
                           {"unread-generations", monitor.unread_generations},
                           {"unfinished-window", unfinished_json(monitor.unfinished)},
@@ -132,7 +138,8 @@ ordered_json hook_json(const HookStatus& hook, bool stats) {
 
 void print_monitor(const MonitorStatus& monitor, bool stats) {
     std::cout << monitor.name << "  " << monitor.probe << "  generation " << monitor.generation
-              << "  " << monitor.health << "  since " << iso_time(monitor.loaded_ns) << "\n";
+              << "  " << monitor.health
+              << (monitor.loaded_ns == 0 ? "" : "  since " + iso_time(monitor.loaded_ns)) << "\n";
     if (monitor.unread_generations > 0)
         std::cout << "  " << monitor.unread_generations
                   << " replaced generation(s) with windows that nobody has read\n";
@@ -196,6 +203,7 @@ public:
     }
 
     int run(const Global& global) override {
+        become_store_user(global.settings.bpffs);
         const bool stats = stats_option_->count() > 0;
         const Status status = stats ? measure(global.settings) : look(global.settings);
         stay_reader(global.settings);

@@ -5,9 +5,11 @@
 #include <filesystem>
 #include <set>
 
+#include "base/build_info.hpp"
 #include "base/error.hpp"
 #include "base/json_text.hpp"
 #include "base/limits.hpp"
+#include "base/printable.hpp"
 #include "kernel/own_pin.hpp"
 
 namespace dynmon {
@@ -17,6 +19,7 @@ using nlohmann::json;
 namespace {
 
 constexpr int record_version = 1;
+constexpr std::size_t longest_build = 64; // of a name that somebody else may have written
 
 Direction direction_from(const std::string& text) {
     return text == "egress" ? Direction::egress : Direction::ingress;
@@ -111,9 +114,16 @@ Manifest manifest_from(const json& document, const std::string& path) {
 }
 
 void check_version(const json& document, const std::string& path) {
-    if (document.at("version") != record_version)
-        throw Error(ErrorKind::unsupported, path + " was written by another version of dynmon")
-            .hint("read or unload the monitor with the version that loaded it");
+    if (document.at("version") == record_version)
+        return;
+    const auto build = document.find("build");
+    throw Error(ErrorKind::unsupported,
+                path + " was written by another version of dynmon" +
+                    (build != document.end() && build->is_string()
+                         ? ", " + printable_line(build->get<std::string>(), longest_build)
+                         : "") +
+                    "; this one is " + build_name())
+        .hint("read or unload the monitor with the version that loaded it");
 }
 
 } // namespace
@@ -143,6 +153,7 @@ json to_json(const GenerationRecord& record) {
     for (const MapRecord& map : record.maps)
         maps.push_back(to_json(map));
     return {{"version", record_version},
+            {"build", build_name()},
             {"number", record.number},
             {"created-ns", record.created_ns},
             {"monitor", record.monitor},

@@ -77,12 +77,17 @@ void require_private(const std::string& root) {
 
 } // namespace
 
-Store Store::open(const std::string& wanted, bool create, std::chrono::milliseconds patience) {
-    if (wanted.empty())
-        throw Error(ErrorKind::usage, "--bpffs is empty").hint("it names a directory in bpffs");
+std::string Store::root_of(const std::string& wanted) {
     std::string root = without_trailing_slashes(wanted);
     if (on_bpffs(root) && is_mount_root(root))
         root += "/dynmon";
+    return root;
+}
+
+Store Store::open(const std::string& wanted, bool create, std::chrono::milliseconds patience) {
+    if (wanted.empty())
+        throw Error(ErrorKind::usage, "--bpffs is empty").hint("it names a directory in bpffs");
+    const std::string root = root_of(wanted);
     for (;;) {
         if (!exists(root)) {
             require_bpffs(parent_of(root));

@@ -20,6 +20,7 @@ public:
     // mounted, the store is its subdirectory "dynmon". Checks that it is on a bpffs, belongs to
     // the caller and is closed to others; throws Error{usage} or Error{rejected} with what to do.
     static Store open(const std::string& root, bool create, std::chrono::milliseconds patience);
+    static std::string root_of(const std::string& root); // where open() looks for it
 
     const std::string& root() const { return root_; }
     bool present() const { return present_; } // false: nothing was ever loaded here

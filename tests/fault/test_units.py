@@ -115,6 +115,39 @@ class SoundTest(harness.Case):
                                str(path)], capture_output=True, text=True, timeout=60)
         self.assertIn("Failed to parse service type", done.stderr)
 
+    def generated(self, files, enabled=()):
+        """What dynmon-generator makes of the files of /etc/dynmon."""
+        etc, wanted, units = (self.folder / name for name in ("etc", "wanted", "units"))
+        for folder in (etc, wanted, units):
+            folder.mkdir()
+        for name, text in files.items():
+            (etc / name).write_text(text)
+        for unit in enabled:
+            (wanted / unit).touch()
+        subprocess.run(["sh", harness.BUILD / "systemd" / "dynmon-generator", units, "/x", "/y"],
+                       check=True, env={"PATH": os.environ["PATH"], "DYNMON_ETC": str(etc),
+                                        "DYNMON_WANTED": str(wanted)})
+        return {str(path.relative_to(units)): path.read_text() if not path.is_symlink()
+                else os.readlink(path).rpartition("/")[2]
+                for path in units.rglob("*") if path.is_symlink() or path.is_file()}
+
+    def test_a_monitor_is_bound_to_its_interface_and_comes_back_with_it(self):
+        made = self.generated({"web.env": "PROBE=flows\nDEVICE=eth0.7\nOPTIONS=\n",
+                               "off.env": "PROBE=flows\nDEVICE=\"br-lan\"\n",
+                               "far.env": "PROBE=flows\nDEVICE=eth1\nOPTIONS=--netns x\n",
+                               "allow.yaml": "allow: []\n"}, ["dynmon@web.service"])
+        bound = "[Unit]\nBindsTo={0}\nAfter={0}\n"
+        eth0 = "sys-subsystem-net-devices-eth0.7.device"
+        bridge = "sys-subsystem-net-devices-br\\x2dlan.device"
+        self.assertEqual(made, {
+            "dynmon@web.service.d/interface.conf": bound.format(eth0),
+            "dynmon@off.service.d/interface.conf": bound.format(bridge),
+            f"{eth0}.wants/dynmon@web.service": "dynmon@.service"})
+
+    def test_their_folder_is_made(self):
+        text = (harness.SOURCE / "systemd" / "dynmon.tmpfiles").read_text()
+        self.assertIn("\nd /etc/dynmon 0755 root root -\n", text)
+
     def test_they_are_closed(self):
         for path in self.copies():
             if path.suffix == ".service":
@@ -218,6 +251,24 @@ class WorkTest(harness.Case):
         self.run_unit("dynmon-export@.service", "ExecStart", harness.FAILED)
         self.assertEqual(os.listdir(exported.parent), [])  # its last value would stay for ever
         self.run_unit("dynmon@.service", "ExecStart")
+
+    def test_root_reads_the_store_of_the_user_dynmon_and_no_other_ones(self):
+        self.run_unit("dynmon@.service", "ExecStart")
+        self.receive(*[frames.ipv4(frames.udp(1234, 53, b"x"), frames.UDP)] * 4)
+        for verb in ("status", "read"):
+            error = self.refused(harness.REJECTED, *[verb, "web"])
+            self.assertIn(f"belongs to user {USER}", error["message"])
+        users = self.folder / "passwd"
+        users.write_text(f"root:x:0:0::/:/bin/sh\ndynmon:x:{USER}:{USER}::/:/usr/sbin/nologin\n")
+        wire.command("mount", "--bind", str(users), "/etc/passwd")
+        self.addCleanup(wire.command, "umount", "/etc/passwd")
+        monitor, = self.dynmon("--json", "status", "web").json()["monitors"]
+        self.assertEqual(monitor["health"], "attached")
+        document = self.dynmon("read", "web", "--format", "json").json()
+        self.assertEqual(sum(entry["value"]["packets"] for entry in self.value(document, "flows")), 4)
+        # What it made there is the user's, who goes on.
+        self.assertEqual({path.stat().st_uid for path in STORE.rglob("*")}, {USER})
+        self.run_unit("dynmon@.service", "ExecReload")
 
     def test_a_refused_probe_is_not_tried_again_and_an_interface_may_come_later(self):
         final = [int(code) for code in Unit("dynmon@.service").words("RestartPreventExitStatus")]

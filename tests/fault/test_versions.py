@@ -31,7 +31,8 @@ class VersionCase(harness.Case):
         self.cannot_be_understood = True
 
     def become_another(self):
-        write_record(self.record, json.dumps({**json.loads(self.whole), "version": 99}))
+        write_record(self.record, json.dumps({**json.loads(self.whole), "version": 99,
+                                              "build": "9.9.9 (abcdef0)"}))
 
     def become_broken(self):
         write_record(self.record, "{")
@@ -187,6 +188,15 @@ class AllTest(VersionCase):
         self.at_end.clear()
 
 
+class BuildTest(harness.Case):
+    def test_a_record_has_the_build_that_wrote_it_and_version_tells_builds_apart(self):
+        self.load("u", "packets")
+        said = harness.wire.command(str(harness.DYNMON), "--version").strip()
+        self.assertRegex(said, r"^dynmon-load \d+\.\d+\.\d+( \([0-9a-f]{7,}\))?$")
+        record = json.loads(read_record(STORE / "monitors" / "u" / "g1" / "dynmon-record"))
+        self.assertEqual("dynmon-load " + record["build"], said)
+
+
 class ShownTest(VersionCase):
     def test_status_and_doctor_show_it_with_the_reason(self):
         self.load("p", "packets")
@@ -197,6 +207,15 @@ class ShownTest(VersionCase):
         for problem in problems.values():
             self.assertIn(f"{self.record} {VERSION}", problem)
         self.assertEqual(self.hook("tc-ingress")["chain"], ["u/packets_ingress"])
+        build = harness.wire.command(str(harness.DYNMON), "--version").split(" ", 1)[1].strip()
+        for problem in problems.values():
+            self.assertIn(f"another version of dynmon, 9.9.9 (abcdef0); this one is {build}", problem)
+        # What is not known is not said to be since 1970.
+        self.assertEqual({monitor["name"]: monitor["loaded"] for monitor in status["monitors"]
+                          if monitor["name"] == "u"}, {"u": None})
+        shown = self.dynmon("status", code=harness.FAILED).out
+        self.assertNotIn("1970", shown)
+        self.assertRegex(shown, r"(?m)^u  .*(?<!Z)$")
         advice = {entry["problem"]: entry["remedy"]
                   for entry in self.dynmon("--json", "doctor").json()["problems"]}
         self.assertEqual(advice[f"monitor 'u': {problems['u']}"],
