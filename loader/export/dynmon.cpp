@@ -1,5 +1,8 @@
 // The `dynmon` exporter: byte for byte the document of Polycube's Dynmon, where that was right.
+#include <utility>
+
 #include "export/json_document.hpp"
+#include "query/projection.hpp"
 
 namespace dynmon {
 
@@ -13,6 +16,19 @@ public:
 private:
     void describe(const std::string&, const Window&, std::string&) override {}
     void describe(const MetricView&, std::string&) override {}
+
+    MetricView shown(const MetricView& metric) const override {
+        if (metric.columns.empty())
+            return metric;
+        MetricView view = metric;
+        const EntryTypes types{view.key ? &*view.key : nullptr, &view.value};
+        Projection projection = project(types, metric.columns);
+        if (projection.key) // an entry has its key, whatever is printed of its value
+            view.key = std::move(projection.key);
+        if (!projection.value.fields.empty())
+            view.value = std::move(projection.value);
+        return view;
+    }
 
     // Arrays lose their index, but not the per-CPU ones; only arrays are never empty, unless the
     // direction before has drained them.

@@ -52,11 +52,13 @@ struct MetricView {
     std::string map_name;
     Direction direction = Direction::ingress;
     MapType map_type = BPF_MAP_TYPE_UNSPEC;
-    std::optional<Layout> key; // none for queue and stack
+    std::uint32_t max_entries = 0; // 0: not known
+    std::optional<Layout> key;     // none for queue and stack
     Layout value;
     std::size_t cpus = 0; // possible CPUs for a per-CPU map, 0 otherwise
     Merge merge = Merge::sum;
     std::map<std::string, Merge> merge_fields;
+    std::vector<std::string> columns; // that `dynmon` prints, as paths; empty: all
     std::optional<OpenMetrics> open_metrics;
     std::uint64_t from_ns = 0; // when its entries began to count; 0: with the window
     bool stays = false;        // its entries stay in the map, and are in the next window again
@@ -103,6 +105,7 @@ struct ExportOptions {
     std::vector<std::string> columns = {}; // only these fields, in this order
     bool rate = false;                     // counts per second of the window
     std::uint64_t now_ns = 0;              // `now` in a condition: ns since the Unix epoch
+    std::string build = {}; // json, openmetrics: which dynmon prints it; "": not said
 };
 
 // Memory that outlives a killed process, for what is popped from a queue. What is put back, because

@@ -1,4 +1,7 @@
 // The `json` exporter: a window with typed values, per-CPU values merged as the manifest says.
+#include <set>
+#include <string_view>
+
 #include "base/map_type_name.hpp"
 #include "export/json_document.hpp"
 #include "layout/utf8.hpp"
@@ -10,12 +13,18 @@ namespace {
 class JsonExporter final : public JsonDocument {
 public:
     JsonExporter(const ExportOptions& options, Sink& sink)
-        : JsonDocument(options, options.raw ? Style::raw : Style::people, sink) {}
+        : JsonDocument(options, options.raw ? Style::raw : Style::people, sink),
+          build_(options.build) {}
 
     void counts_at(const std::vector<CountingPlace>& places) override { places_ = places; }
 
 private:
     void describe(const std::string& monitor, const Window& window, std::string& out) override {
+        if (!build_.empty()) {
+            out += "\"dynmon\":";
+            append_json_string(build_, out);
+            out += ',';
+        }
         out += "\"monitor\":";
         append_json_string(monitor, out);
         out += ",\"generation\":" + std::to_string(window.generation);
@@ -53,6 +62,23 @@ private:
                            : "false");
         }
         out += "},";
+        health(out);
+    }
+
+    // Why, hook by hook, in the words of `status`: {"tc-ingress":"attached"}.
+    void health(std::string& out) const {
+        std::set<std::string_view> hooks;
+        out += "\"health\":{";
+        for (const CountingPlace& place : places_) {
+            if (place.health.empty() || !hooks.insert(place.hook).second)
+                continue;
+            if (hooks.size() > 1)
+                out += ',';
+            append_json_string(place.hook, out);
+            out += ':';
+            append_json_string(place.health, out);
+        }
+        out += "},";
     }
 
     static std::optional<bool> worse(std::optional<bool> one, std::optional<bool> other) {
@@ -62,7 +88,7 @@ private:
     }
 
     void time(std::uint64_t ns, std::string& out) const {
-        if (!raw())
+        if (!raw() || ns == 0) // null: not known
             append_json_time(ns, out);
         else if (wide_as_text())
             out += '"' + std::to_string(ns) + '"';
@@ -75,6 +101,8 @@ private:
         append_json_string(metric.map_name, out);
         out += ",\"type\":";
         append_json_string(map_type_name(metric.map_type), out);
+        if (metric.max_entries != 0)
+            out += ",\"max-entries\":" + std::to_string(metric.max_entries);
         if (metric.same_as)
             out += std::string(",\"same-as\":\"") + to_string(*metric.same_as) + '"';
     }
@@ -87,6 +115,7 @@ private:
                 .wide_as_text = wide_as_text()};
     }
 
+    std::string build_;
     std::vector<CountingPlace> places_;
 };
 

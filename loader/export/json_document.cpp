@@ -47,7 +47,8 @@ void JsonDocument::enter(Direction direction) {
 }
 
 void JsonDocument::begin_metric(const MetricView& metric) {
-    values_.emplace(metric, style_, shape(metric));
+    view_.emplace(shown(metric));
+    values_.emplace(*view_, style_, shape(metric));
     if (bare())
         return;
     enter(metric.direction);

@@ -88,12 +88,18 @@ std::vector<const char*> sample_suffixes(MetricType type) {
 }
 
 constexpr const char* attached_family = "dynmon_hook_attached";
+constexpr const char* build_family = "dynmon_build"; // an info
+constexpr const char* age_family = "dynmon_window_age_seconds";
+constexpr const char* entries_family = "dynmon_map_entries";
+constexpr const char* most_entries_family = "dynmon_map_max_entries";
 
 void require_distinct(const Families& families) {
-    if (const auto taken = families.find(attached_family); taken != families.end())
-        throw Error(ErrorKind::usage, "metric '" + taken->second.metric + "' exports '" +
-                                          attached_family + "', which dynmon itself exports")
-            .hint("give it another name in the manifest");
+    for (const char* own : {attached_family, build_family, "dynmon_build_info", age_family,
+                            entries_family, most_entries_family})
+        if (const auto taken = families.find(own); taken != families.end())
+            throw Error(ErrorKind::usage, "metric '" + taken->second.metric + "' exports '" + own +
+                                              "', which dynmon itself exports")
+                .hint("give it another name in the manifest");
     for (const auto& [name, joined] : families) {
         for (const char* suffix : sample_suffixes(joined.family.type)) {
             const auto clash = families.find(name + suffix);
@@ -215,6 +221,72 @@ void put_line(const std::string& name, std::size_t name_size, const LabelledRows
     out.put('\n');
 }
 
+// One sample after the other, each of the monitor and what `labels` adds.
+class OwnFamily {
+public:
+    OwnFamily(const std::string& name, const char* help, const Identity& identity, std::string& out)
+        : name_(name), help_(help), identity_(identity), out_(out) {}
+
+    void add(const std::vector<std::pair<const char*, std::string>>& labels,
+             const std::string& number) {
+        if (std::exchange(first_, false))
+            out_ += "# TYPE " + name_ + " gauge\n# HELP " + name_ + ' ' + help_ + '\n';
+        sample(name_, labels, number);
+    }
+
+    void sample(const std::string& name,
+                const std::vector<std::pair<const char*, std::string>>& labels,
+                const std::string& number) {
+        out_ += name;
+        char before = '{';
+        for (const auto& [label, value] : identity_)
+            append(std::exchange(before, ','), label_name(label), value);
+        for (const auto& [label, value] : labels)
+            append(std::exchange(before, ','), label, value);
+        out_ += (before == '{' ? " " : "} ") + number + '\n';
+    }
+
+private:
+    void append(char before, const std::string& label, const std::string& value) {
+        out_ += before;
+        append_label(label, value, out_);
+    }
+
+    std::string name_;
+    const char* help_;
+    const Identity& identity_;
+    std::string& out_;
+    bool first_ = true;
+};
+
+void write_facts(const MonitorFacts& facts, const std::vector<const SeriesTable*>& tables,
+                 const Identity& identity, Exposition form, std::string& out) {
+    if (!facts.build.empty()) {
+        const std::string family =
+            std::string(build_family) + (form == Exposition::classic ? "_info" : "");
+        out += "# TYPE " + family + (form == Exposition::classic ? " gauge" : " info") +
+               "\n# HELP " + family + " The dynmon that printed this.\n";
+        OwnFamily(family, "", identity, out)
+            .sample(std::string(build_family) + "_info", {{"version", facts.build}}, "1");
+    }
+    if (facts.window_age) {
+        char text[longest_text];
+        OwnFamily(age_family, "Since the window began that is counted now.", identity, out)
+            .add({}, std::string(text, put_real(text, *facts.window_age)));
+    }
+    OwnFamily filled(entries_family, "Entries in the map of a metric.", identity, out);
+    for (const auto& [metric, count] : facts.entries)
+        filled.add({{"direction", to_string(metric.first)}, {"metric", metric.second}},
+                   std::to_string(count));
+    OwnFamily room(most_entries_family, "Entries that the map of a metric has room for.", identity,
+                   out);
+    for (const SeriesTable* table : tables)
+        if (table->metric().max_entries != 0)
+            room.add({{"direction", to_string(table->metric().direction)},
+                      {"metric", table->metric().name}},
+                     std::to_string(table->metric().max_entries));
+}
+
 void write_places(const std::vector<CountingPlace>& places, const Identity& identity,
                   std::string& out) {
     bool first = true;
@@ -268,10 +340,12 @@ void write_family(const JoinedFamily& joined, const LabelledRows& rows, Expositi
 } // namespace
 
 void write_openmetrics(const std::vector<const SeriesTable*>& tables, const Identity& identity,
-                       Sink& sink, const std::vector<CountingPlace>& places, Exposition form) {
+                       Sink& sink, const std::vector<CountingPlace>& places, Exposition form,
+                       const MonitorFacts& facts) {
     const Families families = join(tables);
     require_distinct(families);
     write_places(places, identity, sink.buffer());
+    write_facts(facts, tables, identity, form, sink.buffer());
     std::map<std::vector<const SeriesTable*>, LabelledRows> labelled;
     for (const auto& [name, joined] : families) {
         std::vector<const SeriesTable*> of_family;

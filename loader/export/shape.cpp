@@ -50,7 +50,10 @@ public:
     void begin_metric(const MetricView& metric) override {
         shape_.emplace(request_, metric);
         const std::uint64_t from = metric.from_ns != 0 ? metric.from_ns : window_.from_ns;
-        shape_->begin(from < window_.to_ns ? static_cast<double>(window_.to_ns - from) / 1e9 : 0);
+        // 0: not known, and so is a rate
+        shape_->begin(from != 0 && from < window_.to_ns
+                          ? static_cast<double>(window_.to_ns - from) / 1e9
+                          : 0);
         format_->begin_metric(shape_->view());
     }
 

@@ -60,11 +60,16 @@ public:
         date_.assign(text,
                      put_time(text, static_cast<std::int64_t>(window.to_ns / 1'000'000'000), 0));
         date_.resize(day_length + 1); // "2026-11-21T"
-        out.append(text, put_time(text, static_cast<std::int64_t>(window.from_ns / 1'000'000'000),
-                                  static_cast<std::uint32_t>(window.from_ns % 1'000'000'000)));
-        out += "  ";
-        const std::uint64_t length = window.to_ns - std::min(window.from_ns, window.to_ns);
-        out.append(text, put_duration(text, length, false));
+        if (window.from_ns == 0) {
+            out += "since when is not known";
+        } else {
+            out.append(text,
+                       put_time(text, static_cast<std::int64_t>(window.from_ns / 1'000'000'000),
+                                static_cast<std::uint32_t>(window.from_ns % 1'000'000'000)));
+            out += "  ";
+            const std::uint64_t length = window.to_ns - std::min(window.from_ns, window.to_ns);
+            out.append(text, put_duration(text, length, false));
+        }
         for (const CountingPlace& place : places_)
             if (place.attached == false)
                 out += "  " + place.hook + " is " + place.health + ": nothing is counted there";

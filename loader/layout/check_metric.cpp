@@ -37,6 +37,8 @@ public:
             layouts_.key = layout("key", map_->key_type_id, map_->key_size);
         for (const auto& [path, format] : metric_.formats)
             check_format(path, format);
+        for (const std::string& path : metric_.columns)
+            check_column(path);
         if (layouts_.value)
             check_merges(as_formatted(*layouts_.value));
         if (metric_.open_metrics)
@@ -132,6 +134,17 @@ private:
         } catch (const Error& error) {
             add(at, error);
         }
+    }
+
+    void check_column(const std::string& path) {
+        const bool of_key = path.starts_with("key");
+        const std::optional<Layout>& root = of_key ? layouts_.key : layouts_.value;
+        const Position at = place(metric_.columns_at, path);
+        if (of_key && map_->key_size == 0)
+            add(at, "column '" + path + "': " + map_text() + " has no keys");
+        else if (root && !find_field(*root, below_root(path)))
+            add(at, "column '" + path + "': " + map_text() + " has no such field",
+                field_hint(*root, of_key ? "key" : "value", path));
     }
 
     // With the formats of the manifest, if they fit: a format says what bytes stand for.

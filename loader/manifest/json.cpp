@@ -82,6 +82,8 @@ Json metric_json(const MetricConfig& metric) {
         object["merge-fields"][path] = to_string(merge);
     for (const auto& [path, format] : metric.formats)
         object["formats"][path] = format;
+    for (const std::string& path : metric.columns)
+        object["columns"].push_back(path);
     return object;
 }
 

@@ -99,6 +99,7 @@ struct MetricConfig {
     std::optional<Merge> merge;                 // per-CPU maps; unset: sum
     std::map<std::string, Merge> merge_fields;  // field path ("value.first") → merge
     std::map<std::string, std::string> formats; // field path → format name ("ipv4", "mac", …)
+    std::vector<std::string> columns;           // field paths that `dynmon` prints; empty: all
     Position at;
     Position map_at;
     Position swap_at;
@@ -106,6 +107,7 @@ struct MetricConfig {
     Position merge_at;
     std::map<std::string, Position> merge_fields_at;
     std::map<std::string, Position> formats_at;
+    std::map<std::string, Position> columns_at;
 };
 
 // `ingress-path` or `egress-path`.

@@ -139,12 +139,23 @@ void read_formats(const Fields& fields, MetricConfig& metric) {
     }
 }
 
+void read_columns(const Fields& fields, MetricConfig& metric) {
+    for (const Node& item : fields.list("columns")) {
+        const std::string path = read_text(item, "columns", any_path, fields.faults());
+        if (path.empty())
+            continue;
+        if (!metric.columns_at.emplace(path, item.at).second)
+            fields.faults().add(item.at, "'" + path + "' stands twice in 'columns'");
+        metric.columns.push_back(path);
+    }
+}
+
 } // namespace
 
 MetricConfig read_metric(const Node& node, Faults& faults) {
     const Fields fields(node, "a metric",
                         {"name", "map-name", "help", "extraction-options", "open-metrics-metadata",
-                         "merge", "merge-fields", "formats"},
+                         "merge", "merge-fields", "formats", "columns"},
                         {"name", "map-name"}, faults);
     MetricConfig metric;
     metric.at = node.at;
@@ -166,6 +177,7 @@ MetricConfig read_metric(const Node& node, Faults& faults) {
     metric.merge_at = fields.at("merge");
     read_merge_fields(fields, metric);
     read_formats(fields, metric);
+    read_columns(fields, metric);
     return metric;
 }
 

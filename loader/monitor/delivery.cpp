@@ -53,6 +53,7 @@ Deliverer::Deliverer(const ReadRequest& request, std::string totals_dir,
     : monitor_(request.name), totals_dir_(std::move(totals_dir)), peek_(request.peek),
       jobs_(request.jobs),
       open_metrics_(request.consumer == nullptr && options.format == Format::openmetrics),
+      facts_{.build = options.build},
       exposition_(options.classic ? Exposition::classic : Exposition::openmetrics), sink_(sink),
       consumed_(request.consumer != nullptr) {
     if (!consumed_ && !open_metrics_)
@@ -99,7 +100,9 @@ void Deliverer::walk(const Delivery& delivery, std::size_t index, SeriesTable* s
     PopRoom* const room = queue && remove ? room_of(exporter_, item.source->view, facts) : nullptr;
     MapReader reader(item.map, facts, remove ? Take::remove : Take::look, jobs_, room);
     Batch batch;
+    std::uint64_t entries = 0;
     while (reader.next(batch)) {
+        entries += batch.count;
         if (queue && remove)
             popped_.keep(item.map, batch, room != nullptr);
         if (exporter_)
@@ -107,6 +110,8 @@ void Deliverer::walk(const Delivery& delivery, std::size_t index, SeriesTable* s
         if (series != nullptr)
             series->add(batch);
     }
+    if (delivery.of_current)
+        facts_.entries[{item.source->view.direction, item.source->view.name}] = entries;
     if (reader.approximate() && !item.quiet)
         approximate_.insert(item.source->map.name);
 }
@@ -199,6 +204,8 @@ void Deliverer::counts_at(const std::vector<CountingPlace>& places) {
 }
 
 void Deliverer::deliver(const Delivery& delivery) {
+    if (delivery.of_current)
+        shown_from_ns_ = delivery.window.from_ns;
     std::vector<std::unique_ptr<SeriesTable>> series(delivery.items.size());
     try {
         print(delivery, series); // what is emptied below must have left the house
@@ -238,7 +245,9 @@ void Deliverer::finish(const std::vector<const MetricSource*>& sources,
             table.absorb(*window->second, false);
         tables.push_back(&table);
     }
-    write_openmetrics(tables, identity, sink_, places_, exposition_);
+    if (const std::uint64_t now = epoch_ns(); shown_from_ns_ != 0 && shown_from_ns_ < now)
+        facts_.window_age = static_cast<double>(now - shown_from_ns_) / 1e9;
+    write_openmetrics(tables, identity, sink_, places_, exposition_, facts_);
     sink_.flush();
 }
 

@@ -75,6 +75,7 @@ private:
     bool peek_;
     unsigned jobs_;
     bool open_metrics_;
+    MonitorFacts facts_;
     Exposition exposition_;
     Sink& sink_;
     std::unique_ptr<Exporter> own_exporter_; // none for OpenMetrics, and none for a consumer
@@ -85,6 +86,7 @@ private:
     std::map<MetricKey, std::unique_ptr<SeriesTable>> gathered_; // live values, not in the totals
     std::map<MetricKey, std::unique_ptr<SeriesTable>> last_window_;
     std::vector<CountingPlace> places_;
+    std::uint64_t shown_from_ns_ = 0; // of the current generation; 0: not known
 };
 
 } // namespace dynmon

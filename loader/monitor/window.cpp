@@ -132,10 +132,12 @@ std::vector<MetricSource> metric_sources(const GenerationDir& dir, const Generat
                 .map_name = map->name,
                 .direction = path.direction,
                 .map_type = facts.type,
+                .max_entries = facts.max_entries,
                 .key = std::nullopt,
                 .value = value_layout(types.get(), map->value_type_id, facts, metric.formats),
                 .cpus = is_per_cpu(facts.type) ? possible_cpus() : 0,
                 .merge_fields = metric.merge_fields,
+                .columns = metric.columns,
                 .open_metrics = metric.open_metrics,
                 .stays = !map->swapped && !metric.empty_on_read && !is_queue_like(facts.type)};
             view.merge = metric.merge.value_or(default_merge(view.value, metric.merge_fields));

@@ -4,11 +4,13 @@ import csv
 import io
 import json
 import re
+import shutil
 import time
 
 import frames
 import harness
 import kernel
+import published
 import wire
 
 RED, BLUE = "10.0.0.1", "10.0.0.2"
@@ -28,18 +30,27 @@ class FormatCase(harness.Case):
 
 
 class JsonTest(FormatCase):
+    def test_json_says_which_build_prints_how_the_hooks_are_and_how_large_maps_are(self):
+        self.load("f", "flows", "--set", "max_flows=1024")
+        document = published.require(self, "read", self.dynmon("read", "f", "--format", "json").out)
+        self.assertEqual("dynmon-load " + document["dynmon"], self.dynmon("--version").out.strip())
+        self.assertEqual(document["health"], {"tc-ingress": "attached", "tc-egress": "attached"})
+        metric = next(metric for metric in document["ingress-metrics"] if metric["name"] == "flows")
+        self.assertEqual(metric["max-entries"], 1024)
+
     def test_the_document_has_its_fields_in_order(self):
         self.load("p", "packets")
         self.receive(*[frames.plain(60)] * 5)
         text = self.text("p", "--format", "json")
         self.assertRegex(text, re.compile(
-            r'\{"monitor":"p","generation":1,'
+            r'\{"dynmon":"[^"]+","monitor":"p","generation":1,'
             r'"window":\{"sequence":1,"from":"(TIME)","to":"(TIME)"\},'
             r'"attached":\{"ingress":true,"egress":true\},'
+            r'"health":\{"tc-ingress":"attached","tc-egress":"attached"\},'
             r'"ingress-metrics":\[\{"name":"packets_total","map":"PKT_COUNTER","type":"array",'
-            r'"value":\[5\],"timestamp":\d{16}\}\],'
+            r'"max-entries":1,"value":\[5\],"timestamp":\d{16}\}\],'
             r'"egress-metrics":\[\{"name":"packets_total","map":"PKT_COUNTER_EGRESS",'
-            r'"type":"array","value":\[0\],"timestamp":\d{16}\}\]\}\n'
+            r'"type":"array","max-entries":1,"value":\[0\],"timestamp":\d{16}\}\]\}\n'
             .replace("TIME", r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z") + r"\Z"))
 
     def test_global_json_is_the_same_as_format_json(self):
@@ -78,6 +89,38 @@ class JsonTest(FormatCase):
         self.assertEqual(self.text("p", "--value-only", "--format", "json"),
                          '{"ingress-metrics":{"packets_total":[3]},'
                          '"egress-metrics":{"packets_total":[1]}}\n')
+
+
+class ColumnsTest(harness.Case):
+    """`columns` of a manifest, for consumers of `dynmon` that take fields by their position."""
+
+    def probe_with(self, columns):
+        folder = self.folder / "some"
+        folder.mkdir()
+        shutil.copy(harness.probe("flows") / "flows.bpf.o", folder / "some.bpf.o")
+        text = (harness.probe("flows") / "probe.yaml").read_text()
+        (folder / "probe.yaml").write_text(
+            text.replace("name: flows\n", "name: some\n", 1)
+            .replace("    - name: flows\n", f"    - name: flows\n      columns: {columns}\n"))
+        return folder
+
+    def test_only_they_are_printed_in_the_order_of_the_struct(self):
+        self.load("f", self.probe_with("[value.bytes, value.packets, key.dport]"))
+        self.receive(frames.ipv4(frames.udp(1234, 53, b"x"), frames.UDP))
+        document = self.dynmon("read", "f", "flows", "--format", "dynmon", "--peek").json()
+        (entry,), = [metric["value"] for metric in document["ingress-metrics"]]
+        self.assertEqual(list(entry["key"]), ["dport"])
+        self.assertEqual(sorted(entry["value"][0] if isinstance(entry["value"], list)
+                                else entry["value"]), ["bytes", "packets"])
+        whole = self.window("f", "flows", "--path", "ingress")  # the other formats print all
+        self.assertIn("saddr", self.value(whole, "flows")[0]["key"])
+
+    def test_one_that_is_not_there_is_named_with_its_place(self):
+        problem, *_ = self.dynmon("--json", "check", self.probe_with("[value.packet]"),
+                                  code=harness.USAGE).json()["problems"]
+        self.assertRegex(problem["message"], r"^column 'value.packet': map '\w+' has no such field$")
+        self.assertIn("value.packets", problem["hint"])
+        self.assertGreater(problem["line"], 1)
 
 
 class DynmonTest(FormatCase):

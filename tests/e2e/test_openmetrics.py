@@ -3,6 +3,7 @@
 the maps behind them."""
 import shutil
 import sys
+import time
 
 import frames
 import harness
@@ -66,6 +67,26 @@ class ExpositionTest(OpenMetricsCase):
         self.assertEqual({sample.labels["direction"]: sample.value for sample in family.samples},
                          {"ingress": 6, "egress": 0})
         self.assertEqual({sample.name for sample in family.samples}, {"dynmon_packets_total"})
+
+    def test_it_says_how_full_maps_are_how_old_the_window_is_and_who_prints_it(self):
+        self.load("f", "flows", "--set", "max_flows=1024")
+        self.receive(udp(), frames.plain(60))
+        before = time.time()
+        families = self.families("f", "--peek")
+        version, = families["dynmon_build"].samples
+        self.assertEqual(version.name, "dynmon_build_info")
+        self.assertIn(version.labels["version"],
+                      self.dynmon("--version").out)
+        self.assertEqual(version.labels["monitor"], "f")
+        age, = families["dynmon_window_age_seconds"].samples
+        self.assertGreater(age.value, 0)
+        self.assertLess(age.value, time.time() - before + 60)
+        fill, room = ({(sample.labels["direction"], sample.labels["metric"]): sample.value
+                       for sample in families[f"dynmon_map_{name}"].samples}
+                      for name in ("entries", "max_entries"))
+        self.assertEqual(fill[("ingress", "flows")], 1)
+        self.assertEqual(fill[("egress", "flows")], 0)
+        self.assertEqual(room[("ingress", "flows")], 1024)
 
     def test_promtool_can_read_it(self):
         self.load("f", "flows")
@@ -175,7 +196,9 @@ class TotalsTest(OpenMetricsCase):
         self.transmit(*[udp()] * 2)
         self.assertEqual(self.flow_packets("--path", "egress", direction="egress"), 2)
         names = {key[0] for key in self.samples("f", "flows_missed")}
-        self.assertEqual(names, {"dynmon_hook_attached",
+        self.assertEqual(names, {"dynmon_hook_attached", "dynmon_build_info",
+                                 "dynmon_window_age_seconds", "dynmon_map_entries",
+                                 "dynmon_map_max_entries",
                                  "dynmon_flows_estimated_total",
                                  "dynmon_flows_missed_malformed_total",
                                  "dynmon_flows_missed_not_ip_total",
