@@ -5,6 +5,7 @@ import json
 
 import frames
 import harness
+import published
 
 
 class UsageTest(harness.Case):
@@ -50,6 +51,35 @@ class UsageTest(harness.Case):
         error = self.refused(harness.FAILED, "load", "p", "packets", "--netns", "blue", "--dev",
                              "nc9")
         self.assertNotIn("did you mean", error.get("hint", ""))
+
+
+class KeysTest(harness.Case):
+    """JSON has its keys in one style; names of the kernel and of other formats stay as they are."""
+
+    OTHERS = {"capabilities": "CAP_BPF", "lucid": "packets_per_flow of LUCID"}
+
+    def names(self, node, place="", names=None):
+        names = [] if names is None else names
+        if isinstance(node, dict):
+            names += [(place, name) for name in node.get("properties", {})]
+            for key, value in node.items():
+                self.names(value, key if key not in ("properties", "items") else place, names)
+        elif isinstance(node, list):
+            for value in node:
+                self.names(value, place, names)
+        return names
+
+    def test_published_keys_are_kebab_case(self):
+        for path in sorted((harness.SOURCE / "schemas").glob("*.json")):
+            for place, name in self.names(json.loads(path.read_text())):
+                if place not in self.OTHERS:
+                    self.assertRegex(name, r"^[a-z0-9]+(-[a-z0-9]+)*$", f"{path.name}: {place}")
+
+    def test_what_is_printed_has_no_other_keys_than_what_is_published(self):
+        self.load("p", "packets")
+        for kind, words in (("status", ["status"]), ("doctor", ["doctor"]),
+                            ("check", ["check", "packets"]), ("read", ["read", "p", "--peek"])):
+            published.require(self, kind, self.dynmon("--json", *words).out)
 
 
 class MessagesTest(harness.Case):
