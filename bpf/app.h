@@ -7,7 +7,7 @@
 #include "packet.h"
 
 enum dynmon_app {
-    DYNMON_APP_NONE = 0,   /* no payload */
+    DYNMON_APP_NONE = 0,   /* no payload, or one that tshark gives no name: port 80 without HTTP */
     DYNMON_APP_DATA = 1,   /* none of the following */
     DYNMON_APP_DNS = 2,    /* port 53 */
     DYNMON_APP_FTP = 3,    /* TCP port 21 */
@@ -15,6 +15,10 @@ enum dynmon_app {
     DYNMON_APP_SSDP = 5,   /* UDP port 1900 */
     DYNMON_APP_SSL = 6,    /* TCP, a record of SSL 3 or TLS */
     DYNMON_APP_TELNET = 7, /* TCP port 23 */
+    DYNMON_APP_FTP_DATA = 8,    /* TCP port 20 */
+    DYNMON_APP_MDNS = 9,        /* UDP port 5353 */
+    DYNMON_APP_QUOTES_TCP = 10, /* an error of ICMP about a packet of TCP */
+    DYNMON_APP_QUOTES_UDP = 11, /* or of UDP */
 };
 
 static __always_inline bool dynmon_has_port(const struct dynmon_headers* headers, __u16 port) {
@@ -44,9 +48,38 @@ static __always_inline enum dynmon_app dynmon_app_by_bytes(__u32 start) {
     }
 }
 
+/* Errors of ICMP quote the packet that they are about: its protocols are then among the packet's
+ * own. A quoted fragment that is not the first one has no header behind that of IP. */
+static __always_inline enum dynmon_app dynmon_app_of_icmp(const struct dynmon_packet* pkt,
+                                                          const struct dynmon_headers* headers) {
+    struct {
+        __u8 version, tos;
+        __be16 length, id, offset;
+        __u8 ttl, protocol;
+    } quoted;
+
+    switch (headers->icmp_type) {
+    case 3:  /* destination unreachable */
+    case 4:  /* source quench */
+    case 5:  /* redirect */
+    case 11: /* time exceeded */
+    case 12: /* parameter problem */
+        break;
+    default:
+        return DYNMON_APP_DATA;
+    }
+    if (!dynmon_load_rare(pkt, headers->l4_offset + 8, &quoted) || quoted.version >> 4 != 4 ||
+        quoted.offset & bpf_htons(0x1fff))
+        return DYNMON_APP_NONE;
+    if (quoted.protocol == IPPROTO_TCP)
+        return DYNMON_APP_QUOTES_TCP;
+    return quoted.protocol == IPPROTO_UDP ? DYNMON_APP_QUOTES_UDP : DYNMON_APP_NONE;
+}
+
 /* Of a packet whose L4 header is there, with so many bytes behind it. */
 static __always_inline enum dynmon_app
 dynmon_app(const struct dynmon_packet* pkt, const struct dynmon_headers* headers, __u32 payload) {
+    enum dynmon_app app = DYNMON_APP_DATA;
     __be32 start;
 
     if (!payload)
@@ -54,20 +87,26 @@ dynmon_app(const struct dynmon_packet* pkt, const struct dynmon_headers* headers
     if (headers->protocol == IPPROTO_UDP) {
         if (dynmon_has_port(headers, 53))
             return DYNMON_APP_DNS;
+        if (dynmon_has_port(headers, 5353))
+            return DYNMON_APP_MDNS;
         return dynmon_has_port(headers, 1900) ? DYNMON_APP_SSDP : DYNMON_APP_DATA;
     }
+    if (headers->protocol == IPPROTO_ICMP)
+        return dynmon_app_of_icmp(pkt, headers);
     if (headers->protocol != IPPROTO_TCP)
         return DYNMON_APP_DATA;
     if (dynmon_has_port(headers, 53))
         return DYNMON_APP_DNS;
+    if (dynmon_has_port(headers, 20))
+        return DYNMON_APP_FTP_DATA;
     if (dynmon_has_port(headers, 21))
         return DYNMON_APP_FTP;
     if (dynmon_has_port(headers, 23))
         return DYNMON_APP_TELNET;
-    if (payload < sizeof(start) ||
-        !dynmon_load(pkt, headers->l4_offset + headers->l4_header, &start))
-        return DYNMON_APP_DATA;
-    return dynmon_app_by_bytes(bpf_ntohl(start));
+    if (payload >= sizeof(start) &&
+        dynmon_load(pkt, headers->l4_offset + headers->l4_header, &start))
+        app = dynmon_app_by_bytes(bpf_ntohl(start));
+    return app == DYNMON_APP_DATA && dynmon_has_port(headers, 80) ? DYNMON_APP_NONE : app;
 }
 
 #endif

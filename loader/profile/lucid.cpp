@@ -17,7 +17,21 @@ namespace dynmon {
 
 namespace {
 
-enum App { none, data, dns, ftp, http, ssdp, ssl, telnet, app_count }; // enum dynmon_app
+enum App {
+    none,
+    data,
+    dns,
+    ftp,
+    http,
+    ssdp,
+    ssl,
+    telnet,
+    ftp_data,
+    mdns,
+    quotes_tcp,
+    quotes_udp,
+    app_count
+}; // enum dynmon_app
 
 constexpr std::uint8_t icmp = 1, tcp = 6, udp = 17, icmpv6 = 58;
 
@@ -48,7 +62,11 @@ constexpr std::array<AppFacts, app_count> apps = {{{"", 0},
                                                    {"HTTP", bit_http},
                                                    {"SSDP", bit_ssdp},
                                                    {"TLS", 0},
-                                                   {"TELNET", bit_telnet}}};
+                                                   {"TELNET", bit_telnet},
+                                                   {"FTP-DATA", bit_ftp | bit_data}, // two words
+                                                   {"MDNS", 0},
+                                                   {"", bit_tcp},
+                                                   {"", bit_udp}}};
 
 // A name as a number: its SHA-256, modulo 10^8.
 std::uint32_t name_number(std::string_view name) {

@@ -182,6 +182,29 @@ TEST_CASE("ddos: the payload is told by ports and first bytes") {
     CHECK(app_of_tcp("\x16\x02\x03\x01") == 1);
     CHECK(app_of_tcp("\x16\x03\x05\x01") == 1);
     CHECK(app_of_tcp("hello", 23) == 7);
+    CHECK(app_of_tcp("of a file", 20) == 8);
+    CHECK(app_of(udp(5353, 5353, body), IPPROTO_UDP) == 9);
+    CHECK(app_of_tcp("GET / HTTP/1.1\r\n", 80) == 4);
+    CHECK(app_of_tcp("the middle of a page", 80) == 0); // tshark has no name for it
+    CHECK(app_of_tcp("\x16\x03\x03\x01", 80) == 6);
+}
+
+TEST_CASE("ddos: an error of ICMP has the protocol of the packet that it quotes") {
+    const Bytes body = payload(20);
+    const auto quoting = [&](std::uint8_t type, Bytes quoted) {
+        return app_of(icmp(type, 1, quoted), IPPROTO_ICMP);
+    };
+    const Bytes of_tcp = ipv4({.protocol = IPPROTO_TCP}, tcp({.destination = 80}));
+    const Bytes of_udp = ipv4({.protocol = IPPROTO_UDP}, udp(1, 53, body));
+    for (const std::uint8_t type : {3, 4, 5, 11, 12}) {
+        CHECK(quoting(type, of_tcp) == 10);
+        CHECK(quoting(type, of_udp) == 11);
+        CHECK(quoting(type, Bytes(28)) == 0); // nothing that can be told
+    }
+    CHECK(quoting(8, of_udp) == 1); // an echo quotes nothing
+    Bytes later = of_udp;
+    later[7] = 9; // the fragment's offset
+    CHECK(quoting(3, later) == 0);
 }
 
 TEST_CASE("ddos: the payload is found behind TCP options and IPv6 extensions, on TC and XDP") {

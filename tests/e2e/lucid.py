@@ -19,14 +19,22 @@ def application(protocol, ports, payload):
     if 53 in ports:
         return "dns"
     if protocol == 17:
-        return "ssdp" if 1900 in ports else "data"
-    for port, name in ((21, "ftp"), (23, "telnet")):
+        return "mdns" if 5353 in ports else "ssdp" if 1900 in ports else "data"
+    for port, name in ((20, "ftp-data"), (21, "ftp"), (23, "telnet")):
         if port in ports:
             return name
     if payload[:4] in METHODS:
         return "http"
     is_tls = len(payload) >= 4 and 20 <= payload[0] <= 23 and payload[1] == 3 and payload[2] <= 4
-    return "tls" if is_tls else "data"
+    return "tls" if is_tls else "" if 80 in ports else "data"
+
+
+def quoted(body):
+    """What the packet consists of that an error of ICMP quotes."""
+    packet = body[8:]
+    if len(packet) < 20 or packet[0] >> 4 != 4 or struct.unpack_from("!H", packet, 6)[0] & 0x1fff:
+        return []
+    return {6: ["tcp"], 17: ["udp"]}.get(packet[9], [])
 
 
 def layer_number(name):
@@ -34,7 +42,8 @@ def layer_number(name):
 
 
 def protocol_number(layers):
-    return sum(1 << WORDS.index(layer) for layer in set(layers) if layer in WORDS)
+    words = {word for layer in layers for word in layer.split("-")}  # as CountVectorizer does
+    return sum(1 << WORDS.index(word) for word in words if word in WORDS)
 
 
 def parse(frame, flags_only=False):
@@ -67,7 +76,8 @@ def parse(frame, flags_only=False):
         highest = layers[-1] or "udp"
     else:  # ICMP: its data are a field of it, and yet among the protocols
         icmp_type = body[0]
-        layers += ["icmp"] + (["data"] if len(body) > 8 else [])
+        layers += ["icmp"] + (quoted(body) if icmp_type in (3, 4, 5, 11, 12)
+                              else ["data"] if len(body) > 8 else [])
         highest = "icmp"
     return ((source, ports[0], destination, ports[1], protocol),
             [length, layer_number(highest.upper()), flags >> 13 if flags_only else flags,

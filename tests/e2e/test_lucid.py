@@ -33,6 +33,10 @@ class LucidTest(exported.ExportCase):
             tcp(5003, 21, ACK, b"USER me\r\n"), tcp(5004, 23, ACK, b"login"),
             tcp(5005, 9999, FIN | ACK, b"ab"),
             udp(5006, 53, self.DNS), udp(5007, 1900, b"M-SEARCH * HTTP/1.1\r\n\r\n"),
+            tcp(5012, 20, ACK, bytes(20)), udp(5353, 5353, self.DNS),
+            tcp(5013, 80, ACK, b"the middle of a page"),
+            *(frames.ipv4(frames.icmp(11, 0, quoted[14:]), frames.ICMP, source="10.0.0.8")
+              for quoted in (udp(5014, 53, self.DNS), tcp(5015, 80, ACK))),
             udp(5008, 9999, bytes(500)), udp(5009, 9999), udp(5010, 53, vlan=7),
             frames.ipv4(frames.icmp(8), frames.ICMP), unfragmented(udp(5011, 53, self.DNS)),
             frames.ipv4(frames.icmp(3, 1, bytes(28)), frames.ICMP, source="10.0.0.7"),

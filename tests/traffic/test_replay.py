@@ -17,7 +17,8 @@ import wire
 CAPTURES = pathlib.Path(__file__).resolve().parent / "captures"
 FLAGS = {name: 1 << bit for bit, name in
          enumerate(("FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR"))}
-APPS = ("none", "data", "dns", "ftp", "http", "ssdp", "ssl", "telnet")
+APPS = ("none", "data", "dns", "ftp", "http", "ssdp", "ssl", "telnet", "ftp_data", "mdns",
+        "quotes_tcp", "quotes_udp")
 PROTOCOLS = {"TCP": 6, "UDP": 17, "ICMP": 1, "IPv6-ICMP": 58, "IPv4": 4, "IPv6": 41, "GRE": 47}
 SESSION_PROTOCOLS = (6, 17, 1, 58)
 

@@ -10,8 +10,9 @@ FIELDS = ("frame.protocols", "ip.hdr_len", "ieee8021ad.id", "vlan.id", "ip.src",
           "tcp.ack_raw", "tcp.flags", "tcp.window_size_value", "udp.srcport", "udp.dstport",
           "udp.length", "icmp.type", "icmp.code", "icmpv6.type", "icmpv6.code")
 WHOLE = ("ip.defragment", "ipv6.defragment", "tcp.desegment_tcp_streams")
+QUOTING = (3, 4, 5, 11, 12)  # errors of ICMP, with the packet that they are about
 NUMBERS = {"tcp": 6, "udp": 17, "icmp": 1, "icmpv6": 58, "gre": 47, "sctp": 132}
-APPS = {"dns": "dns", "ssdp": "ssdp", "ftp": "ftp", "ftp-data": "data", "telnet": "telnet",
+APPS = {"dns": "dns", "ssdp": "ssdp", "ftp": "ftp", "ftp-data": "ftp_data", "mdns": "mdns", "telnet": "telnet",
         "tls": "ssl", "http": "http"}
 
 
@@ -86,9 +87,11 @@ def fill_l4(packet, row):
     icmp_payload = packet.length - (number(row, "ip.hdr_len") or 40) - 8
     payload = packet.tcp_len or packet.udp_length > 8 or \
         (packet.protocol in (1, 58) and icmp_payload > 0)
-    above = [APPS[name] for name in after_ip(row)[1:2] if name in APPS]
-    if payload:
-        packet.app = above[0] if above else "data"
+    above = after_ip(row)[1:]
+    if payload and packet.protocol == 1 and packet.icmp_type in QUOTING:
+        packet.app = {"tcp": "quotes_tcp", "udp": "quotes_udp"}.get("".join(above[1:2]), "none")
+    elif payload and (above or 80 not in (packet.sport, packet.dport)):  # else a page goes on there
+        packet.app = APPS.get("".join(above[:1]), "data")
 
 
 def packets(capture):

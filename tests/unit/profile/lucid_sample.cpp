@@ -34,7 +34,7 @@ Packet random_packet(std::mt19937& random, std::uint64_t timestamp) {
     packet.length = below(65536);
     packet.ip_flags = static_cast<std::uint16_t>(below(65536));
     packet.reverse = below(2);
-    packet.app = static_cast<std::uint8_t>(below(8));
+    packet.app = static_cast<std::uint8_t>(below(10));
     if (ends.protocol == 6) {
         packet.tcp_length = below(65536);
         packet.tcp_ack = random();

@@ -14,7 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent / "
 
 import lucid
 
-APPS = ["", "data", "dns", "ftp", "http", "ssdp", "tls", "telnet"]  # enum dynmon_app
+APPS = ["", "data", "dns", "ftp", "http", "ssdp", "tls", "telnet", "ftp-data", "mdns"]  # enum dynmon_app
 TRANSPORTS = {1: "icmp", 6: "tcp", 17: "udp"}
 
 
