@@ -24,12 +24,12 @@ def skips(log):
             test = found[1]
             continue
         if found := next(filter(None, (reason.match(line) for reason in REASONS)), None):
-            yield test, found["case"], found["why"]
+            yield test, found["case"].strip(), found["why"]
 
 
 def main():
     with open(sys.argv[1], errors="replace") as log:
-        found = list(skips(log))
+        found = list(dict.fromkeys(skips(log)))  # a part of a case may be left out often
     for test, case, why in found:
         print(f"skipped: {test}: {case}: {why}")
     print(f"{len(found)} skipped" if found else "nothing was skipped")
