@@ -4,6 +4,7 @@
 #include <iostream>
 #include <sstream>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -127,10 +128,20 @@ int run_and_write(CommandLine& line) {
     return code;
 }
 
+// A caller may close descriptors 0 to 2. Without this, the next file or socket gets such a number,
+// and what is meant for stdout or stderr goes into it. O_PATH: reading and writing still fail.
+void reserve_standard_descriptors() {
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd)
+        if (fcntl(fd, F_GETFD) < 0)
+            open("/", O_PATH); // takes the lowest free number, which is this one
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
+    reserve_standard_descriptors();
     std::signal(SIGPIPE, SIG_IGN); // a reader who goes away is an error of write(), not our death
+    std::signal(SIGXFSZ, SIG_IGN); // and so is a file that reaches its limit
     const bool json = wants_json(argc, argv);
     CommandLine line;
     try {
