@@ -73,8 +73,10 @@ struct CommandLine {
                        "load only probes that do no more than this policy lets them (as well as "
                        "the machine's, if there is one)")
             ->type_name("FILE");
-        app.add_option("--lock-timeout", lock_timeout,
-                       "how long to wait for another dynmon-load; default: 5s")
+        app.add_option(
+               "--lock-timeout", lock_timeout,
+               "how long to wait for other runs of dynmon-load, in all; with --interval: in each "
+               "interval; default: 5s")
             ->type_name("TIME");
         app.add_flag("-v,--verbose", verbose, "say more on stderr");
         app.add_flag("-q,--quiet", quiet, "say only warnings and errors on stderr");
@@ -92,8 +94,8 @@ struct CommandLine {
         log::set_quiet(quiet);
         if (global.json)
             log::set_json();
-        global.settings.lock_timeout = std::chrono::duration_cast<std::chrono::milliseconds>(
-            parse_duration(lock_timeout, "--lock-timeout"));
+        global.settings.lock_patience =
+            LockPatience(parse_duration(lock_timeout, "--lock-timeout"));
         for (const auto& verb : verbs)
             if (app.got_subcommand(verb->name()))
                 return verb->run(global);

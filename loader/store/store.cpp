@@ -77,7 +77,7 @@ void require_private(const std::string& root) {
 
 } // namespace
 
-Store Store::open(const std::string& wanted, bool create, std::chrono::milliseconds patience) {
+Store Store::open(const std::string& wanted, bool create, const LockPatience& patience) {
     if (wanted.empty())
         throw Error(ErrorKind::usage, "--bpffs is empty").hint("it names a directory in bpffs");
     std::string root = without_trailing_slashes(wanted);
@@ -162,7 +162,7 @@ std::optional<DirectoryLock> Store::try_lock_monitor(const std::string& name,
 
 bool Store::is_in_use(const std::string& name) const {
     try {
-        const DirectoryLock held(monitor_dir(name), DirectoryLock::Mode::shared, {});
+        const DirectoryLock held(monitor_dir(name), DirectoryLock::Mode::shared, no_patience());
         return false;
     } catch (const Error& error) {
         if (error.kind() != ErrorKind::busy)
