@@ -42,6 +42,10 @@ public:
     // have. Returns the files that were written.
     virtual std::vector<std::string> send() = 0;
     virtual const std::vector<FlowRecord>& waiting() const = 0; // not known to have arrived
+    // send() may be called for a part of a window, so that nobody has to keep all of it.
+    virtual bool takes_parts() const { return false; }
+    // What was added is of a window that was given up on the way.
+    virtual void forget() {}
     // The export ends. Throws Error{failed} that counts what is lost by it.
     virtual void close() = 0;
 };

@@ -4,6 +4,7 @@ refuses for a while, does not end them, and what ends them is said with the righ
 import json
 import pathlib
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -184,6 +185,31 @@ class RepairTest(killed.KilledCase, LongCase):
             self.eventually(lambda: self.told(collector) == sent[0], "the packet comes", 10)
         self.check(points, lambda: self.start_export(collector.to, "--idle", 0, interval="30ms"),
                    arrived)
+
+
+class StateTest(LongCase):
+    def test_flows_go_out_at_the_end_when_the_folder_of_the_state_is_gone(self):
+        """And the windows that could not be saved are in the kernel still."""
+        self.load("f", "flows")
+        collector = self.collector("tcp")
+        folder = self.folder / "states"
+        folder.mkdir()
+        exporter = self.start_export(collector.to, "--idle", "1h", "--state", folder / "state")
+        self.receive(*[UDP] * 3)
+        self.eventually(lambda: not self.in_kernel(), "the flow is taken")
+        exporter.stdout.readline()  # the window after it was reported too
+        shutil.rmtree(folder)
+        self.hear(exporter, "windows stay in the kernel")
+        self.receive(*[UDP] * 4)
+        error = self.finish(exporter, harness.FAILED)
+        self.assertNotIn("they are in", error)
+        self.eventually(lambda: self.told(collector) == 3, "what was saved goes out")
+        self.assertEqual(sum(entry["value"]["packets"] for document in self.read("f")
+                             for entry in self.value(document, "flows")), 4)
+
+    def in_kernel(self):
+        document = self.read("f", "--peek")[-1]
+        return self.value(document, "flows")
 
 
 class EndTest(LongCase):
