@@ -18,6 +18,7 @@
 #include "cli/options.hpp"
 #include "cli/usage.hpp"
 #include "cli/verb.hpp"
+#include "cli/version.hpp"
 #include "export/sink.hpp"
 
 using namespace dynmon;
@@ -59,7 +60,7 @@ struct CommandLine {
 
     CommandLine() {
         app.footer(footer);
-        app.set_version_flag("-V,--version", "dynmon-load " DYNMON_VERSION);
+        app.set_version_flag("-V,--version", version_text());
         app.add_flag("-j,--json", global.json, "result and errors as JSON");
         app.add_option("--bpffs", global.settings.bpffs,
                        "directory of the store; default: " + std::string(default_store))
