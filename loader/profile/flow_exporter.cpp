@@ -65,23 +65,25 @@ void FlowExporter::save_before() {
     }
 }
 
-// Flows have left the cache. The file from before has them too, so that none is lost.
-void FlowExporter::save_after() {
+// What has left the cache, before it is sent and after. False: it cannot be saved. The file from
+// before has it as seen: none is lost, but a kill now would send it again.
+bool FlowExporter::save_counted() {
     if (!state_)
-        return;
+        return true;
     try {
         state_->save(at_.window, cache_.flows(), {}, outlet_.waiting());
+        return true;
     } catch (const Error& error) {
         if (!std::exchange(told_, true))
-            log::warn(std::string(error.what()) + ": flows that have left go again if the export "
-                                                  "is killed");
+            log::warn(std::string(error.what()) + ": flows wait until they can be saved");
+        return false;
     }
 }
 
-// What has not arrived at the end. False: it cannot be saved.
+// What goes out at the end, so that a kill sends no file twice. False: it cannot be saved.
 bool FlowExporter::save_rest() const {
     try {
-        state_->save(stored_.value_or(at_.window), cache_.flows(), {}, outlet_.waiting());
+        state_->save(*stored_, cache_.flows(), {}, outlet_.waiting());
         return true;
     } catch (const Error& error) {
         log::warn(error.what());
@@ -190,7 +192,7 @@ void FlowExporter::end_document() {
     const Clock::time_point read = Clock::now();
     WindowReport report{.monitor = at_.monitor,
                         .window = at_.window,
-                        .iteration = windows_,
+                        .iteration = outlet_.iteration(windows_),
                         .repeated = repeated_,
                         .unit = "flow",
                         .missed = missed_.counts()};
@@ -201,10 +203,11 @@ void FlowExporter::end_document() {
             stored_ = at_.window;
     }
     const std::size_t waiting = outlet_.waiting().size();
-    report.files = outlet_.send(); // if it throws and keeps nothing, the cache has nothing either
+    if (left_flows_ == 0 || save_counted())
+        report.files = outlet_.send(); // if it throws and keeps nothing, nor does the cache
     stored_ = at_.window;
-    if (left_flows_ > 0 || outlet_.waiting().size() != waiting)
-        save_after();
+    if (outlet_.waiting().size() != waiting)
+        save_counted();
     seen_.clear();
     report.read_seconds = std::chrono::duration<double>(read - began_).count();
     report.write_seconds = std::chrono::duration<double>(Clock::now() - read).count();
@@ -215,10 +218,11 @@ void FlowExporter::close() {
     std::vector<FlowRecord> left;
     cache_.drain(EndReason::forced, left);
     outlet_.add(std::move(left), at_);
+    const bool saved = state_ && stored_ && save_rest(); // if not, it goes out all the same
     try {
         outlet_.close();
     } catch (Error& error) {
-        if (state_ && save_rest())
+        if (saved)
             error.hint("they are in " + state_->path() + ", and go with the next export");
         throw;
     }

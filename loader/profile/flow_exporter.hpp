@@ -49,7 +49,7 @@ private:
     void count_missed();
     void restore();
     void save_before();
-    void save_after();
+    bool save_counted();
     bool save_rest() const;
 
     FlowCache cache_;

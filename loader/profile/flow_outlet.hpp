@@ -35,6 +35,8 @@ public:
     // Before a window is closed. Throws OutletAway when it is known that send() would have to, or
     // when there is no room for what would have to be kept.
     virtual void make_room() = 0;
+    // The number of the window for people, of which `windows` went before in this run.
+    virtual std::uint64_t iteration(std::uint64_t windows) const { return windows; }
     // A run before has stored it and could not say so.
     virtual bool has(const FlowWindow& /*from*/) const { return false; }
     virtual void add(std::vector<FlowRecord> flows, const FlowWindow& from) = 0;
