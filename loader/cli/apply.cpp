@@ -37,9 +37,12 @@ public:
         });
         nlohmann::ordered_json document = placed_json(global, report.record);
         document["outcome"] = to_string(report.outcome);
+        document["carried-maps"] = report.carried;
+        document["unread-window"] = report.unread;
         print_result(global, document,
                      std::string(to_string(report.outcome)) + " " + name_ + ": generation " +
-                         std::to_string(report.record.number) + " runs");
+                         std::to_string(report.record.number) + " runs" +
+                         what_went_on(report.carried, report.unread));
         return 0;
     }
 

@@ -14,6 +14,7 @@
 #include "cli/give_up.hpp"
 #include "cli/options.hpp"
 #include "cli/output.hpp"
+#include "cli/rounds.hpp"
 #include "cli/verb.hpp"
 #include "monitor/read.hpp"
 #include "monitor/roster.hpp"
@@ -161,8 +162,9 @@ public:
         request_.consumer = &target->exporter();
         during(step, [&] { require_fit(global); });
         Sink nowhere(-1);
+        Rounds rounds(global, step, interval_, count_);
         try {
-            repeat(interval_, count_, [&] { take_window(global, nowhere); });
+            rounds.run([&] { take_window(global, nowhere); });
         } catch (...) {
             close_after_error(*target);
             throw;
@@ -170,6 +172,7 @@ public:
         target->close();
         if (away_)
             throw *away_;
+        rounds.require_last();
         return 0;
     }
 

@@ -4,9 +4,14 @@
 
 namespace dynmon {
 
+namespace {
+
+bool given_up = false;
+
+} // namespace
+
 void stay_reader(const Settings& settings, Confinement more) {
-    static bool done = false;
-    if (std::exchange(done, true))
+    if (std::exchange(given_up, true))
         return;
     more.store = settings.bpffs;
     drop_rights();
@@ -14,9 +19,14 @@ void stay_reader(const Settings& settings, Confinement more) {
 }
 
 void stay_nobody() {
+    given_up = true;
     become_nobody();
     drop_rights();
     confine({});
+}
+
+bool has_given_up() {
+    return given_up;
 }
 
 } // namespace dynmon

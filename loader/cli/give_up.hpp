@@ -11,6 +11,9 @@ namespace dynmon {
 // and what `more` says. The first call counts, later ones do nothing.
 void stay_reader(const Settings& settings, Confinement more = {});
 
+// Whether one of them has been called.
+bool has_given_up();
+
 // For those that have nothing to open any more: root becomes nobody.
 void stay_nobody();
 

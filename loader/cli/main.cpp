@@ -4,6 +4,7 @@
 #include <iostream>
 #include <sstream>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -73,8 +74,10 @@ struct CommandLine {
                        "load only probes that do no more than this policy lets them (as well as "
                        "the machine's, if there is one)")
             ->type_name("FILE");
-        app.add_option("--lock-timeout", lock_timeout,
-                       "how long to wait for another dynmon-load; default: 5s")
+        app.add_option(
+               "--lock-timeout", lock_timeout,
+               "how long to wait for other runs of dynmon-load, in all; with --interval: in each "
+               "interval; default: 5s")
             ->type_name("TIME");
         app.add_flag("-v,--verbose", verbose, "say more on stderr");
         app.add_flag("-q,--quiet", quiet, "say only warnings and errors on stderr");
@@ -92,8 +95,8 @@ struct CommandLine {
         log::set_quiet(quiet);
         if (global.json)
             log::set_json();
-        global.settings.lock_timeout = std::chrono::duration_cast<std::chrono::milliseconds>(
-            parse_duration(lock_timeout, "--lock-timeout"));
+        global.settings.lock_patience =
+            LockPatience(parse_duration(lock_timeout, "--lock-timeout"));
         for (const auto& verb : verbs)
             if (app.got_subcommand(verb->name()))
                 return verb->run(global);
@@ -128,10 +131,20 @@ int run_and_write(CommandLine& line) {
     return code;
 }
 
+// A caller may close descriptors 0 to 2. Without this, the next file or socket gets such a number,
+// and what is meant for stdout or stderr goes into it. O_PATH: reading and writing still fail.
+void reserve_standard_descriptors() {
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd)
+        if (fcntl(fd, F_GETFD) < 0)
+            open("/", O_PATH); // takes the lowest free number, which is this one
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
+    reserve_standard_descriptors();
     std::signal(SIGPIPE, SIG_IGN); // a reader who goes away is an error of write(), not our death
+    std::signal(SIGXFSZ, SIG_IGN); // and so is a file that reaches its limit
     const bool json = wants_json(argc, argv);
     CommandLine line;
     try {

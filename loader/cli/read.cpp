@@ -8,6 +8,7 @@
 #include "cli/give_up.hpp"
 #include "cli/options.hpp"
 #include "cli/output.hpp"
+#include "cli/rounds.hpp"
 #include "cli/verb.hpp"
 #include "export/spool.hpp"
 #include "store/store_user.hpp"
@@ -77,7 +78,11 @@ public:
             read_once(global, sink);
             return 0;
         }
-        repeat(interval_, count_, [&] { read_once(global, sink); });
+        const std::string what = "read '" + request_.name + "'";
+        during(what, [&] { prepare_read(global.settings, request_); });
+        Rounds rounds(global, what, interval_, count_);
+        rounds.run([&] { read_once(global, sink); });
+        rounds.require_last();
         return 0;
     }
 

@@ -47,13 +47,9 @@ public:
 
 private:
     std::string sentence(const ReplaceReport& report) const {
-        std::string text =
+        const std::string text =
             "replaced " + name_ + ": generation " + std::to_string(report.record.number) + " runs";
-        for (std::size_t i = 0; i < report.carried.size(); ++i)
-            text += (i == 0 ? ", kept " : ", ") + report.carried[i];
-        if (report.unread)
-            text += "; the window before it waits to be read";
-        return text;
+        return text + what_went_on(report.carried, report.unread);
     }
 
     std::string name_;

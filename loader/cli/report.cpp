@@ -121,4 +121,11 @@ std::string places_text(const Global& global, const GenerationRecord& record) {
     return device + " (" + points + ")";
 }
 
+std::string what_went_on(const std::vector<std::string>& carried, bool unread) {
+    std::string text;
+    for (const std::string& map : carried)
+        text += (text.empty() ? ", kept " : ", ") + map;
+    return text + (unread ? "; the window before it waits to be read" : "");
+}
+
 } // namespace dynmon

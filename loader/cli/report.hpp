@@ -25,4 +25,7 @@ nlohmann::ordered_json placed_json(const Global& global, const GenerationRecord&
 // "eth0 (tc-ingress, tc-egress)": where the programs of a generation run.
 std::string places_text(const Global& global, const GenerationRecord& record);
 
+// What a replace kept, behind the sentence that it was done; "": nothing to say.
+std::string what_went_on(const std::vector<std::string>& carried, bool unread);
+
 } // namespace dynmon

@@ -73,7 +73,7 @@ private:
     // One lock that is held for too long makes us wait once, not once for each monitor.
     Settings patient(Settings settings) const {
         if (waited_)
-            settings.lock_timeout = std::chrono::milliseconds(0);
+            settings.lock_patience = no_patience();
         return settings;
     }
 

@@ -1,6 +1,9 @@
 #include "kernel/xdp.hpp"
 
 #include <cerrno>
+#include <fstream>
+#include <string>
+#include <vector>
 
 #include "base/error.hpp"
 #include "hook/attach.hpp"
@@ -8,16 +11,60 @@
 #include "hook/device_view.hpp"
 #include "kernel/bpf.hpp"
 #include "kernel/links.hpp"
+#include "store/bpffs.hpp"
 
 namespace dynmon {
 
 namespace {
+
+bool is_pinned_at(const std::string& path, std::uint32_t program_id) {
+    try {
+        const Fd program = try_open_pin(path);
+        return program && program_facts(program).id == program_id;
+    } catch (const Error&) { // of another kind, or not for this user
+        return false;
+    }
+}
+
+// None where it is no folder, or not one for this user.
+std::vector<std::string> names_in(const std::string& folder) {
+    try {
+        return list_directory(folder);
+    } catch (const Error&) {
+        return {};
+    }
+}
+
+// The store in which the program is the pivot of a hook: in a bpffs that is mounted here, as its
+// root or one folder below. "": none.
+std::string store_of_pivot(std::uint32_t program_id) {
+    std::vector<std::string> folders;
+    std::ifstream mounts("/proc/self/mounts");
+    for (std::string source, folder, type, rest;
+         mounts >> source >> folder >> type && std::getline(mounts, rest);) {
+        if (type != "bpf")
+            continue;
+        folders.push_back(folder);
+        for (const std::string& name : names_in(folder))
+            folders.push_back(folder + "/" + name);
+    }
+    for (const std::string& folder : folders)
+        for (const std::string& hook : names_in(folder + "/hooks"))
+            if (is_pinned_at(folder + "/hooks/" + hook + "/pivot", program_id))
+                return folder;
+    return "";
+}
 
 [[noreturn]] void throw_taken(const XdpState& holder) {
     std::string text = "XDP is taken";
     if (holder.program_id != 0)
         text += ": program " + describe_program(holder.program_id) + " runs there in " +
                 to_string(holder.mode) + " mode";
+    if (const std::string store = store_of_pivot(holder.program_id); !store.empty())
+        throw Error(ErrorKind::busy, text + ", of the dynmon store " + store)
+            .hint("load with --bpffs " + store +
+                  ", where several monitors share the hook, or with "
+                  "--hook tc");
     throw Error(ErrorKind::busy, text)
         .hint("dynmon never replaces a program of somebody else: remove it first, or use "
               "--hook tc, which several can share");

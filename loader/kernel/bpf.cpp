@@ -1,8 +1,11 @@
 #include "kernel/bpf.hpp"
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
+#include <string_view>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -223,6 +226,14 @@ std::string describe_program(std::uint32_t id) {
     const std::string number = "id " + std::to_string(id);
     const Fd program = try_open_program(id);
     return program ? program_facts(program).name + " (" + number + ")" : number;
+}
+
+std::uint64_t map_memory_bytes(const Fd& map) {
+    std::ifstream lines("/proc/self/fdinfo/" + std::to_string(map.get()));
+    for (std::string line; std::getline(lines, line);)
+        if (constexpr std::string_view name = "memlock:"; line.starts_with(name))
+            return std::strtoull(line.c_str() + name.size(), nullptr, 10);
+    return 0;
 }
 
 std::string program_type_name(bpf_prog_type type) {

@@ -102,6 +102,7 @@ Fd try_open_btf(std::uint32_t id);
 std::vector<std::byte> btf_bytes(const Fd& types);
 // "name (id 12)" or, without the right to look, "id 12".
 std::string describe_program(std::uint32_t id);
+std::uint64_t map_memory_bytes(const Fd& map); // as the kernel accounts it; 0: it does not say
 // "xdp", "sched_cls", …; "number 99" for what is newer than libbpf.
 std::string program_type_name(bpf_prog_type type);
 

@@ -132,12 +132,15 @@ ApplyReport apply_to(const std::optional<Running>& running, const Settings& sett
                      const Probe& probe, const LoadRequest& request,
                      ReplaceRequest::Keep keep_maps) {
     if (!running)
-        return {Applied::loaded, load_monitor(settings, probe, request)};
+        return {Applied::loaded, load_monitor(settings, probe, request), {}, false};
     const bool same = is_unchanged(running->record, probe, request);
     if (same && !running->gone && !running->taken_out.empty())
         throw Error(ErrorKind::failed, running->taken_out).hint(limit_remedy(request.name));
     if (same && !running->gone)
-        return {running->attached_again ? Applied::attached : Applied::unchanged, running->record};
+        return {running->attached_again ? Applied::attached : Applied::unchanged,
+                running->record,
+                {},
+                false};
     ReplaceReport report = replace_monitor(settings, probe,
                                            {.name = request.name,
                                             .keep_maps = keep_maps,
@@ -146,7 +149,8 @@ ApplyReport apply_to(const std::optional<Running>& running, const Settings& sett
                                             .assignments = request.assignments,
                                             .kernel_btf = request.kernel_btf,
                                             .place = running->gone ? &request : nullptr});
-    return {same ? Applied::attached : Applied::replaced, std::move(report.record)};
+    return {same ? Applied::attached : Applied::replaced, std::move(report.record),
+            std::move(report.carried), report.unread};
 }
 
 } // namespace

@@ -1,6 +1,9 @@
 // Load or replace, whichever makes it so; nothing when it is so already.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "monitor/load.hpp"
 
 namespace dynmon {
@@ -13,6 +16,8 @@ const char* to_string(Applied applied);
 struct ApplyReport {
     Applied outcome = Applied::unchanged;
     GenerationRecord record;
+    std::vector<std::string> carried; // maps that went on, where it was replaced
+    bool unread = false;              // the generation before still holds a window to read
 };
 
 // The same object, manifest and parameters on the same hook, which counts: unchanged. A hook that

@@ -5,11 +5,14 @@
 
 #include <linux/capability.h>
 
+#include "base/limits.hpp"
+
 namespace dynmon {
 
 namespace {
 
 constexpr std::uint64_t enough_memlock = 64u << 20;
+constexpr std::size_t many_unread = 2; // generations: one is there after every replace
 
 using Ailments = std::vector<Ailment>;
 
@@ -170,6 +173,14 @@ void diagnose_monitor(const Status& loaded, const MonitorStatus& monitor, Ailmen
     if (monitor.unfinished)
         out.push_back({what + ": " + describe(*monitor.unfinished),
                        "dynmon-load read " + monitor.name + " hands it out again", false});
+    if (monitor.unread_generations >= many_unread)
+        out.push_back({what + ": " + std::to_string(monitor.unread_generations) +
+                           " replaced generations hold windows that nobody has read, in " +
+                           std::to_string(monitor.unread_bytes >> 10) + " KiB of maps; at " +
+                           std::to_string(limits::unread_generations) + " replace is refused",
+                       "dynmon-load read " + monitor.name +
+                           " takes them; a reader of some metrics leaves the others",
+                       false});
     for (const ProgramStatus& program : monitor.programs)
         if (program.taken_out)
             out.push_back({what + ": program '" + program.name + "' was taken out: " +

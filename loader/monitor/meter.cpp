@@ -41,7 +41,7 @@ DirectoryLock lock_for_metering(const Store& store) {
 bool stop_forgotten_metering(const Store& store, const GenerationDir& dir,
                              const GenerationRecord& record) {
     try {
-        const DirectoryLock alone(store.hooks_dir(), DirectoryLock::Mode::exclusive, {});
+        const DirectoryLock alone(store.hooks_dir(), DirectoryLock::Mode::exclusive, no_patience());
         return set_metering(dir, record, false);
     } catch (const Error& error) {
         if (error.kind() != ErrorKind::busy)

@@ -1,6 +1,7 @@
 #include "monitor/read.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <optional>
 
 #include "base/error.hpp"
@@ -347,20 +348,34 @@ public:
           lock_(store_.lock_monitor(request.name, request.peek ? DirectoryLock::Mode::shared
                                                                : DirectoryLock::Mode::exclusive)) {
         if (!request.peek)
-            settle(request.name);
+            with_rights(request.name, [&] { settle(request.name); });
         std::optional<DirectoryLock> opening;
         if (request.peek) // a load that has published the monitor is about to start it
             opening.emplace(store_.lock_for(request.name, DirectoryLock::Mode::shared));
         reading_.emplace(store_, request, sink);
         if (request.peek)
             return;
-        reading_->make_totals();
+        with_rights(request.name, [&] { reading_->make_totals(); });
         prepare_fence();
     }
 
     void run() { reading_->run(); }
 
 private:
+    template <typename Body>
+    static void with_rights(const std::string& name, Body&& body) {
+        try {
+            body();
+        } catch (const Error& error) {
+            if (error.error_number() != EPERM && error.error_number() != EACCES)
+                throw;
+            NeedsRepair repair(error.kind(),
+                               "monitor '" + name + "' was left half changed: " + error.what());
+            repair.hint(error.hint().empty() ? "`dynmon-load recover` finishes it" : error.hint());
+            throw repair;
+        }
+    }
+
     void settle(const std::string& name) const {
         std::vector<std::string> actions;
         const DirectoryLock lock = store_.lock_for(name, DirectoryLock::Mode::exclusive);

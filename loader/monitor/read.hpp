@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.hpp"
 #include "export/exporter.hpp"
 #include "monitor/settings.hpp"
 
@@ -27,6 +28,12 @@ struct ReadRequest {
     std::function<void()> opened;
 };
 
+// What a killed verb left half done takes rights to finish that this process has given up.
+class NeedsRepair : public Error {
+public:
+    using Error::Error;
+};
+
 // All of read_monitor() that needs capabilities, and what it finds wrong before it reads: what was
 // interrupted is finished, the consumer is told which metrics will come. Hands out nothing.
 void prepare_read(const Settings& settings, const ReadRequest& request);
@@ -34,7 +41,8 @@ void prepare_read(const Settings& settings, const ReadRequest& request);
 // Writes what the request asks for to `sink`, or hands it to the consumer, window by window, oldest
 // first. A window is emptied only after it has been written out whole; a reader that is killed
 // before that leaves it to the next one, under the same sequence number. Throws Error{usage} for an
-// unknown monitor or metric, Error{busy} when another reader is at work on this monitor.
+// unknown monitor or metric, LockHeld{busy} when another reader is at
+// work on this monitor, NeedsRepair.
 void read_monitor(const Settings& settings, const ReadRequest& request, Sink& sink);
 
 } // namespace dynmon

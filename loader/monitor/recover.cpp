@@ -5,10 +5,12 @@
 #include "base/log.hpp"
 #include "hook/hook.hpp"
 #include "kernel/own_pin.hpp"
+#include "monitor/delivery.hpp"
 #include "monitor/evict.hpp"
 #include "monitor/load.hpp"
 #include "monitor/repair.hpp"
 #include "monitor/roster.hpp"
+#include "monitor/window.hpp"
 #include "store/bpffs.hpp"
 
 namespace dynmon {
@@ -63,6 +65,12 @@ void evict_if_damaged(const Store& store, const DirectoryLock& lock, const std::
     }
 }
 
+// A replace that was killed has not made them, and readers without rights cannot.
+void make_totals_of(const Store& store, const std::string& name) {
+    const GenerationDir current = current_generation(store, name);
+    make_totals(store.monitor_dir(name), metric_sources(current, current.read_record()));
+}
+
 void remove_if_idle(const Store& store, const DirectoryLock& lock, const HookId& hook,
                     std::vector<std::string>& actions) {
     if (!roster_at(store, hook).is_empty())
@@ -104,7 +112,10 @@ Recovered recover(const Settings& settings) {
         });
     for (const std::string& name : store.monitors())
         if (whole.contains(name))
-            failures.attempt([&] { settle_monitor(store, lock, name, result.actions); });
+            failures.attempt([&] {
+                if (settle_monitor(store, lock, name, result.actions))
+                    make_totals_of(store, name);
+            });
     for (const HookId& hook : store.hooks())
         failures.attempt([&] { remove_if_idle(store, lock, hook, result.actions); });
     store.remove_if_empty(lock);

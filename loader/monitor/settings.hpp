@@ -1,7 +1,6 @@
 // What every operation on monitors needs to know.
 #pragma once
 
-#include <chrono>
 #include <string>
 
 #include "object/allow_list.hpp"
@@ -12,14 +11,15 @@ namespace dynmon {
 
 struct Settings {
     std::string bpffs = default_store;
-    std::chrono::milliseconds lock_timeout{5000};
+    // Of one command, or of one round of it: renewed by who runs another one.
+    LockPatience lock_patience{std::chrono::seconds(5)};
 
     std::string allow;  // a list of objects beside the machine's; "": none
     std::string policy; // what probes may do, beside the machine's policy; "": none
 
     AllowLists allowed() const { return allow_lists(allow); }
     MachinePolicies policies() const { return machine_policies(policy); }
-    Store open_store(bool create) const { return Store::open(bpffs, create, lock_timeout); }
+    Store open_store(bool create) const { return Store::open(bpffs, create, lock_patience); }
 };
 
 } // namespace dynmon

@@ -130,6 +130,16 @@ std::string health_of(const Store& store, const GenerationDir& dir, const Monito
     return to_string(HookHealth::attached);
 }
 
+std::uint64_t bytes_of_maps(const GenerationDir& old) {
+    std::uint64_t bytes = 0;
+    for (const MapRecord& map : old.read_record().maps)
+        for (const Side side : {Side::a, Side::b})
+            if (map.swapped || side == Side::a)
+                if (const Fd fd = old.try_open_map(map, side))
+                    bytes += map_memory_bytes(fd);
+    return bytes;
+}
+
 void fill_monitor(const Store& store, MonitorStatus& status) {
     const GenerationDir dir = current_generation(store, status.name);
     const GenerationRecord record = dir.read_record();
@@ -140,7 +150,10 @@ void fill_monitor(const Store& store, MonitorStatus& status) {
     status.probe = record.manifest.name;
     status.generation = record.number;
     status.loaded_ns = record.created_ns;
-    status.unread_generations = retired_generations(store, status.name).size();
+    for (const GenerationDir& old : retired_generations(store, status.name)) {
+        ++status.unread_generations;
+        status.unread_bytes += bytes_of_maps(old);
+    }
     status.object = record.object_path;
     status.sha256 = record.sha256;
     status.clock = to_string(record.clock);

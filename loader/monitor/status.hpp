@@ -45,6 +45,7 @@ struct MonitorStatus {
     std::uint32_t generation = 0;
     std::uint64_t loaded_ns = 0; // this generation, since the Unix epoch
     std::size_t unread_generations = 0;
+    std::uint64_t unread_bytes = 0;             // of memory, that their maps take
     std::optional<UnfinishedWindow> unfinished; // none while somebody reads
     std::string problem;                        // "" or why the rest could not be told
     std::string advice;                         // what to do about it; "": `dynmon-load recover`

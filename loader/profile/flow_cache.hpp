@@ -30,13 +30,15 @@ public:
     void expire(std::uint64_t now_ns, std::vector<FlowRecord>& left);
     void drain(EndReason reason, std::vector<FlowRecord>& left); // all of them
 
+    // Why it would leave at `now_ns`; none: it stays.
+    EndReason end_of(const FlowRecord& flow, std::uint64_t now_ns) const;
+
     std::size_t size() const { return flows_.size(); }
     const std::list<FlowRecord>& flows() const { return flows_; } // least recently touched first
 
 private:
     using Flows = std::list<FlowRecord>; // least recently touched first
 
-    EndReason end_of(const FlowRecord& flow, std::uint64_t now_ns) const;
     Flows::iterator leave(Flows::iterator flow, EndReason reason, std::vector<FlowRecord>& left);
 
     TimeOuts time_outs_;

@@ -9,6 +9,8 @@ namespace dynmon {
 
 namespace {
 
+constexpr std::size_t part = 16384; // flows, of a window of which nothing is kept
+
 // Nothing when `metric` is no flow table; the first fault is noted, unless there is one of a metric
 // called flows, which it was probably meant to be.
 std::optional<FlowFields> flow_fields(const MetricView& metric, const FlowOutlet& outlet,
@@ -46,13 +48,44 @@ void FlowExporter::restore() {
         outlet_.add(std::move(left), at_);
 }
 
-void FlowExporter::save() const {
+// The window as it was seen, before anything of it is counted: if that fails it comes again.
+void FlowExporter::save_before() {
     if (!state_)
         return;
     try {
-        state_->save(*stored_, cache_.flows(), outlet_.waiting());
-    } catch (const Error& error) { // the window comes again, and all there is to do is this
+        state_->save(at_.window, cache_.flows(), seen_, outlet_.waiting());
+        told_ = false;
+    } catch (const Error& error) {
+        if (!std::exchange(told_, true))
+            log::warn(std::string(error.what()) + ": windows stay in the kernel until flows can be "
+                                                  "saved");
         throw OutletAway(error);
+    }
+}
+
+// What has left the cache, before it is sent and after. False: it cannot be saved. The file from
+// before has it as seen: none is lost, but a kill now would send it again.
+bool FlowExporter::save_counted() {
+    if (!state_)
+        return true;
+    try {
+        state_->save(at_.window, cache_.flows(), {}, outlet_.waiting());
+        return true;
+    } catch (const Error& error) {
+        if (!std::exchange(told_, true))
+            log::warn(std::string(error.what()) + ": flows wait until they can be saved");
+        return false;
+    }
+}
+
+// What goes out at the end, so that a kill sends no file twice. False: it cannot be saved.
+bool FlowExporter::save_rest() const {
+    try {
+        state_->save(*stored_, cache_.flows(), {}, outlet_.waiting());
+        return true;
+    } catch (const Error& error) {
+        log::warn(error.what());
+        return false;
     }
 }
 
@@ -68,7 +101,11 @@ void FlowExporter::begin_document(const std::string& monitor, const Window& wind
     began_ = Clock::now();
     at_ = {monitor, window};
     seen_.clear(); // of a window that was given up
+    if (!keeps_)
+        outlet_.forget();
     missed_.clear();
+    repeated_ = is_repeated();
+    left_flows_ = left_packets_ = 0;
 }
 
 void FlowExporter::begin_metric(const MetricView& metric) {
@@ -84,13 +121,29 @@ void FlowExporter::begin_metric(const MetricView& metric) {
 
 void FlowExporter::entries(const Batch& batch) {
     if (counts_missed_)
-        missed_.add(batch);
-    else if (fields_)
-        rows_->for_each(batch, [this](const Row& row) {
-            const FlowRecord flow = fields_->read(row);
-            if (flow.packets > 0) // of CPUs that are kept apart, those that saw some
-                seen_.push_back(flow);
-        });
+        return missed_.add(batch);
+    if (!fields_ || repeated_)
+        return;
+    rows_->for_each(batch, [this](const Row& row) {
+        const FlowRecord flow = fields_->read(row);
+        if (flow.packets > 0) // of CPUs that are kept apart, those that saw some
+            seen_.push_back(flow);
+        if (!keeps_ && outlet_.takes_parts() && seen_.size() >= part) {
+            hand_on_seen();
+            outlet_.send();
+        }
+    });
+}
+
+// Without time-outs: nothing of the window is kept here.
+void FlowExporter::hand_on_seen() {
+    for (FlowRecord& flow : seen_) {
+        flow.reason = cache_.end_of(flow, at_.window.to_ns);
+        left_packets_ += flow.packets;
+    }
+    left_flows_ += seen_.size();
+    outlet_.add(std::move(seen_), at_);
+    seen_.clear();
 }
 
 void FlowExporter::end_metric(std::uint64_t) {
@@ -116,14 +169,20 @@ void FlowExporter::count_missed() {
 
 void FlowExporter::add_up(WindowReport& report) {
     count_missed();
-    std::vector<FlowRecord> left;
-    for (const FlowRecord& flow : seen_)
-        cache_.add(flow, left);
-    cache_.expire(at_.window.to_ns, left);
-    report.sessions = left.size();
-    for (const FlowRecord& flow : left)
-        report.packets += flow.packets;
-    outlet_.add(std::move(left), at_);
+    if (keeps_) {
+        std::vector<FlowRecord> left;
+        for (const FlowRecord& flow : seen_)
+            cache_.add(flow, left);
+        cache_.expire(at_.window.to_ns, left);
+        for (const FlowRecord& flow : left)
+            left_packets_ += flow.packets;
+        left_flows_ = left.size();
+        outlet_.add(std::move(left), at_);
+    } else {
+        hand_on_seen();
+    }
+    report.sessions = left_flows_;
+    report.packets = left_packets_;
     ++windows_;
 }
 
@@ -131,21 +190,22 @@ void FlowExporter::end_document() {
     const Clock::time_point read = Clock::now();
     WindowReport report{.monitor = at_.monitor,
                         .window = at_.window,
-                        .iteration = windows_,
-                        .repeated = is_repeated(),
+                        .iteration = outlet_.iteration(windows_),
+                        .repeated = repeated_,
                         .unit = "flow",
                         .missed = missed_.counts()};
-    if (!report.repeated)
+    if (!repeated_) {
+        save_before();
         add_up(report);
-    if (keeps_) { // whatever happens now, its flows are counted
-        stored_ = at_.window;
-        save();
+        if (keeps_) // whatever happens now, its flows are counted
+            stored_ = at_.window;
     }
     const std::size_t waiting = outlet_.waiting().size();
-    report.files = outlet_.send(); // if it throws and keeps nothing, the cache has nothing either
+    if (left_flows_ == 0 || save_counted())
+        report.files = outlet_.send(); // if it throws and keeps nothing, nor does the cache
     stored_ = at_.window;
-    if (keeps_ && outlet_.waiting().size() != waiting)
-        save();
+    if (outlet_.waiting().size() != waiting)
+        save_counted();
     seen_.clear();
     report.read_seconds = std::chrono::duration<double>(read - began_).count();
     report.write_seconds = std::chrono::duration<double>(Clock::now() - read).count();
@@ -156,12 +216,11 @@ void FlowExporter::close() {
     std::vector<FlowRecord> left;
     cache_.drain(EndReason::forced, left);
     outlet_.add(std::move(left), {at_.monitor, at_.window}); // what it missed was told with it
+    const bool saved = state_ && stored_ && save_rest();     // if not, it goes out all the same
     try {
-        if (stored_)
-            save();
         outlet_.close();
     } catch (Error& error) {
-        if (state_)
+        if (saved)
             error.hint("they are in " + state_->path() + ", and go with the next export");
         throw;
     }

@@ -45,9 +45,12 @@ private:
 
     bool is_repeated() const;
     void add_up(WindowReport& report);
+    void hand_on_seen();
     void count_missed();
     void restore();
-    void save() const;
+    void save_before();
+    bool save_counted();
+    bool save_rest() const;
 
     FlowCache cache_;
     FlowOutlet& outlet_;
@@ -61,7 +64,10 @@ private:
     std::set<std::string> unused_; // metrics that are no flow tables
     bool counts_missed_ = false;
     MissedCounters missed_;
-    std::vector<FlowRecord> seen_; // in the window
+    std::vector<FlowRecord> seen_; // in the window; if nothing is kept: in the last part of it
+    bool repeated_ = false;        // the window is counted already
+    bool told_ = false;            // that the state cannot be saved
+    std::uint64_t left_flows_ = 0, left_packets_ = 0; // that have left, of the window
     std::uint64_t windows_ = 0;
     Clock::time_point began_;
 };

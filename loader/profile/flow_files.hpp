@@ -14,6 +14,8 @@ public:
 
     const char* profile() const override { return "netflow"; }
     void make_room() override;
+    // That of the file that it would be in: it goes on from run to run.
+    std::uint64_t iteration(std::uint64_t) const override { return iteration_; }
     bool has(const FlowWindow& from) const override { return dir_.has(from.monitor, from.window); }
     void add(std::vector<FlowRecord> flows, const FlowWindow& from) override;
     std::vector<std::string> send() override;

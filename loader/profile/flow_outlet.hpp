@@ -36,6 +36,8 @@ public:
     // Before a window is closed. Throws OutletAway when it is known that send() would have to, or
     // when there is no room for what would have to be kept.
     virtual void make_room() = 0;
+    // The number of the window for people, of which `windows` went before in this run.
+    virtual std::uint64_t iteration(std::uint64_t windows) const { return windows; }
     // A run before has stored it and could not say so.
     virtual bool has(const FlowWindow& /*from*/) const { return false; }
     virtual void add(std::vector<FlowRecord> flows, const FlowWindow& from) = 0;
@@ -43,6 +45,10 @@ public:
     // have. Returns the files that were written.
     virtual std::vector<std::string> send() = 0;
     virtual const std::vector<FlowRecord>& waiting() const = 0; // not known to have arrived
+    // send() may be called for a part of a window, so that nobody has to keep all of it.
+    virtual bool takes_parts() const { return false; }
+    // What was added is of a window that was given up on the way.
+    virtual void forget() {}
     // The export ends. Throws Error{failed} that counts what is lost by it.
     virtual void close() = 0;
 };

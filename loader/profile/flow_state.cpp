@@ -98,16 +98,19 @@ std::optional<SavedFlows> FlowState::load() const {
 }
 
 void FlowState::save(const Window& stored, const std::list<FlowRecord>& cached,
+                     const std::vector<FlowRecord>& seen,
                      const std::vector<FlowRecord>& waiting) const {
     Header header;
     header.name_size = monitor_.size();
     header.stored = stored;
-    header.cached = cached.size();
+    header.cached = cached.size() + seen.size();
     header.waiting = waiting.size();
     std::string text;
     put(&header, sizeof header, text);
     text += monitor_;
     for (const FlowRecord& flow : cached)
+        put(&flow, sizeof flow, text);
+    for (const FlowRecord& flow : seen)
         put(&flow, sizeof flow, text);
     for (const FlowRecord& flow : waiting)
         put(&flow, sizeof flow, text);

@@ -27,9 +27,10 @@ public:
     // Nothing when there is no file. Throws Error{usage} for one of another monitor or none of
     // ours.
     std::optional<SavedFlows> load() const;
-    // Replaces the file in one step, synced to the disk. Throws Error{failed}.
+    // Replaces the file in one step, synced to the disk. Throws Error{failed}. `seen` goes into the
+    // cache behind `cached` when it is loaded.
     void save(const Window& stored, const std::list<FlowRecord>& cached,
-              const std::vector<FlowRecord>& waiting) const;
+              const std::vector<FlowRecord>& seen, const std::vector<FlowRecord>& waiting) const;
     void remove() const;
     const std::string& path() const { return path_; }
     const std::string& monitor() const { return monitor_; }

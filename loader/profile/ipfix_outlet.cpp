@@ -59,11 +59,15 @@ std::vector<std::string> IpfixOutlet::send() {
         if (options_.keeps || (sent && wait_for_arrival(now)))
             return {};
     } while (collector_->has_another());
-    waiting_.clear();
-    in_flight_ = 0;
+    forget();
     statistics_.ignored_packets -= last_ignored_; // they come again with the window
     statistics_.dropped_packets -= last_dropped_;
     throw_away();
+}
+
+void IpfixOutlet::forget() {
+    waiting_.clear();
+    in_flight_ = 0;
 }
 
 // True when nothing is waiting any more. False loses the connection: what was sent comes again.
@@ -202,7 +206,9 @@ void IpfixOutlet::hurry() {
         return;
     const std::size_t in_one =
         collector_->max_message() / ipfix::record_size(ipfix::Template::ipv6); // the longest
-    pace_.fit((waiting_.size() - in_flight_) / in_one, options_.patience);
+    // Of a window that comes in parts there may be many more.
+    const nanoseconds time = options_.patience / (takes_parts() ? 16 : 1);
+    pace_.fit((waiting_.size() - in_flight_) / in_one, time);
 }
 
 void IpfixOutlet::forget_arrived(milliseconds patience) {

@@ -56,6 +56,8 @@ public:
     void add(std::vector<FlowRecord> flows, const FlowWindow& from) override;
     std::vector<std::string> send() override;
     const std::vector<FlowRecord>& waiting() const override { return waiting_; }
+    bool takes_parts() const override { return !options_.keeps; }
+    void forget() override;
     void close() override;
 
     const Sent& sent() const { return sent_; }

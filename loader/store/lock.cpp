@@ -1,5 +1,6 @@
 #include "store/lock.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <thread>
 
@@ -38,14 +39,20 @@ bool still_named(const Fd& fd, const std::string& directory) {
 
 } // namespace
 
+void LockPatience::spend(std::chrono::nanoseconds waited) const {
+    *left_ = std::max(*left_ - waited, std::chrono::nanoseconds(0));
+}
+
 DirectoryLock::DirectoryLock(const std::string& directory, Mode mode,
-                             std::chrono::milliseconds patience) {
+                             const LockPatience& patience) {
     const int operation = (mode == Mode::exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB;
-    const auto deadline = std::chrono::steady_clock::now() + patience;
+    const auto begun = std::chrono::steady_clock::now();
+    const auto waited = [&] { return std::chrono::steady_clock::now() - begun; };
     for (;;) {
         Fd fd = open_directory(directory);
         if (flock(fd.get(), operation) == 0) {
             if (still_named(fd, directory)) {
+                patience.spend(waited());
                 fd_ = std::move(fd);
                 return;
             }
@@ -53,9 +60,12 @@ DirectoryLock::DirectoryLock(const std::string& directory, Mode mode,
         }
         if (errno != EWOULDBLOCK && errno != EINTR)
             throw Error(ErrorKind::failed, "lock " + directory, errno);
-        if (std::chrono::steady_clock::now() >= deadline)
-            throw Error(ErrorKind::busy, directory + " is locked by " + lock_holder(fd.get()))
-                .hint("wait for it to end, or give it more time with --lock-timeout");
+        if (waited() >= patience.left()) {
+            patience.spend(waited());
+            LockHeld error(ErrorKind::busy, directory + " is locked by " + lock_holder(fd.get()));
+            error.hint("wait for it to end, or give it more time with --lock-timeout");
+            throw error;
+        }
         // Short, and always the same: who waits longer and longer never gets a lock that others
         // take again and again, each time after a few milliseconds.
         std::this_thread::sleep_for(1ms);

@@ -1,12 +1,38 @@
-// Exclusion between dynmon processes: flock on a directory of the store, with a deadline.
+// Exclusion between dynmon processes: flock on a directory of the store, with a bound on waiting.
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <string>
 
+#include "base/error.hpp"
 #include "base/fd.hpp"
 
 namespace dynmon {
+
+// How long a command waits for locks, for all of them together. Copies share what is left.
+class LockPatience {
+public:
+    explicit LockPatience(std::chrono::nanoseconds whole)
+        : whole_(whole), left_(std::make_shared<std::chrono::nanoseconds>(whole)) {}
+    std::chrono::nanoseconds left() const { return *left_; }
+    void spend(std::chrono::nanoseconds waited) const;
+    void renew() const { *left_ = whole_; }
+
+private:
+    std::chrono::nanoseconds whole_;
+    std::shared_ptr<std::chrono::nanoseconds> left_;
+};
+
+inline LockPatience no_patience() {
+    return LockPatience(std::chrono::nanoseconds(0));
+}
+
+// The patience is at its end, and somebody else has the lock. May be over the next time.
+class LockHeld : public Error {
+public:
+    using Error::Error;
+};
 
 // Held for as long as the object lives; the kernel lets go of it when the process dies.
 // Order: a monitor's lock before the store's, never the other way round.
@@ -14,9 +40,9 @@ class DirectoryLock {
 public:
     enum class Mode { shared, exclusive };
 
-    // Throws Error{busy} naming the pid of the holder when the deadline passes, Error with ENOENT
-    // when the directory does not exist (any more).
-    DirectoryLock(const std::string& directory, Mode mode, std::chrono::milliseconds patience);
+    // Throws LockHeld{busy} naming the pid of the holder when the patience is at its end, Error
+    // with ENOENT when the directory does not exist (any more).
+    DirectoryLock(const std::string& directory, Mode mode, const LockPatience& patience);
     DirectoryLock(DirectoryLock&&) = default;
     DirectoryLock& operator=(DirectoryLock&&) = default;
 

@@ -84,7 +84,7 @@ std::string Store::root_of(const std::string& wanted) {
     return root;
 }
 
-Store Store::open(const std::string& wanted, bool create, std::chrono::milliseconds patience) {
+Store Store::open(const std::string& wanted, bool create, const LockPatience& patience) {
     if (wanted.empty())
         throw Error(ErrorKind::usage, "--bpffs is empty").hint("it names a directory in bpffs");
     const std::string root = root_of(wanted);
@@ -167,7 +167,7 @@ std::optional<DirectoryLock> Store::try_lock_monitor(const std::string& name,
 
 bool Store::is_in_use(const std::string& name) const {
     try {
-        const DirectoryLock held(monitor_dir(name), DirectoryLock::Mode::shared, {});
+        const DirectoryLock held(monitor_dir(name), DirectoryLock::Mode::shared, no_patience());
         return false;
     } catch (const Error& error) {
         if (error.kind() != ErrorKind::busy)

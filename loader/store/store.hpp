@@ -1,7 +1,6 @@
 // The directory in bpffs that holds all state of dynmon: where things are, and that it is safe.
 #pragma once
 
-#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,12 +18,12 @@ public:
     // Opens (and with `create`, makes) the store at `root`. When `root` is where a bpffs is
     // mounted, the store is its subdirectory "dynmon". Checks that it is on a bpffs, belongs to
     // the caller and is closed to others; throws Error{usage} or Error{rejected} with what to do.
-    static Store open(const std::string& root, bool create, std::chrono::milliseconds patience);
+    static Store open(const std::string& root, bool create, const LockPatience& patience);
     static std::string root_of(const std::string& root); // where open() looks for it
 
     const std::string& root() const { return root_; }
     bool present() const { return present_; } // false: nothing was ever loaded here
-    std::chrono::milliseconds patience() const { return patience_; } // with locks
+    const LockPatience& patience() const { return patience_; }
 
     std::string hook_dir(const HookId& id) const;
     std::string hooks_dir() const { return root_ + "/hooks"; }
@@ -58,15 +57,15 @@ public:
     bool is_in_use(const std::string& name) const;
 
 private:
-    Store(std::string root, bool present, std::chrono::milliseconds patience)
-        : root_(std::move(root)), present_(present), patience_(patience) {}
+    Store(std::string root, bool present, LockPatience patience)
+        : root_(std::move(root)), present_(present), patience_(std::move(patience)) {}
 
     std::optional<DirectoryLock> lock_existing(const std::string& directory,
                                                DirectoryLock::Mode mode) const;
 
     std::string root_;
     bool present_;
-    std::chrono::milliseconds patience_;
+    LockPatience patience_;
 };
 
 } // namespace dynmon

@@ -86,5 +86,5 @@ class ExportCase(harness.Case):
     def finish(self, process, code=harness.OK):
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30 * wire.PATIENCE)
-        self.assertEqual(process.returncode, code, out + err)
+        self.assertEqual(process.returncode, code, (out or "") + err)
         return err

@@ -96,6 +96,22 @@ class DoctorTest(harness.Case):
         self.replace("f", "flows")
         self.assertEqual(self.doctor()["store"]["monitors"][0]["unread-generations"], 1)
 
+    def test_generations_that_pile_up_behind_a_reader_of_some_metrics_are_told_and_bounded(self):
+        self.load("f", "flows")
+        for replaced in range(1, 9):
+            self.receive(*[frames.ipv4(frames.udp(1, 2), frames.UDP)] * 3)
+            self.replace("f", "flows")
+            self.dynmon("read", "f", "flows_missed")
+            told = [problem for problem in self.doctor()["problems"]
+                    if "replaced generations hold windows" in problem["problem"]]
+            self.assertEqual(len(told), replaced > 1)
+        self.assertRegex(told[0]["problem"], r"8 replaced .* in [1-9]\d+ KiB of maps")
+        self.assertIn("dynmon-load read f", told[0]["remedy"])
+        error = self.refused(harness.BUSY, "replace", "f", "flows")
+        self.assertIn("`dynmon-load read f` takes them", error["hint"])
+        self.dynmon("read", "f")
+        self.replace("f", "flows")
+
     def test_without_rights_it_says_what_it_could_not_tell(self):
         self.load("p", "packets")
         done = subprocess.run([*NOBODY, harness.DYNMON, "--json", "doctor"], capture_output=True,

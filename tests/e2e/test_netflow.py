@@ -86,6 +86,14 @@ class TableTest(NetflowCase):
         self.assertEqual([(row["Packets"], row["End"]) for row in self.rows()],
                          [("1", "active"), ("2", "active"), ("3", "active")])
 
+    def test_a_window_is_called_by_the_number_of_its_file_in_every_run(self):
+        self.load("f", "flows")
+        for number in range(3):
+            self.receive(UDP)
+            said = self.export("--idle", 0, "--count", 1).err
+            self.assertIn(f"(iteration {number}): 1 flow, 1 packet, 1 file", said)
+            self.assertTrue((self.out / f"flows-iter{number}.csv").exists())
+
     def test_a_flow_over_several_windows_is_one_row(self):
         self.load("f", "flows")
         exporter = self.start_export("--idle", f"{1000 * wire.PATIENCE:.0f}ms", "--active", "1h")

@@ -189,6 +189,12 @@ class ApplyTest(harness.Case):
         self.assertEqual((again["outcome"], again["generation"]), ("unchanged", 1))
         changed = self.apply("--set", "step=2", "--keep-maps")
         self.assertEqual((changed["outcome"], changed["generation"]), ("replaced", 2))
+        self.assertEqual((changed["carried-maps"][:1], changed["unread-window"]),
+                         (["TALLY"], False))
+        said = self.dynmon("apply", "t", "tally", "--dev", "blue0", "--netns", "blue", "--set",
+                           "step=3", "--keep-maps").out
+        self.assertRegex(said, r"replaced t: generation 3 runs, kept TALLY")
+        self.apply("--set", "step=2", "--keep-maps")
         self.assertEqual(self.apply("--set", "step=2")["outcome"], "unchanged")
         other = self.apply("--keep-matching-maps", probe="tally_wide")
         self.assertEqual((other["outcome"], other["probe"]), ("replaced", "tally_wide"))

@@ -98,6 +98,8 @@ class XdpTakenTest(ForeignCase):
         error = self.refused(harness.BUSY, "--bpffs", other, "load", "p", "packets", "--dev",
                              "blue0", "--netns", "blue", "--hook", "xdp")
         self.assertIn("XDP is taken: program pivot_xdp (id ", error["message"])
+        self.assertIn(f"of the dynmon store {harness.STORE}", error["message"])
+        self.assertIn(f"load with --bpffs {harness.STORE}", error["hint"])
         self.send(2)
         self.assertEqual(self.packets("p"), 2)
         self.assertFalse(other.exists())

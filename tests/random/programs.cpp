@@ -117,7 +117,7 @@ void print(const ProgramMaker::Program& program) {
                     insn.src_reg, insn.off, insn.imm);
 }
 
-int test(const std::string& path, unsigned long programs, std::uint64_t seed) {
+int run_programs(const std::string& path, unsigned long programs, std::uint64_t seed) {
     const Raw raw(path);
     ProgramMaker maker(seed);
     std::mt19937_64 random(seed + 1);
@@ -165,8 +165,8 @@ int main(int argc, char** argv) {
     try {
         if (::unshare(CLONE_NEWNET) != 0) // some would send the packet
             throw std::runtime_error(std::string("unshare: ") + std::strerror(errno));
-        return test(argv[1], argc > 2 ? std::strtoul(argv[2], nullptr, 10) : 2000,
-                    seed != nullptr ? std::strtoull(seed, nullptr, 10) : 20260101);
+        return run_programs(argv[1], argc > 2 ? std::strtoul(argv[2], nullptr, 10) : 2000,
+                            seed != nullptr ? std::strtoull(seed, nullptr, 10) : 20260101);
     } catch (const std::exception& error) {
         std::cerr << "random-programs: " << error.what() << "\n";
         return 1;

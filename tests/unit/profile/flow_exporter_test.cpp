@@ -172,6 +172,31 @@ TEST_CASE(
     CHECK(outlet.stored.size() == 1);
 }
 
+TEST_CASE("without time-outs a window of many flows goes in parts, and again if one is lost") {
+    constexpr std::size_t flows = 60'000;
+    const Table table;
+    KeptOutlet outlet;
+    outlet.parts = true;
+    WindowReport report;
+    FlowExporter exporter({0, 0}, 100, outlet, [&](const WindowReport& said) { report = said; });
+    std::vector<Key> keys;
+    for (std::size_t i = 0; i < flows; ++i)
+        keys.push_back(key_of(static_cast<std::uint16_t>(i)));
+    const std::vector<Value> values(flows, one);
+    outlet.fails = true;
+    CHECK_THROWS_AS(window(exporter, table.view, 3, keys, values), OutletAway);
+    outlet.fails = false;
+    window(exporter, table.view, 3, keys, values);
+    window(exporter, table.view, 3, keys, values); // it could not be emptied
+    CHECK(outlet.stored.size() == flows);
+    CHECK(outlet.most <= 16384);
+    CHECK(report.repeated);
+    window(exporter, table.view, 4, keys, values);
+    CHECK(outlet.stored.size() == 2 * flows);
+    CHECK(report.sessions == flows);
+    CHECK(report.packets == 4 * flows);
+}
+
 TEST_CASE("no window is taken while there is no room for it") {
     const Table table;
     KeptOutlet outlet;

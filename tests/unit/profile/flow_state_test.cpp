@@ -48,7 +48,7 @@ TEST_CASE("flows come out of their file as they went in") {
     CHECK_FALSE(kept.state().load());
     const std::list<FlowRecord> cached = {flow_of(1), flow_of(2, 17, 6)};
     const std::vector<FlowRecord> waiting = {flow_of(3)};
-    kept.state().save({7, 100, 200, 3}, cached, waiting);
+    kept.state().save({7, 100, 200, 3}, cached, {}, waiting);
     const auto saved = kept.state().load();
     REQUIRE(saved);
     CHECK(saved->stored.sequence == 7);
@@ -59,7 +59,7 @@ TEST_CASE("flows come out of their file as they went in") {
     CHECK(saved->cached[1].bytes == 100);
     REQUIRE(saved->waiting.size() == 1);
     CHECK(saved->waiting[0].key.sport == 3);
-    kept.state().save({8, 200, 300, 3}, {}, {});
+    kept.state().save({8, 200, 300, 3}, {}, {}, {});
     CHECK(kept.state().load()->cached.empty());
     kept.state().remove();
     CHECK_FALSE(kept.state().load());
@@ -68,7 +68,7 @@ TEST_CASE("flows come out of their file as they went in") {
 
 TEST_CASE("a file that holds no flows of this monitor is refused, whatever is in it") {
     const Kept kept;
-    kept.state().save({7, 100, 200, 3}, {flow_of(1)}, {flow_of(2)});
+    kept.state().save({7, 100, 200, 3}, {flow_of(1)}, {}, {flow_of(2)});
     CHECK_THROWS_WITH_AS(kept.state("other").load(),
                          (kept.path + " holds the flows of monitor 'web'").c_str(), Error);
     std::ifstream in(kept.path, std::ios::binary);
@@ -105,7 +105,7 @@ TEST_CASE("a file for flows that is none of ours is refused, and not waited for"
     REQUIRE(::mkfifo(kept.path.c_str(), 0600) == 0);
     CHECK(fault() == "is a FIFO, not a file");
     std::filesystem::remove(kept.path);
-    kept.state().save({7, 100, 200, 3}, {flow_of(1)}, {});
+    kept.state().save({7, 100, 200, 3}, {flow_of(1)}, {}, {});
     std::filesystem::create_hard_link(kept.path, kept.path + ".other");
     CHECK(fault() == "has other names too (hard links), which lead to the same bytes");
     std::filesystem::remove(kept.path + ".other");
@@ -118,7 +118,7 @@ TEST_CASE("flows are not saved into a file that somebody put there") {
     const std::string precious = kept.path + ".precious";
     std::ofstream(precious) << "mine";
     std::filesystem::create_hard_link(precious, kept.path + ".new");
-    kept.state().save({7, 100, 200, 3}, {flow_of(1)}, {});
+    kept.state().save({7, 100, 200, 3}, {flow_of(1)}, {}, {});
     CHECK(std::filesystem::file_size(precious) == 4);
     CHECK(kept.state().load()->cached.size() == 1);
 }
@@ -177,4 +177,42 @@ TEST_CASE("a window whose flows could not be saved comes again only to be saved"
     CHECK(kept.state().load()->cached.at(0).packets == 4);
     exporter.close();
     CHECK(packets_of(outlet) == 4);
+}
+
+TEST_CASE("what could not be saved is not handed out at the end: its window comes again") {
+    const Kept kept;
+    const Table table;
+    KeptOutlet outlet;
+    {
+        FlowExporter exporter = kept.exporter(outlet);
+        window(exporter, table.view, 3, {key_of(1)}, {one});
+        std::filesystem::remove_all(kept.folder.path());
+        CHECK_THROWS_AS(window(exporter, table.view, 4, {key_of(1), key_of(2)}, {one, one}),
+                        OutletAway);
+        exporter.close();
+        CHECK(packets_of(outlet) == 4);
+        CHECK(outlet.closed);
+    }
+    std::filesystem::create_directory(kept.folder.path());
+    FlowExporter next = kept.exporter(outlet);
+    window(next, table.view, 4, {key_of(1), key_of(2)}, {one, one});
+    next.close();
+    CHECK(packets_of(outlet) == 12);
+}
+
+TEST_CASE("flows that neither arrive at the end nor can be saved are not said to be in the file") {
+    const Kept kept;
+    const Table table;
+    KeptOutlet outlet;
+    FlowExporter exporter = kept.exporter(outlet);
+    window(exporter, table.view, 3, {key_of(1)}, {one});
+    std::filesystem::remove_all(kept.folder.path());
+    outlet.fails = true;
+    try {
+        exporter.close();
+        FAIL("the outlet is away");
+    } catch (const Error& error) {
+        CHECK(error.hint().find("they are in") == std::string::npos);
+    }
+    std::filesystem::create_directory(kept.folder.path());
 }

@@ -81,6 +81,7 @@ struct KeptOutlet final : FlowOutlet {
         dropped += from.dropped;
         ignored += from.ignored;
         added.insert(added.end(), flows.begin(), flows.end());
+        most = std::max(most, added.size());
     }
     std::vector<std::string> send() override {
         if (fails && keeps)
@@ -98,9 +99,12 @@ struct KeptOutlet final : FlowOutlet {
         closed = true;
     }
     const std::vector<FlowRecord>& waiting() const override { return added; }
+    bool takes_parts() const override { return parts; }
+    void forget() override { added.clear(); }
     std::vector<FlowRecord> stored, added;
     std::uint64_t dropped = 0, ignored = 0; // packets
-    bool full = false, fails = false, keeps = false, closed = false;
+    std::size_t most = 0; // that it had at once
+    bool full = false, fails = false, keeps = false, closed = false, parts = false;
 };
 
 inline Key key_of(std::uint16_t sport) {

@@ -1,0 +1,59 @@
+#include "cli/rounds.hpp"
+
+#include <utility>
+
+#include "base/log.hpp"
+#include "cli/give_up.hpp"
+#include "cli/output.hpp"
+#include "monitor/read.hpp"
+
+namespace dynmon {
+
+Rounds::Rounds(const Global& global, std::string what, std::string interval, std::uint64_t count)
+    : global_(global), what_(std::move(what)), interval_(std::move(interval)), count_(count) {}
+
+void Rounds::run(const std::function<void()>& body) {
+    const StopOnSignal signals; // before anybody hears that it runs
+    log::info(what_ + ": the first window ends in " + interval_ +
+              (count_ == 1   ? ""
+               : count_ == 0 ? ", then one follows every " + interval_ + "; Ctrl-C ends it"
+                             : ", " + std::to_string(count_ - 1) + " more follow"));
+    repeat(interval_, count_, [&] { run_once(body); });
+}
+
+void Rounds::run_once(const std::function<void()>& body) {
+    global_.settings.lock_patience.renew();
+    try {
+        body();
+    } catch (const LockHeld& held) {
+        return leave_out(held);
+    } catch (const NeedsRepair& broken) {
+        if (!has_given_up()) // there is nobody with more rights
+            throw;
+        return leave_out(broken);
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::usage)
+            throw;
+        // The command line was right when it began: what it names is gone.
+        Error gone(ErrorKind::failed, error.what());
+        gone.hint(error.hint());
+        throw gone;
+    }
+    if (left_out_)
+        log::info(what_ + ": goes on");
+    left_out_.reset();
+}
+
+void Rounds::leave_out(const Error& error) {
+    if (!left_out_)
+        log::warn(std::string(error.what()) + ": windows stay in the kernel until that is over" +
+                  (error.kind() == ErrorKind::busy ? "" : "; `dynmon-load recover` finishes it"));
+    left_out_ = error;
+}
+
+void Rounds::require_last() const {
+    if (left_out_)
+        throw *left_out_;
+}
+
+} // namespace dynmon

@@ -1,0 +1,38 @@
+// The rounds of a verb that reads a monitor again and again, until a signal or for months.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "base/error.hpp"
+#include "cli/verb.hpp"
+
+namespace dynmon {
+
+// A round that finds a lock held, or a monitor that somebody with more rights has to repair first,
+// is left out: it is said once, and the next one tries again. Its window is in the kernel still.
+class Rounds {
+public:
+    // As repeat(). `what`: "read 'web'". `global` must outlive it.
+    Rounds(const Global& global, std::string what, std::string interval, std::uint64_t count);
+
+    // Says what comes when, and runs `body` so often. What a round throws ends it, but for what is
+    // over in the next one.
+    void run(const std::function<void()>& body);
+    // Throws what kept the last round from its work, if anything did.
+    void require_last() const;
+
+private:
+    void run_once(const std::function<void()>& body);
+    void leave_out(const Error& error);
+
+    const Global& global_;
+    std::string what_;
+    std::string interval_;
+    std::uint64_t count_;
+    std::optional<Error> left_out_; // why the last round was
+};
+
+} // namespace dynmon
