@@ -48,7 +48,7 @@ public:
         if (request_.output.format == Format::npy)
             require_one_window(store_, request_, state_, waiting());
         require_room_for_unfinished();
-        if (request.output.format == Format::openmetrics)
+        if (request.exposes())
             identity_ = identity(); // while there is the right to look into the device's namespace
     }
 
@@ -60,10 +60,10 @@ public:
         deliver_pending(selected_, deliverer_);
         if (is_full())
             return log::info("a newer window is there too: the next read prints it");
-        if (!request_.peek)
+        if (request_.takes())
             begin_window();
         deliver_current();
-        if (request_.output.format == Format::openmetrics)
+        if (request_.exposes())
             deliverer_.finish(selected_, identity_);
     }
 
@@ -110,7 +110,7 @@ private:
             const std::vector<MetricSource> sources = named_sources(store_, old, record);
             for (const Side side : {other(retirement->active), retirement->active})
                 deliver_retired_side(old, record, *retirement, sources, side);
-            if (request_.peek || !metric_sources(old, record).empty())
+            if (!request_.takes() || !metric_sources(old, record).empty())
                 continue;
             // Others look through all generations of the store while they hold its lock.
             const DirectoryLock lock = store_.lock(DirectoryLock::Mode::exclusive);
@@ -144,7 +144,7 @@ private:
         if (delivery.items.empty() || is_full())
             return;
         deliver(delivery, deliverer_);
-        if (request_.peek)
+        if (!request_.takes())
             return;
         for (const DeliveryItem& item : delivery.items)
             remove_pin(old.map_path(item.source->map, side));
@@ -155,7 +155,7 @@ private:
     // somebody has seen a part of the last one: it goes out first, under its number.
     std::vector<const MetricSource*> find_unfinished() const {
         std::vector<const MetricSource*> found;
-        if (request_.peek || !any_swapped())
+        if (!request_.takes() || !any_swapped())
             return found;
         for (const MetricSource& source : sources_)
             if (source.swap && !wants(request_, source) &&
@@ -223,15 +223,15 @@ private:
         }
         if (delivered == 0 || is_full())
             return;
-        if (const std::string text = unfinished_text(sources); !text.empty())
+        if (const std::string text = unfinished_text(sources); !text.empty() && !request_.exposes())
             log::warn(text + ": here it is again");
-        if (!request_.peek) {
+        if (request_.takes()) {
             state_.begun |= delivered;
             state_map_.write(state_);
             fence(); // who closed it may have been killed before his own
         }
         deliver(delivery, deliverer);
-        if (!request_.peek)
+        if (request_.takes())
             finish_window(sources, delivered, state_.pending_to_ns);
     }
 
@@ -271,11 +271,11 @@ private:
     // The window that was just closed, and the metrics that are not swapped as they are now.
     void deliver_current() {
         const std::uint64_t now = epoch_ns();
-        const bool closed = !request_.peek && any_swapped();
+        const bool closed = request_.takes() && any_swapped();
         const std::uint64_t to = closed ? state_.pending_to_ns : now;
         Delivery delivery;
         delivery.last = true;
-        delivery.window = {.sequence = state_.sequence + (request_.peek ? 1 : 0),
+        delivery.window = {.sequence = state_.sequence + (request_.takes() ? 0 : 1),
                            .from_ns = to,
                            .to_ns = to,
                            .generation = record_.number};
@@ -287,7 +287,7 @@ private:
             delivered |= source->bit();
         }
         deliver(delivery, deliverer_);
-        if (!request_.peek)
+        if (request_.takes())
             finish_window(selected_, delivered, to);
     }
 
@@ -355,7 +355,8 @@ public:
         if (request.peek)
             return;
         reading_->make_totals();
-        prepare_fence();
+        if (request.takes())
+            prepare_fence();
     }
 
     void run() { reading_->run(); }

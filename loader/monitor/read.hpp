@@ -25,6 +25,11 @@ struct ReadRequest {
     // Called when everything is open that capabilities are needed for, and before anything is read
     // that programs have written; unset: nothing to do.
     std::function<void()> opened;
+
+    // OpenMetrics shows totals and what is in the maps: the windows are for readers of the others.
+    bool exposes() const { return consumer == nullptr && output.format == Format::openmetrics; }
+    // Whether a window that is handed out leaves the kernel.
+    bool takes() const { return !peek && !exposes(); }
 };
 
 // All of read_monitor() that needs capabilities, and what it finds wrong before it reads: what was
