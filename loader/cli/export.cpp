@@ -109,8 +109,10 @@ public:
                "written\n"
                "  comes again, and so does the window of a run that was killed, once. Iterations "
                "go\n"
-               "  on from run to run. While it runs look with `read --peek`: a `read` takes the "
-               "window.";
+               "  on from run to run. While it runs other readers get no window (exit code 3): "
+               "look "
+               "with\n"
+               "  `read --peek` or `--format openmetrics`.";
     }
 
     void declare(CLI::App& app) override {
@@ -125,6 +127,7 @@ public:
         }
         app.add_option("--profile", profile_, what)->required()->check(CLI::IsMember(names));
         declare_export_options(app, arguments_);
+        reader_.declare(app);
         app.add_option("--interval", interval_, "how long a window is; default: 10s")
             ->type_name("TIME");
         app.add_option("--count", count_, "so many windows; default: until Ctrl-C")
@@ -137,10 +140,12 @@ public:
         require_options_of(profile);
         arguments_.interval = parse_duration(interval_, "--interval");
         arguments_.monitor = request_.name;
+        request_.named = reader_.named();
         const std::string step = "export '" + request_.name + "'";
         during(step, [&] { look_at_monitor(global); });
         Sink lines(STDOUT_FILENO);
         AttachmentNotes notes(request_.name);
+        request_.claim = &claim_;
         request_.places = [&](const std::vector<CountingPlace>& places) {
             places_ = places;
             notes.note(places);
@@ -182,7 +187,8 @@ private:
 
     // An option that the profile has no use for is a mistake, not something to pass over.
     void require_options_of(const ExportProfile& profile) const {
-        std::vector<std::string> known = {"--profile", "--interval", "--count", "--help"};
+        std::vector<std::string> known = {"--profile", "--interval", "--count",      "--help",
+                                          "--as",      "--keep",     "--keep-memory"};
         for (std::string option : profile.options) {
             if (option.ends_with('!')) {
                 option.pop_back();
@@ -294,6 +300,8 @@ private:
     std::optional<OutletAway> away_;    // the last window was not taken
     CLI::App* app_ = nullptr;
     ReadRequest request_;
+    ReaderOptions reader_;
+    WindowClaim claim_;
     ExportArguments arguments_;
     std::string profile_;
     std::string interval_ = "10s";

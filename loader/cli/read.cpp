@@ -10,6 +10,7 @@
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
 #include "export/spool.hpp"
+#include "monitor/hand_out.hpp"
 #include "store/store_user.hpp"
 
 namespace dynmon {
@@ -42,7 +43,11 @@ public:
         output_.declare(app, {"json", "jsonl", "dynmon", "openmetrics", "prometheus", "csv",
                               "table", "npy", "npz"});
         output_.declare_rate(app);
-        app.add_flag("--peek", request_.peek, "change nothing: neither swap nor empty");
+        auto* peek =
+            app.add_flag("--peek", request_.peek, "change nothing: neither swap nor empty");
+        auto* as = reader_.declare(app)->excludes(peek);
+        app.add_flag("--forget", forget_, "remove the reader --as names, and print nothing")
+            ->needs(as);
         auto* interval = app.add_option("--interval", interval_, "read again and again, e.g. 1s")
                              ->type_name("TIME");
         app.add_option("--count", count_, "how often; default: until Ctrl-C")
@@ -53,6 +58,12 @@ public:
 
     int run(const Global& global) override {
         become_store_user(global.settings.bpffs);
+        if (forget_) {
+            during("read '" + request_.name + "'",
+                   [&] { forget_reader(global.settings, request_.name, reader_.as); });
+            return 0;
+        }
+        request_.named = reader_.named();
         if (!path_.empty())
             request_.direction = path_ == "egress" ? Direction::egress : Direction::ingress;
         request_.output = output_.options(global.json);
@@ -77,6 +88,7 @@ public:
             read_once(global, sink);
             return 0;
         }
+        request_.claim = &claim_;
         repeat(interval_, count_, [&] { read_once(global, sink); });
         return 0;
     }
@@ -88,6 +100,9 @@ private:
     }
 
     ReadRequest request_;
+    WindowClaim claim_;
+    ReaderOptions reader_;
+    bool forget_ = false;
     OutputOptions output_;
     std::string path_;
     std::string interval_;

@@ -12,7 +12,9 @@
 #include "kernel/fence.hpp"
 #include "monitor/build.hpp"
 #include "monitor/delivery.hpp"
+#include "monitor/hand_out.hpp"
 #include "monitor/health.hpp"
+#include "monitor/logged_metrics.hpp"
 #include "monitor/named_sources.hpp"
 #include "monitor/read_check.hpp"
 #include "monitor/repair.hpp"
@@ -52,9 +54,20 @@ public:
             identity_ = identity(); // while there is the right to look into the device's namespace
     }
 
+    // Named readers have taken the last windows of replaced generations.
+    void discard_retired() {
+        for (const GenerationDir& old : retired_generations(store_, request_.name))
+            if (old.read_retirement())
+                discard_if_read(old, old.read_record());
+    }
+
     void make_totals() const { dynmon::make_totals(dir_, sources_); }
+    const std::vector<MetricSource>& sources() const { return sources_; }
+    const std::vector<CountingPlace>& places() const { return places_; }
 
     void run() {
+        if (request_.exposes())
+            state_ = state_map_.read(); // a named reader has just taken a window
         deliver_retired();
         deliver_unfinished();
         deliver_pending(selected_, deliverer_);
@@ -110,12 +123,17 @@ private:
             const std::vector<MetricSource> sources = named_sources(store_, old, record);
             for (const Side side : {other(retirement->active), retirement->active})
                 deliver_retired_side(old, record, *retirement, sources, side);
-            if (!request_.takes() || !metric_sources(old, record).empty())
-                continue;
-            // Others look through all generations of the store while they hold its lock.
-            const DirectoryLock lock = store_.lock(DirectoryLock::Mode::exclusive);
-            store_.discard(old.path());
+            if (request_.takes())
+                discard_if_read(old, record);
         }
+    }
+
+    void discard_if_read(const GenerationDir& old, const GenerationRecord& record) {
+        if (!metric_sources(old, record).empty() || log_has_generation(dir_, record.number))
+            return;
+        // Others look through all generations of the store while they hold its lock.
+        const DirectoryLock lock = store_.lock(DirectoryLock::Mode::exclusive);
+        store_.discard(old.path());
     }
 
     void deliver_retired_side(const GenerationDir& old, const GenerationRecord& record,
@@ -346,22 +364,72 @@ public:
         : store_(settings.open_store(false)),
           lock_(store_.lock_monitor(request.name, request.peek ? DirectoryLock::Mode::shared
                                                                : DirectoryLock::Mode::exclusive)) {
+        if (request.is_named() || request.takes())
+            claim(request);
         if (!request.peek)
             settle(request.name);
         std::optional<DirectoryLock> opening;
         if (request.peek) // a load that has published the monitor is about to start it
             opening.emplace(store_.lock_for(request.name, DirectoryLock::Mode::shared));
-        reading_.emplace(store_, request, sink);
+        if (request.is_named())
+            open_named(request, sink);
+        else
+            reading_.emplace(store_, request, sink);
         if (request.peek)
             return;
         reading_->make_totals();
-        if (request.takes())
+        if (request.is_named() || request.takes())
             prepare_fence();
     }
 
-    void run() { reading_->run(); }
+    void run() {
+        reading_->run();
+        if (hand_out_)
+            hand_out_->run();
+        if (exposing_)
+            expose();
+        if (log_)
+            reading_->discard_retired();
+    }
 
 private:
+    // What a named reader of totals takes, it has in them.
+    void expose() {
+        for (const LoggedWindow& window : log_->waiting(reader_))
+            log_->took(reader_, window.serial, epoch_ns());
+        exposing_->run();
+    }
+
+    // All windows go into the log first, whole, and to the reader from there.
+    void open_named(const ReadRequest& request, Sink& sink) {
+        reader_ = request.named.as;
+        log_.emplace(open_log_for(store_, request));
+        writer_.emplace(*log_);
+        whole_ = request;
+        whole_.metric.clear();
+        whole_.direction.reset();
+        whole_.output = {};
+        whole_.consumer = &*writer_;
+        reading_.emplace(store_, whole_, sink);
+        if (request.exposes())
+            exposing_.emplace(store_, request, sink);
+        else
+            hand_out_.emplace(store_, request, *log_, reading_->sources(), reading_->places(),
+                              sink);
+    }
+
+    void claim(const ReadRequest& request) const {
+        const std::string& reader = request.named.as;
+        if (!reader.empty())
+            WindowClaim::require_free(store_, request.name, "");
+        else
+            require_no_named_readers(store_, request.name);
+        if (request.claim != nullptr)
+            request.claim->hold(store_, request.name, reader);
+        else
+            WindowClaim::require_free(store_, request.name, reader);
+    }
+
     void settle(const std::string& name) const {
         std::vector<std::string> actions;
         const DirectoryLock lock = store_.lock_for(name, DirectoryLock::Mode::exclusive);
@@ -374,7 +442,13 @@ private:
 
     Store store_;
     DirectoryLock lock_;
+    ReadRequest whole_; // of a named reader
+    std::string reader_;
+    std::optional<WindowLog> log_;
+    std::optional<LogWriter> writer_;
     std::optional<Reading> reading_;
+    std::optional<HandOut> hand_out_;
+    std::optional<Reading> exposing_;
 };
 
 } // namespace

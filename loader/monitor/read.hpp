@@ -8,16 +8,27 @@
 
 #include "export/exporter.hpp"
 #include "monitor/settings.hpp"
+#include "monitor/window_claim.hpp"
 
 namespace dynmon {
 
+// A reader that has a name gets each window, whoever else reads: see WindowLog.
+struct NamedReading {
+    std::string as;                          // "": none
+    std::optional<std::uint64_t> keep_ns;    // windows wait for it for so long
+    std::optional<std::uint64_t> keep_bytes; // and all that wait are so many: for the first reader
+};
+
 struct ReadRequest {
     std::string name;
+    NamedReading named;
     std::string metric;                 // "": all
     std::optional<Direction> direction; // unset: both
     ExportOptions output;
     // Not owned: gets the windows instead of the sink, each map once, whatever `output` says.
     Exporter* consumer = nullptr;
+    // Not owned: kept from one read to the next by who reads again and again; null: reads once.
+    WindowClaim* claim = nullptr;
     unsigned jobs = 1; // as MapReader takes it
     bool peek = false; // change nothing: show the open window and what was not read yet
     // Called with where the monitor counts now, before anything is handed out; unset: not called.
@@ -30,6 +41,7 @@ struct ReadRequest {
     bool exposes() const { return consumer == nullptr && output.format == Format::openmetrics; }
     // Whether a window that is handed out leaves the kernel.
     bool takes() const { return !peek && !exposes(); }
+    bool is_named() const { return !peek && !named.as.empty(); }
 };
 
 // All of read_monitor() that needs capabilities, and what it finds wrong before it reads: what was
@@ -39,7 +51,8 @@ void prepare_read(const Settings& settings, const ReadRequest& request);
 // Writes what the request asks for to `sink`, or hands it to the consumer, window by window, oldest
 // first. A window is emptied only after it has been written out whole; a reader that is killed
 // before that leaves it to the next one, under the same sequence number. Throws Error{usage} for an
-// unknown monitor or metric, Error{busy} when another reader is at work on this monitor.
+// unknown monitor or metric, Error{busy} when another reader is at work on this monitor, or takes
+// its windows for as long as it runs.
 void read_monitor(const Settings& settings, const ReadRequest& request, Sink& sink);
 
 } // namespace dynmon
