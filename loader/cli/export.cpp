@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <cctype>
 #include <cstdio>
+#include <list>
 #include <optional>
 
 #include <unistd.h>
@@ -71,26 +73,28 @@ nlohmann::ordered_json attached_json(const std::vector<CountingPlace>& places) {
     return attached;
 }
 
-std::string as_json(const WindowReport& report, const char* profile,
+std::string as_json(const WindowReport& report, const char* profile, const std::string& collector,
                     const std::vector<CountingPlace>& places) {
     nlohmann::ordered_json missed = nlohmann::ordered_json::object();
     for (const auto& [name, count] : report.missed)
         missed[name] = count;
-    return json_text(nlohmann::ordered_json{{"profile", profile},
-                                            {"monitor", report.monitor},
-                                            {"sequence", report.window.sequence},
-                                            {"from", report.window.from_ns},
-                                            {"to", report.window.to_ns},
-                                            {"iteration", report.iteration},
-                                            {"repeated", report.repeated},
-                                            {"sessions", report.sessions},
-                                            {"packets", report.packets},
-                                            {"files", report.files},
-                                            {"missed", missed},
-                                            {"attached", attached_json(places)},
-                                            {"read-seconds", report.read_seconds},
-                                            {"write-seconds", report.write_seconds}}) +
-           "\n";
+    nlohmann::ordered_json document{{"profile", profile},
+                                    {"monitor", report.monitor},
+                                    {"sequence", report.window.sequence},
+                                    {"from", report.window.from_ns},
+                                    {"to", report.window.to_ns},
+                                    {"iteration", report.iteration},
+                                    {"repeated", report.repeated},
+                                    {"sessions", report.sessions},
+                                    {"packets", report.packets},
+                                    {"files", report.files},
+                                    {"missed", missed},
+                                    {"attached", attached_json(places)},
+                                    {"read-seconds", report.read_seconds},
+                                    {"write-seconds", report.write_seconds}};
+    if (!collector.empty())
+        document["collector"] = collector;
+    return json_text(document) + "\n";
 }
 
 class ExportVerb : public Verb {
@@ -145,40 +149,113 @@ public:
         during(step, [&] { look_at_monitor(global); });
         Sink lines(STDOUT_FILENO);
         AttachmentNotes notes(request_.name);
-        request_.claim = &claim_;
         request_.places = [&](const std::vector<CountingPlace>& places) {
             places_ = places;
             notes.note(places);
         };
-        during(step, [&] { prepare_read(global.settings, request_); });
+        make_outlets();
+        for (Outlet& outlet : outlets_)
+            during(step, [&] { prepare_read(global.settings, outlet.request); });
         if (!places_.empty())
             arguments_.device = places_.front().device;
         arguments_.sample = [&](std::uint32_t generation) {
             return sample_of(record_of(global, generation));
         };
         give_up(global); // before the folder is opened, which may be anybody's
-        const auto target = profile.open(arguments_, [&](const WindowReport& report) {
-            if (!global.json)
-                return log::info(as_text(report));
-            lines.buffer() += as_json(report, profile.name, places_);
-            lines.flush();
-        });
-        request_.consumer = &target->exporter();
-        during(step, [&] { require_fit(global); });
+        for (Outlet& outlet : outlets_)
+            open(outlet, profile, [&](const WindowReport& report) {
+                if (!global.json)
+                    return log::info((outlets_.size() > 1 ? outlet.collector + ": " : "") +
+                                     as_text(report));
+                lines.buffer() += as_json(report, profile.name, outlet.collector, places_);
+                lines.flush();
+            });
+        for (Outlet& outlet : outlets_)
+            during(step, [&] { require_fit(global, outlet); });
         Sink nowhere(-1);
         try {
-            repeat(interval_, count_, [&] { take_window(global, nowhere); });
+            repeat(interval_, count_, [&] {
+                bool closed = false; // one window for all of them
+                for (Outlet& outlet : outlets_) {
+                    outlet.request.named.only_waiting = closed;
+                    take_window(global, outlet, nowhere);
+                    closed = closed || !outlet.away;
+                }
+            });
         } catch (...) {
-            close_after_error(*target);
+            for (Outlet& outlet : outlets_)
+                close_after_error(*outlet.target);
             throw;
         }
-        target->close();
-        if (away_)
-            throw *away_;
+        close_outlets();
+        for (const Outlet& outlet : outlets_)
+            if (outlet.away)
+                throw *outlet.away;
         return 0;
     }
 
 private:
+    // What the windows go to: each is a reader of its own, so that none waits for another.
+    struct Outlet {
+        std::string collector; // "": files
+        ReadRequest request;
+        WindowClaim claim;
+        std::unique_ptr<ExportTarget> target;
+        std::optional<OutletAway> away; // the last window was not taken
+    };
+
+    void make_outlets() {
+        const std::vector<std::string>& collectors = arguments_.flows.collectors;
+        if (collectors.size() > 1 && request_.named.as.empty())
+            throw Error(ErrorKind::usage, "--to more than once: each collector is a reader, and "
+                                          "readers have names")
+                .hint("give them one with --as");
+        if (collectors.size() > 1 && !arguments_.flows.state.empty())
+            throw Error(ErrorKind::usage, "--state is for one collector")
+                .hint("start an export for each, with --as and --state of its own");
+        for (std::size_t i = 0; i < std::max<std::size_t>(collectors.size(), 1); ++i) {
+            Outlet& outlet = outlets_.emplace_back();
+            outlet.request = request_;
+            outlet.request.claim = &outlet.claim;
+            if (i < collectors.size())
+                outlet.collector = collectors[i];
+            if (collectors.size() > 1)
+                outlet.request.named.as = reader_of(request_.named.as, collectors[i]);
+        }
+    }
+
+    // The same for a collector in every run, whichever others there are.
+    static std::string reader_of(const std::string& name, const std::string& collector) {
+        std::string reader = name + "-" + collector;
+        for (char& c : reader)
+            if (!std::isalnum(static_cast<unsigned char>(c)) && c != '_')
+                c = '-';
+        return reader;
+    }
+
+    void open(Outlet& outlet, const ExportProfile& profile, ReportWindow report) {
+        arguments_.flows.to = outlet.collector;
+        outlet.target = profile.open(arguments_, std::move(report));
+        outlet.request.consumer = &outlet.target->exporter();
+    }
+
+    // All of them; the first error counts, the others are said.
+    void close_outlets() {
+        std::optional<Error> first;
+        for (Outlet& outlet : outlets_) {
+            try {
+                outlet.target->close();
+            } catch (const Error& error) {
+                if (first)
+                    log::warn(error.what());
+                else
+                    first = error;
+            }
+        }
+        if (first)
+            throw *first;
+    }
+
     const ExportProfile& chosen_profile() const {
         return *std::find_if(
             export_profiles().begin(), export_profiles().end(),
@@ -209,7 +286,7 @@ private:
     void give_up(const Global& global) const {
         drop_rights();
         Confinement more;
-        more.sends = !arguments_.flows.to.empty();
+        more.sends = !arguments_.flows.collectors.empty();
         if (!arguments_.out.empty()) {
             OutputDir::make(arguments_.out);
             more.files.push_back(arguments_.out);
@@ -220,8 +297,8 @@ private:
     }
 
     // Finds a monitor that does not fit before the first interval is over.
-    void require_fit(const Global& global) const {
-        ReadRequest request = request_;
+    static void require_fit(const Global& global, const Outlet& outlet) {
+        ReadRequest request = outlet.request;
         request.peek = true;
         try {
             prepare_read(global.settings, request);
@@ -231,13 +308,13 @@ private:
     }
 
     // Where flows go may be away for a while: the window stays in the kernel.
-    void take_window(const Global& global, Sink& nowhere) {
-        const std::string step = "export '" + request_.name + "'";
+    static void take_window(const Global& global, Outlet& outlet, Sink& nowhere) {
+        const std::string step = "export '" + outlet.request.name + "'";
         try {
-            during(step, [&] { read_monitor(global.settings, request_, nowhere); });
-            away_.reset();
+            during(step, [&] { read_monitor(global.settings, outlet.request, nowhere); });
+            outlet.away.reset();
         } catch (const OutletAway& away) {
-            away_ = away;
+            outlet.away = away;
         }
     }
 
@@ -297,11 +374,10 @@ private:
     }
 
     std::vector<CountingPlace> places_; // where the monitor counts now
-    std::optional<OutletAway> away_;    // the last window was not taken
     CLI::App* app_ = nullptr;
     ReadRequest request_;
     ReaderOptions reader_;
-    WindowClaim claim_;
+    std::list<Outlet> outlets_;
     ExportArguments arguments_;
     std::string profile_;
     std::string interval_ = "10s";

@@ -383,7 +383,8 @@ public:
     }
 
     void run() {
-        reading_->run();
+        if (!whole_.named.only_waiting)
+            reading_->run();
         if (hand_out_)
             hand_out_->run();
         if (exposing_)

@@ -17,6 +17,7 @@ struct NamedReading {
     std::string as;                          // "": none
     std::optional<std::uint64_t> keep_ns;    // windows wait for it for so long
     std::optional<std::uint64_t> keep_bytes; // and all that wait are so many: for the first reader
+    bool only_waiting = false;               // no window is closed: another reader just has
 };
 
 struct ReadRequest {
