@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <cctype>
 #include <cstdio>
+#include <list>
 #include <optional>
 
 #include <unistd.h>
@@ -72,26 +74,28 @@ nlohmann::ordered_json attached_json(const std::vector<CountingPlace>& places) {
     return attached;
 }
 
-std::string as_json(const WindowReport& report, const char* profile,
+std::string as_json(const WindowReport& report, const char* profile, const std::string& collector,
                     const std::vector<CountingPlace>& places) {
     nlohmann::ordered_json missed = nlohmann::ordered_json::object();
     for (const auto& [name, count] : report.missed)
         missed[name] = count;
-    return json_text(nlohmann::ordered_json{{"profile", profile},
-                                            {"monitor", report.monitor},
-                                            {"sequence", report.window.sequence},
-                                            {"from", report.window.from_ns},
-                                            {"to", report.window.to_ns},
-                                            {"iteration", report.iteration},
-                                            {"repeated", report.repeated},
-                                            {"sessions", report.sessions},
-                                            {"packets", report.packets},
-                                            {"files", report.files},
-                                            {"missed", missed},
-                                            {"attached", attached_json(places)},
-                                            {"read-seconds", report.read_seconds},
-                                            {"write-seconds", report.write_seconds}}) +
-           "\n";
+    nlohmann::ordered_json document{{"profile", profile},
+                                    {"monitor", report.monitor},
+                                    {"sequence", report.window.sequence},
+                                    {"from", report.window.from_ns},
+                                    {"to", report.window.to_ns},
+                                    {"iteration", report.iteration},
+                                    {"repeated", report.repeated},
+                                    {"sessions", report.sessions},
+                                    {"packets", report.packets},
+                                    {"files", report.files},
+                                    {"missed", missed},
+                                    {"attached", attached_json(places)},
+                                    {"read-seconds", report.read_seconds},
+                                    {"write-seconds", report.write_seconds}};
+    if (!collector.empty())
+        document["collector"] = collector;
+    return json_text(document) + "\n";
 }
 
 class ExportVerb : public Verb {
@@ -110,8 +114,10 @@ public:
                "written\n"
                "  comes again, and so does the window of a run that was killed, once. Iterations "
                "go\n"
-               "  on from run to run. While it runs look with `read --peek`: a `read` takes the "
-               "window.";
+               "  on from run to run. While it runs other readers get no window (exit code 3): "
+               "look "
+               "with\n"
+               "  `read --peek` or `--format openmetrics`.";
     }
 
     void declare(CLI::App& app) override {
@@ -126,6 +132,7 @@ public:
         }
         app.add_option("--profile", profile_, what)->required()->check(CLI::IsMember(names));
         declare_export_options(app, arguments_);
+        reader_.declare(app);
         app.add_option("--interval", interval_, "how long a window is; default: 10s")
             ->type_name("TIME");
         app.add_option("--count", count_, "so many windows; default: until Ctrl-C")
@@ -138,6 +145,7 @@ public:
         require_options_of(profile);
         arguments_.interval = parse_duration(interval_, "--interval");
         arguments_.monitor = request_.name;
+        request_.named = reader_.named();
         const std::string step = "export '" + request_.name + "'";
         during(step, [&] { look_at_monitor(global); });
         Sink lines(STDOUT_FILENO);
@@ -146,37 +154,111 @@ public:
             places_ = places;
             notes.note(places);
         };
-        during(step, [&] { prepare_read(global.settings, request_); });
+        make_outlets();
+        for (Outlet& outlet : outlets_)
+            during(step, [&] { prepare_read(global.settings, outlet.request); });
         if (!places_.empty())
             arguments_.device = places_.front().device;
         arguments_.sample = [&](std::uint32_t generation) {
             return sample_of(record_of(global, generation));
         };
         give_up(global); // before the folder is opened, which may be anybody's
-        const auto target = profile.open(arguments_, [&](const WindowReport& report) {
-            if (!global.json)
-                return log::info(as_text(report));
-            lines.buffer() += as_json(report, profile.name, places_);
-            lines.flush();
-        });
-        request_.consumer = &target->exporter();
-        during(step, [&] { require_fit(global); });
+        for (Outlet& outlet : outlets_)
+            open(outlet, profile, [&](const WindowReport& report) {
+                if (!global.json)
+                    return log::info((outlets_.size() > 1 ? outlet.collector + ": " : "") +
+                                     as_text(report));
+                lines.buffer() += as_json(report, profile.name, outlet.collector, places_);
+                lines.flush();
+            });
+        for (Outlet& outlet : outlets_)
+            during(step, [&] { require_fit(global, outlet); });
         Sink nowhere(-1);
         Rounds rounds(global, step, interval_, count_);
         try {
-            rounds.run([&] { take_window(global, nowhere); });
+            rounds.run([&] {
+                bool closed = false; // one window for all of them
+                for (Outlet& outlet : outlets_) {
+                    outlet.request.named.only_waiting = closed;
+                    take_window(global, outlet, nowhere);
+                    closed = closed || !outlet.away;
+                }
+            });
         } catch (...) {
-            close_after_error(*target);
+            for (Outlet& outlet : outlets_)
+                close_after_error(*outlet.target);
             throw;
         }
-        target->close();
-        if (away_)
-            throw *away_;
+        close_outlets();
+        for (const Outlet& outlet : outlets_)
+            if (outlet.away)
+                throw *outlet.away;
         rounds.require_last();
         return 0;
     }
 
 private:
+    // What the windows go to: each is a reader of its own, so that none waits for another.
+    struct Outlet {
+        std::string collector; // "": files
+        ReadRequest request;
+        WindowClaim claim;
+        std::unique_ptr<ExportTarget> target;
+        std::optional<OutletAway> away; // the last window was not taken
+    };
+
+    void make_outlets() {
+        const std::vector<std::string>& collectors = arguments_.flows.collectors;
+        if (collectors.size() > 1 && request_.named.as.empty())
+            throw Error(ErrorKind::usage, "--to more than once: each collector is a reader, and "
+                                          "readers have names")
+                .hint("give them one with --as");
+        if (collectors.size() > 1 && !arguments_.flows.state.empty())
+            throw Error(ErrorKind::usage, "--state is for one collector")
+                .hint("start an export for each, with --as and --state of its own");
+        for (std::size_t i = 0; i < std::max<std::size_t>(collectors.size(), 1); ++i) {
+            Outlet& outlet = outlets_.emplace_back();
+            outlet.request = request_;
+            outlet.request.claim = &outlet.claim;
+            if (i < collectors.size())
+                outlet.collector = collectors[i];
+            if (collectors.size() > 1)
+                outlet.request.named.as = reader_of(request_.named.as, collectors[i]);
+        }
+    }
+
+    // The same for a collector in every run, whichever others there are.
+    static std::string reader_of(const std::string& name, const std::string& collector) {
+        std::string reader = name + "-" + collector;
+        for (char& c : reader)
+            if (!std::isalnum(static_cast<unsigned char>(c)) && c != '_')
+                c = '-';
+        return reader;
+    }
+
+    void open(Outlet& outlet, const ExportProfile& profile, ReportWindow report) {
+        arguments_.flows.to = outlet.collector;
+        outlet.target = profile.open(arguments_, std::move(report));
+        outlet.request.consumer = &outlet.target->exporter();
+    }
+
+    // All of them; the first error counts, the others are said.
+    void close_outlets() {
+        std::optional<Error> first;
+        for (Outlet& outlet : outlets_) {
+            try {
+                outlet.target->close();
+            } catch (const Error& error) {
+                if (first)
+                    log::warn(error.what());
+                else
+                    first = error;
+            }
+        }
+        if (first)
+            throw *first;
+    }
+
     const ExportProfile& chosen_profile() const {
         return *std::find_if(
             export_profiles().begin(), export_profiles().end(),
@@ -185,7 +267,8 @@ private:
 
     // An option that the profile has no use for is a mistake, not something to pass over.
     void require_options_of(const ExportProfile& profile) const {
-        std::vector<std::string> known = {"--profile", "--interval", "--count", "--help"};
+        std::vector<std::string> known = {"--profile", "--interval", "--count",      "--help",
+                                          "--as",      "--keep",     "--keep-memory"};
         for (std::string option : profile.options) {
             if (option.ends_with('!')) {
                 option.pop_back();
@@ -206,7 +289,7 @@ private:
     void give_up(const Global& global) const {
         drop_rights();
         Confinement more;
-        more.sends = !arguments_.flows.to.empty();
+        more.sends = !arguments_.flows.collectors.empty();
         if (!arguments_.out.empty()) {
             OutputDir::make(arguments_.out);
             more.files.push_back(arguments_.out);
@@ -217,8 +300,8 @@ private:
     }
 
     // Finds a monitor that does not fit before the first interval is over.
-    void require_fit(const Global& global) const {
-        ReadRequest request = request_;
+    static void require_fit(const Global& global, const Outlet& outlet) {
+        ReadRequest request = outlet.request;
         request.peek = true;
         try {
             prepare_read(global.settings, request);
@@ -228,13 +311,13 @@ private:
     }
 
     // Where flows go may be away for a while: the window stays in the kernel.
-    void take_window(const Global& global, Sink& nowhere) {
-        const std::string step = "export '" + request_.name + "'";
+    static void take_window(const Global& global, Outlet& outlet, Sink& nowhere) {
+        const std::string step = "export '" + outlet.request.name + "'";
         try {
-            during(step, [&] { read_monitor(global.settings, request_, nowhere); });
-            away_.reset();
+            during(step, [&] { read_monitor(global.settings, outlet.request, nowhere); });
+            outlet.away.reset();
         } catch (const OutletAway& away) {
-            away_ = away;
+            outlet.away = away;
         }
     }
 
@@ -294,9 +377,10 @@ private:
     }
 
     std::vector<CountingPlace> places_; // where the monitor counts now
-    std::optional<OutletAway> away_;    // the last window was not taken
     CLI::App* app_ = nullptr;
     ReadRequest request_;
+    ReaderOptions reader_;
+    std::list<Outlet> outlets_;
     ExportArguments arguments_;
     std::string profile_;
     std::string interval_ = "10s";

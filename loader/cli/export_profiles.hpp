@@ -18,7 +18,8 @@ namespace dynmon {
 
 // Of the profiles for flows.
 struct FlowArguments {
-    std::string to;
+    std::vector<std::string> collectors;
+    std::string to; // the one of them at hand
     std::string idle = "15s";
     std::string active = "60s";
     std::size_t max_flows = 1'000'000;

@@ -91,9 +91,12 @@ private:
 
 void declare_flow_options(CLI::App& app, FlowArguments& arguments) {
     app.add_option(
-           "--to", arguments.to,
-           "ipfix: the collector, udp:HOST:PORT or tcp:HOST:PORT, IPv6 as udp:[fd00::1]:PORT")
-        ->type_name("COLLECTOR");
+           "--to", arguments.collectors,
+           "ipfix: the collector, udp:HOST:PORT or tcp:HOST:PORT, IPv6 as udp:[fd00::1]:PORT; "
+           "with --as more than once")
+        ->type_name("COLLECTOR")
+        ->expected(1)
+        ->take_all();
     app.add_option("--idle", arguments.idle,
                    "ipfix, netflow: a flow has ended when it is silent for so long; default: 15s; "
                    "0: with its window")

@@ -62,6 +62,39 @@ std::optional<std::uint64_t> ProbeOptions::limit_ns() const {
     return static_cast<std::uint64_t>(length->size);
 }
 
+CLI::Option* ReaderOptions::declare(CLI::App& app) {
+    auto* option = app.add_option("--as", as,
+                                  "name of this reader: it gets each window from now on, whichever "
+                                  "other named readers there are")
+                       ->type_name("READER");
+    app.add_option(
+           "--keep", keep,
+           "windows wait for this reader for so long, and are lost to it then; default: 10m")
+        ->needs(option)
+        ->type_name("TIME");
+    app.add_option("--keep-memory", keep_memory,
+                   "memory for windows that wait for any reader, said by the first one; default: "
+                   "16MiB")
+        ->needs(option)
+        ->type_name("BYTES");
+    return option;
+}
+
+NamedReading ReaderOptions::named() const {
+    constexpr std::uint64_t most = std::uint64_t{4} << 30;
+    NamedReading named{.as = as};
+    if (!keep.empty())
+        named.keep_ns = static_cast<std::uint64_t>(parse_duration(keep, "--keep").count());
+    if (keep_memory.empty())
+        return named;
+    const auto size = parse_exact_number(keep_memory);
+    if (!size || size->negative || size->too_large || size->size == 0 || size->size > most)
+        throw Error(ErrorKind::usage, "--keep-memory '" + keep_memory + "' is no size up to 4GiB")
+            .hint("such as 64MiB");
+    named.keep_bytes = static_cast<std::uint64_t>(size->size);
+    return named;
+}
+
 void PlaceOptions::declare(CLI::App& app) {
     app.add_option("--dev", device, "interface")->required()->type_name("IFACE");
     app.add_option("--netns", netns,

@@ -10,6 +10,7 @@
 
 #include "kernel/verifier_log.hpp"
 #include "monitor/load.hpp"
+#include "monitor/read.hpp"
 
 namespace dynmon {
 
@@ -30,6 +31,16 @@ struct ProbeOptions {
 };
 
 // --dev, --netns, --hook, --mode, --tc, --order, --first …: where a probe goes.
+// A reader's name, and how long windows wait for it.
+struct ReaderOptions {
+    std::string as;
+    std::string keep;
+    std::string keep_memory;
+
+    CLI::Option* declare(CLI::App& app); // returns --as
+    NamedReading named() const;
+};
+
 struct PlaceOptions {
     std::string device;
     std::string netns;

@@ -11,6 +11,7 @@
 #include "cli/rounds.hpp"
 #include "cli/verb.hpp"
 #include "export/spool.hpp"
+#include "monitor/hand_out.hpp"
 #include "store/store_user.hpp"
 
 namespace dynmon {
@@ -43,7 +44,11 @@ public:
         output_.declare(app, {"json", "jsonl", "dynmon", "openmetrics", "prometheus", "csv",
                               "table", "npy", "npz"});
         output_.declare_rate(app);
-        app.add_flag("--peek", request_.peek, "change nothing: neither swap nor empty");
+        auto* peek =
+            app.add_flag("--peek", request_.peek, "change nothing: neither swap nor empty");
+        auto* as = reader_.declare(app)->excludes(peek);
+        app.add_flag("--forget", forget_, "remove the reader --as names, and print nothing")
+            ->needs(as);
         auto* interval = app.add_option("--interval", interval_, "read again and again, e.g. 1s")
                              ->type_name("TIME");
         app.add_option("--count", count_, "how often; default: until Ctrl-C")
@@ -54,6 +59,12 @@ public:
 
     int run(const Global& global) override {
         become_store_user(global.settings.bpffs);
+        if (forget_) {
+            during("read '" + request_.name + "'",
+                   [&] { forget_reader(global.settings, request_.name, reader_.as); });
+            return 0;
+        }
+        request_.named = reader_.named();
         if (!path_.empty())
             request_.direction = path_ == "egress" ? Direction::egress : Direction::ingress;
         request_.output = output_.options(global.json);
@@ -78,6 +89,7 @@ public:
             read_once(global, sink);
             return 0;
         }
+        request_.claim = &claim_;
         const std::string what = "read '" + request_.name + "'";
         during(what, [&] { prepare_read(global.settings, request_); });
         Rounds rounds(global, what, interval_, count_);
@@ -93,6 +105,9 @@ private:
     }
 
     ReadRequest request_;
+    WindowClaim claim_;
+    ReaderOptions reader_;
+    bool forget_ = false;
     OutputOptions output_;
     std::string path_;
     std::string interval_;

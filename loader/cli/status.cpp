@@ -88,6 +88,12 @@ ordered_json monitor_json(const MonitorStatus& monitor, bool stats) {
     ordered_json programs = ordered_json::array();
     for (const ProgramStatus& program : monitor.programs)
         programs.push_back(program_json(program, stats));
+    ordered_json readers = ordered_json::array();
+    for (const ReaderStatus& reader : monitor.readers)
+        readers.push_back({{"name", reader.name},
+                           {"waiting", reader.waiting},
+                           {"lost", reader.lost},
+                           {"last-read", iso_time(reader.read_ns)}});
     ordered_json maps = ordered_json::array();
     for (const MapStatus& map : monitor.maps)
         maps.push_back({{"name", map.name},
@@ -105,6 +111,7 @@ ordered_json monitor_json(const MonitorStatus& monitor, bool stats) {
                           {"windows", monitor.sequence},
                           {"unread-generations", monitor.unread_generations},
                           {"unfinished-window", unfinished_json(monitor.unfinished)},
+                          {"readers", readers},
                           {"object", monitor.object},
                           {"sha256", monitor.sha256},
                           {"clock", monitor.clock},
@@ -146,6 +153,9 @@ void print_monitor(const MonitorStatus& monitor, bool stats) {
     if (monitor.unfinished)
         std::cout << "  " << describe(*monitor.unfinished)
                   << ": the next read hands it out again\n";
+    for (const ReaderStatus& reader : monitor.readers)
+        std::cout << "  reader " << reader.name << "  " << reader.waiting << " window(s) waiting  "
+                  << reader.lost << " lost  last read " << iso_time(reader.read_ns) << "\n";
     for (const Power power : monitor.may)
         std::cout << "  may: " << words_of(power) << "\n";
     for (const ProgramStatus& program : monitor.programs) {

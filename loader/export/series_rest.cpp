@@ -39,6 +39,7 @@ void SeriesTable::cut() {
     std::nth_element(fresh, end, order.end(), [this](std::uint32_t a, std::uint32_t b) {
         return rows_.id(a) < rows_.id(b);
     });
+    left_out_ = std::max(left_out_, static_cast<std::size_t>(order.end() - end));
     for (auto row = end; row != order.end(); ++row)
         add_rest(Rest::other, rows_.numbers(*row));
     order.erase(end, order.end());

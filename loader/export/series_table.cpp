@@ -188,20 +188,31 @@ bool SeriesTable::has_shape_of(const SeriesTable& other) const {
     return id_size_ == other.id_size_ && shape() == other.shape();
 }
 
-void SeriesTable::absorb(const SeriesTable& other, bool sums) {
+void SeriesTable::clear_sums(std::uint32_t row) {
+    for (std::size_t i = 0; i < numbers_.size(); ++i)
+        if (adds_up(i))
+            rows_.numbers(row)[i] = 0;
+}
+
+void SeriesTable::clear_sums() {
+    for (std::uint32_t row = 0; row < rows_.size(); ++row)
+        clear_sums(row);
+    for (std::vector<std::uint64_t>& rest : rests_)
+        rest.clear();
+}
+
+void SeriesTable::absorb(const SeriesTable& other) {
     if (!has_shape_of(other))
         return;
     for (const Rest rest : {Rest::other, Rest::ended})
-        if (sums && other.has_rest(rest))
+        if (other.has_rest(rest))
             add_rest(rest, other.rest_numbers(rest).data());
-    if (!sums && !has_gauges_)
-        return;
     for (std::uint32_t from = 0; from < other.rows_.size(); ++from) {
         const std::uint32_t into = rows_.find_or_add(other.rows_.id(from).data());
         if (other.rows_.is_marked(from))
             rows_.mark(into);
         for (std::size_t i = 0; i < numbers_.size(); ++i)
-            if ((sums || !adds_up(i)) && other.is_set(from, i))
+            if (other.is_set(from, i))
                 combine(rows_.numbers(into), i, other.rows_.numbers(from)[i]);
     }
     cut();

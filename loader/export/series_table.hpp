@@ -48,14 +48,18 @@ public:
         ended, // what series had counted that gave up their places
     };
     void add_rest(Rest rest, const std::uint64_t* values);
+    // So many series at least found no place.
+    std::size_t left_out() const { return left_out_; }
     bool has_rest(Rest rest) const { return !rest_numbers(rest).empty(); }
     std::uint32_t rest_row(Rest rest) const {
         return static_cast<std::uint32_t>(rows_.size()) + static_cast<std::uint32_t>(rest);
     }
-    // Takes over the series of another table of this metric; `sums` false: only its gauges,
-    // because what adds up is in the totals already. A table with other labels or series (of a
-    // generation that defined the metric differently) is left out.
-    void absorb(const SeriesTable& other, bool sums);
+    // What adds up in this row, or in all and in the rests, begins with 0 again.
+    void clear_sums(std::uint32_t row);
+    void clear_sums();
+    // Takes over the series of another table of this metric. A table with other labels or series
+    // (of a generation that defined the metric differently) is left out.
+    void absorb(const SeriesTable& other);
 
     std::size_t id_size() const { return id_size_; } // bytes of the label fields, at least 1
     std::size_t value_count() const { return numbers_.size(); } // in a row
@@ -158,6 +162,7 @@ private:
     SeriesRows rows_;
     std::array<std::vector<std::uint64_t>, 2> rests_; // empty: nothing is in it
     bool has_gauges_ = false;
+    std::size_t left_out_ = 0;
 };
 
 } // namespace dynmon

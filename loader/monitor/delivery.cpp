@@ -50,10 +50,8 @@ void make_totals(const std::string& monitor_dir, const std::vector<MetricSource>
 
 Deliverer::Deliverer(const ReadRequest& request, std::string totals_dir,
                      const ExportOptions& options, Sink& sink)
-    : monitor_(request.name), totals_dir_(std::move(totals_dir)), peek_(request.peek),
-      jobs_(request.jobs),
-      open_metrics_(request.consumer == nullptr && options.format == Format::openmetrics),
-      facts_{.build = options.build},
+    : monitor_(request.name), totals_dir_(std::move(totals_dir)), takes_(request.takes()),
+      jobs_(request.jobs), open_metrics_(request.exposes()), facts_{.build = options.build},
       exposition_(options.classic ? Exposition::classic : Exposition::openmetrics), sink_(sink),
       consumed_(request.consumer != nullptr) {
     if (!consumed_ && !open_metrics_)
@@ -75,7 +73,7 @@ bool Deliverer::is_shown(const Delivery& delivery, std::size_t index) const {
 // Whether what is read leaves the map, by any metric of it.
 bool Deliverer::takes(const Delivery& delivery, std::size_t index) const {
     const std::string& map = delivery.items[index].source->map.name;
-    return !peek_ &&
+    return takes_ &&
            std::any_of(delivery.items.begin(), delivery.items.end(), [&](const DeliveryItem& item) {
                return item.take && item.source->map.name == map;
            });
@@ -153,22 +151,25 @@ void Deliverer::prepare(const std::vector<const MetricSource*>& sources) {
                 std::make_unique<SeriesTable>(source->view);
 }
 
-// A replaced generation may have had another metric under the same name: that one has ended.
-void Deliverer::gather(const MetricSource& source, const SeriesTable& series) {
-    const auto found = gathered_.find({source.view.direction, source.view.name});
-    if (found != gathered_.end() && found->second->id_size() == series.id_size() &&
-        found->second->value_count() == series.value_count()) {
-        Totals::open_existing(totals_dir_, series).keep_places(*found->second, std::nullopt);
-        found->second->absorb(series, true);
-    }
+// A replaced generation may have had another metric under the same name: that one has ended. A
+// window that was closed may have come into the totals, or a part of it, with a reader that died.
+void Deliverer::gather(const Delivery& delivery, const DeliveryItem& item, SeriesTable& series) {
+    const MetricView& metric = item.source->view;
+    const auto found = gathered_.find({metric.direction, metric.name});
+    if (found == gathered_.end() || found->second->id_size() != series.id_size() ||
+        found->second->value_count() != series.value_count())
+        return;
+    const Totals totals = Totals::open_existing(totals_dir_, series);
+    if (item.quiet)
+        totals.leave_out_folded(delivery.window.sequence, series);
+    totals.keep_places(*found->second);
+    found->second->absorb(series);
 }
 
 // With the places of those that have one; before a window is added to the totals, or shown.
-std::unique_ptr<SeriesTable> Deliverer::make_table(const Delivery& delivery,
-                                                   const DeliveryItem& item, bool folds) const {
+std::unique_ptr<SeriesTable> Deliverer::make_table(const DeliveryItem& item) const {
     auto table = std::make_unique<SeriesTable>(item.source->view);
-    Totals::open_existing(totals_dir_, *table)
-        .keep_places(*table, folds ? std::optional(delivery.window.sequence) : std::nullopt);
+    Totals::open_existing(totals_dir_, *table).keep_places(*table);
     return table;
 }
 
@@ -177,9 +178,9 @@ void Deliverer::print(const Delivery& delivery, std::vector<std::unique_ptr<Seri
         exporter_->begin_document(monitor_, delivery.window);
     for (std::size_t i = 0; i < delivery.items.size(); ++i) {
         const DeliveryItem& item = delivery.items[i];
-        const bool folds = takes(delivery, i);
-        if (has_series(*item.source) && is_shown(delivery, i) && (open_metrics_ || folds))
-            series[i] = make_table(delivery, item, folds);
+        if (has_series(*item.source) && is_shown(delivery, i) &&
+            (open_metrics_ || takes(delivery, i)))
+            series[i] = make_table(item);
         MetricView view = item.source->view;
         view.from_ns = item.from_ns;
         if (!is_shown(delivery, i))
@@ -217,16 +218,12 @@ void Deliverer::deliver(const Delivery& delivery) {
     warn_of_approximate();
     for (std::size_t i = 0; i < delivery.items.size(); ++i) {
         const DeliveryItem& item = delivery.items[i];
-        const bool take = takes(delivery, i);
-        if (series[i] && take)
+        if (series[i] && takes(delivery, i))
             fold(delivery, item, *series[i]);
         if (item.quiet && takes_out(delivery, i))
             empty_map(item.map, map_facts(item.map));
-        if (series[i] && !take)
-            gather(*item.source, *series[i]);
-        else if (series[i] && delivery.of_current)
-            last_window_[{item.source->view.direction, item.source->view.name}] =
-                std::move(series[i]);
+        if (series[i] && open_metrics_)
+            gather(delivery, item, *series[i]);
     }
 }
 
@@ -240,9 +237,6 @@ void Deliverer::finish(const std::vector<const MetricSource*>& sources,
             continue;
         SeriesTable& table = *gathered_.at({source->view.direction, source->view.name});
         Totals::open_existing(totals_dir_, table).add_to(table);
-        const auto window = last_window_.find({source->view.direction, source->view.name});
-        if (window != last_window_.end() && window->second)
-            table.absorb(*window->second, false);
         tables.push_back(&table);
     }
     if (const std::uint64_t now = epoch_ns(); shown_from_ns_ != 0 && shown_from_ns_ < now)

@@ -66,13 +66,12 @@ private:
     bool takes_out(const Delivery& delivery, std::size_t index) const;
     void warn_of_approximate();
     void fold(const Delivery& delivery, const DeliveryItem& item, const SeriesTable& series);
-    void gather(const MetricSource& source, const SeriesTable& series);
-    std::unique_ptr<SeriesTable> make_table(const Delivery& delivery, const DeliveryItem& item,
-                                            bool folds) const;
+    void gather(const Delivery& delivery, const DeliveryItem& item, SeriesTable& series);
+    std::unique_ptr<SeriesTable> make_table(const DeliveryItem& item) const;
 
     std::string monitor_;
     std::string totals_dir_;
-    bool peek_;
+    bool takes_;
     unsigned jobs_;
     bool open_metrics_;
     MonitorFacts facts_;
@@ -84,7 +83,6 @@ private:
     PoppedEntries popped_;
     std::set<std::string> approximate_; // maps of the window at hand that were read key by key
     std::map<MetricKey, std::unique_ptr<SeriesTable>> gathered_; // live values, not in the totals
-    std::map<MetricKey, std::unique_ptr<SeriesTable>> last_window_;
     std::vector<CountingPlace> places_;
     std::uint64_t shown_from_ns_ = 0; // of the current generation; 0: not known
 };

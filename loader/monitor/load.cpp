@@ -15,6 +15,7 @@
 #include "monitor/load_hooks.hpp"
 #include "monitor/repair.hpp"
 #include "monitor/roster.hpp"
+#include "monitor/window_claim.hpp"
 #include "policy/checked_probe.hpp"
 #include "store/bpffs.hpp"
 #include "store/state.hpp"
@@ -76,6 +77,7 @@ void publish_monitor(const Store& store, const LoadedGeneration& generation, Und
     MonitorState state;
     state.active = static_cast<std::uint32_t>(generation.record.initial_side);
     StateMap::create(stage + "/state", state);
+    WindowClaim::make_place(stage);
     make_totals(stage,
                 metric_sources(generation_dir(stage, generation.record.number), generation.record));
     const std::string dir = store.monitor_dir(generation.record.monitor);

@@ -34,11 +34,8 @@ std::shared_ptr<const EnumSet> names_in(const Store& store, const HookId& hook) 
     }
 }
 
-} // namespace
-
-std::vector<MetricSource> named_sources(const Store& store, const GenerationDir& dir,
-                                        const GenerationRecord& record) {
-    std::vector<MetricSource> sources = metric_sources(dir, record);
+std::vector<MetricSource> with_names(const Store& store, const GenerationRecord& record,
+                                     std::vector<MetricSource> sources) {
     const bool wanted = std::any_of(sources.begin(), sources.end(), [](const MetricSource& source) {
         return has_interfaces(source.view);
     });
@@ -48,6 +45,19 @@ std::vector<MetricSource> named_sources(const Store& store, const GenerationDir&
     for (MetricSource& source : sources)
         name_interfaces(source.view, names);
     return sources;
+}
+
+} // namespace
+
+std::vector<MetricSource> named_sources(const Store& store, const GenerationDir& dir,
+                                        const GenerationRecord& record) {
+    return with_names(store, record, metric_sources(dir, record));
+}
+
+std::vector<MetricSource> named_logged_sources(const Store& store, const GenerationDir& dir,
+                                               const GenerationRecord& record,
+                                               const std::vector<LoggedMetric>& metrics) {
+    return with_names(store, record, logged_sources(dir, record, metrics));
 }
 
 std::shared_ptr<const EnumSet> interfaces_of_monitor(const Store& store, const std::string& name) {

@@ -16,6 +16,10 @@ namespace dynmon {
 std::vector<MetricSource> named_sources(const Store& store, const GenerationDir& dir,
                                         const GenerationRecord& record);
 
+std::vector<MetricSource> named_logged_sources(const Store& store, const GenerationDir& dir,
+                                               const GenerationRecord& record,
+                                               const std::vector<LoggedMetric>& metrics);
+
 // Of a monitor by its name; null: as above.
 std::shared_ptr<const EnumSet> interfaces_of_monitor(const Store& store, const std::string& name);
 

@@ -13,7 +13,9 @@
 #include "kernel/fence.hpp"
 #include "monitor/build.hpp"
 #include "monitor/delivery.hpp"
+#include "monitor/hand_out.hpp"
 #include "monitor/health.hpp"
+#include "monitor/logged_metrics.hpp"
 #include "monitor/named_sources.hpp"
 #include "monitor/read_check.hpp"
 #include "monitor/repair.hpp"
@@ -49,22 +51,33 @@ public:
         if (request_.output.format == Format::npy)
             require_one_window(store_, request_, state_, waiting());
         require_room_for_unfinished();
-        if (request.output.format == Format::openmetrics)
+        if (request.exposes())
             identity_ = identity(); // while there is the right to look into the device's namespace
     }
 
+    // Named readers have taken the last windows of replaced generations.
+    void discard_retired() {
+        for (const GenerationDir& old : retired_generations(store_, request_.name))
+            if (old.read_retirement())
+                discard_if_read(old, old.read_record());
+    }
+
     void make_totals() const { dynmon::make_totals(dir_, sources_); }
+    const std::vector<MetricSource>& sources() const { return sources_; }
+    const std::vector<CountingPlace>& places() const { return places_; }
 
     void run() {
+        if (request_.exposes())
+            state_ = state_map_.read(); // a named reader has just taken a window
         deliver_retired();
         deliver_unfinished();
         deliver_pending(selected_, deliverer_);
         if (is_full())
             return log::info("a newer window is there too: the next read prints it");
-        if (!request_.peek)
+        if (request_.takes())
             begin_window();
         deliver_current();
-        if (request_.output.format == Format::openmetrics)
+        if (request_.exposes())
             deliverer_.finish(selected_, identity_);
     }
 
@@ -111,12 +124,17 @@ private:
             const std::vector<MetricSource> sources = named_sources(store_, old, record);
             for (const Side side : {other(retirement->active), retirement->active})
                 deliver_retired_side(old, record, *retirement, sources, side);
-            if (request_.peek || !metric_sources(old, record).empty())
-                continue;
-            // Others look through all generations of the store while they hold its lock.
-            const DirectoryLock lock = store_.lock(DirectoryLock::Mode::exclusive);
-            store_.discard(old.path());
+            if (request_.takes())
+                discard_if_read(old, record);
         }
+    }
+
+    void discard_if_read(const GenerationDir& old, const GenerationRecord& record) {
+        if (!metric_sources(old, record).empty() || log_has_generation(dir_, record.number))
+            return;
+        // Others look through all generations of the store while they hold its lock.
+        const DirectoryLock lock = store_.lock(DirectoryLock::Mode::exclusive);
+        store_.discard(old.path());
     }
 
     void deliver_retired_side(const GenerationDir& old, const GenerationRecord& record,
@@ -145,7 +163,7 @@ private:
         if (delivery.items.empty() || is_full())
             return;
         deliver(delivery, deliverer_);
-        if (request_.peek)
+        if (!request_.takes())
             return;
         for (const DeliveryItem& item : delivery.items)
             remove_pin(old.map_path(item.source->map, side));
@@ -156,7 +174,7 @@ private:
     // somebody has seen a part of the last one: it goes out first, under its number.
     std::vector<const MetricSource*> find_unfinished() const {
         std::vector<const MetricSource*> found;
-        if (request_.peek || !any_swapped())
+        if (!request_.takes() || !any_swapped())
             return found;
         for (const MetricSource& source : sources_)
             if (source.swap && !wants(request_, source) &&
@@ -224,15 +242,15 @@ private:
         }
         if (delivered == 0 || is_full())
             return;
-        if (const std::string text = unfinished_text(sources); !text.empty())
+        if (const std::string text = unfinished_text(sources); !text.empty() && !request_.exposes())
             log::warn(text + ": here it is again");
-        if (!request_.peek) {
+        if (request_.takes()) {
             state_.begun |= delivered;
             state_map_.write(state_);
             fence(); // who closed it may have been killed before his own
         }
         deliver(delivery, deliverer);
-        if (!request_.peek)
+        if (request_.takes())
             finish_window(sources, delivered, state_.pending_to_ns);
     }
 
@@ -272,11 +290,11 @@ private:
     // The window that was just closed, and the metrics that are not swapped as they are now.
     void deliver_current() {
         const std::uint64_t now = epoch_ns();
-        const bool closed = !request_.peek && any_swapped();
+        const bool closed = request_.takes() && any_swapped();
         const std::uint64_t to = closed ? state_.pending_to_ns : now;
         Delivery delivery;
         delivery.last = true;
-        delivery.window = {.sequence = state_.sequence + (request_.peek ? 1 : 0),
+        delivery.window = {.sequence = state_.sequence + (request_.takes() ? 0 : 1),
                            .from_ns = to,
                            .to_ns = to,
                            .generation = record_.number};
@@ -288,7 +306,7 @@ private:
             delivered |= source->bit();
         }
         deliver(delivery, deliverer_);
-        if (!request_.peek)
+        if (request_.takes())
             finish_window(selected_, delivered, to);
     }
 
@@ -347,21 +365,37 @@ public:
         : store_(settings.open_store(false)),
           lock_(store_.lock_monitor(request.name, request.peek ? DirectoryLock::Mode::shared
                                                                : DirectoryLock::Mode::exclusive)) {
+        if (request.is_named() || request.takes())
+            claim(request);
         if (!request.peek)
             with_rights(request.name, [&] { settle(request.name); });
         std::optional<DirectoryLock> opening;
         if (request.peek) // a load that has published the monitor is about to start it
             opening.emplace(store_.lock_for(request.name, DirectoryLock::Mode::shared));
-        reading_.emplace(store_, request, sink);
+        if (request.is_named())
+            open_named(request, sink);
+        else
+            reading_.emplace(store_, request, sink);
         if (request.peek)
             return;
         with_rights(request.name, [&] { reading_->make_totals(); });
-        prepare_fence();
+        if (request.is_named() || request.takes())
+            prepare_fence();
     }
 
-    void run() { reading_->run(); }
+    void run() {
+        if (!whole_.named.only_waiting)
+            reading_->run();
+        if (hand_out_)
+            hand_out_->run();
+        if (exposing_)
+            expose();
+        if (log_)
+            reading_->discard_retired();
+    }
 
 private:
+    // A process that has given up its rights cannot finish what a killed one left.
     template <typename Body>
     static void with_rights(const std::string& name, Body&& body) {
         try {
@@ -376,6 +410,43 @@ private:
         }
     }
 
+    // What a named reader of totals takes, it has in them.
+    void expose() {
+        for (const LoggedWindow& window : log_->waiting(reader_))
+            log_->took(reader_, window.serial, epoch_ns());
+        exposing_->run();
+    }
+
+    // All windows go into the log first, whole, and to the reader from there.
+    void open_named(const ReadRequest& request, Sink& sink) {
+        reader_ = request.named.as;
+        log_.emplace(open_log_for(store_, request));
+        writer_.emplace(*log_);
+        whole_ = request;
+        whole_.metric.clear();
+        whole_.direction.reset();
+        whole_.output = {};
+        whole_.consumer = &*writer_;
+        reading_.emplace(store_, whole_, sink);
+        if (request.exposes())
+            exposing_.emplace(store_, request, sink);
+        else
+            hand_out_.emplace(store_, request, *log_, reading_->sources(), reading_->places(),
+                              sink);
+    }
+
+    void claim(const ReadRequest& request) const {
+        const std::string& reader = request.named.as;
+        if (!reader.empty())
+            WindowClaim::require_free(store_, request.name, "");
+        else
+            require_no_named_readers(store_, request.name);
+        if (request.claim != nullptr)
+            request.claim->hold(store_, request.name, reader);
+        else
+            WindowClaim::require_free(store_, request.name, reader);
+    }
+
     void settle(const std::string& name) const {
         std::vector<std::string> actions;
         const DirectoryLock lock = store_.lock_for(name, DirectoryLock::Mode::exclusive);
@@ -388,7 +459,13 @@ private:
 
     Store store_;
     DirectoryLock lock_;
+    ReadRequest whole_; // of a named reader
+    std::string reader_;
+    std::optional<WindowLog> log_;
+    std::optional<LogWriter> writer_;
     std::optional<Reading> reading_;
+    std::optional<HandOut> hand_out_;
+    std::optional<Reading> exposing_;
 };
 
 } // namespace

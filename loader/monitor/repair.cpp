@@ -203,7 +203,8 @@ bool retire_old_generations(const Store& store, const DirectoryLock& lock,
         const std::uint64_t ended_ns = epoch_ns();
         fence();
         leave_chains(store, lock, record, true);
-        const bool unread = retire(old, record, current, state, ended_ns);
+        const bool unread = retire(old, record, current, state, ended_ns) ||
+                            log_has_generation(store.monitor_dir(name), record.number);
         old.remove_programs(record);
         remove_idle_hooks(store, lock, hooks_of(record));
         if (!unread)

@@ -9,6 +9,7 @@
 #include "kernel/xdp.hpp"
 #include "monitor/health.hpp"
 #include "monitor/roster.hpp"
+#include "monitor/window_log.hpp"
 #include "read/map_kind.hpp"
 #include "read/map_reader.hpp"
 #include "store/bpffs.hpp"
@@ -173,6 +174,12 @@ void fill_monitor(const Store& store, MonitorStatus& status) {
     }
     for (const ProgramRecord& program : record.programs)
         status.programs.push_back(program_status(store, dir, record, program));
+    if (const auto log = WindowLog::open(store.monitor_dir(status.name)))
+        for (const NamedReader& reader : log->readers()) {
+            const std::string name(reader.name.data());
+            status.readers.push_back(
+                {name, log->waiting(name).size(), reader.lost, reader.read_ns});
+        }
     status.health =
         state.phase == Phase::running ? health_of(store, dir, status, record) : "interrupted";
     dir.require_own_programs(record.programs);

@@ -39,6 +39,13 @@ struct MapStatus {
     std::uint32_t max_entries = 0;
 };
 
+struct ReaderStatus {
+    std::string name;
+    std::size_t waiting = 0; // windows
+    std::uint64_t lost = 0;  // windows, ever
+    std::uint64_t read_ns = 0;
+};
+
 struct MonitorStatus {
     std::string name;
     std::string probe;
@@ -58,6 +65,7 @@ struct MonitorStatus {
     std::uint64_t sequence = 0; // windows closed so far
     std::vector<ProgramStatus> programs;
     std::vector<MapStatus> maps;
+    std::vector<ReaderStatus> readers; // that have a name
 };
 
 struct HookStatus {

@@ -4,6 +4,7 @@
 
 #include "base/error.hpp"
 #include "kernel/bpf.hpp"
+#include "kernel/own_pin.hpp"
 #include "layout/merge_rule.hpp"
 #include "read/map_reader.hpp"
 #include "read/map_types.hpp"
@@ -66,6 +67,41 @@ MonitorState carry_state(const MonitorState& old_state, const GenerationRecord& 
     return state;
 }
 
+MetricSource make_source(std::size_t index, Direction direction, const MetricConfig& metric,
+                         const MapRecord& map, const MapFacts& facts, const btf* types) {
+    MetricView view{.name = metric.name,
+                    .map_name = map.name,
+                    .direction = direction,
+                    .map_type = facts.type,
+        .max_entries = facts.max_entries,
+                    .key = std::nullopt,
+                    .value = value_layout(types, map.value_type_id, facts, metric.formats),
+                    .cpus = is_per_cpu(facts.type) ? possible_cpus() : 0,
+                    .merge_fields = metric.merge_fields,
+        .columns = metric.columns,
+                    .open_metrics = metric.open_metrics,
+                    .stays = !map.swapped && !metric.empty_on_read && !is_queue_like(facts.type)};
+    view.merge = metric.merge.value_or(default_merge(view.value, metric.merge_fields));
+    if (!is_queue_like(facts.type))
+        view.key = key_layout(types, map.key_type_id, facts, metric.formats);
+    return {.index = index,
+            .view = std::move(view),
+            .map = map,
+            .swap = map.swapped,
+            .empty = metric.empty_on_read || is_queue_like(facts.type)};
+}
+
+// What is read of an entry lies within it.
+void require_entries_of(const MetricView& view, const LoggedMetric& logged) {
+    const std::size_t value =
+        view.cpus > 0 ? cpu_stride(view) * view.cpus : static_cast<std::size_t>(view.value.size);
+    for (const Batch& batch : logged.entries)
+        if (batch.value_stride < value ||
+            (view.key && batch.key_stride < static_cast<std::size_t>(view.key->size)))
+            throw Damaged("a window that waits for named readers has entries of '" + view.name +
+                          "' that are too short");
+}
+
 std::set<std::string> metric_maps(const Manifest& manifest) {
     std::set<std::string> names;
     for (const PathConfig& path : manifest.paths)
@@ -126,29 +162,28 @@ std::vector<MetricSource> metric_sources(const GenerationDir& dir, const Generat
                 fd = dir.try_open_map(*map, Side::b);
             if (!fd)
                 continue; // of a retired generation, and read already
-            const MapFacts facts = map_facts(fd);
-            MetricView view{
-                .name = metric.name,
-                .map_name = map->name,
-                .direction = path.direction,
-                .map_type = facts.type,
-                .max_entries = facts.max_entries,
-                .key = std::nullopt,
-                .value = value_layout(types.get(), map->value_type_id, facts, metric.formats),
-                .cpus = is_per_cpu(facts.type) ? possible_cpus() : 0,
-                .merge_fields = metric.merge_fields,
-                .columns = metric.columns,
-                .open_metrics = metric.open_metrics,
-                .stays = !map->swapped && !metric.empty_on_read && !is_queue_like(facts.type)};
-            view.merge = metric.merge.value_or(default_merge(view.value, metric.merge_fields));
-            if (!is_queue_like(facts.type))
-                view.key = key_layout(types.get(), map->key_type_id, facts, metric.formats);
-            sources.push_back({.index = at,
-                               .view = std::move(view),
-                               .map = *map,
-                               .swap = map->swapped,
-                               .empty = metric.empty_on_read || is_queue_like(facts.type)});
+            sources.push_back(
+                make_source(at, path.direction, metric, *map, map_facts(fd), types.get()));
         }
+    }
+    return sources;
+}
+
+std::vector<MetricSource> logged_sources(const GenerationDir& dir, const GenerationRecord& record,
+                                         const std::vector<LoggedMetric>& metrics) {
+    const BtfPtr types = dir.read_btf(record);
+    std::vector<MetricSource> sources;
+    for (const LoggedMetric& logged : metrics) {
+        std::size_t index = 0;
+        const MetricConfig* const metric =
+            metric_of(record.manifest, logged.direction, logged.name, index);
+        const MapRecord* const map = metric != nullptr ? record.map(metric->map_name) : nullptr;
+        if (map == nullptr)
+            throw Damaged("a window that waits for named readers has a metric '" + logged.name +
+                          "' that its generation does not have");
+        sources.push_back(
+            make_source(index, logged.direction, *metric, *map, logged.facts, types.get()));
+        require_entries_of(sources.back().view, logged);
     }
     return sources;
 }

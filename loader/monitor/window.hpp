@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "export/exporter.hpp"
+#include "monitor/logged_metrics.hpp"
 #include "store/generation.hpp"
 #include "store/state.hpp"
 
@@ -25,6 +26,10 @@ struct MetricSource {
 
 // The metrics of a generation whose maps are still pinned, with layouts from its own BTF.
 std::vector<MetricSource> metric_sources(const GenerationDir& dir, const GenerationRecord& record);
+
+// The same of a window that waits for named readers, whose maps may be gone.
+std::vector<MetricSource> logged_sources(const GenerationDir& dir, const GenerationRecord& record,
+                                         const std::vector<LoggedMetric>& metrics);
 
 // What `old` still holds is the monitor's last window before `current`: notes that it ended at
 // `ended_ns`, lets go of maps that `current` goes on with, and moves the state on to the metrics of

@@ -88,10 +88,6 @@ bool any(const std::uint64_t* numbers, std::size_t count) {
     return std::any_of(numbers, numbers + count, [](std::uint64_t number) { return number != 0; });
 }
 
-bool may_lose_place(std::uint64_t changed, std::uint64_t window) {
-    return window >= changed + Totals::idle_windows;
-}
-
 } // namespace
 
 // What is beyond max_series, in one element, which is written whole: that a series has ended and
@@ -211,7 +207,7 @@ bool Totals::insert(std::uint64_t window, const SeriesTable& table, std::uint32_
 std::vector<Totals::Idle> Totals::idle_ones(std::uint64_t window, const SeriesTable& shape) const {
     std::vector<Idle> idle;
     for_each(shape, [&](const std::byte* id, const Element& element) {
-        if (may_lose_place(element[0], window))
+        if (window >= element[0] + idle_windows)
             idle.push_back({{reinterpret_cast<const char*>(id), shape.id_size()}, element});
     });
     std::sort(idle.begin(), idle.end(), [](const Idle& a, const Idle& b) {
@@ -223,7 +219,8 @@ std::vector<Totals::Idle> Totals::idle_ones(std::uint64_t window, const SeriesTa
 // Each element is written once and whole, with the window's id in it: that is what makes a fold
 // that was interrupted safe to repeat. The repeat has the same series, so it comes to the same
 // decisions: those that have a place by now are known, and those that had found none are in the
-// rest, which is the last thing to be written.
+// rest, which is written last. Places are given up behind that, to series of the windows to come:
+// until a window is folded OpenMetrics shows it as it will be then.
 bool Totals::fold(std::uint64_t window, const SeriesTable& table) const {
     if (!series_)
         return true;
@@ -233,32 +230,50 @@ bool Totals::fold(std::uint64_t window, const SeriesTable& table) const {
         rest.set_moved();
         write_rest(rest);
     }
-    const std::vector<std::uint32_t> fresh = add_known(window, table);
-    auto next = fresh.begin();
-    while (next != fresh.end() && insert(window, table, *next))
-        ++next;
-    const bool overflows = next != fresh.end() || table.has_rest(SeriesTable::Rest::other);
-    if (!overflows)
-        return true;
-    if (rest.has(window))
-        return false;
-    for (const Idle& idle : next != fresh.end() ? idle_ones(window, table) : std::vector<Idle>()) {
-        add_numbers(table, idle.element.data() + 1, rest.ended());
-        rest.set_moving(idle.id);
+    if (!rest.has(window)) {
+        const std::vector<std::uint32_t> fresh = add_known(window, table);
+        auto next = fresh.begin();
+        while (next != fresh.end() && insert(window, table, *next))
+            ++next;
+        if (next == fresh.end() && !table.has_rest(SeriesTable::Rest::other))
+            return true;
+        for (; next != fresh.end(); ++next)
+            add_numbers(table, table.rows().numbers(*next), rest.other());
+        if (table.has_rest(SeriesTable::Rest::other))
+            add_numbers(table, table.numbers(table.rest_row(SeriesTable::Rest::other)),
+                        rest.other());
+        rest.set_window(window);
         write_rest(rest);
-        delete_element(series_, idle.id.data());
-        if (!insert(window, table, *next) || ++next == fresh.end())
-            break;
     }
-    const bool all = next == fresh.end() && !table.has_rest(SeriesTable::Rest::other);
-    for (; next != fresh.end(); ++next)
-        add_numbers(table, table.rows().numbers(*next), rest.other());
-    if (table.has_rest(SeriesTable::Rest::other))
-        add_numbers(table, table.numbers(table.rest_row(SeriesTable::Rest::other)), rest.other());
-    rest.set_moved();
-    rest.set_window(window);
-    write_rest(rest);
-    return all;
+    give_places_up(window, table, rest);
+    return false;
+}
+
+void Totals::give_places_up(std::uint64_t window, const SeriesTable& table,
+                            RestRecord& rest) const {
+    std::vector<Idle> idle = idle_ones(window, table);
+    idle.resize(std::min(idle.size(), table.left_out()));
+    for (const Idle& one : idle) {
+        add_numbers(table, one.element.data() + 1, rest.ended());
+        rest.set_moving(one.id);
+        write_rest(rest);
+        delete_element(series_, one.id.data());
+        rest.set_moved();
+        write_rest(rest);
+    }
+}
+
+// What found no place is added last, so where that is done all is.
+void Totals::leave_out_folded(std::uint64_t window, SeriesTable& table) const {
+    if (!series_)
+        return;
+    if (read_rest(table).has(window))
+        return table.clear_sums();
+    Element element(1 + table.value_count());
+    for (std::uint32_t row = 0; row < table.rows().size(); ++row)
+        if (lookup_element(series_, table.rows().id(row).data(), element.data()) &&
+            element[0] == window)
+            table.clear_sums(row);
 }
 
 void Totals::add_to(SeriesTable& table) const {
@@ -275,13 +290,12 @@ void Totals::add_to(SeriesTable& table) const {
         table.add_rest(SeriesTable::Rest::ended, rest.ended());
 }
 
-void Totals::keep_places(SeriesTable& table, std::optional<std::uint64_t> window) const {
+void Totals::keep_places(SeriesTable& table) const {
     if (!series_)
         return;
     const RestRecord rest = read_rest(table);
-    for_each(table, [&](const std::byte* id, const Element& element) {
-        const std::string_view bytes(reinterpret_cast<const char*>(id), table.id_size());
-        if (rest.moving() != bytes && !(window && may_lose_place(element[0], *window)))
+    for_each(table, [&](const std::byte* id, const Element&) {
+        if (rest.moving() != std::string_view(reinterpret_cast<const char*>(id), table.id_size()))
             table.keep_place(id);
     });
 }

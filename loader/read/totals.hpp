@@ -17,9 +17,9 @@ namespace dynmon {
 // other has one element, for what is beyond that (see RestRecord).
 //
 // Places are never taken from a series that counts. When there is none left for a new one, a series
-// that no window has changed for long gives its place up: what it had counted goes to
-// SeriesTable::Rest::ended, so that the sum over all series stays what it was. What finds no place
-// even so is summed up in SeriesTable::Rest::other.
+// that no window has changed for long gives its place up to those of the windows to come: what it
+// had counted goes to SeriesTable::Rest::ended, so that the sum over all series stays what it was.
+// What finds no place is summed up in SeriesTable::Rest::other.
 class Totals {
 public:
     static constexpr std::uint64_t idle_windows = 20; // until a series may lose its place
@@ -32,12 +32,12 @@ public:
 
     // Adds a window's series. `window` tells it from the one before: a window that was added
     // already, entirely or in part, by a process that was killed, is not added twice.
-    // False: some found no place.
+    // `table` has kept the places of those that had some. False: some found no place.
     bool fold(std::uint64_t window, const SeriesTable& table) const;
-    void add_to(SeriesTable& table) const; // counters and everything that adds up
-    // Series that have a place are to have one in `table`. With a `window` that is to be folded:
-    // those that cannot lose theirs to others of it.
-    void keep_places(SeriesTable& table, std::optional<std::uint64_t> window) const;
+    // Of a window's series what fold() has added already, entirely or in part.
+    void leave_out_folded(std::uint64_t window, SeriesTable& table) const;
+    void add_to(SeriesTable& table) const;      // counters and everything that adds up
+    void keep_places(SeriesTable& table) const; // series that have one have it in `table` too
 
 private:
     struct RestRecord;
@@ -51,6 +51,7 @@ private:
     void for_each(const SeriesTable& shape, Visit&& visit) const;
     std::vector<std::uint32_t> add_known(std::uint64_t window, const SeriesTable& table) const;
     bool insert(std::uint64_t window, const SeriesTable& table, std::uint32_t row) const;
+    void give_places_up(std::uint64_t window, const SeriesTable& table, RestRecord& rest) const;
     std::vector<Idle> idle_ones(std::uint64_t window, const SeriesTable& shape) const;
     RestRecord read_rest(const SeriesTable& shape) const;
     void write_rest(const RestRecord& record) const;

@@ -72,4 +72,8 @@ DirectoryLock::DirectoryLock(const std::string& directory, Mode mode,
     }
 }
 
+bool DirectoryLock::is_of(const std::string& directory) const {
+    return still_named(fd_, directory);
+}
+
 } // namespace dynmon

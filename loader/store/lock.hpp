@@ -46,6 +46,8 @@ public:
     DirectoryLock(DirectoryLock&&) = default;
     DirectoryLock& operator=(DirectoryLock&&) = default;
 
+    // Whether `directory` is still what was locked, and no new one of that name.
+    bool is_of(const std::string& directory) const;
     void release() { fd_.reset(); }
 
 private:

@@ -10,6 +10,87 @@ import wire
 from exports import ExportCase, FLOWS, PING, PING6, SENT, UDP, flow_of
 
 
+class SeveralTest(ExportCase):
+    """--to more than once: each collector is a reader, and gets everything."""
+
+    def packets(self, collector):
+        return sum(record["packetDeltaCount"] for record in collector.records())
+
+    def words(self, *collectors):
+        return [word for collector in collectors for word in ("--to", collector.to)]
+
+    def start_several(self, *collectors):
+        return self.start("export", "f", "--profile", "ipfix", *self.words(*collectors), "--as",
+                          "x", "--idle", "0", "--interval", "100ms")
+
+    def test_each_gets_every_packet(self):
+        self.load("f", "flows")
+        collectors = [self.collector(kind) for kind in ("tcp", "udp", "tcp")]
+        exporter = self.start_several(*collectors)
+        sent = 0
+        for count in (3, 1, 4):
+            self.receive(*[UDP] * count)
+            sent += count
+            for collector in collectors:
+                self.eventually(lambda: self.packets(collector) == sent, collector.to)
+        self.finish(exporter)
+        for collector in collectors:
+            self.assertEqual(self.packets(collector), sent)
+        names = {reader["name"] for reader in self.status("f")["monitors"][0]["readers"]}
+        self.assertEqual(names, {"x-" + collector.to.replace(":", "-").replace(".", "-")
+                                 for collector in collectors})
+
+    def test_one_that_is_away_keeps_the_others_from_nothing_and_gets_all_later(self):
+        self.load("f", "flows")
+        late = ipfix.Collector("tcp")
+        late.close()
+        there = self.collector("tcp")
+        for order in ((late, there), (there, late)):
+            exporter = self.start_several(*order)
+            before = self.packets(there)
+            self.receive(UDP, UDP, PING)
+            self.eventually(lambda: self.packets(there) == before + 3, "the other has it")
+            self.receive(UDP)
+            self.eventually(lambda: self.packets(there) == before + 4, "it goes on")
+            exporter.send_signal(signal.SIGINT)
+            self.assertIn("ECONNREFUSED", exporter.communicate(timeout=20)[1])
+            self.assertEqual(exporter.returncode, harness.FAILED)
+        collector = self.collector("tcp", port=late.port)
+        exporter = self.start_several(there, collector)
+        self.eventually(lambda: self.packets(collector) == 8, "it has all of both runs", 20)
+        self.finish(exporter)
+        self.assertEqual(self.packets(there), 8)
+
+    def test_a_kill_loses_nothing_at_any_of_them(self):
+        self.load("f", "flows")
+        collectors = [self.collector("tcp"), self.collector("tcp")]
+        sent = 0
+        for _ in range(5):
+            exporter = self.start_several(*collectors)
+            self.receive(*[UDP] * 5)
+            sent += 5
+            for collector in collectors:
+                self.eventually(lambda: self.packets(collector) >= sent, collector.to)
+            self.receive(*[UDP] * 5)
+            sent += 5
+            exporter.kill()
+            exporter.communicate(timeout=10)
+        exporter = self.start_several(*collectors)
+        for collector in collectors:
+            self.eventually(lambda: self.packets(collector) >= sent, collector.to)
+        self.finish(exporter)
+
+    def test_what_does_not_go_with_several_is_refused(self):
+        self.load("f", "flows")
+        twice = ("export", "f", "--profile", "ipfix", "--to", "udp:127.0.0.1:1", "--to",
+                 "udp:127.0.0.1:2")
+        error = self.refused(harness.USAGE, *twice)
+        self.assertIn("--to more than once", error["message"])
+        self.assertIn("--as", error["hint"])
+        self.assertIn("--state is for one collector", self.refused(
+            harness.USAGE, *twice, "--as", "x", "--state", str(self.folder / "state"))["message"])
+
+
 class AwayTest(ExportCase):
     def test_flows_wait_for_a_collector_that_comes_late(self):
         for kind in ("tcp", "udp"):

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """OpenMetrics: valid for the strict parser, and counters that never go back, whatever happens to
 the maps behind them."""
+import json
 import shutil
 import sys
 import time
@@ -137,6 +138,35 @@ class TotalsTest(OpenMetricsCase):
                 self.dynmon("read", "f", "--format", reader)
         self.assertEqual(self.flow_packets(), total)
 
+    def test_an_exposition_leaves_each_window_to_a_reader_that_takes_it(self):
+        self.load("f", "flows")
+        self.receive(*[udp()] * 3)
+        for _ in range(2):
+            self.assertEqual(self.flow_packets(), 3)
+        self.assertEqual(self.status("f")["monitors"][0]["windows"], 0)
+        window = self.window("f")
+        self.assertEqual([entry["value"]["packets"] for entry in self.value(window, "flows")], [3])
+        self.assertEqual(window["window"]["sequence"], 1)
+        self.assertEqual(self.flow_packets(), 3)
+
+    def test_an_export_loses_no_packet_to_expositions_beside_it(self):
+        self.load("f", "flows")
+        out = self.folder / "out"
+        export = self.start("--json", "export", "f", "--profile", "netflow", "--out", str(out),
+                            "--idle", "0", "--interval", "100ms", "--count", "20",
+                            stdout=subprocess.PIPE)
+        total = 0
+        while export.poll() is None and total < 200:
+            self.receive(*[udp()] * 5)
+            total += 5
+            self.assertEqual(self.flow_packets(), total)
+        reports = [json.loads(line) for line in export.communicate(timeout=60)[0].splitlines()]
+        self.assertEqual(export.returncode, 0)
+        left = sum(entry["value"]["packets"] for document in self.read("f")
+                   for entry in self.value(document, "flows"))
+        self.assertEqual(sum(report["packets"] for report in reports) + left, total)
+        self.assertGreater(sum(report["packets"] for report in reports), 0)
+
     def test_peek_shows_totals_and_the_open_window_and_changes_neither(self):
         self.load("f", "flows")
         self.receive(*[udp()] * 3)
@@ -147,7 +177,7 @@ class TotalsTest(OpenMetricsCase):
         for _ in range(2):
             self.assertEqual(self.flow_packets("--peek"), 7)
         window = self.window("f")
-        self.assertEqual([entry["value"]["packets"] for entry in self.value(window, "flows")], [4])
+        self.assertEqual([entry["value"]["packets"] for entry in self.value(window, "flows")], [7])
         self.assertEqual(self.flow_packets("--peek"), 7)
         self.assertEqual(self.flow_packets(), 7)
 
@@ -159,6 +189,7 @@ class TotalsTest(OpenMetricsCase):
                 self.receive(*[udp()] * 5)
                 total += 5
                 if read_between:
+                    self.dynmon("read", "f", "--format", "json")
                     self.assertEqual(self.flow_packets(), total)
                 self.replace("f", "flows", *options)
                 self.receive(*[udp()] * 2)
@@ -173,7 +204,10 @@ class TotalsTest(OpenMetricsCase):
             self.replace("f", "flows")
         self.assertEqual(self.status("f")["monitors"][0]["unread-generations"], 3)
         self.assertEqual(self.flow_packets(), 12)
+        self.assertEqual(self.status("f")["monitors"][0]["unread-generations"], 3)
+        self.assertEqual(len(self.read("f")), 4)
         self.assertEqual(self.status("f")["monitors"][0]["unread-generations"], 0)
+        self.assertEqual(self.flow_packets(), 12)
 
     def test_a_counter_whose_map_is_not_emptied_goes_on_over_a_replace_of_fresh_maps(self):
         self.load("p", "packets")
@@ -256,6 +290,7 @@ class BoundTest(OpenMetricsCase):
     def test_what_is_beyond_the_bound_is_summed_up_in_one_series(self):
         self.send(p1=1, p2=2, p3=3, p4=4, p5=5)
         self.assertEqual(self.counts("--peek"), {1: 1, 2: 2, 3: 3, "other": 9})
+        self.let_windows_pass(1)
         self.assertEqual(self.counts(), {1: 1, 2: 2, 3: 3, "other": 9})
         self.send(p0=1, p2=1, p6=1)  # a smaller number takes no place that is taken
         self.assertEqual(self.counts("--peek"), {1: 1, 2: 3, 3: 3, "other": 11})
@@ -264,23 +299,25 @@ class BoundTest(OpenMetricsCase):
         self.assertEqual(self.counts(), {1: 1, 2: 3, 3: 3, "other": 11})
 
     def test_made_up_series_blind_a_metric_for_some_windows_and_not_for_ever(self):
-        self.send(p1=1, p2=1, p3=1)
-        self.counts()
+        self.let_windows_pass(1, p1=1, p2=1, p3=1)
         self.let_windows_pass(self.IDLE - 1, p3=1, p80=1)
         self.assertEqual(self.counts(), {1: 1, 2: 1, 3: 20, "other": 19})
         self.let_windows_pass(2, p3=1, p80=1)
-        self.assertEqual(self.counts(), {2: 1, 3: 22, 80: 2, "other": 19, "ended": 1})
-        self.send(p1=5, p80=1)  # comes again, and begins with 0
-        self.assertEqual(self.counts(), {1: 5, 3: 22, 80: 3, "other": 19, "ended": 2})
+        self.assertEqual(self.counts(), {2: 1, 3: 22, 80: 1, "other": 20, "ended": 1})
+        for _ in range(2):  # comes again, and begins with 0 once there is a place
+            self.send(p1=5, p80=1)
+            self.assertIn("other", self.counts())
+            self.let_windows_pass(1)
+        self.assertEqual(self.counts(), {1: 5, 3: 22, 80: 3, "other": 25, "ended": 2})
 
     def test_a_flood_of_new_series_each_window_takes_no_place_from_those_that_count(self):
-        self.send(p7=1, p8=1, p9=1)
-        self.counts()
+        self.let_windows_pass(1, p7=1, p8=1, p9=1)
         for window in range(self.IDLE + 5):
             made_up = {f"p{1000 + 10 * window + i}": 1 for i in range(9)}
             self.send(p7=1, p8=1, p9=1, **made_up)
             counts = self.counts()
             self.assertEqual([counts[port] for port in (7, 8, 9)], [window + 2] * 3)
+            self.let_windows_pass(1)
 
     def test_a_kill_while_series_change_places_counts_nothing_twice_and_loses_nothing(self):
         for step in (1, 2, 3, 5):
@@ -291,10 +328,14 @@ class BoundTest(OpenMetricsCase):
             while self.killed_read(number):
                 killed += 1
                 number += step
+                self.before = {}
+                self.counts()  # of what was added to the totals in part, the rest
             self.assertGreater(killed, 10)
+            self.send(**{f"p{port}": 2 for port in ports})  # those before have given theirs up
             counts = self.counts()
             self.assertEqual([port for port in counts if isinstance(port, int)],
                              list(ports[:self.PLACES]))
+            self.let_windows_pass(1)
             self.before = {key: counts[key] for key in counts if not isinstance(key, int)}
 
     def killed_read(self, number):

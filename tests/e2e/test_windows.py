@@ -2,6 +2,7 @@
 """Reading: what belongs to which window, and what a read leaves alone."""
 import json
 import signal
+import subprocess
 
 import frames
 import harness
@@ -235,6 +236,65 @@ class IntervalTest(WindowCase):
         for text in ("0s", "-1s", "soon", "1y", "1e30"):
             error = self.refused(harness.USAGE, "read", "f", f"--interval={text}")
             self.assertIn("--interval", error["message"])
+
+
+class ClaimTest(WindowCase):
+    """PROMISES:
+    S-34 A reader that goes on (`export`, `read --interval`) holds the claim on the windows"""
+
+    def export(self, out):
+        return ("export", "f", "--profile", "netflow", "--out", str(self.folder / out), "--idle",
+                "0", "--interval", "300ms")
+
+    def taking(self, *words):
+        """A reader that has come so far that it takes windows."""
+        reader = self.start(*words, stdout=subprocess.PIPE)
+        self.assertTrue(reader.stdout.readline())
+        return reader
+
+    def refuse_others(self, reader):
+        for words in (("read", "f"), ("read", "f", "--interval", "1s"), self.export("other")):
+            error = self.refused(harness.BUSY, *words)
+            self.assertIn("another reader takes the windows of monitor 'f'", error["message"])
+            self.assertIn(f"pid {reader.pid}", error["message"])
+            self.assertIn("--peek", error["hint"])
+        for words in (("--peek",), ("--format", "openmetrics")):
+            self.dynmon("read", "f", *words)
+
+    def test_whoever_else_wants_the_windows_of_a_reader_that_goes_on_is_refused(self):
+        self.load("f", "flows")
+        for words in (("--json", *self.export("out")),
+                      ("read", "f", "--format", "json", "--interval", "300ms")):
+            reader = self.taking(*words)
+            self.refuse_others(reader)
+            reader.send_signal(signal.SIGINT)
+            reader.communicate(timeout=10)
+            self.read("f")
+
+    def test_a_reader_that_is_killed_has_no_claim_any_more(self):
+        self.load("f", "flows")
+        reader = self.taking("read", "f", "--format", "json", "--interval", "300ms")
+        self.receive(*[UDP] * 3)
+        reader.kill()
+        printed = reader.communicate(timeout=10)[0]
+        whole = [json.loads(line) for line in printed[:printed.rfind("\n") + 1].splitlines()]
+        windows = {document["window"]["sequence"]: document for document in self.read("f") + whole}
+        self.assertEqual(sum(map(self.flow_packets, windows.values())), 3)
+
+    def test_the_claim_goes_on_over_a_replace(self):
+        self.load("f", "flows")
+        reader = self.taking("read", "f", "--format", "json", "--interval", "300ms")
+        self.replace("f", "flows")
+        self.refuse_others(reader)
+        reader.send_signal(signal.SIGINT)
+        reader.communicate(timeout=10)
+
+    def test_a_monitor_without_a_place_for_it_gets_one(self):
+        self.load("f", "flows")
+        claim = harness.STORE / "monitors" / "f" / "claim"  # an older dynmon made none
+        claim.rmdir()
+        self.read("f")
+        self.refuse_others(self.taking("read", "f", "--format", "json", "--interval", "300ms"))
 
 
 if __name__ == "__main__":

@@ -101,7 +101,7 @@ class CrashCase(harness.Case):
                               env=harness.environment(), cwd=self.folder)
         self.assertEqual(done.returncode, 0, done.stderr)
         calls = own_calls(log.read_text().splitlines())
-        self.assertGreater(len(calls), 50)
+        self.assertGreater(len(calls), 40)
         return calls
 
     def run_at(self, call, fault, *words):

@@ -47,6 +47,9 @@ LINES = {
                                      "--interval", "1ms", "--count", "1"), True),
     "`read --format openmetrics`":
         ((load("flows"),), ("read", "p", "--format", "openmetrics"), True),
+    "`read --as`, the first of a monitor": ((load("flows"),), ("read", "p", "--as", "a"), True),
+    "`read --as` after that":
+        ((load("flows"), ("read", "p", "--as", "a")), ("read", "p", "--as", "a"), True),
     "`dump` of a path or MONITOR/MAP": ((load("flows"),), ("dump", "p/flows"), True),
     "`dump id`": ((load("packets"),), ("dump", "id", "MAP-ID"), True),
     "`dump name`": ((), ("dump", "name", UNIQUE), True),

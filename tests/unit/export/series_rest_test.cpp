@@ -104,7 +104,7 @@ TEST_CASE("all that had a place are shown, also when there are more of them than
 TEST_CASE("the rests of two tables are added up, and are none of the other direction") {
     const Bounded b;
     SeriesTable table = b.table({1, 2, 3});
-    table.absorb(b.table({1, 2, 4}), true);
+    table.absorb(b.table({1, 2, 4}));
     const std::uint64_t ended = 7;
     table.add_rest(SeriesTable::Rest::ended, &ended);
     MetricView out = b.view;
