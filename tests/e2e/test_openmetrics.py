@@ -3,6 +3,7 @@
 the maps behind them."""
 import json
 import shutil
+import subprocess
 import sys
 import time
 

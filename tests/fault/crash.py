@@ -147,10 +147,10 @@ class CrashCase(harness.Case):
     def printed(self, text):
         """The whole documents in what a run printed before it was killed."""
         whole = text[:text.rfind("\n") + 1]
-        return [json.loads(line) for line in whole.splitlines() if line.startswith('{"monitor"')]
+        return [json.loads(line) for line in whole.splitlines() if line.startswith('{"')]
 
     def totals(self, text):
-        found = dict(re.findall(r'direction="(\w+)"\} (\d+)$', text, re.M))
+        found = dict(re.findall(r'^(?!dynmon_).*direction="(\w+)"\} (\d+)$', text, re.M))
         return int(found.get("ingress", -1)), int(found.get("egress", -1))
 
     # What has to be true whenever somebody has cleaned up
