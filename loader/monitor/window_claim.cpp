@@ -14,7 +14,7 @@ std::string claim_of(const std::string& monitor_dir, const std::string& reader) 
 DirectoryLock lock_claim(const Store& store, const std::string& monitor, const std::string& reader,
                          DirectoryLock::Mode mode) {
     try {
-        return DirectoryLock(claim_of(store.monitor_dir(monitor), reader), mode, {});
+        return DirectoryLock(claim_of(store.monitor_dir(monitor), reader), mode, no_patience());
     } catch (const Error& error) {
         if (error.kind() != ErrorKind::busy)
             throw;

@@ -2,6 +2,7 @@
 """The units of systemd: sound, closed up to a degree, and dynmon-load does its work under exactly
 what they say (user, capabilities, system calls, address families, what is writable)."""
 import functools
+import json
 import os
 import pathlib
 import re
@@ -173,7 +174,7 @@ class SoundTest(harness.Case):
 
 
 class WorkTest(harness.Case):
-    PROBE, DEVICE, OPTIONS = "flows", "blue0", ""
+    PROBE, DEVICE, OPTIONS, READ_OPTIONS = "flows", "blue0", "", ""
 
     def setUp(self):
         super().setUp()
@@ -192,7 +193,7 @@ class WorkTest(harness.Case):
 
     def command_of(self, unit, what):
         words = {"%i": "web", "${PROBE}": self.PROBE, "${DEVICE}": self.DEVICE, "$OPTIONS": self.OPTIONS,
-                 "${RUNTIME_DIRECTORY}": str(self.folder / "run")}
+                 "$READ_OPTIONS": self.READ_OPTIONS, "${RUNTIME_DIRECTORY}": str(self.folder / "run")}
         text = unit.settings[what][0]
         for word, value in words.items():
             text = text.replace(word, value)
@@ -252,6 +253,21 @@ class WorkTest(harness.Case):
         self.run_unit("dynmon-export@.service", "ExecStart", harness.FAILED)
         self.assertEqual(os.listdir(exported.parent), [])  # its last value would stay for ever
         self.run_unit("dynmon@.service", "ExecStart")
+
+    def test_an_exporter_with_a_name_empties_the_tables(self):
+        self.READ_OPTIONS = "--as metrics"
+        (self.folder / "run").mkdir()
+        os.chown(self.folder / "run", USER, USER)
+        self.run_unit("dynmon@.service", "ExecStart")
+        self.run_unit("dynmon@.service", "ExecStartPost")
+        for total in (9, 18):
+            self.receive(*[frames.ipv4(frames.udp(1234, 53, b"x"), frames.UDP)] * 9)
+            self.run_unit("dynmon-export@.service", "ExecStart")
+            self.assertRegex((self.folder / "run" / "web.prom").read_text(),
+                             rf"(?m)^dynmon_flows_packets_total\{{.*\}} {total}$")
+            left = [pin for pin in (STORE / "monitors" / "web").rglob("FLOWS_INGRESS*")
+                    if json.loads(wire.command("bpftool", "-j", "map", "dump", "pinned", str(pin)))]
+            self.assertEqual(left, [])
 
     def test_root_reads_the_store_of_the_user_dynmon_and_no_other_ones(self):
         self.run_unit("dynmon@.service", "ExecStart")
