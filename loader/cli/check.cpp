@@ -71,13 +71,13 @@ public:
             return static_cast<int>(ErrorKind::usage);
         }
         resolve_parameters(checked.probe->manifest, checked.probe->object, options_.assignments);
-        ProgramBounds bounds = require_machine_policy(global.settings.policies(), *checked.probe,
-                                                      options_.assignments);
+        const MachinePolicies policies = global.settings.policies();
+        ProgramBounds bounds =
+            require_machine_policy(policies, *checked.probe, options_.assignments);
         if (kernel_) {
             require_allowed(lists, candidate_of(*checked.probe));
-            with_verifier_log(options_.verifier_log, [&] {
-                take_over(bounds, verify(*checked.probe, global.settings.policies()));
-            });
+            with_verifier_log(options_.verifier_log,
+                              [&] { take_over(bounds, verify(*checked.probe, policies)); });
         }
         document["instructions"] = ordered_json::array();
         for (const ProgramBound& program : bounds)

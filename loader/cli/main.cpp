@@ -67,8 +67,7 @@ struct CommandLine {
             ->type_name("DIR");
         app.add_option("--allow", global.settings.allow,
                        "load only objects whose SHA-256 this list has, with the manifests that it "
-                       "allows (as "
-                       "well as the machine's, if there is one)")
+                       "allows (as well as the machine's, if there is one)")
             ->type_name("FILE");
         app.add_option("--policy", global.settings.policy,
                        "load only probes that do no more than this policy lets them (as well as "

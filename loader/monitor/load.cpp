@@ -114,10 +114,10 @@ GenerationRecord load_monitor(const Settings& settings, const Probe& probe,
                               const LoadRequest& request) {
     require_identifier(request.name, "monitor name");
     require_allowed(settings.allowed(), candidate_of(probe));
-    require_machine_policy(settings.policies(), probe, request.assignments);
+    const MachinePolicies policies = settings.policies();
+    require_machine_policy(policies, probe, request.assignments); // before any change
     const HookKind kind = request.hook.value_or(probe.manifest.hook);
     const NetNs netns = netns_for(request);
-    resolve_parameters(probe.manifest, probe.object, request.assignments); // before any change
 
     const LockedStore locked(settings);
     const Store& store = locked.store();
@@ -134,7 +134,7 @@ GenerationRecord load_monitor(const Settings& settings, const Probe& probe,
                         .monitor = request.name,
                         .assignments = request.assignments,
                         .clock = request.clock ? *request.clock : best_clock_source(),
-                        .most_instructions = instruction_limit(settings.policies()),
+                        .most_instructions = instruction_limit(policies),
                         .limit_ns = request.limit_ns.value_or(0),
                         .kernel_btf = request.kernel_btf};
     for (const PathConfig& path : probe.manifest.paths)

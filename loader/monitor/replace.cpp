@@ -217,7 +217,8 @@ void publish_generation(const Successor& to, const LoadedGeneration& generation)
 ReplaceReport replace_monitor(const Settings& settings, const Probe& probe,
                               const ReplaceRequest& request) {
     require_allowed(settings.allowed(), candidate_of(probe));
-    require_machine_policy(settings.policies(), probe, request.assignments);
+    const MachinePolicies policies = settings.policies();
+    require_machine_policy(policies, probe, request.assignments);
     const Store store = settings.open_store(false);
     const DirectoryLock reading = store.lock_monitor(request.name, DirectoryLock::Mode::exclusive);
     const DirectoryLock lock = store.lock_for(request.name, DirectoryLock::Mode::exclusive);
@@ -236,7 +237,7 @@ ReplaceReport replace_monitor(const Settings& settings, const Probe& probe,
         .number = to.old.number + 1,
         .assignments = request.assignments,
         .clock = request.clock.value_or(to.old.clock),
-        .most_instructions = instruction_limit(settings.policies()),
+        .most_instructions = instruction_limit(policies),
         .limit_ns = request.limit_ns.value_or(to.old.limit_ns()),
         .initial_side = StateMap(store.monitor_dir(request.name) + "/state").read().active_side(),
         .kernel_btf = request.kernel_btf};
