@@ -32,16 +32,25 @@ void Rounds::run_once(const std::function<void()>& body) {
             throw;
         return leave_out(broken);
     } catch (const Error& error) {
-        if (error.kind() != ErrorKind::usage)
+        if (error.kind() != ErrorKind::usage || (!worked_ && is_store_there()))
             throw;
         // The command line was right when it began: what it names is gone.
         Error gone(ErrorKind::failed, error.what());
         gone.hint(error.hint());
         throw gone;
     }
+    worked_ = true;
     if (left_out_)
         log::info(what_ + ": goes on");
     left_out_.reset();
+}
+
+bool Rounds::is_store_there() const {
+    try {
+        return global_.settings.open_store(false).present();
+    } catch (const Error&) {
+        return false;
+    }
 }
 
 void Rounds::leave_out(const Error& error) {

@@ -26,12 +26,14 @@ public:
 
 private:
     void run_once(const std::function<void()>& body);
+    bool is_store_there() const;
     void leave_out(const Error& error);
 
     const Global& global_;
     std::string what_;
     std::string interval_;
     std::uint64_t count_;
+    bool worked_ = false;           // a round has
     std::optional<Error> left_out_; // why the last round was
 };
 

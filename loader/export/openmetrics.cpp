@@ -88,14 +88,15 @@ std::vector<const char*> sample_suffixes(MetricType type) {
 }
 
 constexpr const char* attached_family = "dynmon_hook_attached";
-constexpr const char* build_family = "dynmon_build"; // an info
+// No info: readers of the classic text do not know that type.
+constexpr const char* build_family = "dynmon_build_info";
 constexpr const char* age_family = "dynmon_window_age_seconds";
 constexpr const char* entries_family = "dynmon_map_entries";
 constexpr const char* most_entries_family = "dynmon_map_max_entries";
 
 void require_distinct(const Families& families) {
-    for (const char* own : {attached_family, build_family, "dynmon_build_info", age_family,
-                            entries_family, most_entries_family})
+    for (const char* own :
+         {attached_family, build_family, age_family, entries_family, most_entries_family})
         if (const auto taken = families.find(own); taken != families.end())
             throw Error(ErrorKind::usage, "metric '" + taken->second.metric + "' exports '" + own +
                                               "', which dynmon itself exports")
@@ -231,13 +232,7 @@ public:
              const std::string& number) {
         if (std::exchange(first_, false))
             out_ += "# TYPE " + name_ + " gauge\n# HELP " + name_ + ' ' + help_ + '\n';
-        sample(name_, labels, number);
-    }
-
-    void sample(const std::string& name,
-                const std::vector<std::pair<const char*, std::string>>& labels,
-                const std::string& number) {
-        out_ += name;
+        out_ += name_;
         char before = '{';
         for (const auto& [label, value] : identity_)
             append(std::exchange(before, ','), label_name(label), value);
@@ -260,15 +255,10 @@ private:
 };
 
 void write_facts(const MonitorFacts& facts, const std::vector<const SeriesTable*>& tables,
-                 const Identity& identity, Exposition form, std::string& out) {
-    if (!facts.build.empty()) {
-        const std::string family =
-            std::string(build_family) + (form == Exposition::classic ? "_info" : "");
-        out += "# TYPE " + family + (form == Exposition::classic ? " gauge" : " info") +
-               "\n# HELP " + family + " The dynmon that printed this.\n";
-        OwnFamily(family, "", identity, out)
-            .sample(std::string(build_family) + "_info", {{"version", facts.build}}, "1");
-    }
+                 const Identity& identity, std::string& out) {
+    if (!facts.build.empty())
+        OwnFamily(build_family, "The dynmon that printed this.", identity, out)
+            .add({{"version", facts.build}}, "1");
     if (facts.window_age) {
         char text[longest_text];
         OwnFamily(age_family, "Since the window began that is counted now.", identity, out)
@@ -345,7 +335,7 @@ void write_openmetrics(const std::vector<const SeriesTable*>& tables, const Iden
     const Families families = join(tables);
     require_distinct(families);
     write_places(places, identity, sink.buffer());
-    write_facts(facts, tables, identity, form, sink.buffer());
+    write_facts(facts, tables, identity, sink.buffer());
     std::map<std::vector<const SeriesTable*>, LabelledRows> labelled;
     for (const auto& [name, joined] : families) {
         std::vector<const SeriesTable*> of_family;

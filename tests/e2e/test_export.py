@@ -268,8 +268,8 @@ class VerbTest(exported.ExportCase):
 
     def test_ctrl_c_ends_behind_a_whole_window(self):
         self.load("d", "ddos")
-        run = self.start("export", "d", "--profile", "ddos", "--out", self.out, "--interval",
-                         "10ms", "--json", "--format", "json")
+        run = self.start("--quiet", "--json", "export", "d", "--profile", "ddos", "--out", self.out,
+                         "--interval", "10ms", "--format", "json")
         reports = []
         for _ in range(5):
             self.receive(*[udp(1, 53)] * 10)

@@ -75,7 +75,7 @@ class ExpositionTest(OpenMetricsCase):
         self.receive(udp(), frames.plain(60))
         before = time.time()
         families = self.families("f", "--peek")
-        version, = families["dynmon_build"].samples
+        version, = families["dynmon_build_info"].samples
         self.assertEqual(version.name, "dynmon_build_info")
         self.assertIn(version.labels["version"],
                       self.dynmon("--version").out)

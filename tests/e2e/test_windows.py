@@ -207,7 +207,7 @@ class IntervalTest(WindowCase):
     def interrupt(self, signal_number):
         """Sends packets while a reader runs, stops it, and counts what all windows hold."""
         self.load("f", "flows")
-        reader = self.start("read", "f", "--format", "json", "--interval", "10ms")
+        reader = self.start("--quiet", "read", "f", "--format", "json", "--interval", "10ms")
         sent = 0
         lines = []
         while len(lines) < 5:

@@ -364,7 +364,7 @@ class ReadersTest(harness.Case):
             self.load_and_count(options)
             path, said = self.folder / "out", self.folder / "err"
             with open(path, "w") as out, open(said, "w") as err:
-                process = self.start("read", "p", "--format", "json", "--interval", "20ms",
+                process = self.start("-q", "read", "p", "--format", "json", "--interval", "20ms",
                                      stdout=out, stderr=err)
 
             def seen():
@@ -390,7 +390,7 @@ class ReadersTest(harness.Case):
             self.load_and_count(options)
             said = self.folder / "err"
             with open(said, "w") as err:
-                process = self.start("read", "p", "--format", "json", "--interval", "20ms",
+                process = self.start("-q", "read", "p", "--format", "json", "--interval", "20ms",
                                      stdout=subprocess.PIPE, stderr=err)
             process.stdout.readline()
             self.blue.ip("link", "del", "blue0")
@@ -410,7 +410,7 @@ class ReadersTest(harness.Case):
             self.load_and_count(options)
             said = self.folder / "err"
             with open(said, "w") as err:
-                process = self.start("read", "p", "--format", "json", "--interval", "20ms",
+                process = self.start("-q", "read", "p", "--format", "json", "--interval", "20ms",
                                      stdout=subprocess.PIPE, stderr=err)
             process.stdout.readline()
             self.blue.delete()

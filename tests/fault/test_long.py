@@ -228,17 +228,17 @@ class EndTest(LongCase):
         self.assertEqual(reader.wait(20 * wire.PATIENCE), harness.FAILED, reader.stderr.read())
 
     def test_a_bpffs_that_is_unmounted_is_no_error_of_usage(self):
-        self.load("f", "flows")
-        reader = self.start_read()
-        exporter = self.start("--json", "export", "f", "--profile", "netflow", "--out",
-                              self.folder / "out", "--interval", "30ms")
-        self.document(reader)
-        exporter.stdout.readline()
-        wire.command("umount", "-l", str(harness.BPFFS))
-        self.addCleanup(wire.command, "mount", "-t", "bpf", "bpf", str(harness.BPFFS))
-        for process in (reader, exporter):
-            _, error = process.communicate(timeout=20 * wire.PATIENCE)
-            self.assertEqual(process.returncode, harness.FAILED, error)
+        for words in (("read", "f", "--format", "json"),
+                      ("export", "f", "--profile", "netflow", "--out", self.folder / "out")):
+            self.load("f", "flows")
+            process = self.start("--json", *words, "--interval", "30ms")
+            self.document(process)
+            wire.command("umount", "-l", str(harness.BPFFS))
+            try:
+                _, error = process.communicate(timeout=20 * wire.PATIENCE)
+                self.assertEqual(process.returncode, harness.FAILED, error)
+            finally:
+                wire.command("mount", "-t", "bpf", "bpf", str(harness.BPFFS))
 
     def test_what_is_waited_for_is_said_at_once(self):
         self.load("f", "flows")

@@ -64,7 +64,7 @@ class Reader:
     """`read k` without an end: its windows, and samples of what it holds."""
 
     def __init__(self, case):
-        self.process = case.start("--lock-timeout", "60s", "read", "k", "--format", "json",
+        self.process = case.start("--quiet", "--lock-timeout", "60s", "read", "k", "--format", "json",
                                   "--interval", "20ms", "--count", SWAPS)
         self.sequences, self.packets, self.samples = [], 0, []
         self.thread = threading.Thread(target=self.follow)

@@ -170,7 +170,8 @@ class PlantedTest(exports.ExportCase):
         self.assertEqual(self.files(), ["results.csv"])
 
     def test_an_export_at_work_is_named(self):
-        running = self.start("export", "c", "--profile", "crypto", "--out", self.out)
+        self.load("d", "crypto")
+        running = self.start("export", "d", "--profile", "crypto", "--out", self.out)
         self.eventually((self.out / ".dynmon-lock").exists, "the export has its folder")
         self.refuse(harness.BUSY, f"another export writes to {self.out} (pid {running.pid})")
 
@@ -181,7 +182,6 @@ class PlantedTest(exports.ExportCase):
         self.out.symlink_to(elsewhere)
         self.refuse(harness.USAGE, f"{self.out} is a symbolic link")
         self.assertEqual(list(elsewhere.iterdir()), [])
-
 
     def test_a_link_of_somebody_else_above_the_folder_is_not_followed(self):
         elsewhere, link = self.folder / "elsewhere", self.folder / "link"
