@@ -59,7 +59,7 @@ class Reader:
     def __init__(self, case, name, interval, *options):
         self.out = tempfile.TemporaryFile("w+")
         case.addCleanup(self.out.close)
-        self.process = case.start("read", name, "--format", "json", "--interval", interval,
+        self.process = case.start("--quiet", "read", name, "--format", "json", "--interval", interval,
                                   *options, stdout=self.out)
 
     def descriptors(self):
