@@ -52,7 +52,8 @@ Batch MergedMetric::merge(const Batch& batch) {
         return batch;
     Batch merged = batch;
     merged.value_stride = view_.value.size;
-    values_.resize(std::max(values_.size(), batch.count * merged.value_stride));
+    // Values may have no bytes, and are somewhere all the same.
+    values_.resize(std::max({values_.size(), batch.count * merged.value_stride, std::size_t{1}}));
     merged.values = values_.data();
     for (std::size_t i = 0; i < batch.count; ++i)
         plan_->merge(batch.values + i * batch.value_stride, cpus_, stride_,

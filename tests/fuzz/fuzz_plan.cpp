@@ -71,8 +71,8 @@ void check_document(const ExportOptions& options, const std::string& text, bool 
 }
 
 // The second metric, where there is one, is the same on the other path.
-void check_format(FuzzedDataProvider& input, const MetricView& view) {
-    const ExportOptions options = some_options(input, view);
+void check_format(FuzzedDataProvider& input, const MetricView& view, ExportOptions& options) {
+    options = some_options(input, view);
     const bool in_monitor = input.ConsumeBool();
     const fuzz::Entries entries(input, view);
     MetricView egress = view;
@@ -103,7 +103,8 @@ void check_openmetrics(FuzzedDataProvider& input, MetricView view) {
     if (table.has_rest(SeriesTable::Rest::other))
         totals.add_rest(SeriesTable::Rest::other,
                         table.numbers(table.rest_row(SeriesTable::Rest::other)));
-    SeriesTable gauges = table;
+    SeriesTable gauges(view);
+    gauges.add(entries.batch);
     gauges.clear_sums();
     totals.absorb(gauges);
     Sink live(-1);
@@ -118,6 +119,17 @@ void check_openmetrics(FuzzedDataProvider& input, MetricView view) {
     Sink both(-1);
     write_openmetrics({&table, &other}, {}, both);
     fuzz::check_openmetrics_document(both.buffer());
+}
+
+void check_format(FuzzedDataProvider& input, const MetricView& view) {
+    ExportOptions options;
+    try {
+        check_format(input, view, options);
+    } catch (const Error& error) { // a sum over CPUs that a record has no room for
+        const bool in_records = options.format == Format::npy || options.format == Format::npz;
+        if (error.kind() != ErrorKind::failed || view.cpus == 0 || !in_records)
+            throw;
+    }
 }
 
 bool is_small(const Layout& layout) { // and no map has values of no bytes
