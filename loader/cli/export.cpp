@@ -149,10 +149,10 @@ public:
         const std::string step = "export '" + request_.name + "'";
         during(step, [&] { look_at_monitor(global); });
         Sink lines(STDOUT_FILENO);
-        AttachmentNotes notes(request_.name);
-        request_.places = [&](const std::vector<CountingPlace>& places) {
+        notes_.emplace(request_.name);
+        request_.places = [this](const std::vector<CountingPlace>& places) {
             places_ = places;
-            notes.note(places);
+            notes_->note(places);
         };
         make_outlets();
         for (Outlet& outlet : outlets_)
@@ -377,6 +377,7 @@ private:
     }
 
     std::vector<CountingPlace> places_; // where the monitor counts now
+    std::optional<AttachmentNotes> notes_;
     CLI::App* app_ = nullptr;
     ReadRequest request_;
     ReaderOptions reader_;

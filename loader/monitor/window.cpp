@@ -73,12 +73,12 @@ MetricSource make_source(std::size_t index, Direction direction, const MetricCon
                     .map_name = map.name,
                     .direction = direction,
                     .map_type = facts.type,
-        .max_entries = facts.max_entries,
+                    .max_entries = facts.max_entries,
                     .key = std::nullopt,
                     .value = value_layout(types, map.value_type_id, facts, metric.formats),
                     .cpus = is_per_cpu(facts.type) ? possible_cpus() : 0,
                     .merge_fields = metric.merge_fields,
-        .columns = metric.columns,
+                    .columns = metric.columns,
                     .open_metrics = metric.open_metrics,
                     .stays = !map.swapped && !metric.empty_on_read && !is_queue_like(facts.type)};
     view.merge = metric.merge.value_or(default_merge(view.value, metric.merge_fields));

@@ -103,7 +103,7 @@ struct KeptOutlet final : FlowOutlet {
     void forget() override { added.clear(); }
     std::vector<FlowRecord> stored, added;
     std::uint64_t dropped = 0, ignored = 0; // packets
-    std::size_t most = 0; // that it had at once
+    std::size_t most = 0;                   // that it had at once
     bool full = false, fails = false, keeps = false, closed = false, parts = false;
 };
 
