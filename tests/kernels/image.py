@@ -180,7 +180,7 @@ class ForeignRoot(Root):
         """And the unit tests, which look for their files where they were built."""
         super().add_project(build)
         place = self.folder / PLACE
-        shutil.copytree(build / "tests/unit", place / "build/tests/unit",
+        shutil.copytree(build / "tests/unit", place / "build/tests/unit", dirs_exist_ok=True,
                         ignore=shutil.ignore_patterns("CMakeFiles", "*.cmake"))
         self.link(SOURCE, f"/{PLACE}")
         if build.is_relative_to(SOURCE):
