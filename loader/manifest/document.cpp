@@ -9,6 +9,7 @@
 #include <yaml-cpp/mark.h>
 #include <yaml-cpp/parser.h>
 
+#include "base/printable.hpp"
 #include "manifest/text_form.hpp"
 
 namespace dynmon {
@@ -223,12 +224,14 @@ private:
     std::optional<Node> root_;
 };
 
+// yaml-cpp names an unknown escape by the first byte of the character.
 Diagnostic syntax_fault(const YAML::ParserException& error, Position at) {
+    const std::string what = printable_line(error.msg);
     for (const auto& [message, hint] : syntax_hints) {
-        if (error.msg.starts_with(message))
-            return {at, error.msg, std::string(hint)};
+        if (what.starts_with(message))
+            return {at, what, std::string(hint)};
     }
-    return {at, error.msg, ""};
+    return {at, what, ""};
 }
 
 } // namespace

@@ -44,6 +44,10 @@ TEST_CASE("quoted and plain scalars are told apart, and every node knows its pla
     CHECK(list.items[1].at.column == 10);
 }
 
+TEST_CASE("an escape of a character of several bytes is named by what can be printed") {
+    CHECK(fault("name: \"\\\u00e4\"\n") == "unknown escape character: \\xc3");
+}
+
 TEST_CASE("a manifest that is too large, too deep or too wide is refused") {
     CHECK(fault(std::string(10u << 20, 'x')) ==
           "the manifest has 10485760 bytes; at most 1048576 are read");
