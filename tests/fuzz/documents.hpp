@@ -144,10 +144,14 @@ public:
     }
 
 private:
-    // A label's text has no bare quote.
+    // The last label. A label's text has no bare quote, but may end in what looks like another
+    // label.
     static std::size_t find(std::string_view line, std::string_view what) {
         const std::size_t at = line.rfind(what);
-        return at == std::string_view::npos ? 0 : at;
+        if (at == std::string_view::npos)
+            return 0;
+        const std::size_t end = line.find('"', at + what.size());
+        return end != std::string_view::npos && line.substr(end + 1).starts_with('}') ? at : 0;
     }
 
     bool open_ = false; // more buckets must follow
