@@ -279,24 +279,14 @@ void write_facts(const MonitorFacts& facts, const std::vector<const SeriesTable*
 
 void write_places(const std::vector<CountingPlace>& places, const Identity& identity,
                   std::string& out) {
-    bool first = true;
-    for (const CountingPlace& place : places) {
-        if (!place.attached)
-            continue;
-        if (std::exchange(first, false))
-            out += std::string("# TYPE ") + attached_family + " gauge\n# HELP " + attached_family +
-                   " Whether packets reach the monitor at this hook; where it is 0 nothing is "
-                   "counted.\n";
-        out += std::string(attached_family) + '{';
-        for (const auto& [name, value] : identity) {
-            append_label(label_name(name), value, out);
-            out += ',';
-        }
-        append_label("direction", to_string(place.direction), out);
-        out += ',';
-        append_label("hook", place.hook, out);
-        out += *place.attached ? "} 1\n" : "} 0\n";
-    }
+    OwnFamily attached(
+        attached_family,
+        "Whether packets reach the monitor at this hook; where it is 0 nothing is counted.",
+        identity, out);
+    for (const CountingPlace& place : places)
+        if (place.attached)
+            attached.add({{"direction", to_string(place.direction)}, {"hook", place.hook}},
+                         *place.attached ? "1" : "0");
 }
 
 void write_family(const JoinedFamily& joined, const LabelledRows& rows, Exposition form,
