@@ -10,4 +10,9 @@ namespace dynmon {
 
 using MapType = std::uint32_t; // enum bpf_map_type
 
+// Every entry is always there; the key is its number.
+inline bool is_array_like(MapType type) {
+    return type == BPF_MAP_TYPE_ARRAY || type == BPF_MAP_TYPE_PERCPU_ARRAY;
+}
+
 } // namespace dynmon

@@ -74,9 +74,6 @@ void name_interfaces(MetricView& metric, const std::shared_ptr<const EnumSet>& n
 inline bool is_queue_like(MapType type) {
     return type == BPF_MAP_TYPE_QUEUE || type == BPF_MAP_TYPE_STACK;
 }
-inline bool is_array_like(MapType type) {
-    return type == BPF_MAP_TYPE_ARRAY || type == BPF_MAP_TYPE_PERCPU_ARRAY;
-}
 
 // Bytes from one CPU's copy of a value to the next, as bpf(2) lays them out.
 inline std::size_t cpu_stride(const MetricView& metric) {

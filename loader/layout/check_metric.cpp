@@ -252,9 +252,7 @@ private:
                        "'" + buckets.key + "' of " + map_text() +
                            " is no integer that could number buckets",
                        field_hint(*layouts_.key, "key", buckets.key));
-        const bool array =
-            map_->type == BPF_MAP_TYPE_ARRAY || map_->type == BPF_MAP_TYPE_PERCPU_ARRAY;
-        if (array && buckets.count != map_->max_entries)
+        if (is_array_like(map_->type) && buckets.count != map_->max_entries)
             add(buckets.count_at, map_text() + " has " + std::to_string(map_->max_entries) +
                                       " elements, and 'count' is " + std::to_string(buckets.count));
     }

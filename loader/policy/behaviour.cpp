@@ -46,8 +46,7 @@ Effects behaviour_of(const Object& object, const ProgramInfo& program, bool may_
         UnaskedLookup lookup{.place = code.place(at)};
         if (map && *map < object.maps().size()) {
             lookup.map = object.maps()[*map].name;
-            lookup.array = object.maps()[*map].type == BPF_MAP_TYPE_ARRAY ||
-                           object.maps()[*map].type == BPF_MAP_TYPE_PERCPU_ARRAY;
+            lookup.array = is_array_like(object.maps()[*map].type);
         }
         unasked.push_back(std::move(lookup));
     }

@@ -154,12 +154,9 @@ private:
     Rounds rounds_of_call(const Place& place, std::size_t callback) const {
         const Rounds& rounds = loops_.calls.at(place);
         const bool grows = rounds.map && *rounds.map < object_.maps().size() &&
-                           !is_array(object_.maps()[*rounds.map].type) && adds_entries(callback);
+                           !is_array_like(object_.maps()[*rounds.map].type) &&
+                           adds_entries(callback);
         return grows ? Rounds{.number = Rounds::most, .known = false} : rounds;
-    }
-
-    static bool is_array(MapType type) {
-        return type == BPF_MAP_TYPE_ARRAY || type == BPF_MAP_TYPE_PERCPU_ARRAY;
     }
 
     bool adds_entries(std::size_t context) const {

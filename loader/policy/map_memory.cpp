@@ -54,10 +54,9 @@ std::string mebibytes(std::uint64_t bytes) {
 std::uint64_t map_bytes(const MapInfo& map, std::size_t cpus) {
     if (map.type == BPF_MAP_TYPE_RINGBUF || map.type == 31) // user_ringbuf: bytes, not entries
         return map.max_entries;
-    const bool keyed = map.type != BPF_MAP_TYPE_ARRAY && map.type != BPF_MAP_TYPE_PERCPU_ARRAY;
     const std::uint64_t values =
         multiplied(rounded(map.value_size), is_per_cpu(map.type) ? cpus : 1);
-    const std::uint64_t key = keyed ? rounded(map.key_size) : 0;
+    const std::uint64_t key = is_array_like(map.type) ? 0 : rounded(map.key_size);
     return multiplied(map.max_entries, added(kept_of_entry(map) + key, values));
 }
 
