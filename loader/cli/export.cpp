@@ -8,6 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/counted.hpp"
 #include "base/error.hpp"
 #include "base/json_text.hpp"
 #include "base/log.hpp"
@@ -28,10 +29,6 @@
 namespace dynmon {
 
 namespace {
-
-std::string counted(std::uint64_t count, const char* what) {
-    return std::to_string(count) + ' ' + what + (count == 1 ? "" : "s");
-}
 
 std::string milliseconds(double seconds) {
     char text[32];

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "base/counted.hpp"
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "cli/attachment.hpp"
@@ -83,8 +84,8 @@ private:
     }
 
     void report(const StreamTotals& totals) const {
-        log::info(std::to_string(totals.events) + (totals.events == 1 ? " event, " : " events, ") +
-                  std::to_string(totals.lost) + " lost" + overwritten_text(totals) +
+        log::info(counted(totals.events, "event") + ", " + std::to_string(totals.lost) + " lost" +
+                  overwritten_text(totals) +
                   (options_.where.empty()
                        ? ""
                        : ", " + std::to_string(totals.filtered) + " filtered out"));

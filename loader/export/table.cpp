@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/counted.hpp"
 #include "base/map_type_name.hpp"
 #include "export/columns.hpp"
 #include "export/line_formats.hpp"
@@ -125,8 +126,7 @@ private:
         }
         if (beyond_ > 0)
             out += "top " + std::to_string(rows_->size()) + " of ";
-        const std::uint64_t rows = rows_->size() + beyond_;
-        out += std::to_string(rows) + (rows == 1 ? " row" : " rows");
+        out += counted(rows_->size() + beyond_, "row");
         if (filtered_ > 0)
             out += ", " + std::to_string(filtered_) + " filtered out";
         out += '\n';

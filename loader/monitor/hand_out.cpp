@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/counted.hpp"
 #include "base/error.hpp"
 #include "base/identifier.hpp"
 #include "base/log.hpp"
@@ -103,8 +104,8 @@ HandOut::HandOut(const Store& store, const ReadRequest& request, WindowLog& log,
 void HandOut::run() {
     const std::string& reader = request_.named.as;
     if (const std::uint64_t lost = log_.tell_lost(reader); lost > 0)
-        log::warn("reader '" + reader + "' has lost " + std::to_string(lost) +
-                  (lost == 1 ? " window" : " windows") + ", for which it came too late");
+        log::warn("reader '" + reader + "' has lost " + counted(lost, "window") +
+                  ", for which it came too late");
     const std::vector<LoggedWindow> waiting = log_.waiting(reader);
     const bool prints = request_.consumer == nullptr;
     if (prints && output_.format == Format::npy && waiting.size() > 1)

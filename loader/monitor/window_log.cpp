@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/counted.hpp"
 #include "base/error.hpp"
 #include "base/identifier.hpp"
 #include "base/log.hpp"
@@ -30,10 +31,6 @@ std::string_view name_of(const NamedReader& reader) {
 
 std::uint32_t chunks_for(std::uint64_t bytes, std::size_t chunk) {
     return static_cast<std::uint32_t>(std::max<std::uint64_t>((bytes + chunk - 1) / chunk, 1));
-}
-
-std::string counted_windows(std::uint64_t count) {
-    return std::to_string(count) + (count == 1 ? " window" : " windows");
 }
 
 } // namespace
@@ -218,7 +215,7 @@ void WindowLog::append(const Window& window, const std::vector<std::byte>& bytes
     write();
     if (late > 0)
         log::warn("no room is left for windows that named readers have not taken: " +
-                  counted_windows(late) + " lost by those that are late");
+                  counted(late, "window") + " lost by those that are late");
     LoggedWindow added{.serial = index_.last_serial + 1,
                        .window = window,
                        .logged_ns = now_ns,
@@ -258,7 +255,7 @@ void WindowLog::expire(std::uint64_t now_ns, const std::string& reader) {
         changed = changed || late > 0;
         if (late > 0)
             log::warn("reader '" + std::string(name_of(one)) + "' has not come for " +
-                      counted_windows(late) + " in time, and has lost them");
+                      counted(late, "window") + " in time, and has lost them");
     }
     if (!changed)
         return;

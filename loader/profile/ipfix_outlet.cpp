@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/counted.hpp"
 #include "base/log.hpp"
 #include "profile/ipfix_template.hpp"
 
@@ -18,10 +19,6 @@ constexpr nanoseconds first_retry = seconds(1), longest_retry = seconds(30);
 constexpr milliseconds step{50}; // between two tries at the end, and two looks at whether it is
 constexpr nanoseconds no_end = nanoseconds::max();
 constexpr milliseconds udp_error_way{20};
-
-std::string count(std::size_t number, const char* of) {
-    return std::to_string(number) + ' ' + of + (number == 1 ? "" : "s");
-}
 
 } // namespace
 
@@ -235,8 +232,9 @@ void IpfixOutlet::lose(Error fault, nanoseconds now) {
     fault_ = fault.what();
     if (!told_)
         log::warn(fault_ + ": " +
-                  (options_.keeps ? count(waiting_.size(), "flow") + " must wait for the collector"
-                                  : "windows stay in the kernel until the collector is there"));
+                  (options_.keeps
+                       ? counted(waiting_.size(), "flow") + " must wait for the collector"
+                       : "windows stay in the kernel until the collector is there"));
     told_ = true;
 }
 
@@ -268,8 +266,8 @@ void IpfixOutlet::close() {
         packets += flow.packets;
         bytes += flow.bytes;
     }
-    throw Error(ErrorKind::failed, count(waiting_.size(), "flow") + " (" +
-                                       count(packets, "packet") + ", " + count(bytes, "byte") +
+    throw Error(ErrorKind::failed, counted(waiting_.size(), "flow") + " (" +
+                                       counted(packets, "packet") + ", " + counted(bytes, "byte") +
                                        ") did not arrive: " + fault_)
         .hint("the collector has to listen when the export ends");
 }

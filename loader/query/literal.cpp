@@ -6,6 +6,7 @@
 #include <limits>
 #include <optional>
 
+#include "base/counted.hpp"
 #include "layout/meaning.hpp"
 #include "layout/parameter_type.hpp"
 #include "layout/scalar.hpp"
@@ -24,8 +25,7 @@ unsigned bits_of(const Layout& field) {
 std::string range_of(const Layout& field) {
     const unsigned bits = bits_of(field);
     const std::string type =
-        field.bit_size != 0 ? std::to_string(bits) + " bits"
-                            : std::to_string(field.size) + (field.size == 1 ? " byte" : " bytes");
+        field.bit_size != 0 ? std::to_string(bits) + " bits" : counted(field.size, "byte");
     if (bits > 64)
         return std::string(field.is_signed ? "a signed" : "an unsigned") + " number of " + type;
     const WideInteger one = 1;
