@@ -1,4 +1,5 @@
 // The `dynmon` exporter: byte for byte the document of Polycube's Dynmon, where that was right.
+#include <optional>
 #include <utility>
 
 #include "export/json_document.hpp"
@@ -17,10 +18,10 @@ private:
     void describe(const std::string&, const Window&, std::string&) override {}
     void describe(const MetricView&, std::string&) override {}
 
-    MetricView shown(const MetricView& metric) const override {
+    const MetricView& shown(const MetricView& metric) override {
         if (metric.columns.empty())
             return metric;
-        MetricView view = metric;
+        MetricView& view = view_.emplace(metric);
         const EntryTypes types{view.key ? &*view.key : nullptr, &view.value};
         Projection projection = project(types, metric.columns);
         if (projection.key) // an entry has its key, whatever is printed of its value
@@ -38,6 +39,8 @@ private:
                 .list_cpus = true,
                 .null_if_empty = !is_array_like(metric.map_type) || metric.same_as};
     }
+
+    std::optional<MetricView> view_; // of a metric with columns
 };
 
 } // namespace

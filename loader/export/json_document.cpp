@@ -47,8 +47,7 @@ void JsonDocument::enter(Direction direction) {
 }
 
 void JsonDocument::begin_metric(const MetricView& metric) {
-    view_.emplace(shown(metric));
-    values_.emplace(*view_, style_, shape(metric));
+    values_.emplace(shown(metric), style_, shape(metric));
     if (bare())
         return;
     enter(metric.direction);

@@ -30,8 +30,8 @@ private:
     // Members of a metric between its name and its value, each with a comma in front.
     virtual void describe(const MetricView& metric, std::string& out) = 0;
     virtual JsonShape shape(const MetricView& metric) const = 0;
-    // What is printed of its entries.
-    virtual MetricView shown(const MetricView& metric) const { return metric; }
+    // What is printed of its entries; lives until the next one is asked for.
+    virtual const MetricView& shown(const MetricView& metric) { return metric; }
 
     bool bare() const { return options_.value_only && options_.metric_count <= 1; }
     void enter(Direction direction);
@@ -39,9 +39,8 @@ private:
     ExportOptions options_;
     Style style_;
     Sink& sink_;
-    std::optional<Direction> list_;  // the one that is open
-    bool first_ = true;              // in the open list
-    std::optional<MetricView> view_; // as it is shown; outlives `values_`
+    std::optional<Direction> list_; // the one that is open
+    bool first_ = true;             // in the open list
     std::optional<JsonValues> values_;
 };
 
