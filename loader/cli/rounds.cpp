@@ -35,9 +35,7 @@ void Rounds::run_once(const std::function<void()>& body) {
         if (error.kind() != ErrorKind::usage || (!worked_ && is_store_there()))
             throw;
         // The command line was right when it began: what it names is gone.
-        Error gone(ErrorKind::failed, error.what());
-        gone.hint(error.hint());
-        throw gone;
+        throw Error(error).as(ErrorKind::failed);
     }
     worked_ = true;
     if (left_out_)

@@ -403,9 +403,10 @@ private:
         } catch (const Error& error) {
             if (error.error_number() != EPERM && error.error_number() != EACCES)
                 throw;
-            NeedsRepair repair(error.kind(),
-                               "monitor '" + name + "' was left half changed: " + error.what());
-            repair.hint(error.hint().empty() ? "`dynmon-load recover` finishes it" : error.hint());
+            NeedsRepair repair(error);
+            repair.during("monitor '" + name + "' was left half changed");
+            if (error.hints().empty())
+                repair.hint("`dynmon-load recover` finishes it");
             throw repair;
         }
     }

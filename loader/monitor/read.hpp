@@ -49,7 +49,7 @@ struct ReadRequest {
 // What a killed verb left half done takes rights to finish that this process has given up.
 class NeedsRepair : public Error {
 public:
-    using Error::Error;
+    explicit NeedsRepair(const Error& cause) : Error(cause) {}
 };
 
 // All of read_monitor() that needs capabilities, and what it finds wrong before it reads: what was
