@@ -413,8 +413,8 @@ private:
 
     // What a named reader of totals takes, it has in them.
     void expose() {
-        for (const LoggedWindow& window : log_->waiting(reader_))
-            log_->took(reader_, window.serial, epoch_ns());
+        if (const auto waiting = log_->waiting(reader_); !waiting.empty())
+            log_->took(reader_, waiting.back().serial, epoch_ns());
         exposing_->run();
     }
 

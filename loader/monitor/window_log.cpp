@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "base/counted.hpp"
 #include "base/error.hpp"
@@ -140,8 +141,9 @@ void WindowLog::add(const std::string& reader, std::uint64_t now_ns) {
 }
 
 void WindowLog::set_keep(const std::string& name, std::uint64_t keep_ns) {
-    reader(name)->keep_ns = keep_ns;
-    write();
+    NamedReader* const one = reader(name);
+    if (std::exchange(one->keep_ns, keep_ns) != keep_ns)
+        write();
 }
 
 void WindowLog::remove(const std::string& name) {
