@@ -64,7 +64,8 @@ public:
             for (const Effect& effect : behaviour.effects)
                 document["may"].push_back(effect_json(behaviour.program, effect));
         document["notes"] = checked.notes;
-        document["not-tried"] = not_tried(checked);
+        const std::vector<std::string> open = not_tried(checked);
+        document["not-tried"] = open;
         document["ok"] = checked.diagnostics.empty();
         if (!checked.diagnostics.empty()) {
             print_problems(global, document, checked);
@@ -85,7 +86,7 @@ public:
         print_result(global, document,
                      options_.probe + ": good" + (kernel_ ? ", and this kernel accepts it" : "") +
                          what_it_may(checked) + how_long(bounds) + notes_on(checked) +
-                         what_is_open(not_tried(checked)));
+                         what_is_open(open));
         return 0;
     }
 

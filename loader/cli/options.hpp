@@ -30,8 +30,7 @@ struct ProbeOptions {
     std::optional<std::uint64_t> limit_ns() const;
 };
 
-// --dev, --netns, --hook, --mode, --tc, --order, --first …: where a probe goes.
-// A reader's name, and how long windows wait for it.
+// --as, --keep, --keep-memory: a reader's name, and how long windows wait for it.
 struct ReaderOptions {
     std::string as;
     std::string keep;
@@ -41,6 +40,7 @@ struct ReaderOptions {
     NamedReading named() const;
 };
 
+// --dev, --netns, --hook, --mode, --tc, --order, --first …: where a probe goes.
 struct PlaceOptions {
     std::string device;
     std::string netns;

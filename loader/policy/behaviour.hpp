@@ -12,8 +12,8 @@ namespace dynmon {
 // Where the value that bpf_map_lookup_elem() found is used without a look at whether there is one.
 struct UnaskedLookup {
     std::string map; // "": not known
-    bool array =
-        false;         // which has every entry: verifiers since Linux 6.14 know it of constant keys
+    // An array has every entry: verifiers since Linux 6.14 know that of constant keys.
+    bool array = false;
     std::string place; // "probe.bpf.c:42"
 };
 

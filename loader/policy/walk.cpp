@@ -27,11 +27,9 @@ bool is_jump(const bpf_insn& insn) {
 }
 
 bool is_value_or_null(const Value& value) {
-    return value == [&] {
-        Value found = Value::pointer_or_null(kind::map_value);
-        found.map = value.map;
-        return found;
-    }();
+    Value found = Value::pointer_or_null(kind::map_value);
+    found.map = value.map;
+    return value == found;
 }
 
 std::string code_text(const bpf_insn& insn) {
