@@ -1,7 +1,6 @@
 #include "kernel/xdp.hpp"
 
 #include <cerrno>
-#include <fstream>
 #include <string>
 #include <vector>
 
@@ -11,6 +10,7 @@
 #include "hook/device_view.hpp"
 #include "kernel/bpf.hpp"
 #include "kernel/links.hpp"
+#include "kernel/mounts.hpp"
 #include "store/bpffs.hpp"
 
 namespace dynmon {
@@ -39,11 +39,7 @@ std::vector<std::string> names_in(const std::string& folder) {
 // root or one folder below. "": none.
 std::string store_of_pivot(std::uint32_t program_id) {
     std::vector<std::string> folders;
-    std::ifstream mounts("/proc/self/mounts");
-    for (std::string source, folder, type, rest;
-         mounts >> source >> folder >> type && std::getline(mounts, rest);) {
-        if (type != "bpf")
-            continue;
+    for (const std::string& folder : mounts_of("bpf")) {
         folders.push_back(folder);
         for (const std::string& name : names_in(folder))
             folders.push_back(folder + "/" + name);

@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <fstream>
 #include <set>
-#include <sstream>
 #include <vector>
 
 #include <fcntl.h>
@@ -17,6 +16,7 @@
 #include <sys/syscall.h>
 
 #include "base/error.hpp"
+#include "kernel/mounts.hpp"
 
 namespace dynmon {
 
@@ -61,18 +61,12 @@ Fd copy_descriptor(const Fd& pidfd, std::uint32_t number) {
     return Fd(static_cast<int>(syscall(SYS_pidfd_getfd, pidfd.get(), number, 0)));
 }
 
-// "cgroup2 /sys/fs/cgroup cgroup2 rw … 0 0"; spaces in a path stand there as \040.
 std::string cgroup_mount() {
-    std::ifstream mounts("/proc/self/mounts");
-    for (std::string line; std::getline(mounts, line);) {
-        std::istringstream words(line);
-        std::string device;
-        std::string path;
-        std::string type;
-        if (words >> device >> path >> type && type == "cgroup2")
-            return path;
-    }
-    throw Error(ErrorKind::unsupported, "no cgroup2 is mounted, by which cgroups could be found");
+    const std::vector<std::string> mounts = mounts_of("cgroup2");
+    if (mounts.empty())
+        throw Error(ErrorKind::unsupported,
+                    "no cgroup2 is mounted, by which cgroups could be found");
+    return mounts.front();
 }
 
 bool visit_cgroup(const std::string& root, const fs::path& path,
