@@ -10,6 +10,7 @@
 
 #include "base/counted.hpp"
 #include "base/error.hpp"
+#include "base/failures.hpp"
 #include "base/json_text.hpp"
 #include "base/log.hpp"
 #include "cli/attachment.hpp"
@@ -239,21 +240,11 @@ private:
         outlet.request.consumer = &outlet.target->exporter();
     }
 
-    // All of them; the first error counts, the others are said.
     void close_outlets() {
-        std::optional<Error> first;
-        for (Outlet& outlet : outlets_) {
-            try {
-                outlet.target->close();
-            } catch (const Error& error) {
-                if (first)
-                    log::warn(error.what());
-                else
-                    first = error;
-            }
-        }
-        if (first)
-            throw *first;
+        Failures failures;
+        for (Outlet& outlet : outlets_)
+            failures.attempt([&] { outlet.target->close(); });
+        failures.throw_first();
     }
 
     const ExportProfile& chosen_profile() const {

@@ -1,7 +1,6 @@
-#include <optional>
 #include <set>
 
-#include "base/error.hpp"
+#include "base/failures.hpp"
 #include "base/log.hpp"
 #include "hook/hook.hpp"
 #include "kernel/own_pin.hpp"
@@ -16,33 +15,6 @@
 namespace dynmon {
 
 namespace {
-
-// What cannot be mended keeps nothing else from it.
-class Failures {
-public:
-    template <typename Body>
-    void attempt(Body&& body) {
-        try {
-            body();
-        } catch (const Error& error) {
-            if (first_)
-                log::warn(error.what());
-            else
-                first_ = error;
-        }
-    }
-    // Throws the first one, with what was done all the same before it.
-    void finish(const std::vector<std::string>& actions) const {
-        if (!first_)
-            return;
-        for (const std::string& action : actions)
-            log::info(action);
-        throw *first_;
-    }
-
-private:
-    std::optional<Error> first_;
-};
 
 void mend_hook(const Store& store, const DirectoryLock& lock, const HookId& hook,
                std::vector<std::string>& actions) {
@@ -101,7 +73,7 @@ Recovered recover(const Settings& settings) {
     const DirectoryLock& lock = *locked;
     sweep_stages(store, lock, store.monitors_dir(), result.actions);
     sweep_stages(store, lock, store.hooks_dir(), result.actions);
-    Failures failures;
+    Failures failures; // what cannot be mended does not keep the rest from it
     for (const HookId& hook : store.hooks())
         failures.attempt([&] { mend_hook(store, lock, hook, result.actions); });
     std::set<std::string> whole;
@@ -119,7 +91,10 @@ Recovered recover(const Settings& settings) {
     for (const HookId& hook : store.hooks())
         failures.attempt([&] { remove_if_idle(store, lock, hook, result.actions); });
     store.remove_if_empty(lock);
-    failures.finish(result.actions);
+    if (failures.any())
+        for (const std::string& action : result.actions) // was done all the same
+            log::info(action);
+    failures.throw_first();
     return result;
 }
 
