@@ -11,8 +11,8 @@
 
 namespace dynmon {
 
-// A round that finds a lock held, or a monitor that somebody with more rights has to repair first,
-// is left out: it is said once, and the next one tries again. Its window is in the kernel still.
+// Skips a round that finds a lock held, or a monitor that takes more rights to repair: warns once,
+// and tries again with the next one. The window of that round stays in the kernel.
 class Rounds {
 public:
     // As repeat(). `what`: "read 'web'". `global` must outlive it.

@@ -52,7 +52,7 @@ Batch MergedMetric::merge(const Batch& batch) {
         return batch;
     Batch merged = batch;
     merged.value_stride = view_.value.size;
-    // Values may have no bytes, and are somewhere all the same.
+    // At least a byte: memcpy() must not be given null, also for values of no bytes.
     values_.resize(std::max({values_.size(), batch.count * merged.value_stride, std::size_t{1}}));
     merged.values = values_.data();
     for (std::size_t i = 0; i < batch.count; ++i)

@@ -38,7 +38,7 @@ void require_no_link(const std::string& path) {
 }
 
 constexpr const char* advice =
-    "somebody else wrote into the store: `dynmon-load recover` removes what cannot be used";
+    "another program wrote into the store: `dynmon-load recover` removes what cannot be used";
 
 } // namespace
 

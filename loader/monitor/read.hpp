@@ -13,7 +13,7 @@
 
 namespace dynmon {
 
-// A reader that has a name gets each window, whoever else reads: see WindowLog.
+// A reader that has a name gets each window, also when others read the monitor: see WindowLog.
 struct NamedReading {
     std::string as;                          // "": none
     std::optional<std::uint64_t> keep_ns;    // windows wait for it for so long

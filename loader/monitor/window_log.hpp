@@ -18,7 +18,7 @@ struct NamedReader {
     std::array<char, 64> name{}; // "": this place is free
     std::uint64_t taken = 0;     // the serial number of the last window that it took, or lost
     std::uint64_t lost = 0;      // windows
-    std::uint64_t told = 0;      // so many of them it knows of
+    std::uint64_t told = 0;      // of `lost`: those that it was warned of
     std::uint64_t read_ns = 0;   // when it was here; since the Unix epoch
     std::uint64_t keep_ns = 0;   // windows wait for it for so long
 };

@@ -62,7 +62,7 @@ std::string join(const std::vector<std::string>& list) {
     return text;
 }
 
-// Why the current folder is not searched, whoever called sudo; "": it is.
+// Why the current folder is not searched; "": it is searched. SUDO_UID makes no difference.
 std::string not_looked_at() {
     struct stat status {};
     if (::stat(".", &status) != 0)

@@ -216,7 +216,7 @@ void FlowExporter::close() {
     std::vector<FlowRecord> left;
     cache_.drain(EndReason::forced, left);
     outlet_.add(std::move(left), {at_.monitor, at_.window}); // what it missed was told with it
-    const bool saved = state_ && stored_ && save_rest();     // if not, it goes out all the same
+    const bool saved = state_ && stored_ && save_rest();     // if not, it is sent anyway
     try {
         outlet_.close();
     } catch (Error& error) {
