@@ -99,6 +99,20 @@ def probe(name):
     raise AssertionError(f"no probe {name} in {PROBES}: build first")
 
 
+def changed_probe(folder, source, name, changes):
+    """A new probe in `folder`: the object of the probe `source`, and its manifest with all of {old: new},
+    which have to be there."""
+    folder.mkdir(exist_ok=True)
+    shutil.copy(probe(source) / f"{source}.bpf.o", folder / f"{name}.bpf.o")
+    text = (probe(source) / "probe.yaml").read_text().replace(f"name: {source}\n", f"name: {name}\n", 1)
+    for old, new in changes.items():
+        if old not in text:
+            raise AssertionError(f"{old!r} is not in the manifest of {source}")
+        text = text.replace(old, new)
+    (folder / "probe.yaml").write_text(text)
+    return folder
+
+
 def environment(**changes):
     sanitizers = {name: os.environ[name] for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS")
                   if name in os.environ}

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import re
-import shutil
 import time
 
 import frames
@@ -95,14 +94,8 @@ class ColumnsTest(harness.Case):
     """`columns` of a manifest, for consumers of `dynmon` that take fields by their position."""
 
     def probe_with(self, columns):
-        folder = self.folder / "some"
-        folder.mkdir()
-        shutil.copy(harness.probe("flows") / "flows.bpf.o", folder / "some.bpf.o")
-        text = (harness.probe("flows") / "probe.yaml").read_text()
-        (folder / "probe.yaml").write_text(
-            text.replace("name: flows\n", "name: some\n", 1)
-            .replace("    - name: flows\n", f"    - name: flows\n      columns: {columns}\n"))
-        return folder
+        return harness.changed_probe(self.folder / "some", "flows", "some", {
+            "    - name: flows\n": f"    - name: flows\n      columns: {columns}\n"})
 
     def test_only_they_are_printed_in_the_order_of_the_struct(self):
         self.load("f", self.probe_with("[value.bytes, value.packets, key.dport]"))

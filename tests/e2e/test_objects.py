@@ -2,7 +2,6 @@
 """Objects that others wrote: what `check` says of them is what `load` does."""
 import json
 import resource
-import shutil
 
 import frames
 import harness
@@ -149,13 +148,8 @@ class LookupTest(ObjectCase):
 
 class DirectionTest(ObjectCase):
     def test_a_program_for_the_other_direction_is_named(self):
-        folder = self.folder / "turned"
-        folder.mkdir()
-        shutil.copy(harness.probe("packets") / "packets.bpf.o", folder / "turned.bpf.o")
-        text = (harness.probe("packets") / "probe.yaml").read_text()
-        (folder / "probe.yaml").write_text(
-            text.replace("name: packets\n", "name: turned\n", 1)
-            .replace("program: packets_egress", "program: packets_ingress"))
+        folder = harness.changed_probe(self.folder / "turned", "packets", "turned",
+                                       {"program: packets_egress": "program: packets_ingress"})
         note, = self.dynmon("--json", "check", folder).json()["notes"]
         self.assertEqual(note, "program 'packets_ingress' is used for egress, but is one for ingress: "
                                "DYNMON_INGRESS made it, with 'packets_ingress_xdp' for XDP")

@@ -130,11 +130,7 @@ class VerdictTest(harness.Case):
             self.dynmon("unload", "d")
 
     def test_a_probe_whose_manifest_does_not_say_so_cannot_drop(self):
-        manifest = (harness.probe("dropper") / "probe.yaml").read_text()
-        self.assertIn("verdict: drop\n", manifest)
-        (self.folder / "probe.yaml").write_text(manifest.replace("verdict: drop\n", ""))
-        (self.folder / "dropper.bpf.o").write_bytes(
-            (harness.probe("dropper") / "dropper.bpf.o").read_bytes())
+        harness.changed_probe(self.folder, "dropper", "dropper", {"verdict: drop\n": ""})
         for options in ((), ("--hook", "xdp")):
             self.load("d", self.folder, *options)
             self.receive(*[frames.plain(101)] * 4)  # waits until they have arrived

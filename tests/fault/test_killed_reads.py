@@ -111,18 +111,20 @@ class NamedTest(killed.RunningCase):
     def take(self, reader):
         return self.printed(self.dynmon(*self.words(reader)).out)
 
-    def check_readers(self, kill, options=(), after=lambda number: None):
-        def prepare():
-            self.prepare()
-            for reader in "ab":
-                self.take(reader)
+    def take_both(self):
+        for reader in "ab":
+            self.take(reader)
 
-        def between():
-            for reader in "ab":
-                self.take(reader)
-            self.sent = (0, 0)
-            self.count(3, 2)
+    def prepare_both(self):
+        self.prepare()
+        self.take_both()
 
+    def count_anew(self):
+        self.take_both()
+        self.sent = (0, 0)
+        self.count(3, 2)
+
+    def check_readers(self, kill, after=lambda number: None):
         def check(printed, number):
             got = {"a": self.printed(printed), "b": []}
             self.count(2, 1)
@@ -137,7 +139,7 @@ class NamedTest(killed.RunningCase):
             self.assert_one_generation()
             monitor = self.status()["monitors"][0]
             self.assertEqual([reader["lost"] for reader in monitor["readers"]], [0, 0])
-        self.every_point(*kill, prepare=prepare, between=between, check=check)
+        self.every_point(*kill, prepare=self.prepare_both, between=self.count_anew, check=check)
 
     def test_a_killed_reader_takes_no_window_from_another_and_gets_its_own(self):
         self.check_readers(self.words("a"))
@@ -149,16 +151,8 @@ class NamedTest(killed.RunningCase):
         self.check_readers(self.words("a"), after=after)
 
     def test_a_replace_that_is_killed_leaves_what_waits(self):
-        def prepare():
-            self.prepare()
-            for reader in "ab":
-                self.take(reader)
-
         def between():
-            for reader in "ab":
-                self.take(reader)
-            self.sent = (0, 0)
-            self.count(3, 2)
+            self.count_anew()
             self.got = self.take("a")
 
         def check(_, number):
@@ -169,7 +163,8 @@ class NamedTest(killed.RunningCase):
             self.assertEqual(self.counted(self.got + self.take("a")), self.sent)
             self.take("b")
             self.take("a")
-        self.every_point("replace", "m", self.PROBE, prepare=prepare, between=between, check=check)
+        self.every_point("replace", "m", self.PROBE, prepare=self.prepare_both, between=between,
+                         check=check)
 
     def test_a_reader_that_is_killed_when_it_is_named_or_removed_is_there_or_not(self):
         def check(_, number):
