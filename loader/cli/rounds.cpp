@@ -32,7 +32,12 @@ void Rounds::run_once(const std::function<void()>& body) {
             throw;
         return leave_out(broken);
     } catch (const Error& error) {
-        if (error.kind() != ErrorKind::usage || (!worked_ && is_store_there()))
+        if (!is_store_there()) // whatever a round makes of it that began before
+            throw Error(error)
+                .as(ErrorKind::failed)
+                .hint(global_.settings.bpffs +
+                      " is not there any more: all was unloaded, or its bpffs was unmounted");
+        if (error.kind() != ErrorKind::usage || !worked_)
             throw;
         // The command line was right when it began: what it names is gone.
         throw Error(error).as(ErrorKind::failed);
