@@ -2,7 +2,7 @@
 
 #include <atomic>
 
-#include "base/trial.hpp"
+#include "sandbox/run_sandboxed.hpp"
 
 // The linker gives every call of in_trial(), by its mangled name DYNMON_IN_TRIAL, to __wrap_…, and
 // in_trial() itself the name __real_….

@@ -1,4 +1,4 @@
-#include "monitor/apply.hpp"
+#include "control/apply.hpp"
 
 #include "cli/options.hpp"
 #include "cli/report.hpp"

@@ -2,8 +2,8 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
-#include "monitor/health.hpp"
-#include "monitor/limit.hpp"
+#include "control/health.hpp"
+#include "control/limit.hpp"
 
 namespace dynmon {
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "export/exporter.hpp"
-#include "monitor/settings.hpp"
+#include "control/settings.hpp"
+#include "format/exporter.hpp"
 
 namespace dynmon {
 

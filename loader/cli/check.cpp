@@ -7,8 +7,8 @@
 #include "cli/options.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
-#include "layout/parameters.hpp"
-#include "monitor/load.hpp"
+#include "control/load.hpp"
+#include "decode/parameters.hpp"
 #include "policy/checked_probe.hpp"
 
 namespace dynmon {

@@ -1,4 +1,4 @@
-#include "monitor/deny.hpp"
+#include "control/deny.hpp"
 
 #include <algorithm>
 #include <cstdlib>

@@ -1,4 +1,4 @@
-#include "monitor/doctor.hpp"
+#include "control/doctor.hpp"
 
 #include <algorithm>
 #include <cstring>

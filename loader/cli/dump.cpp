@@ -8,10 +8,10 @@
 #include "cli/options.hpp"
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
-#include "export/spool.hpp"
-#include "read/follow.hpp"
-#include "read/map_kind.hpp"
-#include "read/typed_map.hpp"
+#include "format/spool.hpp"
+#include "source/follow.hpp"
+#include "source/map_kind.hpp"
+#include "source/typed_map.hpp"
 
 namespace dynmon {
 

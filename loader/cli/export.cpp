@@ -20,12 +20,12 @@
 #include "cli/output.hpp"
 #include "cli/rounds.hpp"
 #include "cli/verb.hpp"
-#include "monitor/read.hpp"
-#include "monitor/roster.hpp"
-#include "profile/flow_outlet.hpp"
-#include "profile/flow_state.hpp"
-#include "profile/output_dir.hpp"
-#include "query/literal_number.hpp"
+#include "control/read.hpp"
+#include "control/roster.hpp"
+#include "export/flow_outlet.hpp"
+#include "export/flow_state.hpp"
+#include "export/output_dir.hpp"
+#include "filter/literal_number.hpp"
 
 namespace dynmon {
 

@@ -1,7 +1,7 @@
 #include "cli/export_profiles.hpp"
 
 #include "cli/flow_profiles.hpp"
-#include "profile/file_exporter.hpp"
+#include "export/file_exporter.hpp"
 
 namespace dynmon {
 

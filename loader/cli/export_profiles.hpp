@@ -11,8 +11,8 @@
 
 #include <CLI/CLI.hpp>
 
-#include "export/exporter.hpp"
-#include "profile/report.hpp"
+#include "export/report.hpp"
+#include "format/exporter.hpp"
 
 namespace dynmon {
 

@@ -5,10 +5,10 @@
 
 #include "cli/options.hpp"
 #include "cli/output.hpp"
+#include "export/flow_exporter.hpp"
+#include "export/flow_files.hpp"
+#include "export/ipfix_outlet.hpp"
 #include "kernel/clock.hpp"
-#include "profile/flow_exporter.hpp"
-#include "profile/flow_files.hpp"
-#include "profile/ipfix_outlet.hpp"
 
 namespace dynmon {
 

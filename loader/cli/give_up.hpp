@@ -1,9 +1,9 @@
 // What verbs that read give up once all is open that they need rights for.
 #pragma once
 
-#include "base/confine.hpp"
+#include "control/settings.hpp"
 #include "kernel/rights.hpp"
-#include "monitor/settings.hpp"
+#include "sandbox/confine.hpp"
 
 namespace dynmon {
 

@@ -1,4 +1,4 @@
-#include "monitor/load.hpp"
+#include "control/load.hpp"
 
 #include "cli/options.hpp"
 #include "cli/report.hpp"

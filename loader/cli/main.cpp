@@ -19,7 +19,7 @@
 #include "cli/options.hpp"
 #include "cli/usage.hpp"
 #include "cli/verb.hpp"
-#include "export/sink.hpp"
+#include "format/sink.hpp"
 
 using namespace dynmon;
 

@@ -4,8 +4,8 @@
 
 #include "base/error.hpp"
 #include "base/identifier.hpp"
-#include "monitor/map_pin.hpp"
-#include "monitor/named_sources.hpp"
+#include "control/map_pin.hpp"
+#include "control/named_sources.hpp"
 
 namespace dynmon {
 

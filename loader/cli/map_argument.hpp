@@ -6,8 +6,8 @@
 
 #include <CLI/CLI.hpp>
 
-#include "monitor/settings.hpp"
-#include "read/find_map.hpp"
+#include "control/settings.hpp"
+#include "source/find_map.hpp"
 
 namespace dynmon {
 

@@ -11,9 +11,9 @@
 #include "base/fd.hpp"
 #include "base/log.hpp"
 #include "base/own_file.hpp"
+#include "filter/literal_number.hpp"
 #include "kernel/rights.hpp"
 #include "object/way.hpp"
-#include "query/literal_number.hpp"
 
 namespace dynmon {
 

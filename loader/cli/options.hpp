@@ -8,9 +8,9 @@
 
 #include <CLI/CLI.hpp>
 
+#include "control/load.hpp"
+#include "control/read.hpp"
 #include "kernel/verifier_log.hpp"
-#include "monitor/load.hpp"
-#include "monitor/read.hpp"
 
 namespace dynmon {
 

@@ -8,7 +8,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "export/exporter.hpp"
+#include "format/exporter.hpp"
 
 namespace dynmon {
 

@@ -1,4 +1,4 @@
-#include "monitor/read.hpp"
+#include "control/read.hpp"
 
 #include <unistd.h>
 
@@ -10,9 +10,9 @@
 #include "cli/output.hpp"
 #include "cli/rounds.hpp"
 #include "cli/verb.hpp"
-#include "export/spool.hpp"
-#include "monitor/hand_out.hpp"
-#include "store/store_user.hpp"
+#include "control/hand_out.hpp"
+#include "format/spool.hpp"
+#include "state/store_user.hpp"
 
 namespace dynmon {
 

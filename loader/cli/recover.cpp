@@ -1,7 +1,7 @@
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
-#include "monitor/diagnosis.hpp"
-#include "monitor/load.hpp"
+#include "control/diagnosis.hpp"
+#include "control/load.hpp"
 
 namespace dynmon {
 

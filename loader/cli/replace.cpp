@@ -1,7 +1,7 @@
 #include "cli/options.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
-#include "monitor/load.hpp"
+#include "control/load.hpp"
 #include "policy/checked_probe.hpp"
 
 namespace dynmon {

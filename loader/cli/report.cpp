@@ -7,8 +7,8 @@
 #include "base/error.hpp"
 #include "base/json_text.hpp"
 #include "base/log.hpp"
+#include "control/diagnosis.hpp"
 #include "hook/hook.hpp"
-#include "monitor/diagnosis.hpp"
 
 namespace dynmon {
 

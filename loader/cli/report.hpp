@@ -4,9 +4,9 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/verb.hpp"
+#include "control/doctor.hpp"
 #include "hook/neighbours.hpp"
-#include "monitor/doctor.hpp"
-#include "store/generation.hpp"
+#include "state/generation.hpp"
 
 namespace dynmon {
 

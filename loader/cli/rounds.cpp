@@ -5,7 +5,7 @@
 #include "base/log.hpp"
 #include "cli/give_up.hpp"
 #include "cli/output.hpp"
-#include "monitor/read.hpp"
+#include "control/read.hpp"
 
 namespace dynmon {
 

@@ -2,7 +2,7 @@
 #include "cli/give_up.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
-#include "monitor/entry.hpp"
+#include "control/entry.hpp"
 
 namespace dynmon {
 

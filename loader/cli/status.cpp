@@ -1,4 +1,4 @@
-#include "monitor/status.hpp"
+#include "control/status.hpp"
 
 #include <cstdio>
 #include <iostream>
@@ -9,9 +9,9 @@
 #include "cli/options.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
-#include "monitor/diagnosis.hpp"
+#include "control/diagnosis.hpp"
 #include "policy/effect.hpp"
-#include "store/store_user.hpp"
+#include "state/store_user.hpp"
 
 namespace dynmon {
 

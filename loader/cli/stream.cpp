@@ -1,4 +1,4 @@
-#include "read/stream.hpp"
+#include "source/stream.hpp"
 
 #include <unistd.h>
 

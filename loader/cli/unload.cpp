@@ -5,8 +5,8 @@
 #include "base/log.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
-#include "monitor/load.hpp"
-#include "store/bpffs.hpp"
+#include "control/load.hpp"
+#include "state/bpffs.hpp"
 
 namespace dynmon {
 

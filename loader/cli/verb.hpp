@@ -7,7 +7,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "monitor/settings.hpp"
+#include "control/settings.hpp"
 
 namespace dynmon {
 

@@ -15,8 +15,8 @@
 
 #include "base/error.hpp"
 #include "base/fd.hpp"
-#include "store/generation.hpp"
-#include "store/lock.hpp"
+#include "state/generation.hpp"
+#include "state/lock.hpp"
 
 namespace dynmon {
 

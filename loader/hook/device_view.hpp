@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "hook/device_rules.hpp"
-#include "store/store.hpp"
+#include "state/store.hpp"
 
 namespace dynmon {
 

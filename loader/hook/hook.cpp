@@ -22,8 +22,8 @@
 #include "kernel/pivot.hpp"
 #include "kernel/rights.hpp"
 #include "kernel/tc.hpp"
-#include "store/bpffs.hpp"
-#include "store/json_pin.hpp"
+#include "state/bpffs.hpp"
+#include "state/json_pin.hpp"
 
 namespace dynmon {
 

@@ -9,7 +9,7 @@
 #include "kernel/bpf.hpp"
 #include "kernel/netns.hpp"
 #include "manifest/manifest.hpp"
-#include "store/store.hpp"
+#include "state/store.hpp"
 
 namespace dynmon {
 

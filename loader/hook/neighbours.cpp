@@ -6,7 +6,7 @@
 #include "hook/attach.hpp"
 #include "kernel/bpf.hpp"
 #include "kernel/xdp.hpp"
-#include "store/bpffs.hpp"
+#include "state/bpffs.hpp"
 
 namespace dynmon {
 

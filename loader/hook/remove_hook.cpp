@@ -9,7 +9,7 @@
 #include "kernel/own_pin.hpp"
 #include "kernel/rights.hpp"
 #include "kernel/xdp.hpp"
-#include "store/bpffs.hpp"
+#include "state/bpffs.hpp"
 
 namespace dynmon {
 

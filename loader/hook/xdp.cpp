@@ -11,7 +11,7 @@
 #include "kernel/bpf.hpp"
 #include "kernel/links.hpp"
 #include "kernel/mounts.hpp"
-#include "store/bpffs.hpp"
+#include "state/bpffs.hpp"
 
 namespace dynmon {
 

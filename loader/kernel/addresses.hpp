@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "query/network.hpp"
+#include "filter/network.hpp"
 
 namespace dynmon {
 

@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "layout/layout.hpp"
+#include "btf/layout.hpp"
 
 namespace dynmon {
 

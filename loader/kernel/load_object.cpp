@@ -10,7 +10,6 @@
 #include <bpf/libbpf.h>
 
 #include "base/libbpf_log.hpp"
-#include "base/trial.hpp"
 #include "kernel/bpf.hpp"
 #include "kernel/duplicate.hpp"
 #include "kernel/machine.hpp"
@@ -18,6 +17,7 @@
 #include "kernel/prog_array.hpp"
 #include "kernel/rights.hpp"
 #include "kernel/verifier_log.hpp"
+#include "sandbox/run_sandboxed.hpp"
 
 namespace dynmon {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/fd.hpp"
-#include "layout/map_shapes.hpp"
+#include "decode/map_shapes.hpp"
 #include "object/kernel_btf.hpp"
 #include "object/object.hpp"
 

@@ -15,8 +15,8 @@
 #include <sys/utsname.h>
 #include <sys/vfs.h>
 
-#include "base/confine.hpp"
 #include "kernel/bpf.hpp"
+#include "sandbox/confine.hpp"
 
 namespace dynmon {
 

@@ -20,7 +20,7 @@ extern const TextRule any_text;
 extern const TextRule some_text;   // not empty
 extern const TextRule identifier;  // base/identifier.hpp
 extern const TextRule c_name;      // programs, maps, parameters
-extern const TextRule format_name; // "ipv4", "enum:tcp_state"; which there are, layout/ knows
+extern const TextRule format_name; // "ipv4", "enum:tcp_state"; which there are, btf/ knows
 extern const TextRule map_name;    // a map or a section of global data: ".bss", ".data.x"
 extern const TextRule file_name;   // no '/'
 extern const TextRule label_name;  // Prometheus, without the names dynmon and Prometheus use

@@ -11,13 +11,13 @@
 #include "base/error.hpp"
 #include "base/libbpf_log.hpp"
 #include "base/limits.hpp"
-#include "base/trial.hpp"
 #include "object/elf.hpp"
 #include "object/libbpf_hint.hpp"
 #include "object/object_types.hpp"
 #include "object/refers_to.hpp"
 #include "object/sha256.hpp"
 #include "object/used_maps.hpp"
+#include "sandbox/run_sandboxed.hpp"
 
 namespace dynmon {
 

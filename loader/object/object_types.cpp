@@ -6,10 +6,10 @@
 
 #include "base/error.hpp"
 #include "base/limits.hpp"
-#include "base/trial.hpp"
 #include "object/btf_check.hpp"
 #include "object/elf.hpp"
 #include "object/trusted_file.hpp"
+#include "sandbox/run_sandboxed.hpp"
 
 namespace dynmon {
 

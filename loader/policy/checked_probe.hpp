@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "layout/check.hpp"
+#include "decode/check.hpp"
 #include "object/probe.hpp"
 #include "policy/effect.hpp"
 #include "policy/instructions.hpp"

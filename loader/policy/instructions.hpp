@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "layout/map_shapes.hpp"
+#include "decode/map_shapes.hpp"
 #include "object/object.hpp"
 #include "policy/linked_code.hpp"
 #include "policy/loops.hpp"

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "layout/map_shapes.hpp"
+#include "decode/map_shapes.hpp"
 #include "manifest/manifest.hpp"
 #include "object/object.hpp"
 

@@ -16,7 +16,7 @@
 #include "bench.skel.h"
 #include "kernel/map_batch.hpp"
 #include "measure.hpp"
-#include "read/typed_map.hpp"
+#include "source/typed_map.hpp"
 
 namespace bench {
 

@@ -1,6 +1,6 @@
 // Start-up of dynmon-load, and what it takes to put the packet counter on an interface.
+#include "control/load.hpp"
 #include "measure.hpp"
-#include "monitor/load.hpp"
 #include "object/probe.hpp"
 #include "veth.hpp"
 

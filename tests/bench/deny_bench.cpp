@@ -16,10 +16,10 @@
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
 
+#include "control/deny_list.hpp"
 #include "frames.hpp"
 #include "kernel/bpf.hpp"
 #include "measure.hpp"
-#include "monitor/deny_list.hpp"
 #include "sources.skel.h"
 #include "test_run.hpp"
 

@@ -12,11 +12,11 @@
 
 #include <sys/mman.h>
 
-#include "export/exporter.hpp"
 #include "floor.hpp"
+#include "format/exporter.hpp"
 #include "full_map.hpp"
 #include "measure.hpp"
-#include "read/typed_map.hpp"
+#include "source/typed_map.hpp"
 
 namespace bench {
 

@@ -9,11 +9,11 @@
 
 #include <sys/mman.h>
 
-#include "export/exporter.hpp"
-#include "export/openmetrics.hpp"
+#include "format/exporter.hpp"
+#include "format/openmetrics.hpp"
 #include "full_map.hpp"
 #include "measure.hpp"
-#include "read/typed_map.hpp"
+#include "source/typed_map.hpp"
 
 namespace bench {
 

@@ -11,7 +11,7 @@
 #include "bench.skel.h"
 #include "entry.h"
 #include "kernel/map_batch.hpp"
-#include "read/map_reader.hpp"
+#include "source/map_reader.hpp"
 
 namespace bench {
 

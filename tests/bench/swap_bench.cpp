@@ -4,16 +4,16 @@
 
 #include <bpf/bpf.h>
 
+#include "control/load.hpp"
+#include "control/roster.hpp"
 #include "frames.hpp"
 #include "hook/hook.hpp"
 #include "kernel/bpf.hpp"
 #include "kernel/fence.hpp"
 #include "measure.hpp"
-#include "monitor/load.hpp"
-#include "monitor/roster.hpp"
 #include "object/probe.hpp"
 #include "sandbox.hpp"
-#include "store/state.hpp"
+#include "state/state.hpp"
 
 namespace bench {
 

@@ -6,10 +6,10 @@
 
 #include <sched.h>
 
+#include "control/build.hpp"
 #include "frames.hpp"
 #include "kernel/clock.hpp"
 #include "kernel/pivot.hpp"
-#include "monitor/build.hpp"
 #include "object/probe.hpp"
 
 namespace bench {

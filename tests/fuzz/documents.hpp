@@ -9,8 +9,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "decode/utf8.hpp"
 #include "fuzz/expect.hpp"
-#include "layout/utf8.hpp"
 
 namespace dynmon::fuzz {
 

@@ -8,8 +8,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
+#include "decode/utf8.hpp"
 #include "fuzz/expect.hpp"
-#include "layout/utf8.hpp"
 #include "manifest/manifest.hpp"
 
 using namespace dynmon;

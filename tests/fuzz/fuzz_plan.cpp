@@ -7,8 +7,8 @@
 
 #include <bpf/libbpf.h>
 
-#include "export/openmetrics.hpp"
-#include "export/shape.hpp"
+#include "format/openmetrics.hpp"
+#include "format/shape.hpp"
 #include "fuzz/documents.hpp"
 #include "fuzz/layouts.hpp"
 #include "fuzz/made_metrics.hpp"

@@ -12,12 +12,12 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
+#include "btf/layout.hpp"
+#include "decode/utf8.hpp"
+#include "filter/condition.hpp"
+#include "filter/predicate.hpp"
 #include "fuzz/expect.hpp"
-#include "layout/layout.hpp"
-#include "layout/utf8.hpp"
 #include "object/object.hpp"
-#include "query/condition.hpp"
-#include "query/predicate.hpp"
 
 using namespace dynmon;
 using fuzz::expect;

@@ -8,12 +8,12 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
+#include "btf/layout.hpp"
+#include "btf/path.hpp"
+#include "decode/decode_plan.hpp"
+#include "decode/merge_rule.hpp"
+#include "decode/utf8.hpp"
 #include "fuzz/expect.hpp"
-#include "layout/decode_plan.hpp"
-#include "layout/layout.hpp"
-#include "layout/merge_rule.hpp"
-#include "layout/path.hpp"
-#include "layout/utf8.hpp"
 
 namespace dynmon::fuzz {
 

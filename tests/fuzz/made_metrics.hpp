@@ -8,11 +8,11 @@
 #include <vector>
 
 #include "base/limits.hpp"
-#include "export/exporter.hpp"
+#include "btf/path.hpp"
+#include "decode/merge_rule.hpp"
+#include "format/exporter.hpp"
 #include "fuzz/expect.hpp"
 #include "fuzz/made_types.hpp"
-#include "layout/merge_rule.hpp"
-#include "layout/path.hpp"
 
 namespace dynmon::fuzz {
 

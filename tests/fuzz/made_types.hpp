@@ -11,7 +11,7 @@
 
 #include <bpf/btf.h>
 
-#include "layout/layout.hpp"
+#include "btf/layout.hpp"
 
 namespace dynmon::fuzz {
 

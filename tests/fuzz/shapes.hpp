@@ -6,13 +6,13 @@
 #include <string>
 #include <vector>
 
-#include "export/merged_metric.hpp"
-#include "export/shape.hpp"
+#include "decode/record_plan.hpp"
+#include "filter/entry_order.hpp"
+#include "format/merged_metric.hpp"
+#include "format/shape.hpp"
 #include "fuzz/documents.hpp"
 #include "fuzz/made_metrics.hpp"
 #include "fuzz/numpy_documents.hpp"
-#include "layout/record_plan.hpp"
-#include "query/entry_order.hpp"
 
 namespace dynmon::fuzz {
 

@@ -11,11 +11,11 @@
 #include <string>
 
 #include "base/error.hpp"
-#include "layout/decode_plan.hpp"
-#include "layout/layout.hpp"
-#include "layout/path.hpp"
-#include "layout/record_plan.hpp"
-#include "layout/text.hpp"
+#include "btf/layout.hpp"
+#include "btf/path.hpp"
+#include "decode/decode_plan.hpp"
+#include "decode/record_plan.hpp"
+#include "decode/text.hpp"
 #include "object/object.hpp"
 
 using namespace dynmon;

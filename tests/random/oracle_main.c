@@ -3,7 +3,7 @@
  *     oracle SEED VALUES EXPECTED
  *
  * appends to VALUES a line "NAME HEX" for each value, and to EXPECTED one line for each style.
- * The texts are made as loader/layout/decode_plan.hpp documents them, without its code: printf,
+ * The texts are made as loader/decode/decode_plan.hpp documents them, without its code: printf,
  * strtod, and the compiler's own idea of where a field lies.
  */
 #include <math.h>

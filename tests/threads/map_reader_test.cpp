@@ -7,7 +7,7 @@
 #include <doctest/doctest.h>
 
 #include "kernel/bpf.hpp"
-#include "read/map_reader.hpp"
+#include "source/map_reader.hpp"
 
 using namespace dynmon;
 

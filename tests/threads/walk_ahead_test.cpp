@@ -7,7 +7,7 @@
 #include <doctest/doctest.h>
 
 #include "base/error.hpp"
-#include "read/walk.hpp"
+#include "source/walk.hpp"
 
 using namespace dynmon;
 

@@ -21,8 +21,8 @@
 
 #include <bpf/libbpf.h>
 
-#include "export/exporter.hpp"
-#include "layout/layout.hpp"
+#include "btf/layout.hpp"
+#include "format/exporter.hpp"
 #include "object/object.hpp"
 
 namespace dynmon::test {

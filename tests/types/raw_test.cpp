@@ -3,8 +3,8 @@
 #include <set>
 
 #include "corpus.hpp"
-#include "layout/decode_plan.hpp"
-#include "layout/types.hpp"
+#include "decode/decode_plan.hpp"
+#include "decode/types.hpp"
 #include "reverse.hpp"
 
 using namespace dynmon;

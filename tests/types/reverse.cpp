@@ -6,7 +6,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "layout/half.hpp"
+#include "decode/half.hpp"
 
 namespace dynmon::test {
 

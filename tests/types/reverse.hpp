@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "layout/layout.hpp"
+#include "btf/layout.hpp"
 
 namespace dynmon::test {
 

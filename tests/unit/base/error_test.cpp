@@ -3,8 +3,8 @@
 #include <doctest/doctest.h>
 
 #include "base/error.hpp"
+#include "export/flow_outlet.hpp"
 #include "kernel/own_pin.hpp"
-#include "profile/flow_outlet.hpp"
 
 using namespace dynmon;
 

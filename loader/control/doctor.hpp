@@ -1,0 +1,48 @@
+// Is everything here that dynmon needs, and is what it left in order? Looks, and changes nothing.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "control/settings.hpp"
+#include "control/status.hpp"
+#include "kernel/features.hpp"
+#include "kernel/machine.hpp"
+
+namespace dynmon {
+
+struct Ailment {
+    std::string problem; // what is wrong
+    std::string remedy;  // one sentence: what to do
+    bool ill = true;     // false: dynmon works all the same
+};
+
+struct FoundFeature {
+    const Feature* feature;
+    Support support;
+};
+
+enum class StoreState { absent, ours, refused }; // refused: not safe to use, or not ours to look at
+
+struct StoreFindings {
+    std::string path;
+    StoreState state = StoreState::absent;
+    Status contents;
+    std::vector<std::string> staged; // left by killed loaders: "monitors/__stage_12_1"
+};
+
+struct Examination {
+    KernelFacts kernel;
+    std::vector<FoundFeature> features;
+    bool fence_is_membarrier = false;
+    ProcessFacts process;
+    Restrictions restrictions;
+    BpffsFacts bpffs;
+    StoreFindings store;
+    std::vector<Ailment> ailments;
+};
+
+// Works without any right as far as it can: what it could not find out is `unknown` or empty.
+Examination examine(const Settings& settings);
+
+} // namespace dynmon

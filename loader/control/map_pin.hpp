@@ -1,0 +1,14 @@
+// Where in bpffs a map of a running monitor is.
+#pragma once
+
+#include <string>
+
+#include "state/store.hpp"
+
+namespace dynmon {
+
+// `name`: of a map, or of a metric, whose map it is then. Of a swapped map the side that is
+// written now. Throws Error{usage} when the monitor has neither.
+std::string map_pin(const Store& store, const std::string& monitor, const std::string& name);
+
+} // namespace dynmon

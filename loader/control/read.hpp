@@ -1,0 +1,66 @@
+// Reading a monitor: closing a window over all of its maps and both directions, and handing it out.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "control/settings.hpp"
+#include "control/window_claim.hpp"
+#include "format/exporter.hpp"
+
+namespace dynmon {
+
+// A reader that has a name gets each window, also when others read the monitor: see WindowLog.
+struct NamedReading {
+    std::string as;                          // "": none
+    std::optional<std::uint64_t> keep_ns;    // windows wait for it for so long
+    std::optional<std::uint64_t> keep_bytes; // and all that wait are so many: for the first reader
+    bool only_waiting = false;               // no window is closed: another reader just has
+};
+
+struct ReadRequest {
+    std::string name;
+    NamedReading named;
+    std::string metric;                 // "": all
+    std::optional<Direction> direction; // unset: both
+    ExportOptions output;
+    // Not owned: gets the windows instead of the sink, each map once, whatever `output` says.
+    Exporter* consumer = nullptr;
+    // Not owned: kept from one read to the next by who reads again and again; null: reads once.
+    WindowClaim* claim = nullptr;
+    unsigned jobs = 1; // as MapReader takes it
+    bool peek = false; // change nothing: show the open window and what was not read yet
+    // Called with where the monitor counts now, before anything is handed out; unset: not called.
+    std::function<void(const std::vector<CountingPlace>&)> places;
+    // Called when everything is open that capabilities are needed for, and before anything is read
+    // that programs have written; unset: nothing to do.
+    std::function<void()> opened;
+
+    // OpenMetrics shows totals and what is in the maps: the windows are for readers of the others.
+    bool exposes() const { return consumer == nullptr && output.format == Format::openmetrics; }
+    // Whether a window that is handed out leaves the kernel.
+    bool takes() const { return !peek && !exposes(); }
+    bool is_named() const { return !peek && !named.as.empty(); }
+};
+
+// What a killed verb left half done takes rights to finish that this process has given up.
+class NeedsRepair : public Error {
+public:
+    explicit NeedsRepair(const Error& cause) : Error(cause) {}
+};
+
+// All of read_monitor() that needs capabilities, and what it finds wrong before it reads: what was
+// interrupted is finished, the consumer is told which metrics will come. Hands out nothing.
+void prepare_read(const Settings& settings, const ReadRequest& request);
+
+// Writes what the request asks for to `sink`, or hands it to the consumer, window by window, oldest
+// first. A window is emptied only after it has been written out whole; a reader that is killed
+// before that leaves it to the next one, under the same sequence number. Throws Error{usage} for an
+// unknown monitor or metric, LockHeld{busy} when another reader is at work on this monitor,
+// Error{busy} when another reader takes its windows for as long as it runs, NeedsRepair.
+void read_monitor(const Settings& settings, const ReadRequest& request, Sink& sink);
+
+} // namespace dynmon

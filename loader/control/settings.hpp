@@ -1,0 +1,25 @@
+// What every operation on monitors needs to know.
+#pragma once
+
+#include <string>
+
+#include "object/allow_list.hpp"
+#include "policy/machine_policy.hpp"
+#include "state/store.hpp"
+
+namespace dynmon {
+
+struct Settings {
+    std::string bpffs = default_store;
+    // Of one command, or of one round of it: renewed by who runs another one.
+    LockPatience lock_patience{std::chrono::seconds(5)};
+
+    std::string allow;  // a list of objects beside the machine's; "": none
+    std::string policy; // what probes may do, beside the machine's policy; "": none
+
+    AllowLists allowed() const { return allow_lists(allow); }
+    MachinePolicies policies() const { return machine_policies(policy); }
+    Store open_store(bool create) const { return Store::open(bpffs, create, lock_patience); }
+};
+
+} // namespace dynmon

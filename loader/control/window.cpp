@@ -1,0 +1,220 @@
+#include "control/window.hpp"
+
+#include <set>
+
+#include "base/error.hpp"
+#include "decode/merge_rule.hpp"
+#include "kernel/bpf.hpp"
+#include "kernel/own_pin.hpp"
+#include "source/map_reader.hpp"
+#include "source/map_types.hpp"
+#include "state/bpffs.hpp"
+
+namespace dynmon {
+
+namespace {
+
+// Sides of a map that exist: both for a swapped one.
+std::vector<Side> sides_of(const MapRecord& map) {
+    return map.swapped ? std::vector{Side::a, Side::b} : std::vector{Side::a};
+}
+
+std::set<std::uint32_t> map_ids(const GenerationDir& dir, const GenerationRecord& record) {
+    std::set<std::uint32_t> ids;
+    for (const MapRecord& map : record.maps)
+        for (const Side side : sides_of(map))
+            if (const Fd fd = dir.try_open_map(map, side))
+                ids.insert(map_facts(fd).id);
+    return ids;
+}
+
+const MetricConfig* metric_of(const Manifest& manifest, Direction direction,
+                              const std::string& name, std::size_t& index) {
+    index = 0;
+    for (const PathConfig& path : manifest.paths)
+        for (const MetricConfig& metric : path.metrics) {
+            if (path.direction == direction && metric.name == name)
+                return &metric;
+            ++index;
+        }
+    return nullptr;
+}
+
+// A metric goes on with its window when its map was carried over, else it begins a new one where
+// the old generation ended.
+MonitorState carry_state(const MonitorState& old_state, const GenerationRecord& old_record,
+                         const GenerationRecord& record, const std::set<std::string>& carried,
+                         std::uint64_t begin_ns) {
+    MonitorState state = old_state;
+    state.generation = record.number;
+    state.pending = 0;
+    state.begun = 0;
+    state.active = static_cast<std::uint32_t>(record.initial_side);
+    state.from_ns.fill(begin_ns);
+    std::size_t index = 0;
+    for (const PathConfig& path : record.manifest.paths) {
+        for (const MetricConfig& metric : path.metrics) {
+            std::size_t before = 0;
+            if (carried.contains(metric.map_name) &&
+                metric_of(old_record.manifest, path.direction, metric.name, before) != nullptr) {
+                state.from_ns[index] = old_state.from_ns[before];
+                state.pending |= (old_state.pending >> before & 1) << index;
+                state.begun |= (old_state.begun >> before & 1) << index;
+            }
+            ++index;
+        }
+    }
+    return state;
+}
+
+MetricSource make_source(std::size_t index, Direction direction, const MetricConfig& metric,
+                         const MapRecord& map, const MapFacts& facts, const btf* types) {
+    MetricView view{.name = metric.name,
+                    .map_name = map.name,
+                    .direction = direction,
+                    .map_type = facts.type,
+                    .max_entries = facts.max_entries,
+                    .key = std::nullopt,
+                    .value = value_layout(types, map.value_type_id, facts, metric.formats),
+                    .cpus = is_per_cpu(facts.type) ? possible_cpus() : 0,
+                    .merge_fields = metric.merge_fields,
+                    .columns = metric.columns,
+                    .open_metrics = metric.open_metrics,
+                    .stays = !map.swapped && !metric.empty_on_read && !is_queue_like(facts.type)};
+    view.merge = metric.merge.value_or(default_merge(view.value, metric.merge_fields));
+    if (!is_queue_like(facts.type))
+        view.key = key_layout(types, map.key_type_id, facts, metric.formats);
+    return {.index = index,
+            .view = std::move(view),
+            .map = map,
+            .swap = map.swapped,
+            .empty = metric.empty_on_read || is_queue_like(facts.type)};
+}
+
+// What is read of an entry lies within it.
+void require_entries_of(const MetricView& view, const LoggedMetric& logged) {
+    const std::size_t value =
+        view.cpus > 0 ? cpu_stride(view) * view.cpus : static_cast<std::size_t>(view.value.size);
+    for (const Batch& batch : logged.entries)
+        if (batch.value_stride < value ||
+            (view.key && batch.key_stride < static_cast<std::size_t>(view.key->size)))
+            throw Damaged("a window that waits for named readers has entries of '" + view.name +
+                          "' that are too short");
+}
+
+std::set<std::string> metric_maps(const Manifest& manifest) {
+    std::set<std::string> names;
+    for (const PathConfig& path : manifest.paths)
+        for (const MetricConfig& metric : path.metrics)
+            names.insert(metric.map_name);
+    return names;
+}
+
+// Was anything counted in the window that was open when the generation ended?
+bool holds_open_window(const GenerationDir& old, const GenerationRecord& record, Side active,
+                       const std::set<std::uint32_t>& live_on) {
+    for (const std::string& name : metric_maps(record.manifest)) {
+        const MapRecord* map = record.map(name);
+        const Fd fd = map != nullptr ? old.try_open_map(*map, active) : Fd();
+        if (!fd)
+            continue;
+        const MapFacts facts = map_facts(fd);
+        if (!live_on.contains(facts.id) && !is_empty(fd, facts))
+            return true;
+    }
+    return false;
+}
+
+// Unpins what nobody has to read: maps that live on, empty ones, and those of no metric.
+bool drop_what_is_read(const GenerationDir& old, const GenerationRecord& record,
+                       const std::set<std::uint32_t>& live_on) {
+    bool unread = false;
+    const std::set<std::string> wanted = metric_maps(record.manifest);
+    for (const MapRecord& map : record.maps) {
+        for (const Side side : sides_of(map)) {
+            const Fd fd = old.try_open_map(map, side);
+            if (!fd)
+                continue;
+            const MapFacts facts = map_facts(fd);
+            if (wanted.contains(map.name) && !live_on.contains(facts.id) && !is_empty(fd, facts))
+                unread = true;
+            else
+                remove_pin(old.map_path(map, side));
+        }
+    }
+    return unread;
+}
+
+} // namespace
+
+std::vector<MetricSource> metric_sources(const GenerationDir& dir, const GenerationRecord& record) {
+    const BtfPtr types = dir.read_btf(record);
+    std::vector<MetricSource> sources;
+    std::size_t index = 0;
+    for (const PathConfig& path : record.manifest.paths) {
+        for (const MetricConfig& metric : path.metrics) {
+            const std::size_t at = index++;
+            const MapRecord* map = record.map(metric.map_name);
+            if (map == nullptr)
+                throw Error(ErrorKind::failed, "metric '" + metric.name + "' has no map");
+            Fd fd = dir.try_open_map(*map, Side::a);
+            if (!fd)
+                fd = dir.try_open_map(*map, Side::b);
+            if (!fd)
+                continue; // of a retired generation, and read already
+            sources.push_back(
+                make_source(at, path.direction, metric, *map, map_facts(fd), types.get()));
+        }
+    }
+    return sources;
+}
+
+std::vector<MetricSource> logged_sources(const GenerationDir& dir, const GenerationRecord& record,
+                                         const std::vector<LoggedMetric>& metrics) {
+    const BtfPtr types = dir.read_btf(record);
+    std::vector<MetricSource> sources;
+    for (const LoggedMetric& logged : metrics) {
+        std::size_t index = 0;
+        const MetricConfig* const metric =
+            metric_of(record.manifest, logged.direction, logged.name, index);
+        const MapRecord* const map = metric != nullptr ? record.map(metric->map_name) : nullptr;
+        if (map == nullptr)
+            throw Damaged("a window that waits for named readers has a metric '" + logged.name +
+                          "' that its generation does not have");
+        sources.push_back(
+            make_source(index, logged.direction, *metric, *map, logged.facts, types.get()));
+        require_entries_of(sources.back().view, logged);
+    }
+    return sources;
+}
+
+bool retire(const GenerationDir& old, const GenerationRecord& old_record,
+            const GenerationDir& current, const StateMap& state, std::uint64_t ended_ns) {
+    const GenerationRecord record = current.read_record();
+    const std::set<std::uint32_t> live_on = map_ids(current, record);
+    const MonitorState before = state.read();
+    if (before.generation != record.number) {
+        std::set<std::string> carried;
+        for (const MapRecord& map : old_record.maps)
+            if (const Fd fd = old.try_open_map(map, before.active_side());
+                fd && live_on.contains(map_facts(fd).id))
+                carried.insert(map.name);
+        if (const auto noted = old.read_retirement())
+            ended_ns = noted->to_ns;
+        else
+            old.write_retirement({.to_ns = ended_ns,
+                                  .active = before.active_side(),
+                                  .sequence = before.sequence + 1,
+                                  .pending_sequence = before.pending_sequence,
+                                  .pending_to_ns = before.pending_to_ns,
+                                  .pending = before.pending,
+                                  .from_ns = {before.from_ns.begin(), before.from_ns.end()}});
+        MonitorState next = carry_state(before, old_record, record, carried, ended_ns);
+        if (holds_open_window(old, old_record, before.active_side(), live_on))
+            ++next.sequence; // it has its number from now on
+        state.write(next);
+    }
+    return drop_what_is_read(old, old_record, live_on);
+}
+
+} // namespace dynmon

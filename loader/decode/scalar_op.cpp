@@ -1,0 +1,197 @@
+// Which operation prints a field in which style.
+#include "btf/meaning.hpp"
+#include "decode/scalar.hpp"
+
+namespace dynmon {
+
+namespace {
+
+using Op = Scalar::Op;
+using Kind = Layout::Kind;
+
+bool is_byte_array(const Layout& field) {
+    return field.kind == Kind::array && field.count > 0 && is_byte(field.fields.front());
+}
+
+Op plain_integer(const Layout& field) {
+    if (field.bit_size != 0)
+        return Op::wide;
+    switch (field.size) {
+    case 1:
+        return field.is_signed ? Op::i8 : Op::u8;
+    case 2:
+        return field.is_signed ? Op::i16 : Op::u16;
+    case 4:
+        return field.is_signed ? Op::i32 : Op::u32;
+    case 8:
+        return field.is_signed ? Op::i64 : Op::u64;
+    case 16:
+        return field.is_signed ? Op::i128 : Op::u128;
+    default:
+        return Op::wide;
+    }
+}
+
+Op plain_real(const Layout& field) {
+    return field.size == 2 ? Op::real16 : field.size == 4 ? Op::real32 : Op::real64;
+}
+
+Op opaque(const Layout& field, Style style) {
+    if (field.meaning == Meaning::hex)
+        return Op::hex;
+    return style == Style::people && field.names ? Op::name : Op::null;
+}
+
+// As stored, whatever it stands for.
+Op op_of_kind(const Layout& field, Style style) {
+    switch (field.kind) {
+    case Kind::integer:
+    case Kind::character:
+        return plain_integer(field);
+    case Kind::boolean:
+        return style == Style::raw ? plain_integer(field) : Op::boolean;
+    case Kind::enumeration:
+        return style == Style::raw ? plain_integer(field) : Op::enumeration;
+    case Kind::real:
+        return plain_real(field);
+    case Kind::pointer:
+        return style == Style::people ? Op::pointer : plain_integer(field);
+    case Kind::array:
+        if (!is_byte_array(field))
+            return Op::hex;
+        if (style == Style::dynmon)
+            return Op::text;
+        return field.fields.front().kind == Kind::character ? Op::exact_text : Op::hex;
+    case Kind::structure:
+    case Kind::union_:
+        return Op::hex;
+    case Kind::opaque:
+        return opaque(field, style);
+    }
+    return Op::null;
+}
+
+Op swapped_integer(const Layout& field) {
+    if (field.is_signed)
+        return Op::wide;
+    return field.size == 2 ? Op::swapped16 : field.size == 4 ? Op::swapped32 : Op::swapped64;
+}
+
+Op hex_of(const Layout& field) {
+    switch (field.kind) {
+    case Kind::integer:
+    case Kind::boolean:
+    case Kind::character:
+    case Kind::enumeration:
+    case Kind::pointer:
+        return Op::hex_number;
+    default:
+        return Op::hex;
+    }
+}
+
+Op op_of_meaning(const Layout& field) {
+    switch (field.meaning) {
+    case Meaning::none:
+        return op_of_kind(field, Style::people);
+    case Meaning::ifindex:
+        if (field.names)
+            return Op::interface;
+        return is_network_order(field) ? swapped_integer(field) : plain_integer(field);
+    case Meaning::ipv4:
+        return Op::ipv4;
+    case Meaning::ipv6:
+        return Op::ipv6;
+    case Meaning::ip:
+        return Op::ip;
+    case Meaning::mac:
+        return Op::mac;
+    case Meaning::cidr:
+        return Op::cidr;
+    case Meaning::port:
+    case Meaning::big_endian:
+        return swapped_integer(field);
+    case Meaning::ip_proto:
+        return is_byte(field) ? Op::protocol8 : Op::protocol;
+    case Meaning::eth_proto:
+        return Op::ethernet;
+    case Meaning::tcp_flags:
+        return is_byte(field) ? Op::tcp_flags8 : Op::tcp_flags;
+    case Meaning::tcp_state:
+    case Meaning::enumeration:
+        return Op::enumeration;
+    case Meaning::flags:
+        return Op::flags;
+    case Meaning::time_ns:
+    case Meaning::time_us:
+    case Meaning::time_ms:
+    case Meaning::time_s:
+        return Op::time;
+    case Meaning::duration_ns:
+    case Meaning::duration_us:
+    case Meaning::duration_ms:
+    case Meaning::duration_s:
+        return Op::duration;
+    case Meaning::ktime_ns:
+        return Op::boot_time;
+    case Meaning::boolean:
+        return Op::boolean;
+    case Meaning::text:
+        return Op::text;
+    case Meaning::hex:
+        return hex_of(field);
+    }
+    return Op::null;
+}
+
+} // namespace
+
+const std::shared_ptr<const EnumSet>& names_of(const Layout& field, Style style) {
+    return style == Style::people && field.names ? field.names : field.enumerators;
+}
+
+bool is_network_order(const Layout& field) {
+    return field.big_endian || field.meaning == Meaning::port ||
+           field.meaning == Meaning::eth_proto || field.meaning == Meaning::big_endian;
+}
+
+// Addresses of 16 bytes, which Dynmon did not have: as the text that its way of showing bytes would
+// make of them, they would be lost. Those of IPv4 are the number that they were there.
+bool is_long_address(const Layout& field, Style style) {
+    return style == Style::dynmon && field.kind == Kind::structure &&
+           (field.meaning == Meaning::ip || field.meaning == Meaning::ipv6);
+}
+
+bool prints_whole(const Layout& field, Style style) {
+    if (style == Style::people || is_long_address(field, style))
+        return is_scalar(field);
+    switch (field.kind) {
+    case Kind::structure:
+    case Kind::union_:
+        return false;
+    case Kind::array:
+        return is_byte_array(field) &&
+               (field.fields.front().kind == Kind::character) == (style == Style::raw);
+    default:
+        return true;
+    }
+}
+
+Scalar compile_scalar(const Layout& field, Style style) {
+    Scalar scalar;
+    scalar.op = style == Style::people || is_long_address(field, style) ? op_of_meaning(field)
+                                                                        : op_of_kind(field, style);
+    scalar.is_signed = field.is_signed;
+    scalar.swapped = style == Style::people && is_network_order(field);
+    scalar.bit_offset = field.bit_offset;
+    scalar.bit_size = field.bit_size;
+    scalar.unit = clock_unit(field.meaning);
+    scalar.exact = style == Style::raw || is_long_address(field, style);
+    scalar.offset = field.offset;
+    scalar.size = field.size;
+    scalar.version_at = field.version_at;
+    scalar.enumerators = names_of(field, style).get();
+    return scalar;
+}
+
+} // namespace dynmon

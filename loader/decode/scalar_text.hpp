@@ -1,0 +1,17 @@
+// What the operations behind print_slow() share.
+#pragma once
+
+#include "decode/scalar.hpp"
+
+namespace dynmon {
+
+// An integer of up to 64 bits, sign-extended, in the host's order.
+std::uint64_t load_word(const Scalar& scalar, const std::byte* root);
+
+// A number where a name is missing.
+void put_nameless(const Scalar& scalar, const std::byte* root, Cursor& to, bool json);
+
+// Op::time, duration and boot_time, for JSON with their quotes.
+void put_clock(const Scalar& scalar, const std::byte* root, Cursor& to, bool json);
+
+} // namespace dynmon

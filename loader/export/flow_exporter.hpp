@@ -1,0 +1,75 @@
+// Takes the windows of a flow table into the cache, and hands on what leaves it.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "export/flow_cache.hpp"
+#include "export/flow_fields.hpp"
+#include "export/flow_state.hpp"
+#include "export/missed_counters.hpp"
+#include "export/report.hpp"
+
+namespace dynmon {
+
+// A window counts once, and whole: its flows go into the cache when all of them are there, and a
+// window that comes again because it could not be emptied is passed over.
+class FlowExporter final : public Exporter {
+public:
+    // `outlet` must outlive it, and keep what it cannot hand on if the time-outs do. `state`, where
+    // there is one, has to be opened already; what it holds is gone on with. `report` is called for
+    // each window.
+    FlowExporter(TimeOuts time_outs, std::size_t max_flows, FlowOutlet& outlet, ReportWindow report,
+                 std::optional<FlowState> state = std::nullopt);
+
+    // Throws Error{usage} naming what is lacking when no metric is a flow table, and OutletAway
+    // where a window had better stay open.
+    void prepare(const std::vector<const MetricView*>& metrics) override;
+    void begin_document(const std::string& monitor, const Window& window) override;
+    void begin_metric(const MetricView& metric) override;
+    void entries(const Batch& batch) override;
+    void end_metric(std::uint64_t timestamp_us) override;
+    void end_document() override;
+
+    // The export ends: what the cache has leaves, and the outlet is closed. Throws as that does,
+    // and leaves in the state what has not arrived.
+    void close();
+
+    std::size_t cached() const { return cache_.size(); }
+
+private:
+    using Clock = std::chrono::steady_clock;
+
+    bool is_repeated() const;
+    void add_up(WindowReport& report);
+    void hand_on_seen();
+    void count_missed();
+    void restore();
+    void save_before();
+    bool save_counted();
+    bool save_rest() const;
+
+    FlowCache cache_;
+    FlowOutlet& outlet_;
+    ReportWindow report_;
+    std::optional<FlowState> state_;
+    bool keeps_;
+    FlowWindow at_;
+    std::optional<Window> stored_;     // the last one
+    std::optional<FlowFields> fields_; // of the metric that is being read
+    std::optional<Rows> rows_;
+    std::set<std::string> unused_; // metrics that are no flow tables
+    bool counts_missed_ = false;
+    MissedCounters missed_;
+    std::vector<FlowRecord> seen_; // in the window; if nothing is kept: in the last part of it
+    bool repeated_ = false;        // the window is counted already
+    bool told_ = false;            // that the state cannot be saved
+    std::uint64_t left_flows_ = 0, left_packets_ = 0; // that have left, of the window
+    std::uint64_t windows_ = 0;
+    Clock::time_point began_;
+};
+
+} // namespace dynmon

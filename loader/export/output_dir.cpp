@@ -1,0 +1,266 @@
+#include "export/output_dir.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <optional>
+#include <utility>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "base/error.hpp"
+#include "base/lock_holder.hpp"
+#include "export/file.hpp"
+#include "export/popped_file.hpp"
+#include "object/way.hpp"
+
+namespace dynmon {
+
+namespace {
+
+constexpr const char* staging = ".dynmon-staging";
+constexpr const char* committed = ".dynmon-committed";
+constexpr const char* state_name = ".dynmon-export.json";
+constexpr const char* lock_name = ".dynmon-lock";
+constexpr std::size_t few_files = 8;
+constexpr std::size_t most_state = 1u << 20; // bytes
+
+bool exists(int folder, const char* name) {
+    return ::faccessat(folder, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+std::uint64_t size_of(const Fd& file, const std::string& path) {
+    struct stat status {};
+    if (::fstat(file.get(), &status) != 0)
+        fail_on_file("look at", path);
+    return static_cast<std::uint64_t>(status.st_size);
+}
+
+// A symbolic link may be somebody else's, and would lead what root writes to a folder of root.
+Fd open_output(const std::string& path) {
+    Fd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    struct stat status {};
+    if (!folder && ::lstat(path.c_str(), &status) == 0 && S_ISLNK(status.st_mode))
+        throw Error(ErrorKind::usage, path + " is a symbolic link").hint("name the folder itself");
+    if (!folder)
+        fail_on_file("open", path);
+    require_own_way(folder.get(), path);
+    return folder;
+}
+
+std::optional<ExportState> read_state(int folder, const std::string& path) {
+    const Fd file = try_open_file(folder, state_name, O_RDONLY, path);
+    if (!file)
+        return std::nullopt;
+    const std::string name = path + "/" + state_name;
+    return ExportState::parse(read_whole(file, name, most_state), name);
+}
+
+bool still_named(const Fd& file, int folder, const char* name) {
+    struct stat held {};
+    struct stat named {};
+    return ::fstat(file.get(), &held) == 0 &&
+           ::fstatat(folder, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+           held.st_ino == named.st_ino && held.st_dev == named.st_dev;
+}
+
+// The number in "…-iter12.csv" and "result_12.json".
+std::optional<std::uint64_t> iteration_of(const std::string& name) {
+    std::size_t at = name.rfind("-iter");
+    at = at != std::string::npos ? at + 5 : name.starts_with("result_") ? 7 : name.size();
+    std::uint64_t number = 0;
+    const auto [end, fault] = std::from_chars(name.data() + at, name.data() + name.size(), number);
+    if (fault != std::errc() || end == name.data() + name.size() || *end != '.' ||
+        number >= most_iterations)
+        return std::nullopt;
+    return number;
+}
+
+} // namespace
+
+OutputDir::Lock::Lock(int folder, const std::string& path) : folder_(folder) {
+    do { // the one before may have removed it, between our open and our lock
+        file_ = open_file(folder, lock_name, O_RDWR | O_CREAT, path, 0600);
+        if (::flock(file_.get(), LOCK_EX | LOCK_NB) != 0)
+            throw Error(ErrorKind::busy,
+                        "another export writes to " + path + " (" + lock_holder(file_.get()) + ")")
+                .hint("end it, or name another folder");
+    } while (!still_named(file_, folder, lock_name));
+}
+
+OutputDir::Lock::~Lock() {
+    ::unlinkat(folder_, lock_name, 0);
+}
+
+void OutputDir::make(const std::string& path) {
+    if (::mkdir(path.c_str(), 0777) != 0 && errno != EEXIST)
+        fail_on_file("make", path);
+}
+
+OutputDir::OutputDir(const std::string& path)
+    : path_(path), dir_((make(path), open_output(path))), lock_(dir_.get(), path) {
+    during("finish what a run before left in " + path, [this] {
+        if (exists(dir_.get(), committed))
+            publish();
+        remove_folder(staging);
+        load_state();
+        for (const auto& [monitor, last] : state_.windows)
+            PoppedFile::remove_of(dir_.get(), path_, last.sequence, last.to_ns);
+    });
+}
+
+void OutputDir::load_state() {
+    if (auto state = read_state(dir_.get(), path_))
+        state_ = std::move(*state);
+    else
+        state_.next = after_existing();
+    state_.appended.clear();
+}
+
+std::uint64_t OutputDir::after_existing() const {
+    std::uint64_t next = 0;
+    for (const std::string& name : names_in(dir_.get(), path_))
+        if (const auto number = iteration_of(name))
+            next = std::max(next, *number + 1);
+    return next;
+}
+
+bool OutputDir::has(const std::string& monitor, const Window& window) const {
+    const auto last = state_.windows.find(monitor);
+    return last != state_.windows.end() && last->second.sequence == window.sequence &&
+           last->second.to_ns == window.to_ns;
+}
+
+void OutputDir::store(const WindowName& name, const std::vector<OutFile>& files) {
+    for (const OutFile& file : files)
+        if (!file.appends() && exists(dir_.get(), file.name.c_str())) {
+            errno = EEXIST;
+            fail_on_file("make", path_ + "/" + file.name);
+        }
+    remove_folder(staging);
+    try {
+        stage(name, files);
+    } catch (...) {
+        remove_folder(staging); // so that a full disk is not left fuller
+        throw;
+    }
+    if (::renameat(dir_.get(), staging, dir_.get(), committed) != 0)
+        fail_on_file("rename", path_ + "/" + staging);
+    sync_file(dir_.get(), path_);
+    publish();
+    load_state();
+}
+
+// Where the rows of a file that is appended to will stand; throws when it is another kind of file.
+std::uint64_t OutputDir::append_at(const OutFile& file) const {
+    const std::string path = path_ + "/" + file.name;
+    const Fd there = try_open_file(dir_.get(), file.name, O_RDONLY, path_);
+    const std::uint64_t size = there ? size_of(there, path) : 0;
+    if (size == 0)
+        return 0;
+    std::string start(file.header.size(), '\0');
+    const ssize_t got = ::pread(there.get(), start.data(), start.size(), 0);
+    if (got < 0)
+        fail_on_file("read", path);
+    if (start != file.header)
+        throw Error(ErrorKind::usage, path + " has other columns")
+            .hint("name another folder, or move the file away");
+    return size;
+}
+
+ExportState OutputDir::state_behind(const WindowName& name,
+                                    const std::vector<OutFile>& files) const {
+    ExportState state = state_;
+    state.next = name.iteration + 1;
+    state.windows[name.monitor] = {name.window.sequence, name.window.to_ns};
+    for (const OutFile& file : files)
+        if (file.appends())
+            state.appended[file.name] = {append_at(file), file.header};
+    return state;
+}
+
+void OutputDir::stage(const WindowName& name, const std::vector<OutFile>& files) const {
+    const std::string state = state_behind(name, files).text();
+    const std::string path = path_ + "/" + staging;
+    if (::mkdirat(dir_.get(), staging, 0700) != 0)
+        fail_on_file("make", path);
+    const Fd folder = open_folder(dir_.get(), staging, path_);
+    const auto write = [&](const std::string& file_name, const std::string& text) {
+        const Fd file = open_file(folder.get(), file_name, O_WRONLY | O_CREAT | O_EXCL, path);
+        write_whole(file.get(), text, path + "/" + file_name);
+        if (files.size() <= few_files)
+            sync_file(file.get(), path + "/" + file_name);
+    };
+    for (const OutFile& file : files)
+        write(file.name, file.text);
+    write(state_name, state);
+    if (files.size() > few_files && ::syncfs(folder.get()) != 0) // one flush for all of them
+        fail_on_file("sync", path);
+    sync_file(folder.get(), path);
+}
+
+// May be killed and repeated at any point: what was moved is not there to be moved any more, and
+// what is appended goes to the same place again. The state comes last.
+void OutputDir::publish() {
+    const std::string path = path_ + "/" + committed;
+    const Fd folder = open_folder(dir_.get(), committed, path_);
+    if (const auto state = read_state(folder.get(), path)) {
+        for (const std::string& name : names_in(folder.get(), path)) {
+            if (name == state_name)
+                continue;
+            const auto rows = state->appended.find(name);
+            if (rows == state->appended.end())
+                rename_new(folder.get(), name, dir_.get(), name, path_);
+            else
+                append(folder.get(), name, rows->second);
+        }
+        sync_file(dir_.get(), path_);
+        if (::renameat(folder.get(), state_name, dir_.get(), state_name) != 0)
+            fail_on_file("make", path_ + "/" + state_name);
+    }
+    if (::unlinkat(dir_.get(), committed, AT_REMOVEDIR) != 0)
+        fail_on_file("remove", path);
+    sync_file(dir_.get(), path_);
+}
+
+void OutputDir::append(int from, const std::string& name, const ExportState::Appended& rows) const {
+    const std::string path = path_ + "/" + name;
+    const std::string staged = path_ + "/" + committed;
+    const Fd source = open_file(from, name, O_RDONLY, staged);
+    const Fd file = open_file(dir_.get(), name, O_WRONLY | O_CREAT, path_);
+    const std::uint64_t at = // somebody may have moved or emptied it meanwhile
+        std::min(rows.at, size_of(file, path));
+    const auto cut = [&] {
+        if (::ftruncate(file.get(), static_cast<off_t>(at)) != 0 ||
+            ::lseek(file.get(), static_cast<off_t>(at), SEEK_SET) < 0)
+            fail_on_file("cut", path);
+    };
+    cut();
+    try {
+        if (at == 0)
+            write_whole(file.get(), rows.header, path);
+        copy_rest(source, file, path);
+    } catch (...) {
+        cut(); // no half line
+        throw;
+    }
+    sync_file(file.get(), path);
+    if (::unlinkat(from, name.c_str(), 0) != 0)
+        fail_on_file("remove", staged + "/" + name);
+}
+
+void OutputDir::remove_folder(const char* name) const {
+    if (!exists(dir_.get(), name))
+        return;
+    const Fd folder = open_folder(dir_.get(), name, path_);
+    for (const std::string& inside : names_in(folder.get(), path_ + "/" + name))
+        ::unlinkat(folder.get(), inside.c_str(), 0);
+    if (::unlinkat(dir_.get(), name, AT_REMOVEDIR) != 0)
+        fail_on_file("remove", path_ + "/" + name);
+}
+
+} // namespace dynmon

@@ -1,0 +1,145 @@
+#include "filter/field_value.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+namespace dynmon {
+
+namespace {
+
+template <typename T>
+int order(const T& a, const T& b) {
+    return a < b ? -1 : b < a ? 1 : 0;
+}
+
+double placed(double value) { // NaN has no place in an order
+    return std::isnan(value) ? -std::numeric_limits<double>::infinity() : value;
+}
+
+} // namespace
+
+Prefix Prefix::of(const void* address, std::size_t size, std::uint32_t length) {
+    Prefix prefix;
+    size = std::min(size, prefix.address.size());
+    prefix.length = std::min(length, static_cast<std::uint32_t>(size * 8));
+    const std::size_t whole = prefix.length / 8;
+    std::memcpy(prefix.address.data(), address, whole);
+    if (const unsigned rest = prefix.length % 8; rest != 0)
+        prefix.address[whole] =
+            static_cast<const unsigned char*>(address)[whole] & (0xff00u >> rest & 0xffu);
+    return prefix;
+}
+
+bool Prefix::lies_within(const Prefix& other) const {
+    return length >= other.length &&
+           of(address.data(), address.size(), other.length).address == other.address;
+}
+
+ValueClass value_class(const Layout& field) {
+    switch (field.meaning) {
+    case Meaning::ipv4:
+    case Meaning::ipv6:
+    case Meaning::ip:
+    case Meaning::mac:
+        return ValueClass::bytes;
+    case Meaning::hex: // of an integer only another way to write it
+        if (holds_number(field))
+            break;
+        return ValueClass::bytes;
+    case Meaning::cidr:
+        return ValueClass::prefix;
+    case Meaning::boolean: // an integer of which all but 0 is true
+        return ValueClass::boolean;
+    case Meaning::text:
+        return ValueClass::text;
+    default:
+        break;
+    }
+    switch (field.kind) {
+    case Layout::Kind::integer:
+    case Layout::Kind::character:
+    case Layout::Kind::enumeration:
+    case Layout::Kind::pointer:
+        return ValueClass::integer;
+    case Layout::Kind::boolean:
+        return ValueClass::boolean;
+    case Layout::Kind::real:
+        return ValueClass::real;
+    default:
+        return ValueClass::opaque;
+    }
+}
+
+FieldValue::FieldValue(const Layout& field)
+    : kind_(value_class(field)), width_(Width::other),
+      scalar_(compile_scalar(field, Style::people)) {
+    width_ = width_of(scalar_);
+}
+
+FieldValue::Width FieldValue::width_of(const Scalar& scalar) {
+    if (scalar.bit_size != 0 || scalar.swapped)
+        return Width::other;
+    switch (scalar.size) {
+    case 1:
+        return Width::one;
+    case 2:
+        return Width::two;
+    case 4:
+        return Width::four;
+    case 8:
+        return Width::eight;
+    case 16:
+        return Width::sixteen;
+    default:
+        return Width::other;
+    }
+}
+
+double FieldValue::real(const std::byte* root) const {
+    return load_real(scalar_, root);
+}
+
+std::string_view FieldValue::text(const std::byte* root) const {
+    const std::string_view all(reinterpret_cast<const char*>(root + scalar_.offset), scalar_.size);
+    return all.substr(0, all.find('\0'));
+}
+
+Prefix FieldValue::prefix(const std::byte* root) const {
+    constexpr std::size_t length_size = 4; // always in the host's order
+    const std::byte* at = root + scalar_.offset;
+    return Prefix::of(at + length_size, scalar_.size - length_size, load<std::uint32_t>(at));
+}
+
+int FieldValue::compare(const Prefix& a, const Prefix& b) {
+    const int by_address = std::memcmp(a.address.data(), b.address.data(), a.address.size());
+    return by_address != 0 ? by_address : order(a.length, b.length);
+}
+
+int FieldValue::compare(unsigned __int128 a, unsigned __int128 b) const {
+    return scalar_.is_signed ? order(static_cast<__int128>(a), static_cast<__int128>(b))
+                             : order(a, b);
+}
+
+int FieldValue::compare(const std::byte* a, const std::byte* b) const {
+    switch (kind_) {
+    case ValueClass::integer:
+        return compare(integer(a), integer(b));
+    case ValueClass::boolean:
+        return order(integer(a) != 0, integer(b) != 0);
+    case ValueClass::real:
+        return order(placed(real(a)), placed(real(b)));
+    case ValueClass::bytes:
+        return compare_bytes(bytes(a), bytes(b));
+    case ValueClass::prefix:
+        return compare(prefix(a), prefix(b));
+    case ValueClass::text:
+        return text(a).compare(text(b));
+    case ValueClass::opaque:
+        break;
+    }
+    return 0;
+}
+
+} // namespace dynmon

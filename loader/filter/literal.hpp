@@ -1,0 +1,50 @@
+// Literals of a condition, read in the type of the field that they are compared with.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/error.hpp"
+#include "btf/layout.hpp"
+#include "filter/field_value.hpp"
+#include "filter/literal_number.hpp"
+
+namespace dynmon {
+
+// Each throws Error{usage} that says what was expected when the text is no such literal, or one
+// that the field cannot hold.
+
+// 443, -1, 0xff, 1_000, 1.5MB, 2GiB; an enum's or protocol's name; flags SYN|ACK; durations 5ms;
+// times 2026-11-21T01:02:03Z and now-5m, in the unit of the field. `now_ns`: since the Unix epoch.
+// As the field's value is loaded: sign-extended to 128 bits.
+unsigned __int128 read_integer_literal(const Layout& field, std::string_view text,
+                                       std::uint64_t now_ns);
+bool read_boolean_literal(std::string_view text);
+double read_real_literal(const Layout& field, std::string_view text); // rounded as the field is
+
+// The bytes of an address or of hexadecimal digits, in the order of the field's bytes, of which the
+// first `bits` count: those of a prefix such as 10.0.0.0/8.
+struct BytesLiteral {
+    std::string bytes;
+    std::size_t bits = 0;
+    int version = 0; // of an address: 4 or 6, as it was written
+};
+BytesLiteral read_bytes_literal(const Layout& field, std::string_view text);
+
+// A prefix or (all of its bits) an address of the family that the key of a trie has.
+Prefix read_prefix_literal(const Layout& field, std::string_view text);
+// 'x' is not `expected`, for what no literal of the field's type can be.
+Error no_such_literal(std::string_view text, const std::string& expected);
+
+// Those of fields with a meaning whose values have names, and of clocks; see literal_names.cpp and
+// literal_clock.cpp. nullopt: no such name.
+std::optional<unsigned __int128> named_value(const Layout& field, std::string_view name);
+unsigned __int128 read_clock_literal(const Layout& field, std::string_view text,
+                                     std::uint64_t now_ns);
+// `number` as the field's value is loaded; throws when the field cannot hold it.
+unsigned __int128 fitted_or_refused(const Layout& field, const ExactNumber& number,
+                                    std::string_view text);
+
+} // namespace dynmon

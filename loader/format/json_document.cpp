@@ -1,0 +1,92 @@
+// The frame around the metrics: lists by direction, names, timestamps.
+#include "format/json_document.hpp"
+
+#include "base/error.hpp"
+#include "decode/text.hpp"
+#include "decode/utf8.hpp"
+
+namespace dynmon {
+
+void append_json_time(std::uint64_t ns, std::string& out) {
+    constexpr std::uint64_t ns_per_second = 1'000'000'000;
+    if (ns == 0) {
+        out += "null";
+        return;
+    }
+    char text[longest_text];
+    char* const end = put_time(text, static_cast<std::int64_t>(ns / ns_per_second),
+                               static_cast<std::uint32_t>(ns % ns_per_second));
+    out += '"';
+    out.append(text, end);
+    out += '"';
+}
+
+void JsonDocument::begin_document(const std::string& monitor, const Window& window) {
+    list_.reset();
+    if (bare())
+        return;
+    sink_.buffer() += '{';
+    if (!options_.value_only)
+        describe(monitor, window, sink_.buffer());
+    enter(Direction::ingress);
+}
+
+// Opens the list of `direction`, and closes the one before.
+void JsonDocument::enter(Direction direction) {
+    if (list_ == direction)
+        return;
+    if (list_ == Direction::egress)
+        throw Error(ErrorKind::failed, "the metrics of the ingress path must come first");
+    std::string& out = sink_.buffer();
+    if (list_)
+        out += options_.value_only ? "}," : "],";
+    out += direction == Direction::ingress ? "\"ingress-metrics\":" : "\"egress-metrics\":";
+    out += options_.value_only ? '{' : '[';
+    list_ = direction;
+    first_ = true;
+}
+
+void JsonDocument::begin_metric(const MetricView& metric) {
+    values_.emplace(shown(metric), style_, shape(metric));
+    if (bare())
+        return;
+    enter(metric.direction);
+    std::string& out = sink_.buffer();
+    if (!first_)
+        out += ',';
+    first_ = false;
+    if (options_.value_only) {
+        append_json_string(metric.name, out);
+        out += ':';
+        return;
+    }
+    out += "{\"name\":";
+    append_json_string(metric.name, out);
+    describe(metric, out);
+    out += ",\"value\":";
+}
+
+void JsonDocument::entries(const Batch& batch) {
+    values_->add(batch, sink_);
+}
+
+void JsonDocument::end_metric(std::uint64_t timestamp_us) {
+    std::string& out = sink_.buffer();
+    values_->finish(out);
+    values_.reset();
+    if (bare())
+        out += '\n';
+    else if (!options_.value_only)
+        out += ",\"timestamp\":" + std::to_string(timestamp_us) + '}';
+    sink_.spill();
+}
+
+void JsonDocument::end_document() {
+    if (bare())
+        return;
+    enter(Direction::egress);
+    sink_.buffer() += options_.value_only ? "}}\n" : "]}\n";
+    sink_.spill();
+}
+
+} // namespace dynmon

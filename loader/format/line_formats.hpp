@@ -1,0 +1,13 @@
+// Makers of the exporters that print one line a row.
+#pragma once
+
+#include <memory>
+
+#include "format/exporter.hpp"
+
+namespace dynmon {
+
+std::unique_ptr<Exporter> make_csv_exporter(const ExportOptions& options, Sink& sink);
+std::unique_ptr<Exporter> make_table_exporter(const ExportOptions& options, Sink& sink);
+
+} // namespace dynmon

@@ -1,0 +1,181 @@
+#include "source/follow.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include "base/error.hpp"
+#include "filter/predicate.hpp"
+#include "filter/projection.hpp"
+#include "format/json_document.hpp"
+#include "format/merged_metric.hpp"
+#include "kernel/clock.hpp"
+#include "source/snapshot.hpp"
+
+namespace dynmon {
+
+namespace {
+
+void require_followable(const TypedMap& map, const ExportOptions& options) {
+    if (is_queue_like(map.facts().type))
+        throw Error(ErrorKind::usage, "a queue cannot be followed: only its head can be seen");
+    if (options.format != Format::json && options.format != Format::jsonl)
+        throw Error(ErrorKind::usage, "--follow prints JSON lines only").hint("--format jsonl");
+    if (options.value_only)
+        throw Error(ErrorKind::usage, "--value-only does not go with --follow")
+            .hint("a line says what became of which key");
+    if (!options.sort.empty() || options.top != 0 || options.rate)
+        throw Error(ErrorKind::usage, "--sort, --top and --rate do not go with --follow")
+            .hint("changes come in the order of the map");
+}
+
+EntryTypes types_of(const MetricView& view) {
+    return {view.key ? &*view.key : nullptr, &view.value};
+}
+
+// What is printed of an entry.
+Projection shown_of(const MetricView& view, const std::vector<std::string>& columns) {
+    if (columns.empty())
+        return {view.key, view.value};
+    return during("--columns", [&] { return project(types_of(view), columns); });
+}
+
+std::optional<Condition> condition_of(const std::string& text) {
+    if (text.empty())
+        return std::nullopt;
+    return during("--where", [&] { return Condition::parse(text); });
+}
+
+} // namespace
+
+class Follower::State {
+public:
+    State(const TypedMap& map, const ExportOptions& options)
+        : State(map, options, MergedMetric(map.view())) {}
+
+    void look(Sink& sink) {
+        const std::uint64_t now = epoch_ns();
+        if (condition_)
+            where_ = compiled(now);
+        time_.clear();
+        if (raw_)
+            time_ = std::to_string(now);
+        else
+            append_json_time(now, time_);
+        snapshot_.begin_look();
+        map_.for_each_batch(Take::look, [&](const Batch& batch) {
+            const Batch merged = merged_.merge(batch);
+            for (std::size_t i = 0; i < merged.count; ++i)
+                see(merged.keys + i * merged.key_stride, merged.values + i * merged.value_stride,
+                    sink);
+        });
+        snapshot_.end_look([&](const std::byte* key, const std::byte* value) {
+            std::string& out = begin("removed", key, sink);
+            out += ",\"was\":";
+            append_value(value, out);
+            end(sink);
+        });
+        first_ = false;
+        sink.flush();
+    }
+
+private:
+    State(const TypedMap& map, const ExportOptions& options, MergedMetric merged)
+        : map_(map), merged_(std::move(merged)), view_(merged_.view()), raw_(options.raw),
+          cpus_(view_.cpus), shown_(shown_of(view_, options.columns)),
+          snapshot_(view_.key->size, cpus_ > 0 ? cpus_ * cpu_stride(view_) : view_.value.size),
+          value_(shown_.value, style(), {}, {}, options.wide_as_text),
+          condition_(condition_of(options.where)) {
+        if (shown_.key)
+            key_.emplace(*shown_.key, style(), "", "", options.wide_as_text);
+        if (condition_)
+            where_ = compiled(epoch_ns());
+    }
+
+    Style style() const { return raw_ ? Style::raw : Style::people; }
+
+    Predicate compiled(std::uint64_t now) const {
+        return during("--where", [&] { return Predicate(*condition_, types_of(view_), now); });
+    }
+
+    bool holds(const std::byte* key, const std::byte* value) const {
+        for (std::size_t cpu = 0; cpu < std::max<std::size_t>(cpus_, 1); ++cpu)
+            if (!where_ || where_->holds(key, value + cpu * cpu_stride(view_)))
+                return true;
+        return false;
+    }
+
+    void see(const std::byte* key, const std::byte* value, Sink& sink) {
+        if (!holds(key, value))
+            return;
+        const Snapshot::Change change = snapshot_.see(key, value);
+        if (first_ || change == Snapshot::Change::none)
+            return;
+        text_.clear();
+        append_value(value, text_);
+        was_.clear();
+        if (change == Snapshot::Change::changed) {
+            append_value(snapshot_.was(), was_);
+            if (was_ == text_)
+                return; // in its padding, or in a field that is not shown
+        }
+        std::string& out = begin(was_.empty() ? "added" : "changed", key, sink);
+        out.append(",\"value\":").append(text_);
+        if (!was_.empty())
+            out.append(",\"was\":").append(was_);
+        end(sink);
+    }
+
+    std::string& begin(const char* change, const std::byte* key, Sink& sink) {
+        std::string& out = sink.buffer();
+        out.append("{\"change\":\"").append(change).append("\"");
+        if (key_) {
+            out += ",\"key\":";
+            key_->append(key, out);
+        }
+        return out;
+    }
+
+    void end(Sink& sink) {
+        sink.buffer().append(",\"time\":").append(time_).append("}\n");
+        sink.spill();
+    }
+
+    void append_value(const std::byte* value, std::string& out) const {
+        if (cpus_ == 0)
+            return value_.append(value, out);
+        for (std::size_t cpu = 0; cpu < cpus_; ++cpu) {
+            out += cpu == 0 ? '[' : ',';
+            value_.append(value + cpu * cpu_stride(view_), out);
+        }
+        out += ']';
+    }
+
+    const TypedMap& map_;
+    MergedMetric merged_;
+    const MetricView& view_;
+    bool raw_;
+    std::size_t cpus_; // copies of a value that are kept apart; 0: one value
+    Projection shown_;
+    Snapshot snapshot_;
+    std::optional<JsonPlan> key_;
+    JsonPlan value_;
+    std::optional<Condition> condition_;
+    std::optional<Predicate> where_;
+    std::string text_;
+    std::string was_;
+    std::string time_;
+    bool first_ = true;
+};
+
+Follower::Follower(const TypedMap& map, const ExportOptions& options) {
+    require_followable(map, options);
+    state_ = std::make_unique<State>(map, options);
+}
+
+Follower::~Follower() = default;
+
+void Follower::look(Sink& sink) {
+    state_->look(sink);
+}
+
+} // namespace dynmon

@@ -1,0 +1,63 @@
+// Running totals of a metric's series, pinned, so that OpenMetrics counters never go back when
+// the map behind them is swapped, emptied or replaced.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/fd.hpp"
+#include "format/openmetrics.hpp"
+
+namespace dynmon {
+
+// Two maps. One has the series: bytes of the label fields → the id of the last window that changed
+// it, and one u64 (or the bits of a double) per number. It has room for max_series of them. The
+// other has one element, for what is beyond that (see RestRecord).
+//
+// Places are never taken from a series that counts. When there is none left for a new one, a series
+// that no window has changed for long gives its place up to those of the windows to come: what it
+// had counted goes to SeriesTable::Rest::ended, so that the sum over all series stays what it was.
+// What finds no place is summed up in SeriesTable::Rest::other.
+class Totals {
+public:
+    static constexpr std::uint64_t idle_windows = 20; // until a series may lose its place
+
+    // Opens the totals in `dir`, the monitor's, of the metric that `shape` is of, or makes them. A
+    // map whose layout is another (the metric was redefined) is replaced by an empty one.
+    static Totals open(const std::string& dir, const SeriesTable& shape);
+    // Nothing when there are none, or some of another shape; what is added to them then is lost.
+    static Totals open_existing(const std::string& dir, const SeriesTable& shape);
+
+    // Adds a window's series. `window` tells it from the one before: a window that was added
+    // already, entirely or in part, by a process that was killed, is not added twice.
+    // `table` has kept the places of those that had some. False: some found no place.
+    bool fold(std::uint64_t window, const SeriesTable& table) const;
+    // Of a window's series what fold() has added already, entirely or in part.
+    void leave_out_folded(std::uint64_t window, SeriesTable& table) const;
+    void add_to(SeriesTable& table) const;      // counters and everything that adds up
+    void keep_places(SeriesTable& table) const; // series that have one have it in `table` too
+
+private:
+    struct RestRecord;
+    using Element = std::vector<std::uint64_t>; // the window, and the numbers
+    struct Idle;
+
+    Totals() = default;
+    Totals(Fd series, Fd rest) : series_(std::move(series)), rest_(std::move(rest)) {}
+
+    template <typename Visit>
+    void for_each(const SeriesTable& shape, Visit&& visit) const;
+    std::vector<std::uint32_t> add_known(std::uint64_t window, const SeriesTable& table) const;
+    bool insert(std::uint64_t window, const SeriesTable& table, std::uint32_t row) const;
+    void give_places_up(std::uint64_t window, const SeriesTable& table, RestRecord& rest) const;
+    std::vector<Idle> idle_ones(std::uint64_t window, const SeriesTable& shape) const;
+    RestRecord read_rest(const SeriesTable& shape) const;
+    void write_rest(const RestRecord& record) const;
+
+    Fd series_; // empty: no totals
+    Fd rest_;   // empty: of an older dynmon
+};
+
+} // namespace dynmon

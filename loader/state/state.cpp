@@ -1,0 +1,40 @@
+#include "state/state.hpp"
+
+#include "base/error.hpp"
+#include "kernel/bpf.hpp"
+#include "kernel/own_pin.hpp"
+
+namespace dynmon {
+
+namespace {
+constexpr std::uint32_t only_key = 0;
+}
+
+void StateMap::create(const std::string& path, const MonitorState& state) {
+    const Fd map = create_map(
+        {.type = BPF_MAP_TYPE_ARRAY, .name = "dynmon_state", .value_size = sizeof(MonitorState)});
+    update_element(map, &only_key, &state);
+    pin(map, path);
+}
+
+StateMap::StateMap(const std::string& path)
+    : map_(open_own_map(path, {.type = BPF_MAP_TYPE_ARRAY})) {
+    if (map_facts(map_).value_size != sizeof(MonitorState) ||
+        read().version != MonitorState{}.version)
+        throw Error(ErrorKind::unsupported, path + " was written by another version of dynmon");
+}
+
+MonitorState StateMap::read() const {
+    MonitorState state;
+    if (!lookup_element(map_, &only_key, &state))
+        throw Error(ErrorKind::failed, "the state of the monitor cannot be read");
+    if (state.active > 1 || state.phase > Phase::unloading)
+        throw Damaged("the state of the monitor is none that dynmon writes");
+    return state;
+}
+
+void StateMap::write(const MonitorState& state) const {
+    update_element(map_, &only_key, &state);
+}
+
+} // namespace dynmon

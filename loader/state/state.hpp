@@ -1,0 +1,53 @@
+// What changes while a monitor runs: its windows. One element of a pinned array, written whole.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "base/fd.hpp"
+#include "base/limits.hpp"
+#include "state/generation.hpp"
+
+namespace dynmon {
+
+enum class Phase : std::uint32_t {
+    loading = 0, // not yet in its chains: a killed `load`
+    running = 1,
+    unloading = 2, // being taken down: a killed `unload`
+};
+
+inline constexpr std::size_t most_metrics = limits::metrics;
+
+// The redo log of a read. `pending` says which metrics' window `pending_sequence` has been closed
+// but not yet handed out: those maps of the side that is not active hold exactly that window, and
+// nobody writes them any more. PROTOCOL.md says in which order all this is written.
+struct MonitorState {
+    std::uint32_t version = 2;
+    Phase phase = Phase::loading;
+    std::uint64_t sequence = 0; // the last number that was given to a window
+    std::uint64_t pending = 0;  // bit per metric
+    std::uint64_t pending_sequence = 0;
+    // Of the pending ones, those of which a reader may have seen something already: they must be
+    // handed out under their number before their side is written again.
+    std::uint64_t begun = 0;
+    std::uint64_t pending_to_ns = 0;
+    std::uint32_t active = 0;     // the Side that is, or is about to be, written by the programs
+    std::uint32_t generation = 1; // whose metrics `pending` and `from_ns` count
+    std::array<std::uint64_t, most_metrics> from_ns{}; // start of each metric's open window
+
+    Side active_side() const { return active == 1 ? Side::b : Side::a; }
+};
+
+class StateMap {
+public:
+    static void create(const std::string& path, const MonitorState& state);
+    explicit StateMap(const std::string& path);
+    MonitorState read() const;
+    void write(const MonitorState& state) const;
+
+private:
+    Fd map_;
+};
+
+} // namespace dynmon
