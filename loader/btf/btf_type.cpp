@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <string_view>
 
-#include "btf/meaning.hpp"
+#include "btf/semantic.hpp"
 
 namespace dynmon {
 
@@ -45,15 +45,15 @@ std::optional<BareType> strip_type(const btf* types, std::uint32_t type_id) {
             bare.base_name = name;
             if (bare.name.empty())
                 bare.name = name;
-            if (bare.meaning == Meaning::none && btf_is_composite(bare.type))
-                bare.meaning = meaning_of_structure(name);
+            if (bare.semantic == Semantic::none && btf_is_composite(bare.type))
+                bare.semantic = semantic_of_structure(name);
             return bare;
         }
         if (btf_is_typedef(bare.type)) {
             if (bare.name.empty())
                 bare.name = name;
-            if (bare.meaning == Meaning::none)
-                bare.meaning = meaning_of_typedef(name);
+            if (bare.semantic == Semantic::none)
+                bare.semantic = semantic_of_typedef(name);
             bare.big_endian = bare.big_endian || is_big_endian_typedef(name);
         }
         type_id = bare.type->type;

@@ -15,10 +15,10 @@ namespace dynmon {
 // A type without typedefs, const, volatile, restrict and type tags.
 struct BareType {
     const btf_type* type = nullptr;
-    std::string name;                // the outermost typedef, or else `base_name`
-    std::string base_name;           // of the type itself
-    Meaning meaning = Meaning::none; // of the outermost typedef that has one, or of the struct
-    bool big_endian = false;         // one of the typedefs says so
+    std::string name;                   // the outermost typedef, or else `base_name`
+    std::string base_name;              // of the type itself
+    Semantic semantic = Semantic::none; // of the outermost typedef that has one, or of the struct
+    bool big_endian = false;            // one of the typedefs says so
 };
 
 // Nothing when a type of the chain does not exist or the chain has no end.

@@ -5,7 +5,7 @@
 #include "base/error.hpp"
 #include "base/limits.hpp"
 #include "btf/builder.hpp"
-#include "btf/meaning.hpp"
+#include "btf/semantic.hpp"
 
 namespace dynmon {
 
@@ -79,7 +79,7 @@ Layout LayoutBuilder::read(std::uint32_t type_id, const Place& place) {
     else if (place.bit % 8 != 0)
         refuse("starts within a byte without being a bitfield");
     check_extent(result, place);
-    assign_meaning(result, *bare, place);
+    assign_semantic(result, *bare, place);
     return result;
 }
 
@@ -148,7 +148,7 @@ void LayoutBuilder::real(Layout& field, const BareType& bare) {
     field.kind = Layout::Kind::real;
     if (field.size != 4 && field.size != 8 && !(field.size == 2 && half)) {
         field.kind = Layout::Kind::opaque;
-        field.meaning = Meaning::hex;
+        field.semantic = Semantic::hex;
     }
 }
 
@@ -179,10 +179,10 @@ void LayoutBuilder::array(Layout& field, const BareType& bare, const Place& plac
     if (size > no_end)
         refuse("an array of " + std::to_string(size) + " bytes");
     field.size = static_cast<std::uint32_t>(size);
-    if (element.meaning == Meaning::none && fits(Meaning::text, field))
-        field.meaning = element.kind == Layout::Kind::character ? Meaning::text
-                        : element.is_signed                     ? Meaning::none
-                                                                : Meaning::hex;
+    if (element.semantic == Semantic::none && fits(Semantic::text, field))
+        field.semantic = element.kind == Layout::Kind::character ? Semantic::text
+                         : element.is_signed                     ? Semantic::none
+                                                                 : Semantic::hex;
 }
 
 void LayoutBuilder::narrow(Layout& field, std::uint32_t bit, std::uint32_t bit_size) const {
@@ -206,11 +206,11 @@ void LayoutBuilder::check_extent(const Layout& field, const Place& place) const 
 }
 
 // The manifest's word first, then the name of the member, of the typedef, of the struct.
-void LayoutBuilder::assign_meaning(Layout& field, const BareType& bare, const Place& place) {
-    field.big_endian = bare.big_endian && fits(Meaning::big_endian, field);
-    for (const Meaning candidate : {bare.meaning, place.hint})
-        if (candidate != Meaning::none && fits(candidate, field))
-            set_meaning(field, candidate);
+void LayoutBuilder::assign_semantic(Layout& field, const BareType& bare, const Place& place) {
+    field.big_endian = bare.big_endian && fits(Semantic::big_endian, field);
+    for (const Semantic candidate : {bare.semantic, place.hint})
+        if (candidate != Semantic::none && fits(candidate, field))
+            set_semantic(field, candidate);
     if (!place.element && !place.anonymous) // they share the path of what is around them
         formats_.apply(path_, field);
 }

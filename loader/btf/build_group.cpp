@@ -1,7 +1,7 @@
 // Structs, unions and sections of global variables, and what their members are called.
 #include "btf/builder.hpp"
-#include "btf/meaning.hpp"
 #include "btf/path.hpp"
+#include "btf/semantic.hpp"
 
 namespace dynmon {
 
@@ -55,7 +55,7 @@ void LayoutBuilder::members(Layout& field, const BareType& bare) {
         place.end = std::uint64_t{field.offset} + field.size;
         if (!place.anonymous)
             owner_path_ += (path_length == 0 ? "" : ".") + name;
-        place.hint = meaning_of_member(owner_, owner_path_);
+        place.hint = semantic_of_member(owner_, owner_path_);
         Level level(*this, step_to(place.name), members[i].type);
         field.fields.push_back(read(members[i].type, place));
         owner_path_.resize(path_length);
@@ -65,7 +65,7 @@ void LayoutBuilder::members(Layout& field, const BareType& bare) {
 // Structs and unions only, and not those that are shown as one value.
 bool LayoutBuilder::is_anonymous(const std::string& name, std::uint32_t type_id) const {
     const std::optional<BareType> bare = name.empty() ? strip_type(types_, type_id) : std::nullopt;
-    return bare && btf_is_composite(bare->type) && bare->meaning == Meaning::none &&
+    return bare && btf_is_composite(bare->type) && bare->semantic == Semantic::none &&
            !is_opaque_structure(bare->base_name, bare->type->size);
 }
 

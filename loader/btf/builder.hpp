@@ -16,12 +16,12 @@ inline constexpr std::uint64_t no_end = UINT32_MAX;
 // Where a field stands: absolute position, and the end of what contains it.
 struct Place {
     std::string name;
-    std::uint64_t bit = 0;        // from the start of the root value
-    std::uint32_t bit_size = 0;   // of a bitfield
-    std::uint64_t end = no_end;   // bytes
-    Meaning hint = Meaning::none; // from the names of struct and member
-    bool element = false;         // of an array: shares the array's path and format
-    bool anonymous = false;       // its members belong to the struct around it, as in C
+    std::uint64_t bit = 0;          // from the start of the root value
+    std::uint32_t bit_size = 0;     // of a bitfield
+    std::uint64_t end = no_end;     // bytes
+    Semantic hint = Semantic::none; // from the names of struct and member
+    bool element = false;           // of an array: shares the array's path and format
+    bool anonymous = false;         // its members belong to the struct around it, as in C
 };
 
 class LayoutBuilder {
@@ -48,13 +48,13 @@ private:
     void array(Layout& field, const BareType& bare, const Place& place);
     void narrow(Layout& field, std::uint32_t bit, std::uint32_t bit_size) const;
     void check_extent(const Layout& field, const Place& place) const;
-    void assign_meaning(Layout& field, const BareType& bare, const Place& place);
+    void assign_semantic(Layout& field, const BareType& bare, const Place& place);
 
     const btf* types_;
     std::string path_;
     FieldFormats formats_;
     std::string owner_;                     // the nearest struct around that has a name
-    std::string owner_path_;                // from there, as meaning_of_member() wants it
+    std::string owner_path_;                // from there, as semantic_of_member() wants it
     std::set<std::string> names_;           // taken where the next member will stand
     std::vector<std::uint32_t> open_types_; // ids from the root down, to see a cycle
     std::size_t nodes_ = 0;

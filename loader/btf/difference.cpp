@@ -16,7 +16,7 @@ bool same_enumerators(const Layout& before, const Layout& after) {
 }
 
 bool same_shape(const Layout& before, const Layout& after) {
-    return before.kind == after.kind && before.meaning == after.meaning &&
+    return before.kind == after.kind && before.semantic == after.semantic &&
            before.is_signed == after.is_signed && before.offset == after.offset &&
            before.size == after.size && before.bit_offset == after.bit_offset &&
            before.bit_size == after.bit_size && before.count == after.count &&

@@ -1,11 +1,11 @@
-// Checks format paths and names, and gives a field the meaning that its format asks for.
+// Checks format paths and names, and gives a field the semantic that its format asks for.
 #include "btf/field_formats.hpp"
 
 #include "base/error.hpp"
 #include "base/identifier.hpp"
 #include "btf/btf_type.hpp"
-#include "btf/meaning.hpp"
 #include "btf/path.hpp"
+#include "btf/semantic.hpp"
 
 namespace dynmon {
 
@@ -24,13 +24,13 @@ std::string suggest(const std::string& text, const std::vector<std::string>& kno
 } // namespace
 
 std::string FieldFormats::Format::name() const {
-    return meaning_name(meaning) + (names ? names->name : "");
+    return semantic_name(semantic) + (names ? names->name : "");
 }
 
 FieldFormats::Format FieldFormats::parse(const btf* types, const std::string& path,
                                          const std::string& name) {
-    for (const Meaning kind : {Meaning::enumeration, Meaning::flags}) {
-        const std::string prefix = meaning_name(kind);
+    for (const Semantic kind : {Semantic::enumeration, Semantic::flags}) {
+        const std::string prefix = semantic_name(kind);
         if (!name.starts_with(prefix))
             continue;
         const std::string wanted = name.substr(prefix.size());
@@ -41,13 +41,13 @@ FieldFormats::Format FieldFormats::parse(const btf* types, const std::string& pa
                nearest.empty() ? "a compiler keeps an enum only where a variable has its type"
                                : "did you mean '" + prefix + nearest + "'?");
     }
-    const Meaning meaning = meaning_from_name(name);
-    if (meaning == Meaning::none) {
-        const std::string hint = suggest(name, meaning_names());
+    const Semantic semantic = semantic_from_name(name);
+    if (semantic == Semantic::none) {
+        const std::string hint = suggest(name, semantic_names());
         refuse(path, "unknown format '" + name + "'",
-               hint.empty() ? "formats are " + all_meaning_names() : hint);
+               hint.empty() ? "formats are " + all_semantic_names() : hint);
     }
-    return {path, meaning, nullptr};
+    return {path, semantic, nullptr};
 }
 
 FieldFormats::FieldFormats(const btf* types, std::string_view root, const Formats& formats)
@@ -67,17 +67,17 @@ FieldFormats::FieldFormats(const btf* types, std::string_view root, const Format
 }
 
 bool FieldFormats::give(const Format& format, Layout& field) {
-    if (fits(format.meaning, field)) {
-        set_meaning(field, format.meaning);
-        if (format.meaning == Meaning::enumeration)
+    if (fits(format.semantic, field)) {
+        set_semantic(field, format.semantic);
+        if (format.semantic == Semantic::enumeration)
             field.names = std::make_shared<const EnumSet>(as_values_of(*format.names, field));
-        if (format.meaning == Meaning::flags)
+        if (format.semantic == Semantic::flags)
             field.names = std::make_shared<const EnumSet>(as_flags_of(*format.names, field));
         return true;
     }
     if (field.kind != Layout::Kind::array || !give(format, field.fields.front()))
         return false;
-    field.meaning = Meaning::none; // no longer one text: a list of elements with a format
+    field.semantic = Semantic::none; // no longer one text: a list of elements with a format
     return true;
 }
 
@@ -91,7 +91,7 @@ void FieldFormats::apply(const std::string& path, Layout& field) {
     format.used = true;
     if (!give(format, field))
         refuse(format.path,
-               "'" + format.name() + "' needs " + demand(format.meaning) + ", not " +
+               "'" + format.name() + "' needs " + demand(format.semantic) + ", not " +
                    std::to_string(field.size) + " bytes of '" + field.type_name + "'",
                "");
 }

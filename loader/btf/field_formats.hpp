@@ -25,7 +25,7 @@ public:
 private:
     struct Format {
         std::string path; // as the user wrote it
-        Meaning meaning = Meaning::none;
+        Semantic semantic = Semantic::none;
         std::shared_ptr<const EnumSet> names; // of "enum:NAME" and "flags:NAME"
         bool used = false;
 

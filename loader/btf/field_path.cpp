@@ -38,7 +38,7 @@ std::optional<std::uint32_t> version_byte(const Layout& group, const std::string
 
 void link_versions_in(Layout& members, const Layout& group) {
     for (Layout& field : members.fields) {
-        if (field.meaning == Meaning::ip) {
+        if (field.semantic == Semantic::ip) {
             auto version = version_byte(group, field.name + "_version");
             if (!version)
                 version = version_byte(group, "ip_version");
@@ -191,7 +191,7 @@ Layout untyped_layout(std::uint32_t size) {
     if (size == 2 || size == 4 || size == 8)
         return result;
     result.kind = Layout::Kind::array;
-    result.meaning = size > 0 ? Meaning::hex : Meaning::none;
+    result.semantic = size > 0 ? Semantic::hex : Semantic::none;
     result.count = size;
     result.stride = 1;
     result.fields.push_back(byte);
@@ -211,7 +211,7 @@ bool is_scalar(const Layout& field) {
     case Layout::Kind::structure:
     case Layout::Kind::union_:
     case Layout::Kind::array:
-        return field.meaning != Meaning::none;
+        return field.semantic != Semantic::none;
     default:
         return true;
     }

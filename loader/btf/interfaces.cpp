@@ -6,12 +6,12 @@
 namespace dynmon {
 
 bool has_interfaces(const Layout& layout) {
-    return layout.meaning == Meaning::ifindex ||
+    return layout.semantic == Semantic::ifindex ||
            std::any_of(layout.fields.begin(), layout.fields.end(), has_interfaces);
 }
 
 void name_interfaces(Layout& layout, const std::shared_ptr<const EnumSet>& names) {
-    if (layout.meaning == Meaning::ifindex)
+    if (layout.semantic == Semantic::ifindex)
         layout.names = names;
     for (Layout& field : layout.fields)
         name_interfaces(field, names);

@@ -2,74 +2,74 @@
 #include <algorithm>
 #include <array>
 
-#include "btf/meaning.hpp"
+#include "btf/semantic.hpp"
 
 namespace dynmon {
 
 namespace {
 
-struct MemberMeaning {
+struct MemberSemantic {
     std::string_view structure;
     std::string_view member;
-    Meaning meaning;
+    Semantic semantic;
 };
 
 // Members of the uapi whose type says less than their name.
 constexpr std::array members{
-    MemberMeaning{"ethhdr", "h_dest", Meaning::mac},
-    MemberMeaning{"ethhdr", "h_source", Meaning::mac},
-    MemberMeaning{"ethaddr", "addr", Meaning::mac}, // of xdp-tools
-    MemberMeaning{"ether_addr", "ether_addr_octet", Meaning::mac},
-    MemberMeaning{"ethhdr", "h_proto", Meaning::eth_proto},
-    MemberMeaning{"vlan_hdr", "h_vlan_encapsulated_proto", Meaning::eth_proto},
-    MemberMeaning{"vlan_ethhdr", "h_dest", Meaning::mac},
-    MemberMeaning{"vlan_ethhdr", "h_source", Meaning::mac},
-    MemberMeaning{"vlan_ethhdr", "h_vlan_proto", Meaning::eth_proto},
-    MemberMeaning{"vlan_ethhdr", "h_vlan_encapsulated_proto", Meaning::eth_proto},
-    MemberMeaning{"iphdr", "saddr", Meaning::ipv4},
-    MemberMeaning{"iphdr", "daddr", Meaning::ipv4},
-    MemberMeaning{"iphdr", "addrs.saddr", Meaning::ipv4}, // the same bytes once more
-    MemberMeaning{"iphdr", "addrs.daddr", Meaning::ipv4},
-    MemberMeaning{"iphdr", "protocol", Meaning::ip_proto},
-    MemberMeaning{"ipv6hdr", "nexthdr", Meaning::ip_proto},
-    MemberMeaning{"tcphdr", "source", Meaning::port},
-    MemberMeaning{"tcphdr", "dest", Meaning::port},
-    MemberMeaning{"udphdr", "source", Meaning::port},
-    MemberMeaning{"udphdr", "dest", Meaning::port},
-    MemberMeaning{"sockaddr_in", "sin_port", Meaning::port},
-    MemberMeaning{"sockaddr_in6", "sin6_port", Meaning::port},
-    MemberMeaning{"sockaddr_in6", "sin6_scope_id", Meaning::ifindex},
-    MemberMeaning{"bpf_sock_tuple", "ipv4.saddr", Meaning::ipv4},
-    MemberMeaning{"bpf_sock_tuple", "ipv4.daddr", Meaning::ipv4},
-    MemberMeaning{"bpf_sock_tuple", "ipv4.sport", Meaning::port},
-    MemberMeaning{"bpf_sock_tuple", "ipv4.dport", Meaning::port},
-    MemberMeaning{"bpf_sock_tuple", "ipv6.saddr", Meaning::ipv6},
-    MemberMeaning{"bpf_sock_tuple", "ipv6.daddr", Meaning::ipv6},
-    MemberMeaning{"bpf_sock_tuple", "ipv6.sport", Meaning::port},
-    MemberMeaning{"bpf_sock_tuple", "ipv6.dport", Meaning::port},
-    MemberMeaning{"bpf_fib_lookup", "l4_protocol", Meaning::ip_proto},
-    MemberMeaning{"bpf_fib_lookup", "sport", Meaning::port},
-    MemberMeaning{"bpf_fib_lookup", "dport", Meaning::port},
-    MemberMeaning{"bpf_fib_lookup", "ifindex", Meaning::ifindex},
-    MemberMeaning{"bpf_fib_lookup", "ipv4_src", Meaning::ipv4},
-    MemberMeaning{"bpf_fib_lookup", "ipv4_dst", Meaning::ipv4},
-    MemberMeaning{"bpf_fib_lookup", "ipv6_src", Meaning::ipv6},
-    MemberMeaning{"bpf_fib_lookup", "ipv6_dst", Meaning::ipv6},
-    MemberMeaning{"bpf_fib_lookup", "h_vlan_proto", Meaning::eth_proto},
-    MemberMeaning{"bpf_fib_lookup", "smac", Meaning::mac},
-    MemberMeaning{"bpf_fib_lookup", "dmac", Meaning::mac},
-    MemberMeaning{"bpf_sock", "bound_dev_if", Meaning::ifindex},
-    MemberMeaning{"bpf_sock", "protocol", Meaning::ip_proto},
-    MemberMeaning{"bpf_sock", "src_ip4", Meaning::ipv4},
-    MemberMeaning{"bpf_sock", "src_ip6", Meaning::ipv6},
-    MemberMeaning{"bpf_sock", "dst_port", Meaning::port},
-    MemberMeaning{"bpf_sock", "dst_ip4", Meaning::ipv4},
-    MemberMeaning{"bpf_sock", "dst_ip6", Meaning::ipv6},
-    MemberMeaning{"bpf_sock", "state", Meaning::tcp_state},
-    MemberMeaning{"xdp_md", "ingress_ifindex", Meaning::ifindex},
-    MemberMeaning{"xdp_md", "egress_ifindex", Meaning::ifindex},
-    MemberMeaning{"__sk_buff", "ingress_ifindex", Meaning::ifindex},
-    MemberMeaning{"__sk_buff", "ifindex", Meaning::ifindex},
+    MemberSemantic{"ethhdr", "h_dest", Semantic::mac},
+    MemberSemantic{"ethhdr", "h_source", Semantic::mac},
+    MemberSemantic{"ethaddr", "addr", Semantic::mac}, // of xdp-tools
+    MemberSemantic{"ether_addr", "ether_addr_octet", Semantic::mac},
+    MemberSemantic{"ethhdr", "h_proto", Semantic::eth_proto},
+    MemberSemantic{"vlan_hdr", "h_vlan_encapsulated_proto", Semantic::eth_proto},
+    MemberSemantic{"vlan_ethhdr", "h_dest", Semantic::mac},
+    MemberSemantic{"vlan_ethhdr", "h_source", Semantic::mac},
+    MemberSemantic{"vlan_ethhdr", "h_vlan_proto", Semantic::eth_proto},
+    MemberSemantic{"vlan_ethhdr", "h_vlan_encapsulated_proto", Semantic::eth_proto},
+    MemberSemantic{"iphdr", "saddr", Semantic::ipv4},
+    MemberSemantic{"iphdr", "daddr", Semantic::ipv4},
+    MemberSemantic{"iphdr", "addrs.saddr", Semantic::ipv4}, // the same bytes once more
+    MemberSemantic{"iphdr", "addrs.daddr", Semantic::ipv4},
+    MemberSemantic{"iphdr", "protocol", Semantic::ip_proto},
+    MemberSemantic{"ipv6hdr", "nexthdr", Semantic::ip_proto},
+    MemberSemantic{"tcphdr", "source", Semantic::port},
+    MemberSemantic{"tcphdr", "dest", Semantic::port},
+    MemberSemantic{"udphdr", "source", Semantic::port},
+    MemberSemantic{"udphdr", "dest", Semantic::port},
+    MemberSemantic{"sockaddr_in", "sin_port", Semantic::port},
+    MemberSemantic{"sockaddr_in6", "sin6_port", Semantic::port},
+    MemberSemantic{"sockaddr_in6", "sin6_scope_id", Semantic::ifindex},
+    MemberSemantic{"bpf_sock_tuple", "ipv4.saddr", Semantic::ipv4},
+    MemberSemantic{"bpf_sock_tuple", "ipv4.daddr", Semantic::ipv4},
+    MemberSemantic{"bpf_sock_tuple", "ipv4.sport", Semantic::port},
+    MemberSemantic{"bpf_sock_tuple", "ipv4.dport", Semantic::port},
+    MemberSemantic{"bpf_sock_tuple", "ipv6.saddr", Semantic::ipv6},
+    MemberSemantic{"bpf_sock_tuple", "ipv6.daddr", Semantic::ipv6},
+    MemberSemantic{"bpf_sock_tuple", "ipv6.sport", Semantic::port},
+    MemberSemantic{"bpf_sock_tuple", "ipv6.dport", Semantic::port},
+    MemberSemantic{"bpf_fib_lookup", "l4_protocol", Semantic::ip_proto},
+    MemberSemantic{"bpf_fib_lookup", "sport", Semantic::port},
+    MemberSemantic{"bpf_fib_lookup", "dport", Semantic::port},
+    MemberSemantic{"bpf_fib_lookup", "ifindex", Semantic::ifindex},
+    MemberSemantic{"bpf_fib_lookup", "ipv4_src", Semantic::ipv4},
+    MemberSemantic{"bpf_fib_lookup", "ipv4_dst", Semantic::ipv4},
+    MemberSemantic{"bpf_fib_lookup", "ipv6_src", Semantic::ipv6},
+    MemberSemantic{"bpf_fib_lookup", "ipv6_dst", Semantic::ipv6},
+    MemberSemantic{"bpf_fib_lookup", "h_vlan_proto", Semantic::eth_proto},
+    MemberSemantic{"bpf_fib_lookup", "smac", Semantic::mac},
+    MemberSemantic{"bpf_fib_lookup", "dmac", Semantic::mac},
+    MemberSemantic{"bpf_sock", "bound_dev_if", Semantic::ifindex},
+    MemberSemantic{"bpf_sock", "protocol", Semantic::ip_proto},
+    MemberSemantic{"bpf_sock", "src_ip4", Semantic::ipv4},
+    MemberSemantic{"bpf_sock", "src_ip6", Semantic::ipv6},
+    MemberSemantic{"bpf_sock", "dst_port", Semantic::port},
+    MemberSemantic{"bpf_sock", "dst_ip4", Semantic::ipv4},
+    MemberSemantic{"bpf_sock", "dst_ip6", Semantic::ipv6},
+    MemberSemantic{"bpf_sock", "state", Semantic::tcp_state},
+    MemberSemantic{"xdp_md", "ingress_ifindex", Semantic::ifindex},
+    MemberSemantic{"xdp_md", "egress_ifindex", Semantic::ifindex},
+    MemberSemantic{"__sk_buff", "ingress_ifindex", Semantic::ifindex},
+    MemberSemantic{"__sk_buff", "ifindex", Semantic::ifindex},
 };
 
 struct KernelStructure {
@@ -98,36 +98,36 @@ bool is_big_endian_typedef(std::string_view name) {
            big_endian_typedefs.end();
 }
 
-Meaning meaning_of_typedef(std::string_view name) {
+Semantic semantic_of_typedef(std::string_view name) {
     if (is_big_endian_typedef(name))
-        return Meaning::big_endian;
+        return Semantic::big_endian;
     if (name == "dynmon_tcp_control_t")
-        return Meaning::tcp_flags;
+        return Semantic::tcp_flags;
     constexpr std::string_view prefix = "dynmon_";
     constexpr std::string_view suffix = "_t";
     if (name.size() <= prefix.size() + suffix.size() || !name.starts_with(prefix) ||
         !name.ends_with(suffix))
-        return Meaning::none;
+        return Semantic::none;
     name.remove_prefix(prefix.size());
     name.remove_suffix(suffix.size());
-    return meaning_from_name(name);
+    return semantic_from_name(name);
 }
 
-Meaning meaning_of_structure(std::string_view name) {
+Semantic semantic_of_structure(std::string_view name) {
     if (name == "in_addr")
-        return Meaning::ipv4;
+        return Semantic::ipv4;
     if (name == "in6_addr")
-        return Meaning::ipv6;
+        return Semantic::ipv6;
     if (name == "dynmon_ipv4_prefix" || name == "dynmon_ipv6_prefix")
-        return Meaning::cidr;
-    return Meaning::none;
+        return Semantic::cidr;
+    return Semantic::none;
 }
 
-Meaning meaning_of_member(std::string_view structure, std::string_view member) {
-    for (const MemberMeaning& entry : members)
+Semantic semantic_of_member(std::string_view structure, std::string_view member) {
+    for (const MemberSemantic& entry : members)
         if (entry.structure == structure && entry.member == member)
-            return entry.meaning;
-    return Meaning::none;
+            return entry.semantic;
+    return Semantic::none;
 }
 
 std::shared_ptr<const EnumSet> tcp_states() {

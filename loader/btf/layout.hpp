@@ -1,4 +1,4 @@
-// A BTF type as a tree of fields with offsets and meanings. Pure: needs no kernel and no root.
+// A BTF type as a tree of fields with offsets and semantics. Pure: needs no kernel and no root.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@
 namespace dynmon {
 
 // What a scalar (or a small struct) stands for; decides how people see it.
-enum class Meaning {
+enum class Semantic {
     none,
     ipv4,      // 4 bytes, network order
     ipv6,      // 16 bytes
@@ -45,11 +45,11 @@ enum class Meaning {
     cidr,        // the key of an LPM trie: a prefix length and an IPv4 or IPv6 address
 };
 
-// Name of a format in a manifest ("ipv4", "mac", …) → Meaning; `none` if unknown. The names are
+// Name of a format in a manifest ("ipv4", "mac", …) → Semantic; `none` if unknown. The names are
 // those of the types in bpf/dynmon.h without "dynmon_" and "_t", and others that need no type.
 // "enum:NAME" and "flags:NAME" are not among them: they depend on the object's BTF.
-Meaning meaning_from_name(std::string_view name);
-const std::vector<std::string>& meaning_names();
+Semantic semantic_from_name(std::string_view name);
+const std::vector<std::string>& semantic_names();
 
 struct EnumSet {
     std::string name;
@@ -78,7 +78,7 @@ struct Layout {
     std::string name;      // member name; "" for the root, for array elements and anonymous ones
     std::string type_name; // "__u32", "flow_key", "dynmon_ipv4_t"; "" if unnamed
     Kind kind = Kind::opaque;
-    Meaning meaning = Meaning::none;
+    Semantic semantic = Semantic::none;
     bool is_signed = false;
     bool big_endian = false;     // its type says so (__be32), whatever else it means
     bool is_sum = false;         // of the CPUs' integers of up to 48 (size 8) or 64 bits (size 16)
@@ -86,7 +86,7 @@ struct Layout {
     std::uint32_t size = 0;      // bytes; of a bitfield: those of its storage unit's cover
     std::uint8_t bit_offset = 0; // of a bitfield: bits after `offset` (little endian counting)
     std::uint8_t bit_size = 0;   // 0: not a bitfield
-    // Meaning::ip: how far behind its first byte the struct has the byte that is 4 or 6;
+    // Semantic::ip: how far behind its first byte the struct has the byte that is 4 or 6;
     // 0: nothing says it.
     std::int32_t version_at = 0;
     std::uint32_t count = 0;                    // elements, for arrays
@@ -113,7 +113,8 @@ Layout build_layout(const btf* types, std::uint32_t type_id, std::uint32_t expec
 // For maps without BTF: unsigned integer of 1/2/4/8 bytes, otherwise bytes shown as hex.
 Layout untyped_layout(std::uint32_t size);
 
-// The key of an LPM trie: gives `key` the meaning `cidr` when it is a prefix length and an address.
+// The key of an LPM trie: gives `key` the semantic `cidr` when it is a prefix length and an
+// address.
 void mark_trie_key(Layout& key);
 // Of a trie without BTF: the same for 8 and 20 bytes, otherwise the prefix length and bytes.
 Layout untyped_trie_key(std::uint32_t size);

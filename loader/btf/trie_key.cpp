@@ -1,12 +1,12 @@
 // Keys of LPM tries.
 #include "btf/layout.hpp"
-#include "btf/meaning.hpp"
+#include "btf/semantic.hpp"
 
 namespace dynmon {
 
 void mark_trie_key(Layout& key) {
-    if (fits(Meaning::cidr, key))
-        key.meaning = Meaning::cidr;
+    if (fits(Semantic::cidr, key))
+        key.semantic = Semantic::cidr;
 }
 
 Layout untyped_trie_key(std::uint32_t size) {
@@ -17,7 +17,7 @@ Layout untyped_trie_key(std::uint32_t size) {
     length.name = "prefixlen";
     Layout data{.name = "data",
                 .kind = Layout::Kind::array,
-                .meaning = Meaning::hex,
+                .semantic = Semantic::hex,
                 .offset = length_size,
                 .size = size - length_size,
                 .count = size - length_size,

@@ -46,7 +46,7 @@ ordered_json memlock_json(const std::optional<std::uint64_t>& limit) {
     return or_null(limit);
 }
 
-ordered_json features_json(const Examination& found) {
+ordered_json features_json(const SystemReport& found) {
     ordered_json features = ordered_json::object();
     for (const FoundFeature& entry : found.features)
         features[entry.feature->name] = entry.support == Support::unknown
@@ -55,7 +55,7 @@ ordered_json features_json(const Examination& found) {
     return features;
 }
 
-ordered_json environment_json(const Examination& found) {
+ordered_json environment_json(const SystemReport& found) {
     ordered_json capabilities = ordered_json::object();
     for (const KnownRight& known : known_rights())
         capabilities[known.name] = found.process.has(static_cast<int>(known.right));
@@ -98,7 +98,7 @@ ordered_json store_json(const StoreFindings& store) {
             {"staged", store.staged}};
 }
 
-ordered_json examination_json(const Examination& found) {
+ordered_json examination_json(const SystemReport& found) {
     return {{"kernel",
              {{"release", found.kernel.release},
               {"machine", found.kernel.machine},
@@ -121,17 +121,17 @@ std::string text_of(const ordered_json& value) {
     return value.is_string() ? value.get<std::string>() : json_text(value);
 }
 
-void print_features(const Examination& found) {
+void print_features(const SystemReport& found) {
     std::cout << "features\n";
     for (const FoundFeature& entry : found.features) {
         const char* answer = entry.support == Support::yes  ? "yes"
                              : entry.support == Support::no ? "no "
                                                             : "?  ";
-        line(entry.feature->name, answer, entry.feature->meaning);
+        line(entry.feature->name, answer, entry.feature->semantic);
     }
 }
 
-void print_environment(const Examination& found) {
+void print_environment(const SystemReport& found) {
     const ordered_json environment = environment_json(found);
     std::cout << "environment\n";
     for (const KnownRight& known : known_rights())
@@ -173,7 +173,7 @@ void print_store(const StoreFindings& store) {
         line("staged", name);
 }
 
-void print_examination(const Examination& found) {
+void print_examination(const SystemReport& found) {
     std::cout << "kernel\n";
     line("release", found.kernel.release, found.kernel.machine);
     line("cpus", std::to_string(found.kernel.online_cpus) + " online",
@@ -184,7 +184,7 @@ void print_examination(const Examination& found) {
     std::cout << "problems\n";
     if (found.ailments.empty())
         std::cout << "  none\n";
-    for (const Ailment& ailment : found.ailments)
+    for (const SystemProblem& ailment : found.ailments)
         std::cout << "  " << ailment.problem << "\n    do: " << ailment.remedy << "\n";
 }
 
@@ -201,7 +201,7 @@ public:
     void declare(CLI::App&) override {}
 
     int run(const Global& global) override {
-        const Examination found = examine(global.settings);
+        const SystemReport found = examine(global.settings);
         if (global.json)
             print_result(global, examination_json(found), "");
         else

@@ -20,9 +20,9 @@
 #include "cli/output.hpp"
 #include "cli/rounds.hpp"
 #include "cli/verb.hpp"
+#include "control/chain_lookup.hpp"
 #include "control/read.hpp"
-#include "control/roster.hpp"
-#include "export/flow_outlet.hpp"
+#include "export/flow_sink.hpp"
 #include "export/flow_state.hpp"
 #include "export/output_dir.hpp"
 #include "filter/literal_number.hpp"
@@ -152,60 +152,61 @@ public:
             places_ = places;
             notes_->note(places);
         };
-        make_outlets();
-        for (Outlet& outlet : outlets_)
-            during(step, [&] { prepare_read(global.settings, outlet.request); });
+        make_sinks();
+        for (Destination& destination : destinations_)
+            during(step, [&] { prepare_read(global.settings, destination.request); });
         if (!places_.empty())
             arguments_.device = places_.front().device;
         arguments_.sample = [&](std::uint32_t generation) {
             return sample_of(record_of(global, generation));
         };
         give_up(global); // before the folder is opened, which may be anybody's
-        for (Outlet& outlet : outlets_)
-            open(outlet, profile, [&](const WindowReport& report) {
+        for (Destination& destination : destinations_)
+            open(destination, profile, [&](const WindowReport& report) {
                 if (!global.json)
-                    return log::info((outlets_.size() > 1 ? outlet.collector + ": " : "") +
-                                     as_text(report));
-                lines.buffer() += as_json(report, profile.name, outlet.collector, places_);
+                    return log::info(
+                        (destinations_.size() > 1 ? destination.collector + ": " : "") +
+                        as_text(report));
+                lines.buffer() += as_json(report, profile.name, destination.collector, places_);
                 lines.flush();
             });
-        for (Outlet& outlet : outlets_)
-            during(step, [&] { require_fit(global, outlet); });
+        for (Destination& destination : destinations_)
+            during(step, [&] { require_fit(global, destination); });
         Sink nowhere(-1);
         Rounds rounds(global, step, interval_, count_);
         try {
             rounds.run([&] {
                 bool closed = false; // one window for all of them
-                for (Outlet& outlet : outlets_) {
-                    outlet.request.named.only_waiting = closed;
-                    take_window(global, outlet, nowhere);
-                    closed = closed || !outlet.away;
+                for (Destination& destination : destinations_) {
+                    destination.request.named.only_waiting = closed;
+                    take_window(global, destination, nowhere);
+                    closed = closed || !destination.away;
                 }
             });
         } catch (...) {
-            for (Outlet& outlet : outlets_)
-                close_after_error(*outlet.target);
+            for (Destination& destination : destinations_)
+                close_after_error(*destination.target);
             throw;
         }
-        close_outlets();
-        for (const Outlet& outlet : outlets_)
-            if (outlet.away)
-                throw *outlet.away;
+        close_sinks();
+        for (const Destination& destination : destinations_)
+            if (destination.away)
+                throw *destination.away;
         rounds.require_last();
         return 0;
     }
 
 private:
     // What the windows go to: each is a reader of its own, so that none waits for another.
-    struct Outlet {
+    struct Destination {
         std::string collector; // "": files
         ReadRequest request;
         WindowClaim claim;
         std::unique_ptr<ExportTarget> target;
-        std::optional<OutletAway> away; // the last window was not taken
+        std::optional<SinkUnavailable> away; // the last window was not taken
     };
 
-    void make_outlets() {
+    void make_sinks() {
         const std::vector<std::string>& collectors = arguments_.flows.collectors;
         if (collectors.size() > 1 && request_.named.as.empty())
             throw Error(ErrorKind::usage, "--to more than once: each collector is a reader, and "
@@ -215,13 +216,13 @@ private:
             throw Error(ErrorKind::usage, "--state is for one collector")
                 .hint("start an export for each, with --as and --state of its own");
         for (std::size_t i = 0; i < std::max<std::size_t>(collectors.size(), 1); ++i) {
-            Outlet& outlet = outlets_.emplace_back();
-            outlet.request = request_;
-            outlet.request.claim = &outlet.claim;
+            Destination& destination = destinations_.emplace_back();
+            destination.request = request_;
+            destination.request.claim = &destination.claim;
             if (i < collectors.size())
-                outlet.collector = collectors[i];
+                destination.collector = collectors[i];
             if (collectors.size() > 1)
-                outlet.request.named.as = reader_of(request_.named.as, collectors[i]);
+                destination.request.named.as = reader_of(request_.named.as, collectors[i]);
         }
     }
 
@@ -234,16 +235,16 @@ private:
         return reader;
     }
 
-    void open(Outlet& outlet, const ExportProfile& profile, ReportWindow report) {
-        arguments_.flows.to = outlet.collector;
-        outlet.target = profile.open(arguments_, std::move(report));
-        outlet.request.consumer = &outlet.target->exporter();
+    void open(Destination& destination, const ExportProfile& profile, ReportWindow report) {
+        arguments_.flows.to = destination.collector;
+        destination.target = profile.open(arguments_, std::move(report));
+        destination.request.consumer = &destination.target->exporter();
     }
 
-    void close_outlets() {
+    void close_sinks() {
         Failures failures;
-        for (Outlet& outlet : outlets_)
-            failures.attempt([&] { outlet.target->close(); });
+        for (Destination& destination : destinations_)
+            failures.attempt([&] { destination.target->close(); });
         failures.throw_first();
     }
 
@@ -288,24 +289,24 @@ private:
     }
 
     // Finds a monitor that does not fit before the first interval is over.
-    static void require_fit(const Global& global, const Outlet& outlet) {
-        ReadRequest request = outlet.request;
+    static void require_fit(const Global& global, const Destination& destination) {
+        ReadRequest request = destination.request;
         request.peek = true;
         try {
             prepare_read(global.settings, request);
-        } catch (const OutletAway&) {
+        } catch (const SinkUnavailable&) {
             // it has said so, and it may be there when the first window ends
         }
     }
 
     // Where flows go may be away for a while: the window stays in the kernel.
-    static void take_window(const Global& global, Outlet& outlet, Sink& nowhere) {
-        const std::string step = "export '" + outlet.request.name + "'";
+    static void take_window(const Global& global, Destination& destination, Sink& nowhere) {
+        const std::string step = "export '" + destination.request.name + "'";
         try {
-            during(step, [&] { read_monitor(global.settings, outlet.request, nowhere); });
-            outlet.away.reset();
-        } catch (const OutletAway& away) {
-            outlet.away = away;
+            during(step, [&] { read_monitor(global.settings, destination.request, nowhere); });
+            destination.away.reset();
+        } catch (const SinkUnavailable& away) {
+            destination.away = away;
         }
     }
 
@@ -369,7 +370,7 @@ private:
     CLI::App* app_ = nullptr;
     ReadRequest request_;
     ReaderOptions reader_;
-    std::list<Outlet> outlets_;
+    std::list<Destination> destinations_;
     ExportArguments arguments_;
     std::string profile_;
     std::string interval_ = "10s";

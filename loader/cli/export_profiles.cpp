@@ -9,7 +9,8 @@ namespace {
 
 class FolderTarget final : public ExportTarget {
 public:
-    FolderTarget(const std::string& path, std::unique_ptr<Rendering> rendering, ReportWindow report)
+    FolderTarget(const std::string& path, std::unique_ptr<WindowFormatter> rendering,
+                 ReportWindow report)
         : dir_(path), exporter_(dir_, std::move(rendering), std::move(report)) {}
     Exporter& exporter() override { return exporter_; }
 

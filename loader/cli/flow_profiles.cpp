@@ -7,7 +7,7 @@
 #include "cli/output.hpp"
 #include "export/flow_exporter.hpp"
 #include "export/flow_files.hpp"
-#include "export/ipfix_outlet.hpp"
+#include "export/ipfix_sink.hpp"
 #include "kernel/clock.hpp"
 
 namespace dynmon {
@@ -35,10 +35,10 @@ std::optional<FlowState> state_of(const ExportArguments& arguments) {
 class CollectorTarget final : public ExportTarget {
 public:
     CollectorTarget(const ExportArguments& arguments, ReportWindow report)
-        : outlet_(options_of(arguments), collector_of(arguments.flows),
-                  {[] { return std::chrono::nanoseconds(monotonic_ns()); }, epoch_ns,
-                   [](auto time) { std::this_thread::sleep_for(time); }, stop_requested}),
-          exporter_(time_outs_of(arguments.flows), arguments.flows.max_flows, outlet_,
+        : sink_(options_of(arguments), collector_of(arguments.flows),
+                {[] { return std::chrono::nanoseconds(monotonic_ns()); }, epoch_ns,
+                 [](auto time) { std::this_thread::sleep_for(time); }, stop_requested}),
+          exporter_(time_outs_of(arguments.flows), arguments.flows.max_flows, sink_,
                     std::move(report), state_of(arguments)) {}
     Exporter& exporter() override { return exporter_; }
     void close() override { exporter_.close(); }
@@ -68,7 +68,7 @@ private:
         return make_collector(CollectorAddress::parse(flows.to, "--to"), flows.mtu, stop_requested);
     }
 
-    IpfixOutlet outlet_;
+    IpfixSink sink_;
     FlowExporter exporter_;
 };
 

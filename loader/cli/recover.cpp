@@ -1,7 +1,7 @@
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
-#include "control/diagnosis.hpp"
 #include "control/load.hpp"
+#include "control/system_report.hpp"
 
 namespace dynmon {
 
@@ -18,7 +18,7 @@ public:
 
     int run(const Global& global) override {
         const Recovered recovered = recover(global.settings);
-        const std::vector<Ailment> left = diagnose(read_status(global.settings, ""));
+        const std::vector<SystemProblem> left = diagnose(read_status(global.settings, ""));
         print_result(global, {{"actions", recovered.actions}, {"problems", problems_json(left)}},
                      text_of(recovered.actions, left));
         return 0;
@@ -26,11 +26,11 @@ public:
 
 private:
     static std::string text_of(const std::vector<std::string>& actions,
-                               const std::vector<Ailment>& left) {
+                               const std::vector<SystemProblem>& left) {
         std::string text = actions.empty() ? "nothing to recover" : "";
         for (const std::string& action : actions)
             text += (text.empty() ? "" : "\n") + action;
-        for (const Ailment& ailment : left)
+        for (const SystemProblem& ailment : left)
             text += "\n" + ailment.problem + "\n  do: " + ailment.remedy;
         return text;
     }

@@ -7,7 +7,7 @@
 #include "base/error.hpp"
 #include "base/json_text.hpp"
 #include "base/log.hpp"
-#include "control/diagnosis.hpp"
+#include "control/system_report.hpp"
 #include "hook/hook.hpp"
 
 namespace dynmon {
@@ -73,15 +73,15 @@ ordered_json neighbours_json(const std::optional<std::vector<Neighbour>>& neighb
     return list;
 }
 
-ordered_json problems_json(const std::vector<Ailment>& ailments) {
+ordered_json problems_json(const std::vector<SystemProblem>& ailments) {
     ordered_json problems = ordered_json::array();
-    for (const Ailment& ailment : ailments)
+    for (const SystemProblem& ailment : ailments)
         problems.push_back(
             {{"problem", ailment.problem}, {"remedy", ailment.remedy}, {"ill", ailment.ill}});
     return problems;
 }
 
-int exit_code(const std::vector<Ailment>& ailments) {
+int exit_code(const std::vector<SystemProblem>& ailments) {
     return is_ill(ailments) ? static_cast<int>(ErrorKind::failed) : 0;
 }
 

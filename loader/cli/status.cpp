@@ -9,7 +9,7 @@
 #include "cli/options.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
-#include "control/diagnosis.hpp"
+#include "control/system_report.hpp"
 #include "policy/effect.hpp"
 #include "state/store_user.hpp"
 
@@ -217,7 +217,7 @@ public:
         const bool stats = stats_option_->count() > 0;
         const Status status = stats ? measure(global.settings) : look(global.settings);
         stay_reader(global.settings);
-        const std::vector<Ailment> ailments = diagnose(status);
+        const std::vector<SystemProblem> ailments = diagnose(status);
         print(global, status, ailments, stats);
         return exit_code(ailments);
     }
@@ -241,7 +241,7 @@ private:
     }
 
     static void print(const Global& global, const Status& status,
-                      const std::vector<Ailment>& ailments, bool stats) {
+                      const std::vector<SystemProblem>& ailments, bool stats) {
         if (global.json) {
             ordered_json document{{"monitors", ordered_json::array()},
                                   {"hooks", ordered_json::array()}};
@@ -259,7 +259,7 @@ private:
             print_monitor(monitor, stats);
         for (const HookStatus& hook : status.hooks)
             print_hook(hook, stats);
-        for (const Ailment& ailment : ailments)
+        for (const SystemProblem& ailment : ailments)
             if (ailment.ill)
                 std::cout << "problem: " << ailment.problem << "\n  do: " << ailment.remedy << "\n";
     }

@@ -4,8 +4,8 @@
 #include "base/identifier.hpp"
 #include "control/limit.hpp"
 #include "control/load_hooks.hpp"
-#include "control/repair.hpp"
-#include "control/roster.hpp"
+#include "control/chain_lookup.hpp"
+#include "control/recover_monitor.hpp"
 #include "decode/parameters.hpp"
 #include "hook/hook.hpp"
 #include "state/bpffs.hpp"
@@ -89,7 +89,7 @@ std::optional<Running> find_running(const Settings& settings, const Probe& probe
     const auto lock = store.try_lock(DirectoryLock::Mode::exclusive);
     std::vector<std::string> actions;
     if (!lock || !exists(store.monitor_dir(request.name)) ||
-        !settle_monitor(store, *lock, request.name, actions))
+        !recover_monitor(store, *lock, request.name, actions))
         return std::nullopt;
     return ApplyPlace(store, *lock, probe, request).look(current_generation(store, request.name));
 }

@@ -111,7 +111,7 @@ void load_instances(const GenerationPlan& plan, const std::vector<GlobalValue>& 
     std::vector<std::string> names;
     for (const ProgramPlan& program : plan.programs)
         names.push_back(program.program->name);
-    rehearse_load(plan.probe->object, names, kernel_btf);
+    dry_run_load(plan.probe->object, names, kernel_btf);
     const std::set<std::string> swapped = plan.probe->manifest.swapped_maps();
     for (std::size_t side = 0; side < side_count(plan.probe->manifest); ++side) {
         for (std::size_t i = 0; i < plan.programs.size(); ++i) {

@@ -4,8 +4,8 @@
 #include <set>
 
 #include "base/error.hpp"
+#include "control/chain_lookup.hpp"
 #include "control/protected_addresses.hpp"
-#include "control/roster.hpp"
 
 namespace dynmon {
 

@@ -10,7 +10,7 @@
 
 #include "../../bpf/prefix_filter.h"
 #include "base/error.hpp"
-#include "decode/utf8.hpp"
+#include "decode/spelling.hpp"
 #include "source/find_map.hpp"
 #include "source/map_reader.hpp"
 #include "source/map_types.hpp"
@@ -131,8 +131,8 @@ std::optional<PrefixList> PrefixList::open(const GenerationDir& dir, const Gener
     list.notes_ = dir.open_map(*notes, Side::a);
     list.filter_facts_ = map_facts(list.filter_);
     list.notes_facts_ = map_facts(list.notes_);
-    if (key_layout(types, list.facts_).meaning != Meaning::cidr || !expires || !packets || !bytes ||
-        !action || !is_array_of(list.filter_facts_, sizeof(std::uint64_t)) ||
+    if (key_layout(types, list.facts_).semantic != Semantic::cidr || !expires || !packets ||
+        !bytes || !action || !is_array_of(list.filter_facts_, sizeof(std::uint64_t)) ||
         !is_array_of(map_facts(list.lengths_), sizeof(dynmon_lengths)) ||
         list.notes_facts_.type != BPF_MAP_TYPE_HASH ||
         list.notes_facts_.key_size != list.facts_.key_size ||

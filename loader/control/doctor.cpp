@@ -5,7 +5,7 @@
 #include <linux/capability.h>
 
 #include "base/error.hpp"
-#include "control/diagnosis.hpp"
+#include "control/system_report.hpp"
 #include "kernel/fence.hpp"
 #include "kernel/load_object.hpp"
 #include "kernel/pivot.hpp"
@@ -42,7 +42,7 @@ std::string bpffs_of(const std::string& store) {
     return path.has_parent_path() ? path.parent_path().string() : path.string();
 }
 
-void look_into_store(const Settings& settings, Examination& found) {
+void look_into_store(const Settings& settings, SystemReport& found) {
     found.store.path = settings.bpffs;
     found.bpffs = bpffs_facts(bpffs_of(settings.bpffs));
     try {
@@ -64,18 +64,18 @@ void look_into_store(const Settings& settings, Examination& found) {
 }
 
 // Whether libbpf gets in its sandbox what it needs, with an object that is always there.
-void try_sandbox(Examination& found) {
+void try_sandbox(SystemReport& found) {
     try {
         const Object pivot = Object::parse(pivot_object(), "the built-in pivot");
         for (const ProgramInfo& program : pivot.programs())
-            rehearse_load(pivot, {program.name}, {});
+            dry_run_load(pivot, {program.name}, {});
     } catch (const Error& error) {
         found.ailments.push_back(
             {std::string("no probe can be loaded: ") + error.what(), advice_of(error)});
         return;
     }
     std::string refused;
-    for (const std::string& call : refused_in_trials())
+    for (const std::string& call : refused_in_sandboxes())
         refused += (refused.empty() ? "" : ", ") + call;
     if (!refused.empty())
         found.ailments.push_back({"libbpf is not tried as it will run: the sandbox around it "
@@ -86,8 +86,8 @@ void try_sandbox(Examination& found) {
 
 } // namespace
 
-Examination examine(const Settings& settings) {
-    Examination found{.kernel = kernel_facts()};
+SystemReport examine(const Settings& settings) {
+    SystemReport found{.kernel = kernel_facts()};
     for (const Feature& feature : all_features())
         found.features.push_back({&feature, feature.probe()});
     found.fence_is_membarrier = fence_is_membarrier();
@@ -95,7 +95,7 @@ Examination examine(const Settings& settings) {
     found.restrictions = restrictions();
     try_sandbox(found);
     look_into_store(settings, found);
-    for (Ailment& ailment : diagnose(found))
+    for (SystemProblem& ailment : diagnose(found))
         found.ailments.push_back(std::move(ailment));
     return found;
 }

@@ -11,7 +11,7 @@
 
 namespace dynmon {
 
-struct Ailment {
+struct SystemProblem {
     std::string problem; // what is wrong
     std::string remedy;  // one sentence: what to do
     bool ill = true;     // false: dynmon works all the same
@@ -31,7 +31,7 @@ struct StoreFindings {
     std::vector<std::string> staged; // left by killed loaders: "monitors/__stage_12_1"
 };
 
-struct Examination {
+struct SystemReport {
     KernelFacts kernel;
     std::vector<FoundFeature> features;
     bool fence_is_membarrier = false;
@@ -39,10 +39,10 @@ struct Examination {
     Restrictions restrictions;
     BpffsFacts bpffs;
     StoreFindings store;
-    std::vector<Ailment> ailments;
+    std::vector<SystemProblem> ailments;
 };
 
 // Works without any right as far as it can: what it could not find out is `unknown` or empty.
-Examination examine(const Settings& settings);
+SystemReport examine(const Settings& settings);
 
 } // namespace dynmon

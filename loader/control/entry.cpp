@@ -6,7 +6,7 @@
 
 #include "base/error.hpp"
 #include "control/map_pin.hpp"
-#include "control/roster.hpp"
+#include "control/chain_lookup.hpp"
 #include "decode/decode_plan.hpp"
 #include "filter/encode.hpp"
 #include "kernel/clock.hpp"
@@ -35,7 +35,7 @@ void require_writable(const MapFacts& facts, const MapRecord& record, const std:
 
 std::string json(const Layout& layout, const std::vector<std::byte>& bytes) {
     std::string text;
-    JsonPlan(layout, Style::people).append(bytes.data(), text);
+    JsonPlan(layout, Style::decoded).append(bytes.data(), text);
     return text;
 }
 

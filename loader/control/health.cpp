@@ -5,7 +5,7 @@
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "control/limit.hpp"
-#include "control/roster.hpp"
+#include "control/chain_lookup.hpp"
 #include "control/status.hpp"
 #include "state/bpffs.hpp"
 

@@ -7,11 +7,11 @@
 #include "base/identifier.hpp"
 #include "base/undo.hpp"
 #include "control/build.hpp"
-#include "control/delivery.hpp"
-#include "control/evict.hpp"
+#include "control/window_writer.hpp"
+#include "control/force_remove.hpp"
 #include "control/load_hooks.hpp"
-#include "control/repair.hpp"
-#include "control/roster.hpp"
+#include "control/chain_lookup.hpp"
+#include "control/recover_monitor.hpp"
 #include "control/window_claim.hpp"
 #include "kernel/features.hpp"
 #include "kernel/fence.hpp"
@@ -28,7 +28,7 @@ namespace {
 void require_new_name(const Store& store, const DirectoryLock& lock, const std::string& name) {
     std::vector<std::string> actions;
     if (!exists(store.monitor_dir(name)) ||
-        (!is_running(store, name) && !settle_monitor(store, lock, name, actions)))
+        (!is_running(store, name) && !recover_monitor(store, lock, name, actions)))
         return;
     throw Error(ErrorKind::busy, "monitor '" + name + "' is loaded already")
         .hint("`replace` exchanges its probe, `apply` loads or replaces, `unload` removes it");
@@ -123,8 +123,8 @@ GenerationRecord load_monitor(const Settings& settings, const Probe& probe,
     const Store& store = locked.store();
     const DirectoryLock& lock = locked.lock();
     std::vector<std::string> swept;
-    sweep_stages(store, lock, store.monitors_dir(), swept);
-    sweep_stages(store, lock, store.hooks_dir(), swept);
+    remove_stale_staging(store, lock, store.monitors_dir(), swept);
+    remove_stale_staging(store, lock, store.hooks_dir(), swept);
     require_new_name(store, lock, request.name);
 
     Undo undo;
@@ -153,10 +153,10 @@ void unload_monitor(const Settings& settings, const std::string& name) {
     const DirectoryLock lock = store.lock_for(name, DirectoryLock::Mode::exclusive);
     try {
         require_whole(store, name);
-        take_down(store, lock, name);
+        remove_monitor(store, lock, name);
     } catch (const Damaged& error) {
         log::warn(error.what());
-        evict(store, lock, name);
+        force_remove(store, lock, name);
     }
     store.remove_if_empty(lock);
 }

@@ -2,8 +2,8 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
-#include "control/repair.hpp"
-#include "control/roster.hpp"
+#include "control/chain_lookup.hpp"
+#include "control/recover_monitor.hpp"
 #include "hook/device_view.hpp"
 #include "kernel/xdp.hpp"
 
@@ -62,7 +62,7 @@ ProgramPlan LoadHooks::prepare(const Probe& probe, const LoadRequest& request, D
     else
         warn_of_another_way(request, hook.id);
     if (restore_chain(store_, lock_, hook.id))
-        put_back(store_, lock_, hook.id);
+        restore_chain_order(store_, lock_, hook.id);
     const HookRecord record = read_hook_record(store_, hook.id);
     require_frags_fit(record, hook);
     const Link device = look_at_device(hook.id);

@@ -4,7 +4,7 @@
 
 #include "base/error.hpp"
 #include "base/identifier.hpp"
-#include "control/roster.hpp"
+#include "control/chain_lookup.hpp"
 #include "state/state.hpp"
 
 namespace dynmon {

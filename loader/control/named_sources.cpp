@@ -6,7 +6,7 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
-#include "control/roster.hpp"
+#include "control/chain_lookup.hpp"
 #include "hook/hook.hpp"
 #include "kernel/device.hpp"
 

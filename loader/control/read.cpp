@@ -8,14 +8,14 @@
 #include "base/identifier.hpp"
 #include "base/log.hpp"
 #include "control/build.hpp"
-#include "control/delivery.hpp"
+#include "control/window_writer.hpp"
 #include "control/hand_out.hpp"
 #include "control/health.hpp"
 #include "control/logged_metrics.hpp"
 #include "control/named_sources.hpp"
+#include "control/chain_lookup.hpp"
 #include "control/read_check.hpp"
-#include "control/repair.hpp"
-#include "control/roster.hpp"
+#include "control/recover_monitor.hpp"
 #include "control/selection.hpp"
 #include "control/unfinished.hpp"
 #include "control/window.hpp"
@@ -39,13 +39,13 @@ public:
           sources_(current_sources(store_, current_, record_)), state_map_(dir_ + "/state"),
           state_(state_map_.read()), selected_(select(sources_, request)),
           unfinished_(find_unfinished()), output_(checked_output(store, request, selected_)),
-          sink_(sink), deliverer_(request, dir_, output_with(unfinished_.size()), sink) {
+          sink_(sink), writer_(request, dir_, output_with(unfinished_.size()), sink) {
         if (state_.phase != Phase::running)
             throw Error(ErrorKind::busy, "monitor '" + request.name + "' is not running")
                 .hint("its load or unload was interrupted: `dynmon-load recover`");
-        deliverer_.prepare(selected_);
+        writer_.prepare(selected_);
         places_ = look_at_places();
-        deliverer_.counts_at(places_);
+        writer_.counts_at(places_);
         if (request.places)
             request.places(places_);
         if (request_.output.format == Format::npy)
@@ -71,14 +71,14 @@ public:
             state_ = state_map_.read(); // a named reader has just taken a window
         deliver_retired();
         deliver_unfinished();
-        deliver_pending(selected_, deliverer_);
+        deliver_pending(selected_, writer_);
         if (is_full())
             return log::info("a newer window is there too: the next read prints it");
         if (request_.takes())
             begin_window();
         deliver_current();
         if (request_.exposes())
-            deliverer_.finish(selected_, identity_);
+            writer_.finish(selected_, identity_);
     }
 
 private:
@@ -94,8 +94,8 @@ private:
                delivered_windows_ > 0;
     }
 
-    void deliver(const Delivery& delivery, Deliverer& deliverer) {
-        deliverer.deliver(delivery);
+    void deliver(const WindowContent& content, WindowWriter& writer) {
+        writer.deliver(content);
         ++delivered_windows_;
     }
 
@@ -140,14 +140,14 @@ private:
     void deliver_retired_side(const GenerationDir& old, const GenerationRecord& record,
                               const Retirement& retirement,
                               const std::vector<MetricSource>& sources, Side side) {
-        Delivery delivery;
-        delivery.of_current = false;
+        WindowContent content;
+        content.of_current = false;
         const bool was_open = side == retirement.active;
         const std::uint64_t to_ns = was_open ? retirement.to_ns : retirement.pending_to_ns;
-        delivery.window = {.sequence = was_open ? retirement.sequence : retirement.pending_sequence,
-                           .from_ns = to_ns,
-                           .to_ns = to_ns,
-                           .generation = record.number};
+        content.window = {.sequence = was_open ? retirement.sequence : retirement.pending_sequence,
+                          .from_ns = to_ns,
+                          .to_ns = to_ns,
+                          .generation = record.number};
         for (const MetricSource& source : sources) {
             if (!wants(request_, source) || (!source.swap && side != retirement.active))
                 continue;
@@ -157,15 +157,15 @@ private:
             const bool follows = was_open && (retirement.pending & source.bit()) != 0;
             const std::uint64_t from_ns =
                 follows ? retirement.pending_to_ns : retirement.from_ns.at(source.index);
-            delivery.window.from_ns = std::min(delivery.window.from_ns, from_ns);
-            delivery.items.push_back({&source, std::move(map), true, true, from_ns});
+            content.window.from_ns = std::min(content.window.from_ns, from_ns);
+            content.items.push_back({&source, std::move(map), true, true, from_ns});
         }
-        if (delivery.items.empty() || is_full())
+        if (content.items.empty() || is_full())
             return;
-        deliver(delivery, deliverer_);
+        deliver(content, writer_);
         if (!request_.takes())
             return;
-        for (const DeliveryItem& item : delivery.items)
+        for (const WindowMap& item : content.items)
             remove_pin(old.map_path(item.source->map, side));
     }
 
@@ -216,10 +216,10 @@ private:
         if (unfinished_.empty())
             return;
         if (!has_shape(output_))
-            return deliver_pending(unfinished_, deliverer_);
+            return deliver_pending(unfinished_, writer_);
         ReadRequest whole = request_;
         whole.output = without_shape(output_with(unfinished_.size()));
-        Deliverer plain(whole, dir_, whole.output, sink_);
+        WindowWriter plain(whole, dir_, whole.output, sink_);
         plain.prepare(unfinished_);
         plain.counts_at(places_);
         deliver_pending(unfinished_, plain);
@@ -227,17 +227,17 @@ private:
 
     // A window that was closed by a reader who did not get to hand it out, or who wanted another
     // metric of the same monitor.
-    void deliver_pending(const std::vector<const MetricSource*>& sources, Deliverer& deliverer) {
-        Delivery delivery;
-        delivery.window = {.sequence = state_.pending_sequence,
-                           .from_ns = state_.pending_to_ns,
-                           .to_ns = state_.pending_to_ns,
-                           .generation = record_.number};
+    void deliver_pending(const std::vector<const MetricSource*>& sources, WindowWriter& writer) {
+        WindowContent content;
+        content.window = {.sequence = state_.pending_sequence,
+                          .from_ns = state_.pending_to_ns,
+                          .to_ns = state_.pending_to_ns,
+                          .generation = record_.number};
         std::uint64_t delivered = 0;
         for (const MetricSource* source : sources) {
             if ((state_.pending & source->bit()) == 0)
                 continue;
-            add_item(delivery, *source, other(state_.active_side()), true);
+            add_item(content, *source, other(state_.active_side()), true);
             delivered |= source->bit();
         }
         if (delivered == 0 || is_full())
@@ -249,7 +249,7 @@ private:
             state_map_.write(state_);
             fence(); // who closed it may have been killed before his own
         }
-        deliver(delivery, deliverer);
+        deliver(content, writer);
         if (request_.takes())
             finish_window(sources, delivered, state_.pending_to_ns);
     }
@@ -269,8 +269,8 @@ private:
     // The state is written first, so that a kill in between is rolled forward by the next verb.
     void close_window() {
         const DirectoryLock lock = store_.lock(DirectoryLock::Mode::exclusive);
-        std::vector<ChainMembership> ours =
-            memberships(store_, record_); // so that the writes follow each other
+        std::vector<ChainOfMonitor> ours =
+            chains_of(store_, record_); // so that the writes follow each other
         state_.active = static_cast<std::uint32_t>(other(state_.active_side()));
         for (const MetricSource& source : sources_)
             if (source.swap)
@@ -282,8 +282,8 @@ private:
         state_.pending_sequence = state_.sequence;
         state_.pending_to_ns = epoch_ns();
         state_map_.write(state_);
-        for (ChainMembership& membership : ours)
-            membership.chain.swap(lock, membership.member, state_.active_side());
+        for (ChainOfMonitor& place : ours)
+            place.chain.swap(lock, place.member, state_.active_side());
         fence();
     }
 
@@ -292,20 +292,20 @@ private:
         const std::uint64_t now = epoch_ns();
         const bool closed = request_.takes() && any_swapped();
         const std::uint64_t to = closed ? state_.pending_to_ns : now;
-        Delivery delivery;
-        delivery.last = true;
-        delivery.window = {.sequence = state_.sequence + (request_.takes() ? 0 : 1),
-                           .from_ns = to,
-                           .to_ns = to,
-                           .generation = record_.number};
+        WindowContent content;
+        content.last = true;
+        content.window = {.sequence = state_.sequence + (request_.takes() ? 0 : 1),
+                          .from_ns = to,
+                          .to_ns = to,
+                          .generation = record_.number};
         std::uint64_t delivered = 0;
         for (const MetricSource* source : selected_) {
             const Side side =
                 source->swap && closed ? other(state_.active_side()) : state_.active_side();
-            add_item(delivery, *source, side, source->swap && closed);
+            add_item(content, *source, side, source->swap && closed);
             delivered |= source->bit();
         }
-        deliver(delivery, deliverer_);
+        deliver(content, writer_);
         if (request_.takes())
             finish_window(selected_, delivered, to);
     }
@@ -316,11 +316,11 @@ private:
         return follows ? state_.pending_to_ns : state_.from_ns[source.index];
     }
 
-    void add_item(Delivery& delivery, const MetricSource& source, Side side, bool quiet) {
+    void add_item(WindowContent& content, const MetricSource& source, Side side, bool quiet) {
         const std::uint64_t from_ns = begin_of(source, side);
-        delivery.window.from_ns = std::min(delivery.window.from_ns, from_ns);
-        delivery.items.push_back({&source, current_.open_map(source.map, side),
-                                  source.consumed() && !request_.peek, quiet, from_ns});
+        content.window.from_ns = std::min(content.window.from_ns, from_ns);
+        content.items.push_back({&source, current_.open_map(source.map, side),
+                                 source.consumed() && !request_.peek, quiet, from_ns});
     }
 
     void finish_window(const std::vector<const MetricSource*>& sources, std::uint64_t delivered,
@@ -345,7 +345,7 @@ private:
     std::vector<const MetricSource*> unfinished_; // of others, which stand in the way of a swap
     ExportOptions output_;
     Sink& sink_;
-    Deliverer deliverer_;
+    WindowWriter writer_;
     std::vector<CountingPlace> places_;
     std::size_t delivered_windows_ = 0;
     std::vector<std::pair<std::string, std::string>> identity_; // labels of every series
@@ -451,7 +451,7 @@ private:
     void settle(const std::string& name) const {
         std::vector<std::string> actions;
         const DirectoryLock lock = store_.lock_for(name, DirectoryLock::Mode::exclusive);
-        if (!settle_monitor(store_, lock, name, actions))
+        if (!recover_monitor(store_, lock, name, actions))
             throw Error(ErrorKind::failed,
                         "monitor '" + name + "' is gone: its load or unload was interrupted");
         const GenerationDir current = current_generation(store_, name);

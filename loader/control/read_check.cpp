@@ -4,7 +4,7 @@
 
 #include "base/error.hpp"
 #include "control/named_sources.hpp"
-#include "control/roster.hpp"
+#include "control/chain_lookup.hpp"
 #include "control/selection.hpp"
 #include "format/shape.hpp"
 #include "kernel/clock.hpp"

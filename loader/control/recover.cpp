@@ -2,11 +2,11 @@
 
 #include "base/failures.hpp"
 #include "base/log.hpp"
-#include "control/delivery.hpp"
-#include "control/evict.hpp"
+#include "control/window_writer.hpp"
+#include "control/force_remove.hpp"
 #include "control/load.hpp"
-#include "control/repair.hpp"
-#include "control/roster.hpp"
+#include "control/chain_lookup.hpp"
+#include "control/recover_monitor.hpp"
 #include "control/window.hpp"
 #include "hook/hook.hpp"
 #include "kernel/own_pin.hpp"
@@ -27,12 +27,12 @@ void mend_hook(const Store& store, const DirectoryLock& lock, const HookId& hook
     }
 }
 
-void evict_if_damaged(const Store& store, const DirectoryLock& lock, const std::string& name,
-                      std::vector<std::string>& actions) {
+void force_remove_if_damaged(const Store& store, const DirectoryLock& lock, const std::string& name,
+                             std::vector<std::string>& actions) {
     try {
         require_whole(store, name);
     } catch (const Damaged& error) {
-        evict(store, lock, name);
+        force_remove(store, lock, name);
         actions.push_back("removed monitor '" + name + "': " + error.what());
     }
 }
@@ -45,7 +45,7 @@ void make_totals_of(const Store& store, const std::string& name) {
 
 void remove_if_idle(const Store& store, const DirectoryLock& lock, const HookId& hook,
                     std::vector<std::string>& actions) {
-    if (!roster_at(store, hook).is_empty())
+    if (!programs_at(store, hook).is_empty())
         return;
     remove_hook(store, lock, hook);
     actions.push_back("removed the idle hook " + hook_dir_name(hook));
@@ -71,21 +71,21 @@ Recovered recover(const Settings& settings) {
     if (!locked)
         return result;
     const DirectoryLock& lock = *locked;
-    sweep_stages(store, lock, store.monitors_dir(), result.actions);
-    sweep_stages(store, lock, store.hooks_dir(), result.actions);
+    remove_stale_staging(store, lock, store.monitors_dir(), result.actions);
+    remove_stale_staging(store, lock, store.hooks_dir(), result.actions);
     Failures failures; // what cannot be mended does not keep the rest from it
     for (const HookId& hook : store.hooks())
         failures.attempt([&] { mend_hook(store, lock, hook, result.actions); });
     std::set<std::string> whole;
     for (const std::string& name : store.monitors())
         failures.attempt([&] {
-            evict_if_damaged(store, lock, name, result.actions);
+            force_remove_if_damaged(store, lock, name, result.actions);
             whole.insert(name);
         });
     for (const std::string& name : store.monitors())
         if (whole.contains(name))
             failures.attempt([&] {
-                if (settle_monitor(store, lock, name, result.actions))
+                if (recover_monitor(store, lock, name, result.actions))
                     make_totals_of(store, name);
             });
     for (const HookId& hook : store.hooks())

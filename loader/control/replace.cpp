@@ -5,11 +5,11 @@
 #include "base/undo.hpp"
 #include "btf/difference.hpp"
 #include "control/build.hpp"
-#include "control/delivery.hpp"
+#include "control/window_writer.hpp"
 #include "control/load.hpp"
 #include "control/load_hooks.hpp"
-#include "control/repair.hpp"
-#include "control/roster.hpp"
+#include "control/chain_lookup.hpp"
+#include "control/recover_monitor.hpp"
 #include "hook/device_view.hpp"
 #include "kernel/map_flags.hpp"
 #include "policy/checked_probe.hpp"
@@ -223,7 +223,7 @@ ReplaceReport replace_monitor(const Settings& settings, const Probe& probe,
     const DirectoryLock reading = store.lock_monitor(request.name, DirectoryLock::Mode::exclusive);
     const DirectoryLock lock = store.lock_for(request.name, DirectoryLock::Mode::exclusive);
     std::vector<std::string> actions;
-    if (!settle_monitor(store, lock, request.name, actions))
+    if (!recover_monitor(store, lock, request.name, actions))
         throw Error(ErrorKind::failed, "no monitor '" + request.name + "'");
     require_room_for_unread(store, request.name);
 
@@ -253,7 +253,7 @@ ReplaceReport replace_monitor(const Settings& settings, const Probe& probe,
     publish_generation(to, generation);
     undo.commit();
     ReplaceReport report{.record = generation.record};
-    settle_monitor(store, lock, request.name, actions);
+    recover_monitor(store, lock, request.name, actions);
     const GenerationDir current = current_generation(store, request.name);
     make_totals(store.monitor_dir(request.name), metric_sources(current, report.record));
     report.unread = !retired_generations(store, request.name).empty();

@@ -6,7 +6,7 @@
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "control/health.hpp"
-#include "control/roster.hpp"
+#include "control/chain_lookup.hpp"
 #include "control/window_log.hpp"
 #include "kernel/own_pin.hpp"
 #include "kernel/xdp.hpp"

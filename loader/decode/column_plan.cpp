@@ -27,7 +27,7 @@ ColumnPlan& ColumnPlan::operator=(ColumnPlan&&) noexcept = default;
 
 ColumnPlan::ColumnPlan(const Layout& layout, std::string_view prefix, Style style) {
     for_each_leaf(layout, [&](const std::string& path, const Layout& leaf, std::uint32_t moved) {
-        if (leaf.kind == Layout::Kind::opaque && leaf.meaning == Meaning::none)
+        if (leaf.kind == Layout::Kind::opaque && leaf.semantic == Semantic::none)
             return; // a lock or a timer: a column of its name says nothing
         names_.push_back(join_path(prefix, path));
         Scalar& cell = cells_.emplace_back(compile_scalar(leaf, style));
@@ -119,7 +119,7 @@ bool holds_number(const Layout& field) {
 }
 
 Number read_number(const Layout& field, const std::byte* bytes) {
-    const Scalar scalar = compile_scalar(field, Style::people);
+    const Scalar scalar = compile_scalar(field, Style::decoded);
     Number number;
     if (field.kind == Layout::Kind::real) {
         number.kind = Number::Kind::f64;

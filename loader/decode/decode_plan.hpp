@@ -18,15 +18,15 @@ namespace dynmon {
 struct Scalar;
 
 enum class Style {
-    people, // addresses, ports, enums, times as people write them
-    raw,    // bare numbers: exact, reversible
-    dynmon, // as Polycube's Dynmon printed it: host-order integers, enum names, unsigned char[] as
-            // text
+    decoded, // addresses, ports, enums, times as people write them
+    raw,     // bare numbers: exact, reversible
+    dynmon,  // as Polycube's Dynmon printed it: host-order integers, enum names, unsigned char[] as
+             // text
 };
 
 // JSON text of one value. Immutable after construction: share it between threads freely.
 //
-//              people                     raw                      dynmon
+//              decoded                    raw                      dynmon
 //   integers   numbers of any size, exact; in all styles
 //   bool       true, false                0, 1, … as stored        true, false
 //   enum       name, or number            number                   name, or number
@@ -37,7 +37,7 @@ enum class Style {
 //              that are no UTF-8 become   it, or else "0x…", so
 //              U+FFFD                     that nothing is lost
 //   u8[], s8[] "02ab…", list of numbers   list of numbers          text up to the NUL
-//   meanings   text; time 0 is null       as stored, host order    as stored, host order
+//   semantics  text; time 0 is null       as stored, host order    as stored, host order
 //   union      all arms; anonymous members belong to the struct around them; in all styles
 //   opaque     "bpf_spin_lock", …         null                     null
 // What no C type of the host can hold (reals of 16 bytes) is hexadecimal bytes in all styles.

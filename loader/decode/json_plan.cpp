@@ -1,7 +1,7 @@
 // Layout → JSON steps, and the loop that runs them: the hot path of every JSON that is printed.
 #include "decode/decode_plan.hpp"
 #include "decode/scalar.hpp"
-#include "decode/utf8.hpp"
+#include "decode/spelling.hpp"
 
 namespace dynmon {
 

@@ -30,8 +30,8 @@ Layout sum_of(const Layout& field) {
     sum.bit_offset = sum.bit_size = 0;
     sum.type_name = std::string(field.is_signed ? "" : "unsigned ") + (word ? "long" : "__int128");
     sum.big_endian = false;
-    if (sum.meaning == Meaning::big_endian)
-        sum.meaning = Meaning::none;
+    if (sum.semantic == Semantic::big_endian)
+        sum.semantic = Semantic::none;
     return sum;
 }
 
@@ -113,7 +113,7 @@ private:
     }
 
     static Scalar scalar_of(const Layout& field) {
-        Scalar scalar = compile_scalar(field, Style::people);
+        Scalar scalar = compile_scalar(field, Style::decoded);
         scalar.enumerators = nullptr;
         return scalar;
     }
@@ -191,7 +191,7 @@ private:
     }
 
     Layout group(const Layout& field, Wanted wanted) {
-        if (field.kind == Kind::union_ && !has_one_meaning(field))
+        if (field.kind == Kind::union_ && !has_one_semantic(field))
             return union_of(field, wanted);
         Layout placed = field;
         placed.offset = end_;

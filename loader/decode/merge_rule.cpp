@@ -1,12 +1,12 @@
-// The table of what merges how, by kind and meaning of the field.
+// The table of what merges how, by kind and semantic of the field.
 #include "decode/merge_rule.hpp"
 
 #include <algorithm>
 #include <tuple>
 
 #include "base/error.hpp"
-#include "btf/meaning.hpp"
 #include "btf/path.hpp"
+#include "btf/semantic.hpp"
 #include "decode/decode_plan.hpp"
 
 namespace dynmon {
@@ -24,7 +24,7 @@ bool are_alike(const std::vector<Layout>& a, const std::vector<Layout>& b) {
 // In all but the names.
 bool is_alike(const Layout& a, const Layout& b) {
     const auto shape = [](const Layout& field) {
-        return std::tie(field.kind, field.meaning, field.is_signed, field.big_endian, field.offset,
+        return std::tie(field.kind, field.semantic, field.is_signed, field.big_endian, field.offset,
                         field.size, field.bit_offset, field.bit_size, field.count, field.stride);
     };
     return shape(a) == shape(b) && are_alike(a.fields, b.fields);
@@ -32,20 +32,20 @@ bool is_alike(const Layout& a, const Layout& b) {
 
 // Each bit for itself.
 bool is_bit_set(const Layout& field) {
-    return field.meaning == Meaning::tcp_flags || field.meaning == Meaning::flags ||
-           field.meaning == Meaning::boolean || field.kind == Kind::boolean;
+    return field.semantic == Semantic::tcp_flags || field.semantic == Semantic::flags ||
+           field.semantic == Semantic::boolean || field.kind == Kind::boolean;
 }
 
 // What says who or where, and not how much: the same on every CPU that has seen it.
 bool is_identity(const Layout& field) {
-    if (field.meaning == Meaning::none)
+    if (field.semantic == Semantic::none)
         return field.kind == Kind::enumeration || field.kind == Kind::pointer;
-    return !is_bit_set(field) && !is_time(field.meaning) && !is_duration(field.meaning);
+    return !is_bit_set(field) && !is_time(field.semantic) && !is_duration(field.semantic);
 }
 
 bool is_bytes(const Layout& field) {
-    return field.meaning == Meaning::text ||
-           (field.meaning == Meaning::hex && !holds_number(field));
+    return field.semantic == Semantic::text ||
+           (field.semantic == Semantic::hex && !holds_number(field));
 }
 
 // All that is in it is.
@@ -62,9 +62,9 @@ bool takes_one(MergeRule rule) {
 // A number of something: what stands for anything else has no sum.
 bool is_amount(const Layout& field) {
     const bool number = field.kind == Kind::integer || field.kind == Kind::character;
-    const bool plain = field.meaning == Meaning::none || field.meaning == Meaning::big_endian ||
-                       field.meaning == Meaning::hex;
-    return field.kind == Kind::real || (number && (plain || is_duration(field.meaning)));
+    const bool plain = field.semantic == Semantic::none || field.semantic == Semantic::big_endian ||
+                       field.semantic == Semantic::hex;
+    return field.kind == Kind::real || (number && (plain || is_duration(field.semantic)));
 }
 
 } // namespace
@@ -100,7 +100,7 @@ MergeRule preset_rule(const Layout& field, MergeRule preset) {
         return MergeRule::first;
     if (is_bit_set(field))
         return MergeRule::bit_or;
-    if (is_time(field.meaning) && preset == MergeRule::sum)
+    if (is_time(field.semantic) && preset == MergeRule::sum)
         return MergeRule::max;
     if (field.kind == Kind::real && preset == MergeRule::bit_or)
         return MergeRule::first;
@@ -123,7 +123,7 @@ bool rule_fits(MergeRule rule, const Layout& field) {
     return holds_number(field) && !(whole && field.kind == Kind::real);
 }
 
-bool has_one_meaning(const Layout& arms) {
+bool has_one_semantic(const Layout& arms) {
     return !arms.fields.empty() &&
            std::all_of(arms.fields.begin(), arms.fields.end(),
                        [&](const Layout& arm) { return is_alike(arm, arms.fields.front()); });
@@ -145,7 +145,7 @@ public:
                 return;
         const bool is_union = field.kind == Kind::union_ && !is_scalar(field);
         const bool fits = preset_fits(MergeRule::sum, field);
-        if (is_union && !fits && !has_one_meaning(field)) {
+        if (is_union && !fits && !has_one_semantic(field)) {
             if (!has_rule_below(field, path))
                 arms(field, path);
         } else if (is_scalar(field)) {

@@ -25,7 +25,7 @@ bool rule_fits(MergeRule rule, const Layout& field); // when it was asked for ex
 
 // Of a union: its arms differ in their names only, as in {__u64 packets; __u64 rx_packets;}, so
 // that whichever of them a program wrote, each says the same.
-bool has_one_meaning(const Layout& arms);
+bool has_one_semantic(const Layout& arms);
 
 // By the path of a field: "value.first", with or without the "[]" of arrays.
 using MergeFields = std::map<std::string, Merge>;

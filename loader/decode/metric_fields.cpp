@@ -25,12 +25,12 @@ std::size_t count_leaves(const Layout& field) {
 } // namespace
 
 bool is_number(const Layout& field) {
-    switch (field.meaning) {
-    case Meaning::ipv4:
-    case Meaning::ipv6:
-    case Meaning::ip:
-    case Meaning::mac:
-    case Meaning::text:
+    switch (field.semantic) {
+    case Semantic::ipv4:
+    case Semantic::ipv6:
+    case Semantic::ip:
+    case Semantic::mac:
+    case Semantic::text:
         return false;
     default:
         return holds_number(field) && field.size <= 8;

@@ -83,15 +83,15 @@ std::optional<WideInteger> read_duration(std::string_view text, std::int64_t uni
 }
 
 // The unit of a duration in ns; 0: the type is none.
-std::int64_t duration_unit(Meaning meaning) {
-    switch (meaning) {
-    case Meaning::duration_ns:
+std::int64_t duration_unit(Semantic semantic) {
+    switch (semantic) {
+    case Semantic::duration_ns:
         return 1;
-    case Meaning::duration_us:
+    case Semantic::duration_us:
         return 1'000;
-    case Meaning::duration_ms:
+    case Semantic::duration_ms:
         return 1'000'000;
-    case Meaning::duration_s:
+    case Semantic::duration_s:
         return 1'000'000'000;
     default:
         return 0;
@@ -173,7 +173,7 @@ std::string ParameterType::describe() const {
         return "true or false";
     if (is_map_type())
         return "a type of map such as hash, percpu_hash or lru_hash";
-    if (duration_unit(layout_.meaning) != 0)
+    if (duration_unit(layout_.semantic) != 0)
         return "a duration such as 30s, 250ms, 5m or 0";
     if (layout_.kind == Layout::Kind::enumeration)
         return enum_names(*layout_.enumerators);
@@ -188,9 +188,9 @@ WideInteger ParameterType::parse(std::string_view text) const {
     else if (text.size() == 3 && text.front() == '\'' && text.back() == '\'' && layout_.size == 1)
         number = layout_.is_signed ? static_cast<signed char>(text[1])
                                    : static_cast<unsigned char>(text[1]);
-    else if (layout_.meaning == Meaning::ipv4 && text.find('.') != std::string_view::npos)
+    else if (layout_.semantic == Semantic::ipv4 && text.find('.') != std::string_view::npos)
         number = read_address(text);
-    else if (const std::int64_t unit = duration_unit(layout_.meaning); unit != 0)
+    else if (const std::int64_t unit = duration_unit(layout_.semantic); unit != 0)
         number = read_duration(text, unit);
     else
         number = read_number(text);
@@ -214,7 +214,7 @@ WideInteger ParameterType::parse(std::string_view text) const {
 std::vector<std::byte> ParameterType::bytes(WideInteger value) const {
     std::vector<std::byte> bytes(layout_.size);
     std::memcpy(bytes.data(), &value, bytes.size());
-    if (is_network_order(layout_) || layout_.meaning == Meaning::ipv4)
+    if (is_network_order(layout_) || layout_.semantic == Semantic::ipv4)
         std::reverse(bytes.begin(), bytes.end());
     return bytes;
 }

@@ -16,13 +16,13 @@ bool is_group(const Layout& field) {
 
 // Bytes that no number stands for: they stay as they are.
 bool is_bytes(const Layout& field) {
-    switch (field.meaning) {
-    case Meaning::ipv4:
-    case Meaning::ipv6:
-    case Meaning::ip:
-    case Meaning::mac:
+    switch (field.semantic) {
+    case Semantic::ipv4:
+    case Semantic::ipv6:
+    case Semantic::ip:
+    case Semantic::mac:
         return true;
-    case Meaning::hex: // of an integer only another way to write it
+    case Semantic::hex: // of an integer only another way to write it
         return !holds_number(field);
     default:
         return is_group(field) || field.kind == Kind::array;
@@ -110,7 +110,7 @@ private:
             step.stride = inner->stride;
             inner = &inner->fields.front();
         }
-        step.scalar = compile_scalar(element, Style::people);
+        step.scalar = compile_scalar(element, Style::decoded);
         step.scalar.enumerators = nullptr;
         step.scalar.offset += moved;
         Field field{path_, compile(element, step, shape), std::move(shape)};
@@ -122,7 +122,7 @@ private:
     // The type of an element, and how to get it; an element of several bytes adds to the shape.
     static std::string compile(const Layout& field, Step& step, std::vector<std::uint32_t>& shape) {
         step.size = field.size;
-        if (field.meaning == Meaning::text)
+        if (field.semantic == Semantic::text)
             return "|S" + std::to_string(field.size);
         if (field.is_sum && field.size > 8) {
             step.size = 8;

@@ -1,5 +1,5 @@
 // Which operation prints a field in which style.
-#include "btf/meaning.hpp"
+#include "btf/semantic.hpp"
 #include "decode/scalar.hpp"
 
 namespace dynmon {
@@ -37,9 +37,9 @@ Op plain_real(const Layout& field) {
 }
 
 Op opaque(const Layout& field, Style style) {
-    if (field.meaning == Meaning::hex)
+    if (field.semantic == Semantic::hex)
         return Op::hex;
-    return style == Style::people && field.names ? Op::name : Op::null;
+    return style == Style::decoded && field.names ? Op::name : Op::null;
 }
 
 // As stored, whatever it stands for.
@@ -55,7 +55,7 @@ Op op_of_kind(const Layout& field, Style style) {
     case Kind::real:
         return plain_real(field);
     case Kind::pointer:
-        return style == Style::people ? Op::pointer : plain_integer(field);
+        return style == Style::decoded ? Op::pointer : plain_integer(field);
     case Kind::array:
         if (!is_byte_array(field))
             return Op::hex;
@@ -90,55 +90,55 @@ Op hex_of(const Layout& field) {
     }
 }
 
-Op op_of_meaning(const Layout& field) {
-    switch (field.meaning) {
-    case Meaning::none:
-        return op_of_kind(field, Style::people);
-    case Meaning::ifindex:
+Op op_of_semantic(const Layout& field) {
+    switch (field.semantic) {
+    case Semantic::none:
+        return op_of_kind(field, Style::decoded);
+    case Semantic::ifindex:
         if (field.names)
             return Op::interface;
         return is_network_order(field) ? swapped_integer(field) : plain_integer(field);
-    case Meaning::ipv4:
+    case Semantic::ipv4:
         return Op::ipv4;
-    case Meaning::ipv6:
+    case Semantic::ipv6:
         return Op::ipv6;
-    case Meaning::ip:
+    case Semantic::ip:
         return Op::ip;
-    case Meaning::mac:
+    case Semantic::mac:
         return Op::mac;
-    case Meaning::cidr:
+    case Semantic::cidr:
         return Op::cidr;
-    case Meaning::port:
-    case Meaning::big_endian:
+    case Semantic::port:
+    case Semantic::big_endian:
         return swapped_integer(field);
-    case Meaning::ip_proto:
+    case Semantic::ip_proto:
         return is_byte(field) ? Op::protocol8 : Op::protocol;
-    case Meaning::eth_proto:
+    case Semantic::eth_proto:
         return Op::ethernet;
-    case Meaning::tcp_flags:
+    case Semantic::tcp_flags:
         return is_byte(field) ? Op::tcp_flags8 : Op::tcp_flags;
-    case Meaning::tcp_state:
-    case Meaning::enumeration:
+    case Semantic::tcp_state:
+    case Semantic::enumeration:
         return Op::enumeration;
-    case Meaning::flags:
+    case Semantic::flags:
         return Op::flags;
-    case Meaning::time_ns:
-    case Meaning::time_us:
-    case Meaning::time_ms:
-    case Meaning::time_s:
+    case Semantic::time_ns:
+    case Semantic::time_us:
+    case Semantic::time_ms:
+    case Semantic::time_s:
         return Op::time;
-    case Meaning::duration_ns:
-    case Meaning::duration_us:
-    case Meaning::duration_ms:
-    case Meaning::duration_s:
+    case Semantic::duration_ns:
+    case Semantic::duration_us:
+    case Semantic::duration_ms:
+    case Semantic::duration_s:
         return Op::duration;
-    case Meaning::ktime_ns:
+    case Semantic::ktime_ns:
         return Op::boot_time;
-    case Meaning::boolean:
+    case Semantic::boolean:
         return Op::boolean;
-    case Meaning::text:
+    case Semantic::text:
         return Op::text;
-    case Meaning::hex:
+    case Semantic::hex:
         return hex_of(field);
     }
     return Op::null;
@@ -147,23 +147,23 @@ Op op_of_meaning(const Layout& field) {
 } // namespace
 
 const std::shared_ptr<const EnumSet>& names_of(const Layout& field, Style style) {
-    return style == Style::people && field.names ? field.names : field.enumerators;
+    return style == Style::decoded && field.names ? field.names : field.enumerators;
 }
 
 bool is_network_order(const Layout& field) {
-    return field.big_endian || field.meaning == Meaning::port ||
-           field.meaning == Meaning::eth_proto || field.meaning == Meaning::big_endian;
+    return field.big_endian || field.semantic == Semantic::port ||
+           field.semantic == Semantic::eth_proto || field.semantic == Semantic::big_endian;
 }
 
 // Addresses of 16 bytes, which Dynmon did not have: as the text that its way of showing bytes would
 // make of them, they would be lost. Those of IPv4 are the number that they were there.
 bool is_long_address(const Layout& field, Style style) {
     return style == Style::dynmon && field.kind == Kind::structure &&
-           (field.meaning == Meaning::ip || field.meaning == Meaning::ipv6);
+           (field.semantic == Semantic::ip || field.semantic == Semantic::ipv6);
 }
 
 bool prints_whole(const Layout& field, Style style) {
-    if (style == Style::people || is_long_address(field, style))
+    if (style == Style::decoded || is_long_address(field, style))
         return is_scalar(field);
     switch (field.kind) {
     case Kind::structure:
@@ -179,13 +179,13 @@ bool prints_whole(const Layout& field, Style style) {
 
 Scalar compile_scalar(const Layout& field, Style style) {
     Scalar scalar;
-    scalar.op = style == Style::people || is_long_address(field, style) ? op_of_meaning(field)
-                                                                        : op_of_kind(field, style);
+    scalar.op = style == Style::decoded || is_long_address(field, style) ? op_of_semantic(field)
+                                                                         : op_of_kind(field, style);
     scalar.is_signed = field.is_signed;
-    scalar.swapped = style == Style::people && is_network_order(field);
+    scalar.swapped = style == Style::decoded && is_network_order(field);
     scalar.bit_offset = field.bit_offset;
     scalar.bit_size = field.bit_size;
-    scalar.unit = clock_unit(field.meaning);
+    scalar.unit = clock_unit(field.semantic);
     scalar.exact = style == Style::raw || is_long_address(field, style);
     scalar.offset = field.offset;
     scalar.size = field.size;

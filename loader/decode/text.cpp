@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "decode/digits.hpp"
-#include "decode/utf8.hpp"
+#include "decode/spelling.hpp"
 
 namespace dynmon {
 

@@ -4,8 +4,8 @@
 
 #include "decode/merge_rule.hpp"
 #include "decode/text.hpp"
-#include "export/rendering.hpp"
 #include "export/session.hpp"
+#include "export/window_formatter.hpp"
 #include "format/rows.hpp"
 
 namespace dynmon {
@@ -66,9 +66,9 @@ std::string values(const Session& session, bool json) {
     return text;
 }
 
-class CryptoRendering final : public Rendering {
+class CryptoFormatter final : public WindowFormatter {
 public:
-    explicit CryptoRendering(bool json) : json_(json) {}
+    explicit CryptoFormatter(bool json) : json_(json) {}
 
     const char* profile() const override { return "crypto"; }
     std::vector<std::string> metrics() const override { return {"sessions_tracked_crypto"}; }
@@ -173,8 +173,8 @@ private:
 
 } // namespace
 
-std::unique_ptr<Rendering> make_crypto_rendering(bool json) {
-    return std::make_unique<CryptoRendering>(json);
+std::unique_ptr<WindowFormatter> make_crypto_rendering(bool json) {
+    return std::make_unique<CryptoFormatter>(json);
 }
 
 } // namespace dynmon

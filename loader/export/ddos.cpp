@@ -2,7 +2,7 @@
 #include <string_view>
 
 #include "export/packets.hpp"
-#include "export/rendering.hpp"
+#include "export/window_formatter.hpp"
 
 namespace dynmon {
 
@@ -41,9 +41,9 @@ const Feature features[] = {
     {"ICMP type   ", [](const PacketRecord& p) { return std::to_string(p.icmp_type); }, true},
 };
 
-class DdosRendering final : public Rendering {
+class DdosFormatter final : public WindowFormatter {
 public:
-    DdosRendering(bool json, unsigned rows)
+    DdosFormatter(bool json, unsigned rows)
         : json_(json), all_(rows == 10),
           gathered_(profile(), all_ ? std::vector<std::string>{"length", "tcpLen", "tcpAck"}
                                     : std::vector<std::string>{}) {}
@@ -124,8 +124,8 @@ private:
 
 } // namespace
 
-std::unique_ptr<Rendering> make_ddos_rendering(bool json, unsigned rows) {
-    return std::make_unique<DdosRendering>(json, rows);
+std::unique_ptr<WindowFormatter> make_ddos_rendering(bool json, unsigned rows) {
+    return std::make_unique<DdosFormatter>(json, rows);
 }
 
 } // namespace dynmon

@@ -9,7 +9,7 @@
 namespace dynmon {
 
 Field::Field(const Layout& layout)
-    : scalar_(compile_scalar(layout, Style::people)), size_(layout.size) {
+    : scalar_(compile_scalar(layout, Style::decoded)), size_(layout.size) {
     scalar_.enumerators = nullptr; // its owner may be gone before this
 }
 

@@ -17,7 +17,7 @@ double seconds_between(std::chrono::steady_clock::time_point from,
 
 } // namespace
 
-FileExporter::FileExporter(OutputDir& dir, std::unique_ptr<Rendering> rendering,
+FileExporter::FileExporter(OutputDir& dir, std::unique_ptr<WindowFormatter> rendering,
                            ReportWindow report)
     : dir_(dir), rendering_(std::move(rendering)), report_(std::move(report)),
       metrics_(rendering_->metrics()) {
@@ -50,7 +50,7 @@ void FileExporter::begin_document(const std::string& monitor, const Window& wind
     repeated_ = dir_.has(monitor, window);
     rendering_->clear();
     missed_.clear();
-    popped_.clear();
+    drained_.clear();
 }
 
 void FileExporter::begin_metric(const MetricView& metric) {
@@ -67,18 +67,18 @@ void FileExporter::begin_metric(const MetricView& metric) {
     }
 }
 
-PopRoom* FileExporter::room_for_popped(const MetricView& metric, std::size_t bytes) {
+DrainBuffer* FileExporter::room_for_drained(const MetricView& metric, std::size_t bytes) {
     if (role_ != Role::rendered)
         return nullptr;
-    open_popped(metric, bytes);
-    return popped_.back().get();
+    open_drained(metric, bytes);
+    return drained_.back().get();
 }
 
-void FileExporter::open_popped(const MetricView& queue, std::size_t bytes) {
+void FileExporter::open_drained(const MetricView& queue, std::size_t bytes) {
     const std::size_t size = queue.value.size;
-    popped_.push_back(std::make_unique<PoppedFile>(dir_.fd(), dir_.path(), queue.map_name,
+    drained_.push_back(std::make_unique<DrainFile>(dir_.fd(), dir_.path(), queue.map_name,
                                                    name_.window, size, bytes));
-    const auto left = popped_.back()->left_over();
+    const auto left = drained_.back()->left_over();
     if (left.empty())
         return;
     rendering_->add({left.size() / size, nullptr, left.data(), 0, size});
@@ -88,13 +88,13 @@ void FileExporter::open_popped(const MetricView& queue, std::size_t bytes) {
 
 // A queue that a killed run has emptied is gone when its probe was replaced since.
 void FileExporter::take_left_over() {
-    if (!popped_.empty())
+    if (!drained_.empty())
         return;
     for (const MetricView& queue : queues_) {
-        if (!PoppedFile::exists(dir_.fd(), queue.map_name, name_.window))
+        if (!DrainFile::exists(dir_.fd(), queue.map_name, name_.window))
             continue;
         rendering_->begin(queue);
-        open_popped(queue, queue.value.size);
+        open_drained(queue, queue.value.size);
     }
 }
 
@@ -127,9 +127,9 @@ void FileExporter::end_document() {
             report.files.push_back(file.name);
         ++name_.iteration;
     }
-    for (const auto& popped : popped_)
-        popped->remove();
-    popped_.clear();
+    for (const auto& drained : drained_)
+        drained->remove();
+    drained_.clear();
     report.read_seconds = seconds_between(began_, read);
     report.write_seconds = seconds_between(read, Clock::now());
     report_(report);

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "export/drain_file.hpp"
 #include "export/missed_counters.hpp"
 #include "export/output_dir.hpp"
-#include "export/popped_file.hpp"
 #include "export/report.hpp"
 
 namespace dynmon {
@@ -17,14 +17,14 @@ namespace dynmon {
 class FileExporter final : public Exporter {
 public:
     // `dir` must outlive it. `report` is called for each window once it is stored.
-    FileExporter(OutputDir& dir, std::unique_ptr<Rendering> rendering, ReportWindow report);
+    FileExporter(OutputDir& dir, std::unique_ptr<WindowFormatter> rendering, ReportWindow report);
     ~FileExporter() override;
 
     // Throws Error{usage} when the monitor lacks a metric or one of its fields.
     void prepare(const std::vector<const MetricView*>& metrics) override;
     void begin_document(const std::string& monitor, const Window& window) override;
     void begin_metric(const MetricView& metric) override;
-    PopRoom* room_for_popped(const MetricView& metric, std::size_t bytes) override;
+    DrainBuffer* room_for_drained(const MetricView& metric, std::size_t bytes) override;
     void entries(const Batch& batch) override;
     void end_metric(std::uint64_t) override { role_ = Role::none; }
     void end_document() override;
@@ -33,11 +33,11 @@ private:
     enum class Role { none, rendered, missed };
     using Clock = std::chrono::steady_clock;
 
-    void open_popped(const MetricView& queue, std::size_t bytes);
+    void open_drained(const MetricView& queue, std::size_t bytes);
     void take_left_over();
 
     OutputDir& dir_;
-    std::unique_ptr<Rendering> rendering_;
+    std::unique_ptr<WindowFormatter> rendering_;
     ReportWindow report_;
     std::vector<std::string> metrics_;
     Role role_ = Role::none; // of the metric at hand
@@ -47,7 +47,7 @@ private:
     bool repeated_ = false; // it is stored already
     MissedCounters missed_;
     std::vector<MetricView> queues_; // that are rendered, of the running probe
-    std::vector<std::unique_ptr<PoppedFile>> popped_;
+    std::vector<std::unique_ptr<DrainFile>> drained_;
     Clock::time_point began_;
 };
 

@@ -13,10 +13,10 @@ constexpr std::size_t part = 16384; // flows, of a window of which nothing is ke
 
 // Nothing when `metric` is no flow table; the first fault is noted, unless there is one of a metric
 // called flows, which it was probably meant to be.
-std::optional<FlowFields> flow_fields(const MetricView& metric, const FlowOutlet& outlet,
+std::optional<FlowFields> flow_fields(const MetricView& metric, const FlowSink& sink,
                                       std::optional<Error>& fault) {
     try {
-        return FlowFields(metric, outlet.profile());
+        return FlowFields(metric, sink.profile());
     } catch (const Error& error) {
         if (!fault || metric.name == "flows")
             fault = error;
@@ -26,9 +26,9 @@ std::optional<FlowFields> flow_fields(const MetricView& metric, const FlowOutlet
 
 } // namespace
 
-FlowExporter::FlowExporter(TimeOuts time_outs, std::size_t max_flows, FlowOutlet& outlet,
+FlowExporter::FlowExporter(TimeOuts time_outs, std::size_t max_flows, FlowSink& sink,
                            ReportWindow report, std::optional<FlowState> state)
-    : cache_(time_outs, max_flows), outlet_(outlet), report_(std::move(report)),
+    : cache_(time_outs, max_flows), sink_(sink), report_(std::move(report)),
       state_(std::move(state)), keeps_(time_outs.keeps()) {
     if (state_)
         restore();
@@ -44,8 +44,8 @@ void FlowExporter::restore() {
     for (const FlowRecord& flow : saved->cached)
         cache_.add(flow, left);
     left.insert(left.begin(), saved->waiting.begin(), saved->waiting.end());
-    if (!outlet_.has(at_)) // else it had got what waited
-        outlet_.add(std::move(left), at_);
+    if (!sink_.has(at_)) // else it had got what waited
+        sink_.add(std::move(left), at_);
 }
 
 // The window as it was seen, before anything of it is counted: if that fails it comes again.
@@ -53,13 +53,13 @@ void FlowExporter::save_before() {
     if (!state_)
         return;
     try {
-        state_->save(at_.window, cache_.flows(), seen_, outlet_.waiting());
+        state_->save(at_.window, cache_.flows(), seen_, sink_.waiting());
         told_ = false;
     } catch (const Error& error) {
         if (!std::exchange(told_, true))
             log::warn(std::string(error.what()) + ": windows stay in the kernel until flows can be "
                                                   "saved");
-        throw OutletAway(error);
+        throw SinkUnavailable(error);
     }
 }
 
@@ -69,7 +69,7 @@ bool FlowExporter::save_counted() {
     if (!state_)
         return true;
     try {
-        state_->save(at_.window, cache_.flows(), {}, outlet_.waiting());
+        state_->save(at_.window, cache_.flows(), {}, sink_.waiting());
         return true;
     } catch (const Error& error) {
         if (!std::exchange(told_, true))
@@ -81,7 +81,7 @@ bool FlowExporter::save_counted() {
 // What goes out at the end, so that a kill sends no file twice. False: it cannot be saved.
 bool FlowExporter::save_rest() const {
     try {
-        state_->save(*stored_, cache_.flows(), {}, outlet_.waiting());
+        state_->save(*stored_, cache_.flows(), {}, sink_.waiting());
         return true;
     } catch (const Error& error) {
         log::warn(error.what());
@@ -92,8 +92,8 @@ bool FlowExporter::save_rest() const {
 void FlowExporter::prepare(const std::vector<const MetricView*>& metrics) {
     std::optional<Error> fault;
     for (const MetricView* metric : metrics)
-        if (flow_fields(*metric, outlet_, fault))
-            return outlet_.make_room();
+        if (flow_fields(*metric, sink_, fault))
+            return sink_.make_room();
     throw fault ? *fault : Error(ErrorKind::usage, "the monitor has no metric");
 }
 
@@ -102,7 +102,7 @@ void FlowExporter::begin_document(const std::string& monitor, const Window& wind
     at_ = {monitor, window};
     seen_.clear(); // of a window that was given up
     if (!keeps_)
-        outlet_.forget();
+        sink_.forget();
     missed_.clear();
     repeated_ = is_repeated();
     left_flows_ = left_packets_ = 0;
@@ -114,7 +114,7 @@ void FlowExporter::begin_metric(const MetricView& metric) {
     if (counts_missed_)
         return missed_.begin(metric);
     rows_.emplace(metric);
-    fields_ = flow_fields(rows_->view(), outlet_, fault);
+    fields_ = flow_fields(rows_->view(), sink_, fault);
     if (!fields_ && unused_.insert(metric.name).second)
         log::warn("metric '" + metric.name + "' is taken and goes nowhere: it is no flow table");
 }
@@ -128,9 +128,9 @@ void FlowExporter::entries(const Batch& batch) {
         const FlowRecord flow = fields_->read(row);
         if (flow.packets > 0) // of CPUs that are kept apart, those that saw some
             seen_.push_back(flow);
-        if (!keeps_ && outlet_.takes_parts() && seen_.size() >= part) {
+        if (!keeps_ && sink_.takes_parts() && seen_.size() >= part) {
             hand_on_seen();
-            outlet_.send();
+            sink_.send();
         }
     });
 }
@@ -142,7 +142,7 @@ void FlowExporter::hand_on_seen() {
         left_packets_ += flow.packets;
     }
     left_flows_ += seen_.size();
-    outlet_.add(std::move(seen_), at_);
+    sink_.add(std::move(seen_), at_);
     seen_.clear();
 }
 
@@ -155,7 +155,7 @@ bool FlowExporter::is_repeated() const {
     const Window& window = at_.window;
     const bool again = stored_ && stored_->generation == window.generation &&
                        stored_->sequence == window.sequence && stored_->to_ns == window.to_ns;
-    return again || outlet_.has(at_);
+    return again || sink_.has(at_);
 }
 
 // By their names: what found something full, and the rest. `estimated` is in the flows.
@@ -177,7 +177,7 @@ void FlowExporter::add_up(WindowReport& report) {
         for (const FlowRecord& flow : left)
             left_packets_ += flow.packets;
         left_flows_ = left.size();
-        outlet_.add(std::move(left), at_);
+        sink_.add(std::move(left), at_);
     } else {
         hand_on_seen();
     }
@@ -190,7 +190,7 @@ void FlowExporter::end_document() {
     const Clock::time_point read = Clock::now();
     WindowReport report{.monitor = at_.monitor,
                         .window = at_.window,
-                        .iteration = outlet_.iteration(windows_),
+                        .iteration = sink_.iteration(windows_),
                         .repeated = repeated_,
                         .unit = "flow",
                         .missed = missed_.counts()};
@@ -200,11 +200,11 @@ void FlowExporter::end_document() {
         if (keeps_) // whatever happens now, its flows are counted
             stored_ = at_.window;
     }
-    const std::size_t waiting = outlet_.waiting().size();
+    const std::size_t waiting = sink_.waiting().size();
     if (left_flows_ == 0 || save_counted())
-        report.files = outlet_.send(); // if it throws and keeps nothing, nor does the cache
+        report.files = sink_.send(); // if it throws and keeps nothing, nor does the cache
     stored_ = at_.window;
-    if (outlet_.waiting().size() != waiting)
+    if (sink_.waiting().size() != waiting)
         save_counted();
     seen_.clear();
     report.read_seconds = std::chrono::duration<double>(read - began_).count();
@@ -215,10 +215,10 @@ void FlowExporter::end_document() {
 void FlowExporter::close() {
     std::vector<FlowRecord> left;
     cache_.drain(EndReason::forced, left);
-    outlet_.add(std::move(left), {at_.monitor, at_.window}); // what it missed was told with it
-    const bool saved = state_ && stored_ && save_rest();     // if not, it is sent anyway
+    sink_.add(std::move(left), {at_.monitor, at_.window}); // what it missed was told with it
+    const bool saved = state_ && stored_ && save_rest();   // if not, it is sent anyway
     try {
-        outlet_.close();
+        sink_.close();
     } catch (Error& error) {
         if (saved)
             error.hint("they are in " + state_->path() + ", and go with the next export");

@@ -19,14 +19,14 @@ namespace dynmon {
 // window that comes again because it could not be emptied is passed over.
 class FlowExporter final : public Exporter {
 public:
-    // `outlet` must outlive it, and keep what it cannot hand on if the time-outs do. `state`, where
+    // `sink` must outlive it, and keep what it cannot hand on if the time-outs do. `state`, where
     // there is one, has to be opened already; what it holds is gone on with. `report` is called for
     // each window.
-    FlowExporter(TimeOuts time_outs, std::size_t max_flows, FlowOutlet& outlet, ReportWindow report,
+    FlowExporter(TimeOuts time_outs, std::size_t max_flows, FlowSink& sink, ReportWindow report,
                  std::optional<FlowState> state = std::nullopt);
 
-    // Throws Error{usage} naming what is lacking when no metric is a flow table, and OutletAway
-    // where a window had better stay open.
+    // Throws Error{usage} naming what is lacking when no metric is a flow table, and
+    // SinkUnavailable where a window had better stay open.
     void prepare(const std::vector<const MetricView*>& metrics) override;
     void begin_document(const std::string& monitor, const Window& window) override;
     void begin_metric(const MetricView& metric) override;
@@ -34,7 +34,7 @@ public:
     void end_metric(std::uint64_t timestamp_us) override;
     void end_document() override;
 
-    // The export ends: what the cache has leaves, and the outlet is closed. Throws as that does,
+    // The export ends: what the cache has leaves, and the sink is closed. Throws as that does,
     // and leaves in the state what has not arrived.
     void close();
 
@@ -53,7 +53,7 @@ private:
     bool save_rest() const;
 
     FlowCache cache_;
-    FlowOutlet& outlet_;
+    FlowSink& sink_;
     ReportWindow report_;
     std::optional<FlowState> state_;
     bool keeps_;

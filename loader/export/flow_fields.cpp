@@ -11,14 +11,14 @@ namespace {
 
 // Nanoseconds of the unit of a time since the epoch.
 std::uint64_t unit_of(const MetricView& metric, const char* name) {
-    switch (find_field(metric.value, name)->meaning) {
-    case Meaning::time_ns:
+    switch (find_field(metric.value, name)->semantic) {
+    case Semantic::time_ns:
         return 1;
-    case Meaning::time_us:
+    case Semantic::time_us:
         return 1'000;
-    case Meaning::time_ms:
+    case Semantic::time_ms:
         return 1'000'000;
-    case Meaning::time_s:
+    case Semantic::time_s:
         return 1'000'000'000;
     default:
         throw Error(ErrorKind::usage, "metric '" + metric.name + "' has no time since the epoch " +

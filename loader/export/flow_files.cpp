@@ -23,7 +23,7 @@ void FlowFiles::make_room() {
     try {
         write();
     } catch (const Error& error) {
-        throw OutletAway(error);
+        throw SinkUnavailable(error);
     }
 }
 
@@ -42,7 +42,7 @@ std::vector<std::string> FlowFiles::send() {
         if (keeps_)
             return {};
         waiting_.clear();
-        throw OutletAway(error);
+        throw SinkUnavailable(error);
     }
 }
 

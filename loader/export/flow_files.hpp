@@ -1,12 +1,12 @@
 // Stores flows as CSV files in a folder, one for each window that some left the cache with.
 #pragma once
 
-#include "export/flow_outlet.hpp"
+#include "export/flow_sink.hpp"
 #include "export/output_dir.hpp"
 
 namespace dynmon {
 
-class FlowFiles final : public FlowOutlet {
+class FlowFiles final : public FlowSink {
 public:
     // `dir` must outlive it. `keeps`: what cannot be written, until there is room on the disk.
     FlowFiles(OutputDir& dir, bool keeps)

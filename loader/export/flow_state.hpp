@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/fd.hpp"
-#include "export/flow_outlet.hpp"
+#include "export/flow_sink.hpp"
 
 namespace dynmon {
 

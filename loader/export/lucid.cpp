@@ -10,7 +10,7 @@
 
 #include "base/json_text.hpp"
 #include "export/packets.hpp"
-#include "export/rendering.hpp"
+#include "export/window_formatter.hpp"
 #include "object/sha256.hpp"
 
 namespace dynmon {
@@ -117,9 +117,9 @@ constexpr std::array<const char*, feature_count> feature_names = {
 
 using Features = std::array<double, feature_count>;
 
-class LucidRendering final : public Rendering {
+class LucidFormatter final : public WindowFormatter {
 public:
-    explicit LucidRendering(const LucidOptions& options)
+    explicit LucidFormatter(const LucidOptions& options)
         : packets_(options.packets), seconds_(options.seconds), ipv6_(options.ipv6),
           flags_shift_(options.flags_with_offset ? 0 : 13),
           most_{options.seconds, 65536, 4294967296, 65536, 4096, 65536,
@@ -289,8 +289,8 @@ private:
 
 } // namespace
 
-std::unique_ptr<Rendering> make_lucid_rendering(const LucidOptions& options) {
-    return std::make_unique<LucidRendering>(options);
+std::unique_ptr<WindowFormatter> make_lucid_rendering(const LucidOptions& options) {
+    return std::make_unique<LucidFormatter>(options);
 }
 
 } // namespace dynmon

@@ -14,8 +14,8 @@
 
 #include "base/error.hpp"
 #include "base/lock_holder.hpp"
+#include "export/drain_file.hpp"
 #include "export/file.hpp"
-#include "export/popped_file.hpp"
 #include "object/way.hpp"
 
 namespace dynmon {
@@ -109,7 +109,7 @@ OutputDir::OutputDir(const std::string& path)
         remove_folder(staging);
         load_state();
         for (const auto& [monitor, last] : state_.windows)
-            PoppedFile::remove_of(dir_.get(), path_, last.sequence, last.to_ns);
+            DrainFile::remove_of(dir_.get(), path_, last.sequence, last.to_ns);
     });
 }
 

@@ -16,7 +16,7 @@
 
 #include "base/fd.hpp"
 #include "export/export_state.hpp"
-#include "export/rendering.hpp"
+#include "export/window_formatter.hpp"
 
 namespace dynmon {
 

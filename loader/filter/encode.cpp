@@ -37,7 +37,7 @@ void encode_text(const Layout& field, std::string_view text, std::byte* at) {
 
 void encode_field(const Layout& field, std::string_view text, std::uint64_t now_ns,
                   std::byte* root) {
-    const Scalar scalar = compile_scalar(field, Style::people);
+    const Scalar scalar = compile_scalar(field, Style::decoded);
     switch (value_class(field)) {
     case ValueClass::integer:
         return store_integer(scalar, read_integer_literal(field, text, now_ns), root);

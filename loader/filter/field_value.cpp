@@ -38,21 +38,21 @@ bool Prefix::lies_within(const Prefix& other) const {
 }
 
 ValueClass value_class(const Layout& field) {
-    switch (field.meaning) {
-    case Meaning::ipv4:
-    case Meaning::ipv6:
-    case Meaning::ip:
-    case Meaning::mac:
+    switch (field.semantic) {
+    case Semantic::ipv4:
+    case Semantic::ipv6:
+    case Semantic::ip:
+    case Semantic::mac:
         return ValueClass::bytes;
-    case Meaning::hex: // of an integer only another way to write it
+    case Semantic::hex: // of an integer only another way to write it
         if (holds_number(field))
             break;
         return ValueClass::bytes;
-    case Meaning::cidr:
+    case Semantic::cidr:
         return ValueClass::prefix;
-    case Meaning::boolean: // an integer of which all but 0 is true
+    case Semantic::boolean: // an integer of which all but 0 is true
         return ValueClass::boolean;
-    case Meaning::text:
+    case Semantic::text:
         return ValueClass::text;
     default:
         break;
@@ -74,7 +74,7 @@ ValueClass value_class(const Layout& field) {
 
 FieldValue::FieldValue(const Layout& field)
     : kind_(value_class(field)), width_(Width::other),
-      scalar_(compile_scalar(field, Style::people)) {
+      scalar_(compile_scalar(field, Style::decoded)) {
     width_ = width_of(scalar_);
 }
 

@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "base/counted.hpp"
-#include "btf/meaning.hpp"
+#include "btf/semantic.hpp"
 #include "decode/parameter_type.hpp"
 #include "decode/scalar.hpp"
 
@@ -21,7 +21,7 @@ unsigned bits_of(const Layout& field) {
     return field.bit_size != 0 ? field.bit_size : field.size * 8;
 }
 
-// What `expected` says of an integer without a meaning.
+// What `expected` says of an integer without a semantic.
 std::string range_of(const Layout& field) {
     const unsigned bits = bits_of(field);
     const std::string type =
@@ -56,13 +56,13 @@ std::optional<Wide> fitted(const Layout& field, const ExactNumber& number) {
 
 std::string expected_integer(const Layout& field) {
     constexpr std::size_t most_listed = 16;
-    if (field.meaning == Meaning::tcp_flags)
+    if (field.semantic == Semantic::tcp_flags)
         return "a number or flags such as SYN|ACK";
-    if (field.meaning == Meaning::ip_proto)
+    if (field.semantic == Semantic::ip_proto)
         return "a protocol such as TCP, or its number";
-    if (field.meaning == Meaning::eth_proto)
+    if (field.semantic == Semantic::eth_proto)
         return "a protocol such as IPv4 or ARP, or its number";
-    const auto& set = names_of(field, Style::people);
+    const auto& set = names_of(field, Style::decoded);
     if (!set)
         return range_of(field);
     std::string names;
@@ -96,7 +96,7 @@ unsigned __int128 fitted_or_refused(const Layout& field, const ExactNumber& numb
 
 unsigned __int128 read_integer_literal(const Layout& field, std::string_view text,
                                        std::uint64_t now_ns) {
-    if (is_time(field.meaning) || is_duration(field.meaning))
+    if (is_time(field.semantic) || is_duration(field.semantic))
         return read_clock_literal(field, text, now_ns);
     if (field.kind == Layout::Kind::character && text.size() == 1 &&
         (text[0] < '0' || text[0] > '9'))
@@ -105,7 +105,7 @@ unsigned __int128 read_integer_literal(const Layout& field, std::string_view tex
     const bool joined = text.find('|') != std::string_view::npos;
     if (!joined)
         return read_part(field, text);
-    if (field.meaning != Meaning::tcp_flags && !names_of(field, Style::people))
+    if (field.semantic != Semantic::tcp_flags && !names_of(field, Style::decoded))
         throw no_such_literal(text, expected_integer(field))
             .hint("any of several values: in (A, B)");
     Wide value = 0;

@@ -38,7 +38,7 @@ Prefix read_prefix_literal(const Layout& field, std::string_view text);
 // 'x' is not `expected`, for what no literal of the field's type can be.
 Error no_such_literal(std::string_view text, const std::string& expected);
 
-// Those of fields with a meaning whose values have names, and of clocks; see literal_names.cpp and
+// Those of fields with a semantic whose values have names, and of clocks; see literal_names.cpp and
 // literal_clock.cpp. nullopt: no such name.
 std::optional<unsigned __int128> named_value(const Layout& field, std::string_view name);
 unsigned __int128 read_clock_literal(const Layout& field, std::string_view text,

@@ -57,7 +57,7 @@ std::optional<int> take_prefix(std::string_view& text) {
     return static_cast<int>(length);
 }
 
-std::optional<BytesLiteral> read_address(Meaning meaning, std::string_view text) {
+std::optional<BytesLiteral> read_address(Semantic semantic, std::string_view text) {
     const auto prefix = take_prefix(text);
     if (!prefix)
         return std::nullopt;
@@ -65,7 +65,7 @@ std::optional<BytesLiteral> read_address(Meaning meaning, std::string_view text)
     const bool is_v4 = inet_pton(AF_INET, std::string(text).c_str(), bytes) == 1;
     if (!is_v4 && inet_pton(AF_INET6, std::string(text).c_str(), bytes) != 1)
         return std::nullopt;
-    if ((is_v4 && meaning == Meaning::ipv6) || (!is_v4 && meaning == Meaning::ipv4))
+    if ((is_v4 && semantic == Semantic::ipv6) || (!is_v4 && semantic == Semantic::ipv4))
         return std::nullopt;
     const std::size_t size = is_v4 ? 4 : 16;
     if (*prefix > static_cast<int>(size * 8))
@@ -74,18 +74,18 @@ std::optional<BytesLiteral> read_address(Meaning meaning, std::string_view text)
     literal.version = is_v4 ? 4 : 6;
     literal.bytes.assign(bytes, size);
     literal.bits = *prefix < 0 ? size * 8 : static_cast<std::size_t>(*prefix);
-    if (is_v4 && meaning == Meaning::ip) {
+    if (is_v4 && semantic == Semantic::ip) {
         literal.bytes.insert(0, mapped_prefix);
         literal.bits += mapped_prefix.size() * 8;
     }
     return literal;
 }
 
-std::string expected_address(Meaning meaning) {
-    switch (meaning) {
-    case Meaning::ipv4:
+std::string expected_address(Semantic semantic) {
+    switch (semantic) {
+    case Semantic::ipv4:
         return "an IPv4 address or prefix such as 10.0.0.0/8";
-    case Meaning::ipv6:
+    case Semantic::ipv6:
         return "an IPv6 address or prefix such as fd00::/8";
     default:
         return "an address or prefix such as 10.0.0.1 or fd00::/8";
@@ -97,14 +97,14 @@ std::string expected_address(Meaning meaning) {
 BytesLiteral read_bytes_literal(const Layout& field, std::string_view text) {
     BytesLiteral literal;
     literal.bits = field.size * 8;
-    switch (field.meaning) {
-    case Meaning::ipv4:
-    case Meaning::ipv6:
-    case Meaning::ip:
-        if (const auto address = read_address(field.meaning, text))
+    switch (field.semantic) {
+    case Semantic::ipv4:
+    case Semantic::ipv6:
+    case Semantic::ip:
+        if (const auto address = read_address(field.semantic, text))
             return *address;
-        throw no_such_literal(text, expected_address(field.meaning));
-    case Meaning::mac:
+        throw no_such_literal(text, expected_address(field.semantic));
+    case Semantic::mac:
         if (!read_mac(text, literal.bytes))
             throw no_such_literal(text, "a MAC address such as 02:00:00:00:00:01");
         return literal;
@@ -118,7 +118,7 @@ BytesLiteral read_bytes_literal(const Layout& field, std::string_view text) {
 
 Prefix read_prefix_literal(const Layout& field, std::string_view text) {
     constexpr std::size_t with_ipv4 = 8;
-    const Meaning family = field.size == with_ipv4 ? Meaning::ipv4 : Meaning::ipv6;
+    const Semantic family = field.size == with_ipv4 ? Semantic::ipv4 : Semantic::ipv6;
     const auto address = read_address(family, text);
     if (!address)
         throw no_such_literal(text, expected_address(family));

@@ -1,5 +1,5 @@
 // Times and durations of a condition, in the unit that their field counts in.
-#include "btf/meaning.hpp"
+#include "btf/semantic.hpp"
 #include "filter/literal.hpp"
 
 namespace dynmon {
@@ -13,7 +13,7 @@ constexpr const char* unit_names[] = {"ns", "us", "ms", "s"};
 
 // What comes out uneven would be a border where the field has no value.
 ExactNumber in_unit(const Layout& field, ExactNumber ns, std::string_view text) {
-    const std::uint8_t unit = clock_unit(field.meaning);
+    const std::uint8_t unit = clock_unit(field.semantic);
     if (ns.too_large)
         return ns;
     if (ns.size % ns_per[unit] != 0)
@@ -24,7 +24,7 @@ ExactNumber in_unit(const Layout& field, ExactNumber ns, std::string_view text) 
 }
 
 Wide read_time(const Layout& field, std::string_view text, std::uint64_t now_ns) {
-    const std::uint64_t per = ns_per[clock_unit(field.meaning)];
+    const std::uint64_t per = ns_per[clock_unit(field.semantic)];
     if (const auto time = parse_exact_time(text, now_ns - now_ns % per)) {
         const auto size = static_cast<Wide>(*time < 0 ? -*time : *time);
         return fitted_or_refused(field, in_unit(field, {*time < 0, false, size}, text), text);
@@ -36,7 +36,7 @@ Wide read_time(const Layout& field, std::string_view text, std::uint64_t now_ns)
         return fitted_or_refused(field, *number, text);
     throw no_such_literal(text, "a time")
         .hint(std::string("such as 2026-11-21T01:02:03Z, 2026-11-21, now-5m, or ") +
-              unit_names[clock_unit(field.meaning)] + " since 1970");
+              unit_names[clock_unit(field.semantic)] + " since 1970");
 }
 
 Wide read_duration(const Layout& field, std::string_view text) {
@@ -50,7 +50,7 @@ Wide read_duration(const Layout& field, std::string_view text) {
 // Time since boot is a duration to people, and so it is printed.
 unsigned __int128 read_clock_literal(const Layout& field, std::string_view text,
                                      std::uint64_t now_ns) {
-    if (is_duration(field.meaning) || field.meaning == Meaning::ktime_ns)
+    if (is_duration(field.semantic) || field.semantic == Semantic::ktime_ns)
         return read_duration(field, text);
     return read_time(field, text, now_ns);
 }

@@ -59,13 +59,13 @@ Wide as_loaded(const Layout& field, const EnumSet& set, std::int64_t value) {
 } // namespace
 
 std::optional<unsigned __int128> named_value(const Layout& field, std::string_view name) {
-    if (field.meaning == Meaning::tcp_flags)
+    if (field.semantic == Semantic::tcp_flags)
         return flag_value(name);
-    if (field.meaning == Meaning::ip_proto)
+    if (field.semantic == Semantic::ip_proto)
         return protocol_value(name);
-    if (field.meaning == Meaning::eth_proto)
+    if (field.semantic == Semantic::eth_proto)
         return ethernet_value(name);
-    if (const auto& set = names_of(field, Style::people))
+    if (const auto& set = names_of(field, Style::decoded))
         for (const auto& [value, known] : set->values)
             if (known == name)
                 return as_loaded(field, *set, value);

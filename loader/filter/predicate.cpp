@@ -13,8 +13,8 @@ constexpr int accept = -1;
 constexpr int reject = -2;
 
 bool is_address(const Layout& field) {
-    return field.meaning == Meaning::ipv4 || field.meaning == Meaning::ipv6 ||
-           field.meaning == Meaning::ip;
+    return field.semantic == Semantic::ipv4 || field.semantic == Semantic::ipv6 ||
+           field.semantic == Semantic::ip;
 }
 
 bool is_order(Compare compare) {

@@ -43,7 +43,7 @@ Layout select_members(const Layout& group, const Paths& paths) {
         known->second.push_back(rest_behind(path, length));
     }
     Layout selected = group;
-    selected.meaning = Meaning::none;
+    selected.semantic = Semantic::none;
     selected.fields.clear();
     if (group.kind == Layout::Kind::array) // elements of it, as members of a struct
         selected.kind = Layout::Kind::structure;

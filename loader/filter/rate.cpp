@@ -8,8 +8,8 @@
 #include <optional>
 
 #include "base/error.hpp"
-#include "btf/meaning.hpp"
 #include "btf/path.hpp"
+#include "btf/semantic.hpp"
 #include "decode/decode_plan.hpp"
 #include "decode/merge_rule.hpp"
 #include "decode/scalar.hpp"
@@ -105,13 +105,13 @@ private:
     Layout leaf(const Layout& field, const Wanted& wanted) {
         Layout placed = field;
         Step& step = plan_.steps_.emplace_back();
-        step.from = compile_scalar(field, Style::people);
+        step.from = compile_scalar(field, Style::decoded);
         if (adds_up(field, wanted)) {
             step.op = field.kind == Kind::real ? Step::Op::real_rate : Step::Op::rate;
-            if (is_duration(field.meaning))
-                step.unit = seconds_per[clock_unit(field.meaning)];
+            if (is_duration(field.semantic))
+                step.unit = seconds_per[clock_unit(field.semantic)];
             placed.kind = Kind::real;
-            placed.meaning = Meaning::none;
+            placed.semantic = Semantic::none;
             placed.big_endian = false;
             placed.type_name = "double";
             placed.size = sizeof(double);
@@ -169,7 +169,7 @@ private:
         placed.fields.clear();
         const bool outside = in_union_;
         // Arms share bytes: no count is sure unless all of them are the same.
-        in_union_ = in_union_ || (field.kind == Kind::union_ && !has_one_meaning(field));
+        in_union_ = in_union_ || (field.kind == Kind::union_ && !has_one_semantic(field));
         const std::size_t length = path_.size();
         for (const Layout& member : field.fields) {
             if (!member.name.empty())

@@ -27,7 +27,7 @@ constexpr std::string_view formula_starts = "=+-@\t\r";
 class CsvExporter final : public Exporter {
 public:
     CsvExporter(const ExportOptions& options, Sink& sink)
-        : style_(options.raw ? Style::raw : Style::people), safe_(options.csv_safe), sink_(sink) {}
+        : style_(options.raw ? Style::raw : Style::decoded), safe_(options.csv_safe), sink_(sink) {}
 
     // A map on its own belongs to no monitor: it has no direction and no window.
     void begin_document(const std::string& monitor, const Window& window) override {

@@ -84,7 +84,7 @@ enum class Format { json, jsonl, dynmon, openmetrics, csv, table, npy, npz };
 
 struct ExportOptions {
     Format format = Format::json;
-    bool raw = false;        // Style::raw instead of Style::people
+    bool raw = false;        // Style::raw instead of Style::decoded
     bool classic = false;    // openmetrics: as the classic text of Prometheus
     bool value_only = false; // json, jsonl, dynmon: just the value(s), without names and window
     // json, jsonl: integers whose type has more than 53 bits are strings, for readers that know
@@ -105,13 +105,13 @@ struct ExportOptions {
     std::string build = {}; // json, openmetrics: which dynmon prints it; "": not said
 };
 
-// Memory that outlives a killed process, for what is popped from a queue. What is put back, because
-// its window could not be written, is zeroed there.
-class PopRoom {
+// Memory that outlives a killed process, for what is drained from a queue. What is put back,
+// because its window could not be written, is zeroed there.
+class DrainBuffer {
 public:
-    virtual ~PopRoom() = default;
+    virtual ~DrainBuffer() = default;
     // `bytes` more, right behind those before. Throws when there is no room: before anything is
-    // popped into it.
+    // drained into it.
     virtual std::byte* next(std::size_t bytes) = 0;
 };
 
@@ -131,10 +131,10 @@ public:
     virtual void counts_at(const std::vector<CountingPlace>& /*places*/) {}
     virtual void begin_document(const std::string& monitor, const Window& window) = 0;
     virtual void begin_metric(const MetricView& metric) = 0;
-    // Where the elements of this queue or stack are to be popped to, `bytes` at most; null:
+    // Where the elements of this queue or stack are to be drained to, `bytes` at most; null:
     // anywhere. Asked for once behind begin_metric(); has to live until the document is written or
     // has failed.
-    virtual PopRoom* room_for_popped(const MetricView& /*metric*/, std::size_t /*bytes*/) {
+    virtual DrainBuffer* room_for_drained(const MetricView& /*metric*/, std::size_t /*bytes*/) {
         return nullptr;
     }
     virtual void entries(const Batch& batch) = 0;

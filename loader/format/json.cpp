@@ -3,7 +3,7 @@
 #include <string_view>
 
 #include "base/map_type_name.hpp"
-#include "decode/utf8.hpp"
+#include "decode/spelling.hpp"
 #include "format/json_document.hpp"
 
 namespace dynmon {
@@ -13,7 +13,7 @@ namespace {
 class JsonExporter final : public JsonDocument {
 public:
     JsonExporter(const ExportOptions& options, Sink& sink)
-        : JsonDocument(options, options.raw ? Style::raw : Style::people, sink),
+        : JsonDocument(options, options.raw ? Style::raw : Style::decoded, sink),
           build_(options.build) {}
 
     void counts_at(const std::vector<CountingPlace>& places) override { places_ = places; }

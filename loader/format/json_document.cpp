@@ -2,8 +2,8 @@
 #include "format/json_document.hpp"
 
 #include "base/error.hpp"
+#include "decode/spelling.hpp"
 #include "decode/text.hpp"
-#include "decode/utf8.hpp"
 
 namespace dynmon {
 

@@ -1,7 +1,7 @@
 // The `jsonl` exporter: one line an entry, each a JSON document of its own.
 #include <optional>
 
-#include "decode/utf8.hpp"
+#include "decode/spelling.hpp"
 #include "format/json_document.hpp"
 #include "format/rows.hpp"
 
@@ -13,7 +13,7 @@ class JsonLinesExporter final : public Exporter {
 public:
     JsonLinesExporter(const ExportOptions& options, Sink& sink)
         : value_only_(options.value_only), wide_as_text_(options.wide_as_text),
-          style_(options.raw ? Style::raw : Style::people), sink_(sink) {}
+          style_(options.raw ? Style::raw : Style::decoded), sink_(sink) {}
 
     void counts_at(const std::vector<CountingPlace>& places) override { places_ = places; }
 

@@ -20,8 +20,8 @@ public:
         metric_.emplace(metric);
         to_->begin_metric(metric_->view());
     }
-    PopRoom* room_for_popped(const MetricView& metric, std::size_t bytes) override {
-        return to_->room_for_popped(metric, bytes);
+    DrainBuffer* room_for_drained(const MetricView& metric, std::size_t bytes) override {
+        return to_->room_for_drained(metric, bytes);
     }
     void entries(const Batch& batch) override { to_->entries(metric_->merge(batch)); }
     void end_metric(std::uint64_t timestamp_us) override {

@@ -1,7 +1,7 @@
 // Cleaning of names, escaping of label values and help.
 #include "format/metric_text.hpp"
 
-#include "decode/utf8.hpp"
+#include "decode/spelling.hpp"
 
 namespace dynmon {
 

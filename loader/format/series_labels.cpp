@@ -58,7 +58,7 @@ void SeriesTable::copy_label(const LabelSource& label, const std::byte* key, cha
                                       is_known_ipv6(label.bits.version_at, key + label.bits.offset)
                                   ? 6
                                   : 0;
-    if (slot.meaning == Meaning::text)
+    if (slot.semantic == Semantic::text)
         if (void* end = std::memchr(to, 0, slot.size))
             std::fill(static_cast<char*>(end), to + slot.size, '\0');
 }
@@ -109,11 +109,11 @@ void SeriesTable::append_labels(std::uint32_t row, bool first, Cursor& out) cons
     }
     if (index_ && rows_.size() > 1 && !is_rest) {
         separate();
-        append_field("index", compile_scalar(*index_, Style::people), row, out);
+        append_field("index", compile_scalar(*index_, Style::decoded), row, out);
     }
     if (cpu_ && !is_rest) {
         separate();
-        append_field("cpu", compile_scalar(*cpu_, Style::people), row, out);
+        append_field("cpu", compile_scalar(*cpu_, Style::decoded), row, out);
     }
     if (!has_label("direction")) {
         separate();

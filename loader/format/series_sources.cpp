@@ -106,7 +106,7 @@ void SeriesTable::add_labels(const OpenMetrics& section) {
         source.from = *field;
         source.bits = compile_scalar(*field, Style::raw);
         source.slot = take_slot(*field);
-        source.text_of = compile_scalar(source.slot, Style::people);
+        source.text_of = compile_scalar(source.slot, Style::decoded);
         of_key = true;
     }
     for (const Series& series : section.series)
@@ -183,7 +183,7 @@ Layout SeriesTable::number_field(const std::string& path, std::string_view root)
 Scalar SeriesTable::add_number(const Layout& field, bool adds_up) {
     const bool is_real = field.kind == Layout::Kind::real || is_wide(field);
     numbers_.push_back({is_real, !is_real && field.is_signed, adds_up});
-    Scalar scalar = compile_scalar(field, Style::people);
+    Scalar scalar = compile_scalar(field, Style::decoded);
     scalar.enumerators = nullptr; // the number is wanted, and the names would have to be kept alive
     return scalar;
 }
@@ -216,12 +216,12 @@ void SeriesTable::add_histogram(ValueSource source, const Series& series, const 
         const Layout number = number_field(buckets.key, "key");
         if (!holds_integer(number))
             refuse(metric_, "'" + buckets.key + "' is no integer: it cannot number buckets");
-        source.bucket = compile_scalar(number, Style::people);
+        source.bucket = compile_scalar(number, Style::decoded);
     } else {
         source.stride = field->stride;
     }
     Histogram histogram = make_histogram(buckets, how_many);
-    source.scalar = compile_scalar(count, Style::people);
+    source.scalar = compile_scalar(count, Style::decoded);
     numbers_.insert(numbers_.end(), how_many, {false, false, true});
     if (!buckets.sum.empty()) {
         histogram.has_sum = true;

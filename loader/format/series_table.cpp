@@ -56,7 +56,7 @@ std::uint64_t sort_key(const Layout* first, std::string_view id) {
     const std::size_t size = std::min<std::size_t>(first ? first->size : id.size(), 8);
     std::memcpy(&key, id.data(), size);
     const bool number = first && holds_number(*first) && first->size <= 8 &&
-                        first->meaning != Meaning::ipv4 && !is_network_order(*first);
+                        first->semantic != Semantic::ipv4 && !is_network_order(*first);
     if (!number)
         return __builtin_bswap64(key);
     const std::uint64_t sign = std::uint64_t{1} << (size * 8 - 1);

@@ -46,7 +46,7 @@ constexpr std::size_t time_length = 30;  // 2026-11-21T12:00:00.000000000Z
 class TableExporter final : public Exporter {
 public:
     TableExporter(const ExportOptions& options, Sink& sink)
-        : style_(options.raw ? Style::raw : Style::people), sink_(sink) {}
+        : style_(options.raw ? Style::raw : Style::decoded), sink_(sink) {}
 
     void counts_at(const std::vector<CountingPlace>& places) override { places_ = places; }
 

@@ -12,8 +12,8 @@ namespace dynmon {
 enum class Support { no, yes, unknown }; // unknown: the caller has no right to try
 
 struct Feature {
-    const char* name;    // "batch-lpm-trie": never changes
-    const char* meaning; // one line for people: what dynmon does with it, or without it
+    const char* name;     // "batch-lpm-trie": never changes
+    const char* semantic; // one line for people: what dynmon does with it, or without it
     Support (*probe)();
 };
 

@@ -168,12 +168,12 @@ void require_arrays_fit(const InstanceSpec& spec, const Outcome& outcome) {
 
 } // namespace
 
-void rehearse_load(const Object& object, const std::vector<std::string>& programs,
-                   const KernelBtf& kernel_btf) {
-    TrialOptions options{.pretended_kernel = true};
+void dry_run_load(const Object& object, const std::vector<std::string>& programs,
+                  const KernelBtf& kernel_btf) {
+    SandboxOptions options{.pretended_kernel = true};
     if (kernel_btf.descriptor() >= 0)
         options.keep.push_back(kernel_btf.descriptor());
-    in_trial("libbpf, preparing the programs of " + object.path() + ",", options, [&] {
+    run_sandboxed("libbpf, preparing the programs of " + object.path() + ",", options, [&] {
         for (const std::string& program : programs) {
             const InstanceSpec spec{
                 .object = &object, .program = program, .kernel_btf = kernel_btf.path()};

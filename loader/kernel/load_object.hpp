@@ -41,8 +41,8 @@ struct Instance {
 
 // Everything that libbpf does with the object before the kernel gets to see the programs: maps,
 // relocations, CO-RE. Throws Error{rejected} when it crashes over that or finds no end.
-void rehearse_load(const Object& object, const std::vector<std::string>& programs,
-                   const KernelBtf& kernel_btf);
+void dry_run_load(const Object& object, const std::vector<std::string>& programs,
+                  const KernelBtf& kernel_btf);
 
 // Throws VerifierError when the verifier refuses, Error otherwise; then nothing is left in the
 // kernel.

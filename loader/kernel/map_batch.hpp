@@ -16,7 +16,7 @@ int lookup_and_delete_batch(const Fd& map, const void* in, void* out, void* keys
                             std::uint32_t& count);
 int update_batch(const Fd& map, const void* keys, const void* values, std::uint32_t& count);
 
-// One element, looked up and deleted in one call (queue and stack: popped, `key` null).
+// One element, looked up and deleted in one call (queue and stack: drained, `key` null).
 int lookup_and_delete_element(const Fd& map, const void* key, void* value);
 
 // The kernel has no such batch for this map type: EINVAL, or 524, which leaks from inside it.

@@ -4,7 +4,7 @@
 #include <tuple>
 
 #include "base/error.hpp"
-#include "manifest/agreement.hpp"
+#include "manifest/cross_checks.hpp"
 #include "manifest/fields.hpp"
 #include "manifest/manifest.hpp"
 #include "manifest/parse_metric.hpp"
@@ -133,7 +133,7 @@ ParsedManifest parse_manifest(std::string_view text) {
     Faults faults;
     if (const auto root = parse_document(text, faults.list())) {
         parsed.manifest = read_manifest(*root, faults);
-        check_agreement(parsed.manifest, faults);
+        check_across(parsed.manifest, faults);
         if (parsed.manifest.object.empty())
             parsed.manifest.object = parsed.manifest.name + ".bpf.o";
     }

@@ -303,7 +303,7 @@ Object Object::parse(std::vector<std::byte> bytes, std::string path) {
         checked_btf(elf);
         // libbpf is not made for ELF files of others: what it does with these bytes, it does first
         // where it can do no harm.
-        in_trial("libbpf, reading this object,", {}, [&] { object.describe(elf); });
+        run_sandboxed("libbpf, reading this object,", {}, [&] { object.describe(elf); });
         object.describe(elf);
         object.license_ = read_license(elf);
         object.sha256_ = sha256_hex(object.bytes_);

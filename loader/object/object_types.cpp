@@ -84,7 +84,7 @@ BtfPtr object_types(std::span<const std::byte> object) {
             throw Error(ErrorKind::usage, "libbpf refuses its BTF", errno);
         data.complete(types.get());
     };
-    in_trial("libbpf, reading these types,", {}, read);
+    run_sandboxed("libbpf, reading these types,", {}, read);
     read();
     return types;
 }

@@ -176,7 +176,7 @@ void limit_files(std::size_t size) {
     set_limit(RLIMIT_FSIZE, size);
 }
 
-void drop_rights(const std::vector<int>& keep) {
+void drop_all_but(const std::vector<int>& keep) {
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
     __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {};

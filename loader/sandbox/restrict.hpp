@@ -47,7 +47,7 @@ void limit_cpu(std::chrono::seconds most);
 void limit_files(std::size_t size); // of each file that grows; those in memory count too
 
 // Closes all descriptors but `keep` and drops all capabilities, for good.
-void drop_rights(const std::vector<int>& keep);
+void drop_all_but(const std::vector<int>& keep);
 
 // Puts a descriptor of memory at `place`: 0 for what a pretended bpf(2) "returns".
 void stand_in_at(int place);

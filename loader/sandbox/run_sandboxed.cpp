@@ -25,7 +25,7 @@ namespace dynmon {
 
 namespace {
 
-// What sandboxes have refused without ending a trial, by name.
+// What sandboxes have refused without ending a sandbox, by name.
 std::mutex refused_mutex;
 std::set<std::string> refused_so_far;
 
@@ -79,7 +79,7 @@ Report report_of(const Error& error) {
     return report;
 }
 
-[[noreturn]] void run_child(int pipe, pid_t parent, const TrialOptions& options,
+[[noreturn]] void run_child(int pipe, pid_t parent, const SandboxOptions& options,
                             RefusedCalls& refused, const std::function<void()>& body) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
@@ -96,7 +96,7 @@ Report report_of(const Error& error) {
     limit_files(options.memory); // only files in memory can grow
     Report report;
     try {
-        drop_rights(keep);
+        drop_all_but(keep);
         stay_harmless(options.pretended_kernel, refused);
         body();
         report.add("good");
@@ -150,11 +150,11 @@ std::string signal_name(int number) {
     return name != nullptr ? std::string("SIG") + name : "signal " + std::to_string(number);
 }
 
-std::string beyond_memory(const TrialOptions& options) {
+std::string beyond_memory(const SandboxOptions& options) {
     return "asked for more than " + std::to_string(options.memory >> 20) + " MiB";
 }
 
-std::string ending_of(const TrialOptions& options, int status, bool in_time) {
+std::string ending_of(const SandboxOptions& options, int status, bool in_time) {
     if (!in_time)
         return "did not end within " + std::to_string(options.patience.count()) + " seconds";
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
@@ -216,7 +216,7 @@ void remember_refused(const std::vector<std::string>& calls) {
 
 } // namespace
 
-std::vector<std::string> refused_in_trials() {
+std::vector<std::string> refused_in_sandboxes() {
     const std::scoped_lock lock(refused_mutex);
     return {refused_so_far.begin(), refused_so_far.end()};
 }
@@ -226,8 +226,8 @@ std::string refusal_advice() {
            std::string(libbpf_version_string()) + ")";
 }
 
-void in_trial(const std::string& what, const TrialOptions& options,
-              const std::function<void()>& body) {
+void run_sandboxed(const std::string& what, const SandboxOptions& options,
+                   const std::function<void()>& body) {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0)
         throw Error(ErrorKind::failed, "make a pipe", errno);

@@ -9,7 +9,7 @@
 
 namespace dynmon {
 
-struct TrialOptions {
+struct SandboxOptions {
     std::size_t memory = 512u << 20; // bytes beyond what the process has mapped
     std::chrono::seconds cpu{10};
     std::chrono::seconds patience{60}; // of the clock on the wall
@@ -24,11 +24,11 @@ struct TrialOptions {
 // when it crashes, or goes beyond a limit, throws Error{rejected} "`what` crashed (SIGSEGV)". An
 // error says so when the sandbox has refused a system call. Nothing else that `body` does is seen
 // by the caller.
-void in_trial(const std::string& what, const TrialOptions& options,
-              const std::function<void()>& body);
+void run_sandboxed(const std::string& what, const SandboxOptions& options,
+                   const std::function<void()>& body);
 
-// The system calls that were refused in trials of this process which ended well all the same.
-std::vector<std::string> refused_in_trials();
+// The system calls that were refused in sandboxes of this process which ended well all the same.
+std::vector<std::string> refused_in_sandboxes();
 
 // What to do when a sandbox refuses something that libbpf needs.
 std::string refusal_advice();

@@ -34,7 +34,7 @@ EventPrinter::EventPrinter(const std::optional<Layout>& layout, const StreamOpti
     const Layout shown = options.columns.empty() ? *layout_ : during("--columns", [&] {
         return project({nullptr, &*layout_}, options.columns).value;
     });
-    plan_.emplace(shown, options.raw ? Style::raw : Style::people, "{\"event\":", "",
+    plan_.emplace(shown, options.raw ? Style::raw : Style::decoded, "{\"event\":", "",
                   options.wide_as_text);
 }
 

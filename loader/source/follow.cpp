@@ -9,7 +9,7 @@
 #include "format/json_document.hpp"
 #include "format/merged_metric.hpp"
 #include "kernel/clock.hpp"
-#include "source/snapshot.hpp"
+#include "source/entry_tracker.hpp"
 
 namespace dynmon {
 
@@ -61,14 +61,14 @@ public:
             time_ = std::to_string(now);
         else
             append_json_time(now, time_);
-        snapshot_.begin_look();
+        tracker_.begin_look();
         map_.for_each_batch(Take::look, [&](const Batch& batch) {
             const Batch merged = merged_.merge(batch);
             for (std::size_t i = 0; i < merged.count; ++i)
                 see(merged.keys + i * merged.key_stride, merged.values + i * merged.value_stride,
                     sink);
         });
-        snapshot_.end_look([&](const std::byte* key, const std::byte* value) {
+        tracker_.end_look([&](const std::byte* key, const std::byte* value) {
             std::string& out = begin("removed", key, sink);
             out += ",\"was\":";
             append_value(value, out);
@@ -82,7 +82,7 @@ private:
     State(const TypedMap& map, const ExportOptions& options, MergedMetric merged)
         : map_(map), merged_(std::move(merged)), view_(merged_.view()), raw_(options.raw),
           cpus_(view_.cpus), shown_(shown_of(view_, options.columns)),
-          snapshot_(view_.key->size, cpus_ > 0 ? cpus_ * cpu_stride(view_) : view_.value.size),
+          tracker_(view_.key->size, cpus_ > 0 ? cpus_ * cpu_stride(view_) : view_.value.size),
           value_(shown_.value, style(), {}, {}, options.wide_as_text),
           condition_(condition_of(options.where)) {
         if (shown_.key)
@@ -91,7 +91,7 @@ private:
             where_ = compiled(epoch_ns());
     }
 
-    Style style() const { return raw_ ? Style::raw : Style::people; }
+    Style style() const { return raw_ ? Style::raw : Style::decoded; }
 
     Predicate compiled(std::uint64_t now) const {
         return during("--where", [&] { return Predicate(*condition_, types_of(view_), now); });
@@ -107,14 +107,14 @@ private:
     void see(const std::byte* key, const std::byte* value, Sink& sink) {
         if (!holds(key, value))
             return;
-        const Snapshot::Change change = snapshot_.see(key, value);
-        if (first_ || change == Snapshot::Change::none)
+        const EntryTracker::Change change = tracker_.see(key, value);
+        if (first_ || change == EntryTracker::Change::none)
             return;
         text_.clear();
         append_value(value, text_);
         was_.clear();
-        if (change == Snapshot::Change::changed) {
-            append_value(snapshot_.was(), was_);
+        if (change == EntryTracker::Change::changed) {
+            append_value(tracker_.was(), was_);
             if (was_ == text_)
                 return; // in its padding, or in a field that is not shown
         }
@@ -156,7 +156,7 @@ private:
     bool raw_;
     std::size_t cpus_; // copies of a value that are kept apart; 0: one value
     Projection shown_;
-    Snapshot snapshot_;
+    EntryTracker tracker_;
     std::optional<JsonPlan> key_;
     JsonPlan value_;
     std::optional<Condition> condition_;

@@ -65,9 +65,9 @@ std::string program_name(std::uint32_t id) {
 
 // {u32; u32 program id}, or the first alone: how devmap and cpumap are looked up.
 std::unique_ptr<Listing> list_with_program(const MapFacts& facts, const MapTypes& types,
-                                           const char* what, Meaning meaning) {
+                                           const char* what, Semantic semantic) {
     SyntheticStruct row;
-    row.number(what, id_size, meaning);
+    row.number(what, id_size, semantic);
     const bool with_program = facts.value_size >= 2 * id_size;
     if (with_program) {
         row.number("program_id", id_size);
@@ -108,11 +108,11 @@ std::unique_ptr<Listing> list_programs(const MapFacts& facts, const MapTypes& ty
 }
 
 std::unique_ptr<Listing> list_devices(const MapFacts& facts, const MapTypes& types) {
-    return list_with_program(facts, types, "ifindex", Meaning::ifindex);
+    return list_with_program(facts, types, "ifindex", Semantic::ifindex);
 }
 
 std::unique_ptr<Listing> list_cpus(const MapFacts& facts, const MapTypes& types) {
-    return list_with_program(facts, types, "qsize", Meaning::none);
+    return list_with_program(facts, types, "qsize", Semantic::none);
 }
 
 std::unique_ptr<Listing> list_sockets(const MapFacts& facts, const MapTypes& types) {

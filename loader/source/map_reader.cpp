@@ -65,7 +65,7 @@ bool all_zero(const Batch& batch) {
 } // namespace
 
 MapReader::MapReader(const Fd& map, const MapFacts& facts, Take take, unsigned jobs,
-                     PopRoom* room) {
+                     DrainBuffer* room) {
     if (!is_readable(facts.type))
         refuse_listing(facts);
     if (is_queue_like(facts.type))

@@ -23,17 +23,17 @@ std::size_t value_bytes(const MapFacts& facts);
 
 enum class Take {
     look,   // leaves the map as it is; of a queue or stack only the head can be seen
-    remove, // hash: looked up and deleted in one call; queue and stack: popped; array: zeroed
+    remove, // hash: looked up and deleted in one call; queue and stack: drained; array: zeroed
             // after reading, so counts that arrive in between are lost
 };
 
 class MapReader {
 public:
     // `map` must outlive the reader. `jobs` > 1: large maps are read ahead on a second thread.
-    // `room`: a queue's elements are popped to there; null: into memory of its own. Throws
+    // `room`: a queue's elements are drained to there; null: into memory of its own. Throws
     // Error{unsupported} for a type that has no listing.
     MapReader(const Fd& map, const MapFacts& facts, Take take, unsigned jobs = 1,
-              PopRoom* room = nullptr);
+              DrainBuffer* room = nullptr);
     ~MapReader();
 
     // The next entries, valid until the next call; false at the end.
@@ -52,7 +52,7 @@ void warn_approximate(const std::string& maps);
 
 // Deletes or zeroes everything. For maps that no program writes any more.
 void empty_map(const Fd& map, const MapFacts& facts);
-// No entries, or for arrays: nothing but zeroes. A queue is looked into, not popped.
+// No entries, or for arrays: nothing but zeroes. A queue is looked into, not drained.
 bool is_empty(const Fd& map, const MapFacts& facts);
 
 } // namespace dynmon

@@ -8,9 +8,12 @@ namespace dynmon {
 
 namespace {
 
-Layout byte_array(std::uint32_t size, Layout::Kind element, Meaning meaning) {
-    Layout array{
-        .kind = Layout::Kind::array, .meaning = meaning, .size = size, .count = size, .stride = 1};
+Layout byte_array(std::uint32_t size, Layout::Kind element, Semantic semantic) {
+    Layout array{.kind = Layout::Kind::array,
+                 .semantic = semantic,
+                 .size = size,
+                 .count = size,
+                 .stride = 1};
     array.fields.push_back(Layout{.kind = element, .size = 1});
     return array;
 }
@@ -26,17 +29,17 @@ std::uint32_t SyntheticStruct::member(std::string name, Layout layout) {
     return at;
 }
 
-std::uint32_t SyntheticStruct::number(std::string name, std::uint32_t size, Meaning meaning) {
+std::uint32_t SyntheticStruct::number(std::string name, std::uint32_t size, Semantic semantic) {
     return member(std::move(name),
-                  Layout{.kind = Layout::Kind::integer, .meaning = meaning, .size = size});
+                  Layout{.kind = Layout::Kind::integer, .semantic = semantic, .size = size});
 }
 
 std::uint32_t SyntheticStruct::text(std::string name, std::uint32_t size) {
-    return member(std::move(name), byte_array(size, Layout::Kind::character, Meaning::text));
+    return member(std::move(name), byte_array(size, Layout::Kind::character, Semantic::text));
 }
 
 std::uint32_t SyntheticStruct::bytes(std::string name, std::uint32_t size) {
-    return member(std::move(name), byte_array(size, Layout::Kind::integer, Meaning::hex));
+    return member(std::move(name), byte_array(size, Layout::Kind::integer, Semantic::hex));
 }
 
 void store_text(std::byte* at, std::uint32_t room, std::string_view text) {

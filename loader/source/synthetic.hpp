@@ -15,7 +15,7 @@ namespace dynmon {
 class SyntheticStruct {
 public:
     // Each returns where the member stands, in bytes.
-    std::uint32_t number(std::string name, std::uint32_t size, Meaning meaning = Meaning::none);
+    std::uint32_t number(std::string name, std::uint32_t size, Semantic semantic = Semantic::none);
     std::uint32_t text(std::string name, std::uint32_t size); // up to the NUL
     std::uint32_t bytes(std::string name, std::uint32_t size);
     std::uint32_t member(std::string name, Layout layout); // as it is, moved to its place

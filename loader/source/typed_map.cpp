@@ -91,9 +91,9 @@ void TypedMap::for_each(
     const std::function<void(std::string_view, std::string_view)>& visit) const {
     MergedMetric merged(view_);
     const MetricView& view = merged.view();
-    const JsonPlan value_plan(view.value, Style::people);
+    const JsonPlan value_plan(view.value, Style::decoded);
     const std::optional<JsonPlan> key_plan =
-        view.key ? std::optional<JsonPlan>(std::in_place, *view.key, Style::people) : std::nullopt;
+        view.key ? std::optional<JsonPlan>(std::in_place, *view.key, Style::decoded) : std::nullopt;
     const std::size_t stride = cpu_stride(view);
     std::string key;
     std::string value;

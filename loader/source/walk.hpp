@@ -26,7 +26,7 @@ std::unique_ptr<MapReader::Walk> walk_by_key(const Fd& map, const MapFacts& fact
                                              std::size_t room = 0);
 std::unique_ptr<MapReader::Walk> walk_by_index(const Fd& map, const MapFacts& facts, Take take);
 std::unique_ptr<MapReader::Walk> walk_queue(const Fd& map, const MapFacts& facts, Take take,
-                                            PopRoom* room);
+                                            DrainBuffer* room);
 
 // `walk` with its calls made ahead, on a thread of its own; for walks with walk_lanes only.
 std::unique_ptr<MapReader::Walk> walk_ahead(std::unique_ptr<MapReader::Walk> walk);

@@ -12,7 +12,7 @@ namespace dynmon {
 
 namespace {
 
-constexpr std::uint32_t most_popped = 1024; // per batch, so that output keeps up
+constexpr std::uint32_t most_drained = 1024; // per batch, so that output keeps up
 
 // Keys one after the other, for kernels without the batch call. Under concurrent deletes the
 // kernel may start over: keys seen are remembered and the number of steps is bounded.
@@ -84,12 +84,12 @@ private:
     std::uint32_t following_ = 0;
 };
 
-// At most max_entries are popped: a queue that is filled as fast as it is read has no end.
+// At most max_entries are drained: a queue that is filled as fast as it is read has no end.
 class WalkByPop : public MapReader::Walk {
 public:
-    WalkByPop(const Fd& map, const MapFacts& facts, PopRoom* room)
+    WalkByPop(const Fd& map, const MapFacts& facts, DrainBuffer* room)
         : map_(map), facts_(facts), left_(facts.max_entries), room_(room),
-          values_(room == nullptr ? std::size_t{most_popped} * facts.value_size : 0) {}
+          values_(room == nullptr ? std::size_t{most_drained} * facts.value_size : 0) {}
 
     bool next(Batch& batch) override {
         if (left_ == 0)
@@ -97,9 +97,9 @@ public:
         std::byte* const values =
             room_ == nullptr
                 ? values_.data()
-                : room_->next(std::size_t{std::min(most_popped, left_)} * facts_.value_size);
+                : room_->next(std::size_t{std::min(most_drained, left_)} * facts_.value_size);
         std::uint32_t count = 0;
-        for (; count < most_popped && left_ > 0; ++count, --left_) {
+        for (; count < most_drained && left_ > 0; ++count, --left_) {
             std::byte* place = values + std::size_t{count} * facts_.value_size;
             const int result = lookup_and_delete_element(map_, nullptr, place);
             if (result == -ENOENT) {
@@ -117,7 +117,7 @@ private:
     const Fd& map_;
     MapFacts facts_;
     std::uint32_t left_;
-    PopRoom* room_; // or null: values_ is used again and again
+    DrainBuffer* room_; // or null: values_ is used again and again
     std::vector<std::byte> values_;
 };
 
@@ -151,7 +151,7 @@ std::unique_ptr<MapReader::Walk> walk_by_index(const Fd& map, const MapFacts& fa
 }
 
 std::unique_ptr<MapReader::Walk> walk_queue(const Fd& map, const MapFacts& facts, Take take,
-                                            PopRoom* room) {
+                                            DrainBuffer* room) {
     if (take == Take::look)
         return std::make_unique<WalkByPeek>(map, facts);
     return std::make_unique<WalkByPop>(map, facts, room);

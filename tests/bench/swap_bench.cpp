@@ -5,7 +5,7 @@
 #include <bpf/bpf.h>
 
 #include "control/load.hpp"
-#include "control/roster.hpp"
+#include "control/chain_lookup.hpp"
 #include "frames.hpp"
 #include "hook/hook.hpp"
 #include "kernel/bpf.hpp"

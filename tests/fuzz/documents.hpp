@@ -9,7 +9,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "decode/utf8.hpp"
+#include "decode/spelling.hpp"
 #include "fuzz/expect.hpp"
 
 namespace dynmon::fuzz {

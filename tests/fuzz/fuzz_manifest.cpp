@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
-#include "decode/utf8.hpp"
+#include "decode/spelling.hpp"
 #include "fuzz/expect.hpp"
 #include "manifest/manifest.hpp"
 

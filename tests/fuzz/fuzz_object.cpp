@@ -14,7 +14,7 @@
 #include "object/object_types.hpp"
 #include "policy/behaviour.hpp"
 #include "policy/rules.hpp"
-#include "trials.hpp"
+#include "sandboxing.hpp"
 
 using namespace dynmon;
 using fuzz::expect;
@@ -59,7 +59,7 @@ void check(const Object& object) {
 
 extern "C" int LLVMFuzzerInitialize(int*, char***) {
     libbpf_set_print([](libbpf_print_level, const char*, va_list) { return 0; });
-    dynmon::test::set_trials(false); // the crash itself is wanted
+    dynmon::test::set_sandboxing(false); // the crash itself is wanted
     return 0;
 }
 

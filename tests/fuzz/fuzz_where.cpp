@@ -13,7 +13,7 @@
 #include <bpf/libbpf.h>
 
 #include "btf/layout.hpp"
-#include "decode/utf8.hpp"
+#include "decode/spelling.hpp"
 #include "filter/condition.hpp"
 #include "filter/predicate.hpp"
 #include "fuzz/expect.hpp"
@@ -26,7 +26,7 @@ namespace {
 
 constexpr std::uint64_t noon = 1795262400'000000000ull;
 
-// A key and a value whose fields have every kind and meaning.
+// A key and a value whose fields have every kind and semantic.
 class Entry {
 public:
     Entry() : types_(btf__new_empty()) {

@@ -12,14 +12,14 @@
 #include "btf/path.hpp"
 #include "decode/decode_plan.hpp"
 #include "decode/merge_rule.hpp"
-#include "decode/utf8.hpp"
+#include "decode/spelling.hpp"
 #include "fuzz/expect.hpp"
 
 namespace dynmon::fuzz {
 
 inline constexpr std::uint32_t most_value_bytes = 4096; // of a value that is printed
 
-inline constexpr Style styles[] = {Style::people, Style::raw, Style::dynmon};
+inline constexpr Style styles[] = {Style::decoded, Style::raw, Style::dynmon};
 
 // Exactly as large as it says: a byte read beyond the end is seen by the sanitizer.
 inline std::vector<std::byte> value_of(std::uint32_t size, const std::vector<std::byte>& from) {

@@ -1,4 +1,4 @@
-// A metric and its entries made from a fuzzer's choices: every kind of map, meaning, rule and
+// A metric and its entries made from a fuzzer's choices: every kind of map, semantic, rule and
 // label.
 #pragma once
 
@@ -41,7 +41,7 @@ inline std::string some_field(FuzzedDataProvider& input, const MetricView& view)
 }
 
 inline std::string some_format(FuzzedDataProvider& input) {
-    const auto& names = meaning_names();
+    const auto& names = semantic_names();
     const std::size_t which = some_size(input, 0, names.size() + 1);
     return which < names.size() ? names[which] : which == names.size() ? "enum:e" : "flags:e";
 }

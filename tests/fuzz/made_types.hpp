@@ -86,7 +86,7 @@ private:
         return {id, size, size * 8};
     }
 
-    // Types with a meaning, as bpf/types.h and the kernel have them.
+    // Types with a semantic, as bpf/types.h and the kernel have them.
     Made known() {
         struct Known {
             const char* name;

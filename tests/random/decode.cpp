@@ -25,9 +25,9 @@ namespace {
 // All plans of one type.
 struct Subject {
     explicit Subject(Layout made)
-        : layout(std::move(made)), raw(layout, Style::raw), people(layout, Style::people),
+        : layout(std::move(made)), raw(layout, Style::raw), people(layout, Style::decoded),
           dynmon(layout, Style::dynmon), raw_cells(layout, "value", Style::raw),
-          people_cells(layout, "value", Style::people), record(layout, "value") {}
+          people_cells(layout, "value", Style::decoded), record(layout, "value") {}
 
     Layout layout;
     JsonPlan raw, people, dynmon;
@@ -157,7 +157,7 @@ void show(const Subject& subject, const std::byte* value) {
         text += '\n';
     }
     text += cells(subject, subject.raw_cells, Style::raw, value) + '\n';
-    text += cells(subject, subject.people_cells, Style::people, value) + '\n';
+    text += cells(subject, subject.people_cells, Style::decoded, value) + '\n';
     text += record(subject, value) + '\n';
     std::cout << text;
 }

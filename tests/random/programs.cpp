@@ -20,7 +20,7 @@
 #include "object/object.hpp"
 #include "policy/behaviour.hpp"
 #include "program_maker.hpp"
-#include "trials.hpp"
+#include "sandboxing.hpp"
 
 using namespace dynmon;
 
@@ -161,7 +161,7 @@ int main(int argc, char** argv) {
     }
     const char* seed = std::getenv("DYNMON_SEED");
     libbpf_set_print([](libbpf_print_level, const char*, va_list) { return 0; });
-    dynmon::test::set_trials(false); // they are our own, and many
+    dynmon::test::set_sandboxing(false); // they are our own, and many
     try {
         if (::unshare(CLONE_NEWNET) != 0) // some would send the packet
             throw std::runtime_error(std::string("unshare: ") + std::strerror(errno));

@@ -125,11 +125,11 @@ class ReadmeTest(harness.Case):
         wire.command("cmake", "--install", str(harness.BUILD), "--prefix", str(prefix))
         library, = prefix.rglob("libdynmon.a")
         names = wire.command("nm", "--demangle", "--defined-only", str(library))
-        self.assertIn("dynmon::in_trial(", names)
-        self.assertNotIn("set_trials", names)
+        self.assertIn("dynmon::run_sandboxed(", names)
+        self.assertNotIn("set_sandboxing", names)
         headers = "".join(header.read_text() for header in prefix.rglob("*.hpp"))
-        self.assertIn("void in_trial(", headers)
-        self.assertNotIn("set_trials", headers)
+        self.assertIn("void run_sandboxed(", headers)
+        self.assertNotIn("set_sandboxing", headers)
 
     def test_an_installed_dynmon_load_needs_no_file_of_the_source_tree(self):
         prefix = self.folder / "prefix"

@@ -224,7 +224,7 @@ TEST_CASE("the raw text of any bytes of any type gives them back, and every text
             REQUIRE(back.bytes == masked(bytes, back.said));
             for (const std::byte byte : back.said)
                 said += byte == std::byte{0xff};
-            for (const Style style : {Style::people, Style::raw, Style::dynmon})
+            for (const Style style : {Style::decoded, Style::raw, Style::dynmon})
                 json(layout, bytes, style);
         }
     }
@@ -253,7 +253,7 @@ TEST_CASE("with wide integers as strings no number is beyond what a double holds
         const auto [type, size] = types.group(3);
         const Layout layout = types.layout(type, size);
         CAPTURE(seed);
-        for (const Style style : {Style::people, Style::raw}) {
+        for (const Style style : {Style::decoded, Style::raw}) {
             const Bytes bytes = random_bytes(size, random);
             std::string text;
             JsonPlan(layout, style, {}, {}, true).append(bytes.data(), text);

@@ -3,7 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "base/error.hpp"
-#include "export/flow_outlet.hpp"
+#include "export/flow_sink.hpp"
 #include "kernel/own_pin.hpp"
 
 using namespace dynmon;
@@ -57,7 +57,7 @@ TEST_CASE("hints stand on a line each") {
 TEST_CASE("an error that another one is made of keeps its errno, chain and hint") {
     Error cause(ErrorKind::failed, "write window.csv", ENOSPC);
     cause.during("export 'p'").hint("make room");
-    const OutletAway away(cause);
+    const SinkUnavailable away(cause);
     const Damaged damaged("/sys/fs/bpf/dynmon/x", cause);
     CHECK(away.kind() == ErrorKind::failed);
     CHECK(away.error_number() == ENOSPC);

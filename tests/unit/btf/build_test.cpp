@@ -236,7 +236,7 @@ TEST_CASE("a name that stands twice is told apart in JSON, in columns, in paths 
     CHECK(leaf_paths(layout) == std::vector<std::string>{"a", "a_2", "b", "a_3"});
     CHECK(find_field(layout, "a_3")->offset == 12);
     CHECK(find_field(layout, "a_2")->offset == 4);
-    const ColumnPlan columns(layout, "value", Style::people);
+    const ColumnPlan columns(layout, "value", Style::decoded);
     CHECK(columns.names() ==
           std::vector<std::string>{"value.a", "value.a_2", "value.b", "value.a_3"});
 }

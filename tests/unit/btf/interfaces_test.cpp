@@ -20,7 +20,7 @@ TEST_CASE("interfaces are called by the names that the reader gives, escaped for
     for (const Style style : {Style::raw, Style::dynmon})
         CHECK(json(layout, value, style) == R"({"in":2,"out":[5,7,9]})");
 
-    const ColumnPlan columns(layout, "value", Style::people);
+    const ColumnPlan columns(layout, "value", Style::decoded);
     std::string cell;
     columns.append(1, value.data(), cell);
     CHECK(cell == "a\"b,c");

@@ -18,14 +18,14 @@ TEST_CASE("the key of a trie is a prefix when it is a length and an address") {
     Types t;
     const int be32 = t.alias("__be32", t.u32);
     Layout key = t.layout(t.group("prefix", 8, {{"prefixlen", t.u32, 0}, {"addr", be32, 32}}), 8);
-    CHECK(text(key, {8, 0, 0, 0, 10, 0, 0, 0}, Style::people) ==
+    CHECK(text(key, {8, 0, 0, 0, 10, 0, 0, 0}, Style::decoded) ==
           R"({"prefixlen":8,"addr":167772160})");
     mark_trie_key(key);
-    CHECK(text(key, {8, 0, 0, 0, 10, 0, 0, 0}, Style::people) == "\"10.0.0.0/8\"");
-    CHECK(text(key, {32, 0, 0, 0, 255, 255, 255, 255}, Style::people) == "\"255.255.255.255/32\"");
+    CHECK(text(key, {8, 0, 0, 0, 10, 0, 0, 0}, Style::decoded) == "\"10.0.0.0/8\"");
+    CHECK(text(key, {32, 0, 0, 0, 255, 255, 255, 255}, Style::decoded) == "\"255.255.255.255/32\"");
     CHECK(text(key, {8, 0, 0, 0, 10, 0, 0, 0}, Style::raw) == R"({"prefixlen":8,"addr":10})");
     std::string bare;
-    append_scalar(key, Style::people, reinterpret_cast<const std::byte*>("\x10\0\0\0\xc0\xa8\0\0"),
+    append_scalar(key, Style::decoded, reinterpret_cast<const std::byte*>("\x10\0\0\0\xc0\xa8\0\0"),
                   bare);
     CHECK(bare == "192.168.0.0/16");
 }
@@ -43,7 +43,7 @@ TEST_CASE("a prefix length in a struct of its own, before IPv6") {
     bytes[5] = 0x01;
     bytes[6] = 0x0d;
     bytes[7] = 0xb8;
-    CHECK(text(key, bytes, Style::people) == "\"2001:db8::/32\"");
+    CHECK(text(key, bytes, Style::decoded) == "\"2001:db8::/32\"");
 }
 
 TEST_CASE("what only has the size of a prefix stays a struct") {
@@ -57,14 +57,14 @@ TEST_CASE("what only has the size of a prefix stays a struct") {
           t.group("d", 8, {{"addr", t.u64, 0}})}) {
         Layout key = t.layout(type, 8);
         mark_trie_key(key);
-        CHECK(key.meaning == Meaning::none);
+        CHECK(key.semantic == Semantic::none);
     }
 }
 
 TEST_CASE("tries without types") {
-    CHECK(text(untyped_trie_key(8), {24, 0, 0, 0, 10, 1, 2, 0}, Style::people) ==
+    CHECK(text(untyped_trie_key(8), {24, 0, 0, 0, 10, 1, 2, 0}, Style::decoded) ==
           "\"10.1.2.0/24\"");
-    CHECK(text(untyped_trie_key(6), {9, 0, 0, 0, 0xab, 0x80}, Style::people) ==
+    CHECK(text(untyped_trie_key(6), {9, 0, 0, 0, 0xab, 0x80}, Style::decoded) ==
           R"({"prefixlen":9,"data":"ab80"})");
     CHECK(untyped_trie_key(4).size == 4);
     CHECK(untyped_trie_key(260).size == 260);
@@ -80,10 +80,10 @@ TEST_CASE("a union of both addresses does not say which of them a prefix has") {
     std::vector<unsigned char> bytes(20);
     bytes[0] = 8;
     bytes[4] = 10;
-    CHECK(text(key, bytes, Style::people) ==
+    CHECK(text(key, bytes, Style::decoded) ==
           R"({"prefixlen":8,"addr":{"v4":"10.0.0.0","v6":"a00::"}})");
     const int same = t.one_of("addr", 4, {{"whole", t.u32, 0}, {"bytes", t.array(t.u8, 4), 0}});
     Layout one = t.layout(t.group("p", 8, {{"prefixlen", t.u32, 0}, {"addr", same, 32}}), 8);
     mark_trie_key(one);
-    CHECK(text(one, {8, 0, 0, 0, 10, 0, 0, 0}, Style::people) == "\"10.0.0.0/8\"");
+    CHECK(text(one, {8, 0, 0, 0, 10, 0, 0, 0}, Style::decoded) == "\"10.0.0.0/8\"");
 }

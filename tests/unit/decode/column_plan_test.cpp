@@ -35,7 +35,7 @@ TEST_CASE("a struct has one column per leaf, in the order of its fields") {
     const double nan = std::nan("");
     std::memcpy(&value[24], &nan, 8);
 
-    const ColumnPlan people(layout, "key", Style::people);
+    const ColumnPlan people(layout, "key", Style::decoded);
     CHECK(people.names() == Texts{"key.addr", "key.items[0].n", "key.items[0].on", "key.items[1].n",
                                   "key.items[1].on", "key.name", "key.seen", "key.rate"});
     CHECK(cells(people, value.data()) ==
@@ -52,8 +52,8 @@ TEST_CASE("a struct has one column per leaf, in the order of its fields") {
 
 TEST_CASE("scalars and lists have the column of their root") {
     Types t;
-    CHECK(ColumnPlan(t.layout(t.u32, 4), "value", Style::people).names() == Texts{"value"});
-    CHECK(ColumnPlan(t.layout(t.array(t.u16, 2), 4), "value", Style::people).names() ==
+    CHECK(ColumnPlan(t.layout(t.u32, 4), "value", Style::decoded).names() == Texts{"value"});
+    CHECK(ColumnPlan(t.layout(t.array(t.u16, 2), 4), "value", Style::decoded).names() ==
           Texts{"value[0]", "value[1]"});
 }
 

@@ -29,7 +29,7 @@ public:
                                static_cast<std::uint32_t>(size_), "value");
     }
 
-    std::string operator()(std::string_view variable, Style style = Style::people) const {
+    std::string operator()(std::string_view variable, Style style = Style::decoded) const {
         const auto field = find_field(layout_, variable);
         REQUIRE(field);
         return json(*field, data_, style);
@@ -84,6 +84,6 @@ TEST_CASE("bytes and texts of bpf-gcc are what they are of clang" *
     const Compiled gcc(DYNMON_TEST_KINDS_GCC);
     for (const char* variable : {"integers", "bitfields", "arrays.text", "arrays.full",
                                  "arrays.raw", "arrays.points", "arrays.colors"})
-        for (const Style style : {Style::people, Style::raw, Style::dynmon})
+        for (const Style style : {Style::decoded, Style::raw, Style::dynmon})
             CHECK(gcc(variable, style) == clang(variable, style));
 }

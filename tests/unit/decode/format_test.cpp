@@ -29,7 +29,7 @@ public:
     }
 
     std::string shown(int type, std::initializer_list<unsigned> value, const char* format,
-                      Style style = Style::people) const {
+                      Style style = Style::decoded) const {
         const auto stored = bytes(value);
         return json(layout(type, static_cast<std::uint32_t>(stored.size()), {{"value", format}}),
                     stored, style);
@@ -214,7 +214,7 @@ TEST_CASE("the uapi's structs are known by their names, also below unnamed ones"
           R"("ipv6":{"saddr":"a00::50:0:0:0","daddr":"::","sport":53,"dport":0}})");
     // The same names in somebody else's struct mean nothing.
     const Layout other = t.layout(t.group("pair", 36, {{nullptr, either, 0}}), 36);
-    CHECK(find_field(other, "ipv4.saddr")->meaning == Meaning::big_endian);
+    CHECK(find_field(other, "ipv4.saddr")->semantic == Semantic::big_endian);
 
     const int fib_src =
         t.one_of(nullptr, 16, {{"ipv4_src", be32, 0}, {"ipv6_src", t.array(t.u32, 4), 0}});
@@ -222,10 +222,10 @@ TEST_CASE("the uapi's structs are known by their names, also below unnamed ones"
         t.group("bpf_fib_lookup", 24,
                 {{"l4_protocol", t.u8, 0}, {"ifindex", t.u32, 32}, {nullptr, fib_src, 64}}),
         24);
-    CHECK(find_field(fib, "l4_protocol")->meaning == Meaning::ip_proto);
-    CHECK(find_field(fib, "ifindex")->meaning == Meaning::ifindex);
-    CHECK(find_field(fib, "ipv4_src")->meaning == Meaning::ipv4);
-    CHECK(find_field(fib, "ipv6_src")->meaning == Meaning::ipv6);
+    CHECK(find_field(fib, "l4_protocol")->semantic == Semantic::ip_proto);
+    CHECK(find_field(fib, "ifindex")->semantic == Semantic::ifindex);
+    CHECK(find_field(fib, "ipv4_src")->semantic == Semantic::ipv4);
+    CHECK(find_field(fib, "ipv6_src")->semantic == Semantic::ipv6);
 
     const int in_addr = t.group("in_addr", 4, {{"s_addr", be32, 0}});
     const int sockaddr = t.group("sockaddr_in", 16,
@@ -236,7 +236,7 @@ TEST_CASE("the uapi's structs are known by their names, also below unnamed ones"
     CHECK(json(t.layout(sockaddr, 16), bytes({2, 0, 0, 80, 10, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0})) ==
           R"({"sin_family":2,"sin_port":80,"sin_addr":"10.0.0.1","__pad":"0000000000000000"})");
     const int tcp = t.group("tcphdr", 4, {{"source", be16, 0}, {"dest", be16, 16}});
-    CHECK(t.layout(tcp, 4).fields[1].meaning == Meaning::port);
+    CHECK(t.layout(tcp, 4).fields[1].semantic == Semantic::port);
 }
 
 TEST_CASE("the ninth flag of TCP has a name where there is room for it") {

@@ -35,7 +35,7 @@ constexpr const char* as_ipv4 = R"("saddr":"10.0.0.1","daddr":"fd00::2")";
 constexpr const char* as_number = R"("saddr":16777226,"daddr":"fd00::2")";
 constexpr const char* as_ipv6 = R"("saddr":"::ffff:10.0.0.1","daddr":"fd00::2")";
 
-std::string shown(const Layout& layout, const Pair& value, Style style = Style::people) {
+std::string shown(const Layout& layout, const Pair& value, Style style = Style::decoded) {
     const std::string text = json(layout, raw(value), style);
     return text.substr(1, text.rfind(',') - 1); // without the version
 }
@@ -47,7 +47,7 @@ TEST_CASE("an IPv4-mapped address of IPv6 is shown as one where its struct says 
     for (const int type : {t.u8, t.u16, t.s8}) {
         const Layout layout = t.layout(t.pair_type("ip_version", type), sizeof(Pair));
         for (const auto& [style, ipv4] :
-             {std::pair{Style::people, as_ipv4}, std::pair{Style::dynmon, as_number}}) {
+             {std::pair{Style::decoded, as_ipv4}, std::pair{Style::dynmon, as_number}}) {
             CHECK(shown(layout, pair(4), style) == ipv4);
             CHECK(shown(layout, pair(6), style) == as_ipv6);
             CHECK(shown(layout, pair(0), style) == ipv4); // not known
@@ -57,7 +57,7 @@ TEST_CASE("an IPv4-mapped address of IPv6 is shown as one where its struct says 
         t.layout(t.pair_type("ip_version", t.alias("__be16", t.u16)), sizeof(Pair));
     CHECK(shown(swapped, pair(0x0600)) == as_ipv6);
     CHECK(shown(swapped, pair(0x0006)) == as_ipv4);
-    const ColumnPlan columns(swapped, "key", Style::people);
+    const ColumnPlan columns(swapped, "key", Style::decoded);
     const Pair value = pair(0x0600);
     std::string cell;
     columns.append(0, raw(value), cell);
@@ -122,7 +122,7 @@ TEST_CASE("each element of an array of structs has its own version") {
     const Pair values[] = {pair(6), pair(4)};
     CHECK(json(layout, raw(values)) ==
           "[{" + std::string(as_ipv6) + R"(,"ip_version":6},{)" + as_ipv4 + R"(,"ip_version":4}])");
-    const ColumnPlan columns(layout, "value", Style::people);
+    const ColumnPlan columns(layout, "value", Style::decoded);
     std::string cells;
     for (const std::size_t column : {0u, 3u}) {
         columns.append(column, raw(values), cells);

@@ -10,7 +10,7 @@ using namespace dynmon::test;
 namespace {
 
 template <typename T>
-std::string number(const Layout& layout, T value, Style style = Style::people) {
+std::string number(const Layout& layout, T value, Style style = Style::decoded) {
     REQUIRE(layout.size == sizeof value);
     return json(layout, raw(value), style);
 }
@@ -32,7 +32,7 @@ std::vector<std::byte> from_hex(const std::string& hex) {
 
 TEST_CASE("integers of every size and sign are exact in every style") {
     Types t;
-    for (const Style style : {Style::people, Style::raw, Style::dynmon}) {
+    for (const Style style : {Style::decoded, Style::raw, Style::dynmon}) {
         CHECK(number(t.layout(t.u8, 1), std::uint8_t{255}, style) == "255");
         CHECK(number(t.layout(t.s8, 1), std::int8_t{-128}, style) == "-128");
         CHECK(number(t.layout(t.c8, 1), 'A', style) == "65");
@@ -168,7 +168,7 @@ TEST_CASE("reals are the shortest that reads back, and null where JSON has no wo
     CHECK(number(f64, 1.5e-7) == "1.5e-07");
     CHECK(number(f64, std::numeric_limits<double>::max()) == "1.7976931348623157e+308");
     CHECK(number(f64, std::numeric_limits<double>::denorm_min()) == "5e-324");
-    for (const Style style : {Style::people, Style::dynmon}) {
+    for (const Style style : {Style::decoded, Style::dynmon}) {
         CHECK(number(f64, std::nan(""), style) == "null");
         CHECK(number(f64, HUGE_VAL, style) == "null");
         CHECK(number(f32, -HUGE_VALF, style) == "null");
@@ -187,7 +187,7 @@ TEST_CASE("reals that the host has no type for are their bytes, in every style")
     Types t;
     const Layout odd = t.layout(btf__add_float(t.edit(), "long double", 16), 16);
     const Layout brain = t.layout(btf__add_float(t.edit(), "__bf16", 2), 2);
-    for (const Style style : {Style::people, Style::raw, Style::dynmon}) {
+    for (const Style style : {Style::decoded, Style::raw, Style::dynmon}) {
         CHECK(json(odd, from_hex("000102030405060708090a0b0c0d0e0f"), style) ==
               R"("000102030405060708090a0b0c0d0e0f")");
         CHECK(json(brain, from_hex("803f"), style) == R"("803f")");
@@ -217,13 +217,13 @@ TEST_CASE("a pointer has 8 bytes also where no type of the BTF says how long `lo
 TEST_CASE("char[] is text that ends at NUL or at the end, always valid JSON") {
     Types t;
     const Layout layout = t.layout(t.array(t.c8, 8), 8);
-    CHECK(text(layout, "eth0", Style::people) == R"("eth0")");
-    CHECK(text(layout, "12345678", Style::people) == R"("12345678")");
-    CHECK(text(layout, "", Style::people) == R"("")");
-    CHECK(text(layout, std::string("a\0b", 3), Style::people) == R"("a")");
-    CHECK(text(layout, "q\"\\\n\x01\x7f", Style::people) == "\"q\\\"\\\\\\n\\u0001\x7f\"");
-    CHECK(text(layout, "\xc3\xa4\xe2\x82\xac", Style::people) == "\"\xc3\xa4\xe2\x82\xac\"");
-    CHECK(text(layout, "\xff\xc3(", Style::people) == "\"\xef\xbf\xbd\xef\xbf\xbd(\"");
+    CHECK(text(layout, "eth0", Style::decoded) == R"("eth0")");
+    CHECK(text(layout, "12345678", Style::decoded) == R"("12345678")");
+    CHECK(text(layout, "", Style::decoded) == R"("")");
+    CHECK(text(layout, std::string("a\0b", 3), Style::decoded) == R"("a")");
+    CHECK(text(layout, "q\"\\\n\x01\x7f", Style::decoded) == "\"q\\\"\\\\\\n\\u0001\x7f\"");
+    CHECK(text(layout, "\xc3\xa4\xe2\x82\xac", Style::decoded) == "\"\xc3\xa4\xe2\x82\xac\"");
+    CHECK(text(layout, "\xff\xc3(", Style::decoded) == "\"\xef\xbf\xbd\xef\xbf\xbd(\"");
 }
 
 TEST_CASE("raw char[] loses nothing: text where text is all of it, hexadecimal otherwise") {
@@ -239,13 +239,13 @@ TEST_CASE("raw char[] loses nothing: text where text is all of it, hexadecimal o
 TEST_CASE("unsigned char[] is hexadecimal, and a list of numbers when raw") {
     Types t;
     const Layout layout = t.layout(t.array(t.u8, 4), 4);
-    CHECK(text(layout, "\x02\xab", Style::people) == R"("02ab0000")");
+    CHECK(text(layout, "\x02\xab", Style::decoded) == R"("02ab0000")");
     CHECK(text(layout, "\x02\xab", Style::raw) == "[2,171,0,0]");
     const Layout rows = t.layout(t.array(t.array(t.u8, 2), 2), 4);
-    CHECK(text(rows, "\x02\xab", Style::people) == R"(["02ab","0000"])");
-    CHECK(text(t.layout(t.array(t.s8, 2), 2), "\xff\x01", Style::people) == "[-1,1]");
-    CHECK(text(t.layout(t.array(t.c8, 0), 0), "", Style::people) == "[]");
-    CHECK(text(t.layout(t.array(t.b8, 2), 2), "\x01", Style::people) == "[true,false]");
+    CHECK(text(rows, "\x02\xab", Style::decoded) == R"(["02ab","0000"])");
+    CHECK(text(t.layout(t.array(t.s8, 2), 2), "\xff\x01", Style::decoded) == "[-1,1]");
+    CHECK(text(t.layout(t.array(t.c8, 0), 0), "", Style::decoded) == "[]");
+    CHECK(text(t.layout(t.array(t.b8, 2), 2), "\x01", Style::decoded) == "[true,false]");
 }
 
 TEST_CASE("Dynmon took unsigned char[] for text and char[] for numbers") {
@@ -281,7 +281,7 @@ TEST_CASE("structs, unions, anonymous members and arrays of all of them nest as 
         R"({"items":[{"n":1,"m":2},{"n":3,"m":4}],"arms":{"whole":393221,"parts":[5,6]},)"
         R"("h":524295,"u":655369,"v":{"n":9,"m":10},"grid":[[11,12,13],[14,15,16]],"none":{},)"
         R"("last":1179665})";
-    for (const Style style : {Style::people, Style::raw, Style::dynmon})
+    for (const Style style : {Style::decoded, Style::raw, Style::dynmon})
         CHECK(json(t.layout(type, 36), value, style) == expected);
 }
 
@@ -316,7 +316,7 @@ TEST_CASE("long arrays and literals are written whole") {
     expected += "],\"z\":5}";
     CHECK(json(t.layout(type, 4004), reinterpret_cast<const std::byte*>(value.data())) == expected);
     const std::string story(5000, 'x');
-    CHECK(text(t.layout(t.array(t.c8, 6000), 6000), story, Style::people) == '"' + story + '"');
+    CHECK(text(t.layout(t.array(t.c8, 6000), 6000), story, Style::decoded) == '"' + story + '"');
 }
 
 TEST_CASE("what the kernel keeps for itself is called by its name, and null when raw") {
@@ -340,7 +340,7 @@ TEST_CASE("what the kernel keeps for itself is called by its name, and null when
     for (const Style style : {Style::raw, Style::dynmon})
         CHECK(json(layout, value, style) ==
               R"({"lock":null,"n":16843009,"timer":null,"task":null,"any":null})");
-    const ColumnPlan columns(layout, "value", Style::people); // their names say nothing there
+    const ColumnPlan columns(layout, "value", Style::decoded); // their names say nothing there
     CHECK(columns.names() == std::vector<std::string>{"value.n"});
 }
 
@@ -377,13 +377,13 @@ TEST_CASE("integers of more than 53 bits become strings where a reader asks for 
         CHECK(nlohmann::json::accept(text));
         return text;
     };
-    CHECK(shown(Style::people) ==
+    CHECK(shown(Style::decoded) ==
           R"({"u64":"1","s64":"1","u32":1,"f53":1,"f54":"1","u128":"1","be":"1","list":["ONE"]})");
     CHECK(shown(Style::raw) == R"({"u64":"1","s64":"1","u32":1,"f53":1,"f54":"1","u128":"1",)"
                                R"("be":"72057594037927936","list":["1"]})");
     CHECK(shown(Style::dynmon).find("\"1\"") == std::string::npos);
     value[64] = std::byte{2};
-    CHECK(shown(Style::people).ends_with(R"("list":["2"]})")); // a name or a number, but a string
+    CHECK(shown(Style::decoded).ends_with(R"("list":["2"]})")); // a name or a number, but a string
 }
 
 TEST_CASE("meanings are written as people write them, and as stored when raw") {

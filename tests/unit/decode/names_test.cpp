@@ -14,7 +14,7 @@
 #include <linux/capability.h>
 #include <linux/if_ether.h>
 
-#include "btf/meaning.hpp"
+#include "btf/semantic.hpp"
 #include "decode/text.hpp"
 #include "kernel/rights.hpp"
 #include "policy/helpers.hpp"

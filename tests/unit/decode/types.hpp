@@ -92,7 +92,8 @@ const std::byte* raw(const T& value) {
 }
 
 // The JSON of a value; another parser must accept it too.
-inline std::string json(const Layout& layout, const std::byte* value, Style style = Style::people) {
+inline std::string json(const Layout& layout, const std::byte* value,
+                        Style style = Style::decoded) {
     std::string text;
     JsonPlan(layout, style).append(value, text);
     CHECK_MESSAGE(nlohmann::json::accept(text), text);
@@ -100,7 +101,7 @@ inline std::string json(const Layout& layout, const std::byte* value, Style styl
 }
 
 inline std::string json(const Layout& layout, const std::vector<std::byte>& value,
-                        Style style = Style::people) {
+                        Style style = Style::decoded) {
     REQUIRE(value.size() == layout.size);
     return json(layout, value.data(), style);
 }

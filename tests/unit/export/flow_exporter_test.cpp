@@ -5,11 +5,11 @@ using namespace dynmon::test;
 
 TEST_CASE("a flow is read by the names of its fields") {
     const Table table;
-    KeptOutlet outlet;
-    FlowExporter exporter({0, 0}, 100, outlet, [](const WindowReport&) {});
+    KeptOutlet sink;
+    FlowExporter exporter({0, 0}, 100, sink, [](const WindowReport&) {});
     window(exporter, table.view, 3, {key_of(1000)}, {one});
-    REQUIRE(outlet.stored.size() == 1);
-    const FlowRecord& flow = outlet.stored[0];
+    REQUIRE(sink.stored.size() == 1);
+    const FlowRecord& flow = sink.stored[0];
     CHECK(flow.key.sport == 1000);
     CHECK(flow.key.dport == 443);
     CHECK(flow.key.saddr[15] == 1);
@@ -29,48 +29,48 @@ TEST_CASE("a flow is read by the names of its fields") {
 
 TEST_CASE("copies of several CPUs are one flow") {
     const Table table(2);
-    KeptOutlet outlet;
-    FlowExporter exporter({0, 0}, 100, outlet, [](const WindowReport&) {});
+    KeptOutlet sink;
+    FlowExporter exporter({0, 0}, 100, sink, [](const WindowReport&) {});
     Value other = one;
     other.first = 1 * second - 5;
     other.wire_packets = 10;
     other.tcp_flags = 0x10;
     window(exporter, table.view, 3, {key_of(1000)}, {one, other});
-    REQUIRE(outlet.stored.size() == 1);
-    CHECK(outlet.stored[0].packets == 14);
-    CHECK(outlet.stored[0].first_ns == 1 * second - 5);
-    CHECK(outlet.stored[0].tcp_flags == 0x12);
+    REQUIRE(sink.stored.size() == 1);
+    CHECK(sink.stored[0].packets == 14);
+    CHECK(sink.stored[0].first_ns == 1 * second - 5);
+    CHECK(sink.stored[0].tcp_flags == 0x12);
 }
 
 TEST_CASE("fields that a table need not have have values that say nothing") {
     for (const char* name :
          {"sport", "vlan", "ip_version", "tcp_flags", "tos", "flows", "wire_packets"}) {
         const Table table(0, name);
-        KeptOutlet outlet;
-        FlowExporter exporter({0, 0}, 100, outlet, [](const WindowReport&) {});
+        KeptOutlet sink;
+        FlowExporter exporter({0, 0}, 100, sink, [](const WindowReport&) {});
         window(exporter, table.view, 3, {key_of(1000)}, {one});
-        REQUIRE(outlet.stored.size() == 1);
-        CHECK(outlet.stored[0].key.ip_version == 4);
-        CHECK(outlet.stored[0].packets == (std::string(name) == "wire_packets" ? 1 : 4));
-        CHECK(outlet.stored[0].key.sport == (std::string(name) == "sport" ? 0 : 1000));
-        CHECK(outlet.stored[0].flows == (std::string(name) == "flows" ? 1 : 2));
+        REQUIRE(sink.stored.size() == 1);
+        CHECK(sink.stored[0].key.ip_version == 4);
+        CHECK(sink.stored[0].packets == (std::string(name) == "wire_packets" ? 1 : 4));
+        CHECK(sink.stored[0].key.sport == (std::string(name) == "sport" ? 0 : 1000));
+        CHECK(sink.stored[0].flows == (std::string(name) == "flows" ? 1 : 2));
     }
 }
 
 TEST_CASE("a table without ports knows no type of ICMP") {
     const Table table(0, "dport");
-    KeptOutlet outlet;
-    FlowExporter exporter({0, 0}, 100, outlet, [](const WindowReport&) {});
+    KeptOutlet sink;
+    FlowExporter exporter({0, 0}, 100, sink, [](const WindowReport&) {});
     std::vector<Key> keys = {key_of(0), key_of(0), key_of(0)};
     keys[1].proto = 1;
     keys[2].proto = 58;
     keys[2].ip_version = 6;
     window(exporter, table.view, 3, keys, {one, one, one});
-    REQUIRE(outlet.stored.size() == 3);
-    CHECK(outlet.stored[0].key.dport == 0);
-    CHECK(outlet.stored[1].key.dport == icmp_unknown);
-    CHECK(outlet.stored[2].key.dport == icmp_unknown);
-    CHECK(outlet.stored[2].key.ip_version == 6); // the addresses are IPv4-mapped
+    REQUIRE(sink.stored.size() == 3);
+    CHECK(sink.stored[0].key.dport == 0);
+    CHECK(sink.stored[1].key.dport == icmp_unknown);
+    CHECK(sink.stored[2].key.dport == icmp_unknown);
+    CHECK(sink.stored[2].key.ip_version == 6); // the addresses are IPv4-mapped
 }
 
 TEST_CASE("a monitor without a flow table is refused by the field that is not there") {
@@ -79,8 +79,8 @@ TEST_CASE("a monitor without a flow table is refused by the field that is not th
                                      {"last", "value.last"},
                                      {"bytes", "value.bytes"}}) {
         const Table table(0, name);
-        KeptOutlet outlet;
-        FlowExporter exporter({0, 0}, 100, outlet, [](const WindowReport&) {});
+        KeptOutlet sink;
+        FlowExporter exporter({0, 0}, 100, sink, [](const WindowReport&) {});
         try {
             exporter.prepare({&table.view});
             FAIL("taken");
@@ -95,8 +95,8 @@ TEST_CASE("a monitor without a flow table is refused by the field that is not th
 TEST_CASE("a table that is not emptied is refused: it would count with every window") {
     Table table;
     table.view.stays = true;
-    KeptOutlet outlet;
-    FlowExporter exporter({0, 0}, 100, outlet, [](const WindowReport&) {});
+    KeptOutlet sink;
+    FlowExporter exporter({0, 0}, 100, sink, [](const WindowReport&) {});
     CHECK_THROWS_WITH_AS(exporter.prepare({&table.view}),
                          "metric 'flows' is not emptied when it is read: every window would count "
                          "its flows again",
@@ -114,40 +114,40 @@ TEST_CASE("what the probe missed is told once, also by an export that ends") {
     missed.value = types.layout(value, 16);
     const std::uint64_t counts[] = {5, 7};
 
-    KeptOutlet outlet;
-    FlowExporter exporter({15 * second, 60 * second}, 100, outlet, [](const WindowReport&) {});
+    KeptOutlet sink;
+    FlowExporter exporter({15 * second, 60 * second}, 100, sink, [](const WindowReport&) {});
     exporter.prepare({&table.view, &missed});
     exporter.begin_document("web", {1, 0, second, 1});
     exporter.begin_metric(missed);
     exporter.entries({1, nullptr, reinterpret_cast<const std::byte*>(counts), 0, sizeof(counts)});
     exporter.end_metric(0);
     exporter.end_document();
-    CHECK(outlet.dropped == 5);
-    CHECK(outlet.ignored == 7);
+    CHECK(sink.dropped == 5);
+    CHECK(sink.ignored == 7);
     exporter.close();
-    CHECK(outlet.dropped == 5);
-    CHECK(outlet.ignored == 7);
+    CHECK(sink.dropped == 5);
+    CHECK(sink.ignored == 7);
 }
 
 TEST_CASE("a window that comes again because it could not be emptied counts once") {
     const Table table;
-    KeptOutlet outlet;
-    FlowExporter exporter({15 * second, 60 * second}, 100, outlet, [](const WindowReport&) {});
+    KeptOutlet sink;
+    FlowExporter exporter({15 * second, 60 * second}, 100, sink, [](const WindowReport&) {});
     window(exporter, table.view, 3, {key_of(1)}, {one});
     window(exporter, table.view, 3, {key_of(1)}, {one});
     window(exporter, table.view, 4, {key_of(1)}, {one});
     CHECK(exporter.cached() == 1);
     exporter.close();
-    REQUIRE(outlet.stored.size() == 1);
-    CHECK(outlet.stored[0].packets == 8);
-    CHECK(outlet.stored[0].reason == EndReason::forced);
-    CHECK(outlet.closed);
+    REQUIRE(sink.stored.size() == 1);
+    CHECK(sink.stored[0].packets == 8);
+    CHECK(sink.stored[0].reason == EndReason::forced);
+    CHECK(sink.closed);
 }
 
 TEST_CASE("a window that was given up on the way counts nothing, and counts when it comes again") {
     const Table table;
-    KeptOutlet outlet;
-    FlowExporter exporter({15 * second, 60 * second}, 100, outlet, [](const WindowReport&) {});
+    KeptOutlet sink;
+    FlowExporter exporter({15 * second, 60 * second}, 100, sink, [](const WindowReport&) {});
     exporter.begin_document("web", {3, 0, 3 * second, 1});
     exporter.begin_metric(table.view);
     const Key key = key_of(1);
@@ -155,52 +155,52 @@ TEST_CASE("a window that was given up on the way counts nothing, and counts when
                       reinterpret_cast<const std::byte*>(&one), sizeof key, sizeof one});
     window(exporter, table.view, 3, {key}, {one});
     exporter.close();
-    REQUIRE(outlet.stored.size() == 1);
-    CHECK(outlet.stored[0].packets == 4);
+    REQUIRE(sink.stored.size() == 1);
+    CHECK(sink.stored[0].packets == 4);
 }
 
 TEST_CASE(
     "without time-outs a window that did not arrive leaves nothing behind and may come again") {
     const Table table;
-    KeptOutlet outlet;
-    FlowExporter exporter({0, 0}, 100, outlet, [](const WindowReport&) {});
-    outlet.fails = true;
-    CHECK_THROWS_AS(window(exporter, table.view, 3, {key_of(1)}, {one}), OutletAway);
+    KeptOutlet sink;
+    FlowExporter exporter({0, 0}, 100, sink, [](const WindowReport&) {});
+    sink.fails = true;
+    CHECK_THROWS_AS(window(exporter, table.view, 3, {key_of(1)}, {one}), SinkUnavailable);
     CHECK(exporter.cached() == 0);
-    outlet.fails = false;
+    sink.fails = false;
     window(exporter, table.view, 3, {key_of(1)}, {one});
-    CHECK(outlet.stored.size() == 1);
+    CHECK(sink.stored.size() == 1);
 }
 
 TEST_CASE("without time-outs a window of many flows goes in parts, and again if one is lost") {
     constexpr std::size_t flows = 60'000;
     const Table table;
-    KeptOutlet outlet;
-    outlet.parts = true;
+    KeptOutlet sink;
+    sink.parts = true;
     WindowReport report;
-    FlowExporter exporter({0, 0}, 100, outlet, [&](const WindowReport& said) { report = said; });
+    FlowExporter exporter({0, 0}, 100, sink, [&](const WindowReport& said) { report = said; });
     std::vector<Key> keys;
     for (std::size_t i = 0; i < flows; ++i)
         keys.push_back(key_of(static_cast<std::uint16_t>(i)));
     const std::vector<Value> values(flows, one);
-    outlet.fails = true;
-    CHECK_THROWS_AS(window(exporter, table.view, 3, keys, values), OutletAway);
-    outlet.fails = false;
+    sink.fails = true;
+    CHECK_THROWS_AS(window(exporter, table.view, 3, keys, values), SinkUnavailable);
+    sink.fails = false;
     window(exporter, table.view, 3, keys, values);
     window(exporter, table.view, 3, keys, values); // it could not be emptied
-    CHECK(outlet.stored.size() == flows);
-    CHECK(outlet.most <= 16384);
+    CHECK(sink.stored.size() == flows);
+    CHECK(sink.most <= 16384);
     CHECK(report.repeated);
     window(exporter, table.view, 4, keys, values);
-    CHECK(outlet.stored.size() == 2 * flows);
+    CHECK(sink.stored.size() == 2 * flows);
     CHECK(report.sessions == flows);
     CHECK(report.packets == 4 * flows);
 }
 
 TEST_CASE("no window is taken while there is no room for it") {
     const Table table;
-    KeptOutlet outlet;
-    outlet.full = true;
-    FlowExporter exporter({15 * second, 60 * second}, 100, outlet, [](const WindowReport&) {});
-    CHECK_THROWS_AS(exporter.prepare({&table.view}), OutletAway);
+    KeptOutlet sink;
+    sink.full = true;
+    FlowExporter exporter({15 * second, 60 * second}, 100, sink, [](const WindowReport&) {});
+    CHECK_THROWS_AS(exporter.prepare({&table.view}), SinkUnavailable);
 }

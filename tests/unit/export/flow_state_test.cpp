@@ -18,15 +18,15 @@ struct Kept {
     std::string path = (folder.path() / "flows").string();
 
     FlowState state(const char* monitor = "web") const { return FlowState(path, monitor); }
-    FlowExporter exporter(FlowOutlet& outlet) const {
+    FlowExporter exporter(FlowSink& sink) const {
         return FlowExporter(
-            usual, 100, outlet, [](const WindowReport&) {}, state());
+            usual, 100, sink, [](const WindowReport&) {}, state());
     }
 };
 
-std::uint64_t packets_of(const KeptOutlet& outlet) {
+std::uint64_t packets_of(const KeptOutlet& sink) {
     std::uint64_t packets = 0;
-    for (const FlowRecord& flow : outlet.stored)
+    for (const FlowRecord& flow : sink.stored)
         packets += flow.packets;
     return packets;
 }
@@ -126,20 +126,20 @@ TEST_CASE("flows are not saved into a file that somebody put there") {
 TEST_CASE("an export that is killed loses no flow, and a window that comes again counts once") {
     const Kept kept;
     const Table table;
-    KeptOutlet outlet;
+    KeptOutlet sink;
     {
-        FlowExporter killed = kept.exporter(outlet);
+        FlowExporter killed = kept.exporter(sink);
         window(killed, table.view, 3, {key_of(1)}, {one});
         window(killed, table.view, 4, {key_of(1)}, {one});
     }
-    CHECK(outlet.stored.empty());
-    FlowExporter next = kept.exporter(outlet);
+    CHECK(sink.stored.empty());
+    FlowExporter next = kept.exporter(sink);
     CHECK(next.cached() == 1);
     window(next, table.view, 4, {key_of(1)}, {one}); // it could not be emptied
     window(next, table.view, 5, {key_of(1)}, {one});
     next.close();
-    REQUIRE(outlet.stored.size() == 1);
-    CHECK(packets_of(outlet) == 12);
+    REQUIRE(sink.stored.size() == 1);
+    CHECK(packets_of(sink) == 12);
     CHECK_FALSE(kept.state().load());
 }
 
@@ -156,58 +156,58 @@ TEST_CASE("what has left the cache and not arrived is in the file too") {
         window(killed, table.view, 30, {key_of(2)}, {late}); // the first one is idle
         CHECK(killed.cached() == 1);
     }
-    KeptOutlet outlet;
-    FlowExporter next = kept.exporter(outlet);
-    CHECK(outlet.added.size() == 1);
+    KeptOutlet sink;
+    FlowExporter next = kept.exporter(sink);
+    CHECK(sink.added.size() == 1);
     CHECK(next.cached() == 1);
     next.close();
-    CHECK(packets_of(outlet) == 8);
+    CHECK(packets_of(sink) == 8);
 }
 
 TEST_CASE("a window whose flows could not be saved comes again only to be saved") {
     const Kept kept;
     const Table table;
-    KeptOutlet outlet;
-    FlowExporter exporter = kept.exporter(outlet);
+    KeptOutlet sink;
+    FlowExporter exporter = kept.exporter(sink);
     const std::filesystem::path in_the_way = kept.path + ".new";
     std::filesystem::create_directory(in_the_way);
-    CHECK_THROWS_AS(window(exporter, table.view, 3, {key_of(1)}, {one}), OutletAway);
+    CHECK_THROWS_AS(window(exporter, table.view, 3, {key_of(1)}, {one}), SinkUnavailable);
     std::filesystem::remove(in_the_way);
     window(exporter, table.view, 3, {key_of(1)}, {one});
     CHECK(kept.state().load()->cached.at(0).packets == 4);
     exporter.close();
-    CHECK(packets_of(outlet) == 4);
+    CHECK(packets_of(sink) == 4);
 }
 
 TEST_CASE("what could not be saved is not handed out at the end: its window comes again") {
     const Kept kept;
     const Table table;
-    KeptOutlet outlet;
+    KeptOutlet sink;
     {
-        FlowExporter exporter = kept.exporter(outlet);
+        FlowExporter exporter = kept.exporter(sink);
         window(exporter, table.view, 3, {key_of(1)}, {one});
         std::filesystem::remove_all(kept.folder.path());
         CHECK_THROWS_AS(window(exporter, table.view, 4, {key_of(1), key_of(2)}, {one, one}),
-                        OutletAway);
+                        SinkUnavailable);
         exporter.close();
-        CHECK(packets_of(outlet) == 4);
-        CHECK(outlet.closed);
+        CHECK(packets_of(sink) == 4);
+        CHECK(sink.closed);
     }
     std::filesystem::create_directory(kept.folder.path());
-    FlowExporter next = kept.exporter(outlet);
+    FlowExporter next = kept.exporter(sink);
     window(next, table.view, 4, {key_of(1), key_of(2)}, {one, one});
     next.close();
-    CHECK(packets_of(outlet) == 12);
+    CHECK(packets_of(sink) == 12);
 }
 
 TEST_CASE("flows that neither arrive at the end nor can be saved are not said to be in the file") {
     const Kept kept;
     const Table table;
-    KeptOutlet outlet;
-    FlowExporter exporter = kept.exporter(outlet);
+    KeptOutlet sink;
+    FlowExporter exporter = kept.exporter(sink);
     window(exporter, table.view, 3, {key_of(1)}, {one});
     std::filesystem::remove_all(kept.folder.path());
-    outlet.fails = true;
+    sink.fails = true;
     try {
         exporter.close();
         FAIL("the outlet is away");

@@ -1,4 +1,4 @@
-// A flow table with known entries, and an outlet that keeps what it gets.
+// A flow table with known entries, and an sink that keeps what it gets.
 #pragma once
 
 #include "base/error.hpp"
@@ -71,11 +71,11 @@ struct Table {
     MetricView view;
 };
 
-struct KeptOutlet final : FlowOutlet {
+struct KeptOutlet final : FlowSink {
     const char* profile() const override { return "kept"; }
     void make_room() override {
         if (full)
-            throw OutletAway(ErrorKind::failed, "full");
+            throw SinkUnavailable(ErrorKind::failed, "full");
     }
     void add(std::vector<FlowRecord> flows, const FlowWindow& from) override {
         dropped += from.dropped;
@@ -88,7 +88,7 @@ struct KeptOutlet final : FlowOutlet {
             return {};
         if (fails) {
             added.clear();
-            throw OutletAway(ErrorKind::failed, "away");
+            throw SinkUnavailable(ErrorKind::failed, "away");
         }
         stored.insert(stored.end(), added.begin(), added.end());
         added.clear();

@@ -8,8 +8,8 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include "export/drain_file.hpp"
 #include "export/output_dir.hpp"
-#include "export/popped_file.hpp"
 #include "export/sessions.hpp"
 
 using namespace dynmon;
@@ -204,7 +204,7 @@ TEST_CASE("output folder: what is no file of ours is refused, and not waited for
     REQUIRE(::mkfifo((folder.path / ".dynmon-popped-Q-1-10").c_str(), 0600) == 0);
     const std::string path = folder.path;
     CHECK(failure([&] {
-              PoppedFile(dir.fd(), path, "Q", window(1, 0).window, 8, 64);
+              DrainFile(dir.fd(), path, "Q", window(1, 0).window, 8, 64);
           }).ends_with("is a FIFO, not a file"));
 }
 
@@ -221,7 +221,7 @@ TEST_CASE("output folder: no more is read than dynmon may have written") {
     fs::resize_file(folder.path / ".dynmon-popped-Q-1-10", std::uintmax_t{1} << 40);
     const std::string path = folder.path;
     CHECK(failure([&] {
-              PoppedFile(dir.fd(), path, "Q", window(1, 0).window, 8, 64);
+              DrainFile(dir.fd(), path, "Q", window(1, 0).window, 8, 64);
           }).ends_with("has more than 4294967296 bytes, which dynmon has not written"));
 }
 
@@ -309,13 +309,13 @@ TEST_CASE("popped file: elements outlive who popped them, gaps close, stored one
         std::memcpy(room, values.begin(), values.size() * 8);
     };
     {
-        PoppedFile file(dir.fd(), path, "Q", first, 8, 64);
+        DrainFile file(dir.fd(), path, "Q", first, 8, 64);
         CHECK(file.left_over().empty());
         put(file.next(32), {11, 0, 13, 14}); // the second one was put back
         put(file.next(32), {15});
     }
     {
-        PoppedFile file(dir.fd(), path, "Q", second, 8, 64);
+        DrainFile file(dir.fd(), path, "Q", second, 8, 64);
         REQUIRE(file.left_over().size() == 4 * 8);
         std::uint64_t values[4];
         std::memcpy(values, file.left_over().data(), sizeof values);
@@ -324,8 +324,8 @@ TEST_CASE("popped file: elements outlive who popped them, gaps close, stored one
         CHECK(std::all_of(room, room + 64, [](std::byte byte) { return byte == std::byte{0}; }));
         CHECK(folder.names() == std::vector<std::string>{".dynmon-popped-Q-2-20"});
     }
-    PoppedFile::remove_of(dir.fd(), path, 1, 10);
+    DrainFile::remove_of(dir.fd(), path, 1, 10);
     CHECK(folder.names().size() == 1);
-    PoppedFile::remove_of(dir.fd(), path, 2, 20);
+    DrainFile::remove_of(dir.fd(), path, 2, 20);
     CHECK(folder.names().empty());
 }

@@ -8,7 +8,7 @@
 
 #include <arpa/inet.h>
 
-#include "export/rendering.hpp"
+#include "export/window_formatter.hpp"
 #include "format/metrics.hpp"
 
 namespace dynmon::test {
@@ -159,7 +159,8 @@ inline WindowName window_name(std::uint64_t iteration) {
 }
 
 // What a rendering of the ddos probe's metrics makes of these.
-inline std::vector<OutFile> render_ddos(Rendering& rendering, const std::vector<Packet>& packets,
+inline std::vector<OutFile> render_ddos(WindowFormatter& rendering,
+                                        const std::vector<Packet>& packets,
                                         const std::vector<Key>& keys,
                                         const std::vector<Tracked>& values,
                                         std::uint64_t iteration = 0) {

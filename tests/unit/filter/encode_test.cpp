@@ -15,7 +15,7 @@ constexpr std::uint64_t now = 1795262400'000000000ull; // 2026-11-21T12:00:00Z
 
 std::string shown(const Layout& layout, const std::vector<std::byte>& bytes) {
     std::string text;
-    JsonPlan(layout, Style::people).append(bytes.data(), text);
+    JsonPlan(layout, Style::decoded).append(bytes.data(), text);
     return text;
 }
 

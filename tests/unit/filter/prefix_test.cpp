@@ -17,7 +17,7 @@ Layout trie_key(Types& t, std::uint32_t size) {
     Layout key = t.layout(t.group("k", 4 + size, {{"prefixlen", t.u32, 0}, {"addr", address, 32}}),
                           4 + size, {}, "key");
     mark_trie_key(key);
-    REQUIRE(key.meaning == Meaning::cidr);
+    REQUIRE(key.semantic == Semantic::cidr);
     return key;
 }
 

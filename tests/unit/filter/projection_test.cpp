@@ -68,7 +68,7 @@ TEST_CASE("elements of a value that is an array itself keep their names in colum
     Types t;
     const Layout value = t.layout(t.array(t.u16, 4), 8);
     const Projection projection = project({nullptr, &value}, {"value[3]", "value[0]"});
-    const ColumnPlan plan(projection.value, "value", Style::people);
+    const ColumnPlan plan(projection.value, "value", Style::decoded);
     CHECK(plan.names() == std::vector<std::string>{"value[3]", "value[0]"});
     const auto v = bytes({1, 0, 2, 0, 3, 0, 4, 0});
     std::string cells;

@@ -11,7 +11,7 @@
 #include "object/object.hpp"
 #include "object/sha256.hpp"
 #include "object/test_objects.hpp"
-#include "trials.hpp"
+#include "sandboxing.hpp"
 
 using namespace dynmon;
 
@@ -27,10 +27,10 @@ std::string fault(std::vector<std::byte> bytes) {
     }
 }
 
-// Without trials: what our own checks let through is not to crash libbpf in the first place.
+// Without a sandbox: what our own checks let through is not to crash libbpf in the first place.
 struct InProcess {
-    InProcess() { test::set_trials(false); }
-    ~InProcess() { test::set_trials(true); }
+    InProcess() { test::set_sandboxing(false); }
+    ~InProcess() { test::set_sandboxing(true); }
 };
 
 // `change` gets the ELF header of the sample.

@@ -14,14 +14,14 @@
 #include "policy/behaviour.hpp"
 #include "policy/effect.hpp"
 #include "policy/linked_code.hpp"
-#include "trials.hpp"
+#include "sandboxing.hpp"
 
 namespace dynmon::test {
 
 // libbpf reads in this process: the objects are our own, and many.
 struct WithoutTrials {
-    WithoutTrials() { set_trials(false); }
-    ~WithoutTrials() { set_trials(true); }
+    WithoutTrials() { set_sandboxing(false); }
+    ~WithoutTrials() { set_sandboxing(true); }
 };
 
 inline bpf_insn make(unsigned code, unsigned dst = 0, unsigned src = 0, int off = 0, int imm = 0) {

@@ -41,10 +41,10 @@ using namespace dynmon;
 
 namespace {
 
-// The Error of a trial; fails the test when there is none.
-Error fault(const std::function<void()>& body, const TrialOptions& options = {}) {
+// The Error of a sandbox; fails the test when there is none.
+Error fault(const std::function<void()>& body, const SandboxOptions& options = {}) {
     try {
-        in_trial("it", options, body);
+        run_sandboxed("it", options, body);
     } catch (const Error& error) {
         CHECK(::waitpid(-1, nullptr, WNOHANG) == -1); // no child is left, dead or alive
         return error;
@@ -75,7 +75,7 @@ struct Attempt {
     long (*call)();
 };
 
-// What a trial must not do: nothing here may have an effect where it is allowed by mistake.
+// What a sandbox must not do: nothing here may have an effect where it is allowed by mistake.
 std::vector<Attempt> forbidden_attempts() {
     return {
         {"openat", [] { return long{::open("/dev/null", O_WRONLY)}; }},
@@ -139,14 +139,14 @@ void forbid_seccomp() {
 
 } // namespace
 
-TEST_CASE("what ends well in a trial has no effect outside of it") {
+TEST_CASE("what ends well in a sandbox has no effect outside of it") {
     int touched = 0;
-    in_trial("it", {}, [&] { touched = 1; });
+    run_sandboxed("it", {}, [&] { touched = 1; });
     CHECK(touched == 0);
     CHECK(::waitpid(-1, nullptr, WNOHANG) == -1);
 }
 
-TEST_CASE("an Error of a trial comes out whole, however long") {
+TEST_CASE("an Error of a sandbox comes out whole, however long") {
     const std::string words = "a: b\n12:" + std::string(100'000, 'x');
     const Error error = fault([&] {
         Error inner(ErrorKind::busy, words, ENOENT);
@@ -208,7 +208,7 @@ TEST_CASE("memory without end is refused long before the machine has none") {
         CHECK(error.what() == std::string("it asked for more than 64 MiB"));
 }
 
-TEST_CASE("a trial has no rights, no descriptors and no processes, and changes no file") {
+TEST_CASE("a sandbox has no rights, no descriptors and no processes, and changes no file") {
     if constexpr (sanitized)
         return;
     int open_before[2];
@@ -293,11 +293,11 @@ TEST_CASE("an error names the calls that the sandbox refused, itself and what to
           std::string("a fault")); // nothing was refused: not a word of it
 }
 
-TEST_CASE("a call that is refused in a trial that ends well is remembered") {
+TEST_CASE("a call that is refused in a sandbox that ends well is remembered") {
     if constexpr (sanitized)
         return;
-    in_trial("it", {}, [] { ::open("/dev/null", O_WRONLY); });
-    const std::vector<std::string> refused = refused_in_trials();
+    run_sandboxed("it", {}, [] { ::open("/dev/null", O_WRONLY); });
+    const std::vector<std::string> refused = refused_in_sandboxes();
     CHECK(std::count(refused.begin(), refused.end(), "openat") == 1);
 }
 
@@ -338,10 +338,10 @@ TEST_CASE("what harms nobody is allowed, whether a version of libbpf calls it or
         require(folder != nullptr && ::readdir(folder) != nullptr, "read a folder");
         ::closedir(folder);
     };
-    const std::vector<std::string> before = refused_in_trials();
-    in_trial("it", {}, harmless);
-    in_trial("it", {.pretended_kernel = true}, harmless);
-    CHECK(refused_in_trials() == before);
+    const std::vector<std::string> before = refused_in_sandboxes();
+    run_sandboxed("it", {}, harmless);
+    run_sandboxed("it", {.pretended_kernel = true}, harmless);
+    CHECK(refused_in_sandboxes() == before);
 }
 
 TEST_CASE("a pretended kernel says yes to bpf(2), and files are not written there either") {
@@ -388,11 +388,11 @@ TEST_CASE("a kernel without seccomp filters leaves the other limits") {
     if (child == 0) {
         forbid_seccomp();
         try {
-            in_trial("it", {}, [] {
+            run_sandboxed("it", {}, [] {
                 require(::write(1, "x", 1) == -1 && errno == EBADF, "write to stdout");
                 require(::open("/dev/null", O_WRONLY) >= 0, "there is a filter");
             });
-            in_trial("it", {.memory = 64u << 20}, [] {
+            run_sandboxed("it", {.memory = 64u << 20}, [] {
                 const std::vector<char> large(std::size_t{1} << 30);
                 asm volatile("" ::"r"(large.data())); // or the compiler leaves it out
             });

@@ -24,7 +24,7 @@ TEST_CASE("a struct made by hand is printed like one of BTF") {
     store(row.data() + 10, std::uint8_t{3});
     store_text(row.data() + 11, 4, "too long");
     std::string out;
-    JsonPlan(layout, Style::people).append(row.data(), out);
+    JsonPlan(layout, Style::decoded).append(row.data(), out);
     CHECK(out == R"({"id":7,"tag":"0102","key":{"a":3,"b":"too"}})");
     CHECK(leaf_paths(layout) == std::vector<std::string>{"id", "tag", "key.a", "key.b"});
 }

@@ -1,0 +1,59 @@
+// Who is where: the generations of all monitors, by hook.
+#pragma once
+
+#include <set>
+#include <vector>
+
+#include "base/error.hpp"
+#include "hook/chain.hpp"
+#include "state/generation.hpp"
+#include "state/store.hpp"
+
+namespace dynmon {
+
+// Programs at a hook of all monitors that still have them pinned.
+struct HookPrograms {
+    std::vector<ChainMember> members;
+    // Of monitors whose records cannot be used. The others go on: what such a program is in the way
+    // of is decided by the Chain.
+    std::vector<OpaqueMember> opaque;
+
+    bool is_empty() const { return members.empty() && opaque.empty(); }
+};
+HookPrograms programs_at(const Store& store, const HookId& hook);
+
+// Any of the generation's programs is still pinned: it is, or just was, in a chain.
+bool has_programs(const GenerationDir& dir, const GenerationRecord& record);
+
+// The hook that stands there now is the one that the program was loaded for. A device that was
+// deleted and made anew may have the same number, and a hook of its own: programs of the old one
+// call the slots of a chain that is gone. The hook must exist.
+bool is_made_for_hook(const Store& store, const ProgramRecord& program);
+// Whether it ran on the device that is there now, by this hook or one before it.
+bool is_made_for_device(const Store& store, const ProgramRecord& program);
+
+// What is said of a record that is damaged or of another version, and no fault of the system.
+bool is_about_record(const Error& error);
+
+// The chain at `hook`, read now.
+Chain open_chain_of(const Store& store, const HookId& hook);
+
+// The chains that programs of `record` are in, one a hook that is still there.
+struct ChainOfMonitor {
+    Chain chain;
+    std::size_t member = 0;
+};
+std::vector<ChainOfMonitor> chains_of(const Store& store, const GenerationRecord& record);
+
+// Hooks that the programs of `record` sit on.
+std::set<HookId> hooks_of(const GenerationRecord& record);
+
+// The current generation of a monitor; throws Error{failed} when its directory holds none.
+GenerationDir current_generation(const Store& store, const std::string& monitor);
+std::vector<GenerationDir> retired_generations(const Store& store, const std::string& monitor);
+
+// Removes every hook of `hooks` that no monitor uses any more.
+void remove_idle_hooks(const Store& store, const DirectoryLock& lock,
+                       const std::set<HookId>& hooks);
+
+} // namespace dynmon
