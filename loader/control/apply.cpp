@@ -2,9 +2,9 @@
 
 #include "base/error.hpp"
 #include "base/identifier.hpp"
+#include "control/chain_lookup.hpp"
 #include "control/limit.hpp"
 #include "control/load_hooks.hpp"
-#include "control/chain_lookup.hpp"
 #include "control/recover_monitor.hpp"
 #include "decode/parameters.hpp"
 #include "hook/hook.hpp"

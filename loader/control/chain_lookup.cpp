@@ -1,13 +1,19 @@
+#include "control/chain_lookup.hpp"
+
 #include <algorithm>
 
 #include "base/error.hpp"
 #include "base/log.hpp"
-#include "control/chain_lookup.hpp"
 #include "hook/hook.hpp"
 #include "kernel/own_pin.hpp"
 #include "state/bpffs.hpp"
 
 namespace dynmon {
+
+bool is_about_record(const Error& error) {
+    return dynamic_cast<const Damaged*>(&error) != nullptr ||
+           error.kind() == ErrorKind::unsupported;
+}
 
 namespace {
 
@@ -18,15 +24,31 @@ bool has_program(const GenerationDir& dir, const ProgramRecord& program) {
     return false;
 }
 
-void add_members(const Store& store, const HookId& hook, const std::string& monitor,
-                 std::vector<ChainMember>& members) {
+// Calls `add` with each program of the monitor that may be in a chain.
+template <typename Add>
+void for_each_member(const Store& store, const std::string& monitor, Add&& add) {
     for (const std::uint32_t number : generation_numbers(store.monitor_dir(monitor))) {
         const GenerationDir dir = generation_dir(store.monitor_dir(monitor), number);
         if (!dir.has_record())
             continue;
         for (const ProgramRecord& program : dir.read_programs())
-            if (program.hook == hook && has_program(dir, program))
-                members.push_back({monitor, number, dir, program});
+            if (has_program(dir, program))
+                add(ChainMember{monitor, number, dir, program});
+    }
+}
+
+// Calls `use` for each monitor, and `refuse` with the reason for one whose record cannot be used.
+template <typename Use, typename Refuse>
+void for_each_monitor(const Store& store, Use&& use, Refuse&& refuse) {
+    for (const std::string& monitor : store.monitors()) {
+        try {
+            use(monitor);
+        } catch (const Error& error) {
+            if (!is_about_record(error))
+                throw;
+            log::debug("monitor '" + monitor + "': " + error.what());
+            refuse(monitor, error);
+        }
     }
 }
 
@@ -68,11 +90,6 @@ void add_opaque(const Store& store, const HookId& hook, const std::string& monit
 
 } // namespace
 
-bool is_about_record(const Error& error) {
-    return dynamic_cast<const Damaged*>(&error) != nullptr ||
-           error.kind() == ErrorKind::unsupported;
-}
-
 bool has_programs(const GenerationDir& dir, const GenerationRecord& record) {
     return std::any_of(record.programs.begin(), record.programs.end(),
                        [&](const ProgramRecord& program) { return has_program(dir, program); });
@@ -80,23 +97,50 @@ bool has_programs(const GenerationDir& dir, const GenerationRecord& record) {
 
 HookPrograms programs_at(const Store& store, const HookId& hook) {
     HookPrograms programs_here;
-    for (const std::string& monitor : store.monitors()) {
-        try {
-            add_members(store, hook, monitor, programs_here.members);
-        } catch (const Error& error) {
-            if (!is_about_record(error))
-                throw;
-            log::debug("monitor '" + monitor + "': " + error.what());
+    for_each_monitor(
+        store,
+        [&](const std::string& monitor) {
+            for_each_member(store, monitor, [&](ChainMember member) {
+                if (member.program.hook == hook)
+                    programs_here.members.push_back(std::move(member));
+            });
+        },
+        [&](const std::string& monitor, const Error& error) {
             add_opaque(store, hook, monitor, error, programs_here.opaque);
-        }
-    }
+        });
     return programs_here;
+}
+
+ChainsOfStore::ChainsOfStore(const Store& store) : store_(store) {
+    for_each_monitor(
+        store,
+        [&](const std::string& monitor) {
+            for_each_member(store, monitor, [&](ChainMember member) {
+                members_[member.program.hook].push_back(std::move(member));
+            });
+        },
+        [&](const std::string& monitor, const Error& error) {
+            unusable_.emplace_back(monitor, error);
+        });
+}
+
+const Chain& ChainsOfStore::at(const HookId& hook) {
+    if (const auto known = chains_.find(hook); known != chains_.end())
+        return known->second;
+    Fd map = open_chain(store_, hook);
+    std::vector<OpaqueMember> opaque;
+    for (const auto& [monitor, error] : unusable_)
+        add_opaque(store_, hook, monitor, error, opaque);
+    Chain chain(std::move(map), members_[hook], std::move(opaque),
+                ChainOrder(store_.hook_dir(hook)));
+    return chains_.emplace(hook, std::move(chain)).first->second;
 }
 
 Chain open_chain_of(const Store& store, const HookId& hook) {
     Fd map = open_chain(store, hook);
     HookPrograms programs_here = programs_at(store, hook);
-    return Chain(std::move(map), std::move(programs_here.members), std::move(programs_here.opaque));
+    return Chain(std::move(map), std::move(programs_here.members), std::move(programs_here.opaque),
+                 ChainOrder(store.hook_dir(hook)));
 }
 
 std::vector<ChainOfMonitor> chains_of(const Store& store, const GenerationRecord& record) {

@@ -1,7 +1,10 @@
 // Who is where: the generations of all monitors, by hook.
 #pragma once
 
+#include <map>
 #include <set>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "base/error.hpp"
@@ -37,6 +40,20 @@ bool is_about_record(const Error& error);
 
 // The chain at `hook`, read now.
 Chain open_chain_of(const Store& store, const HookId& hook);
+
+// The chains of a store that stays locked meanwhile: the monitors are looked through once, and each
+// chain is read once, however often it is asked for. Not thread-safe.
+class ChainsOfStore {
+public:
+    explicit ChainsOfStore(const Store& store);
+    const Chain& at(const HookId& hook); // throws as open_chain_of()
+
+private:
+    const Store& store_;
+    std::map<HookId, std::vector<ChainMember>> members_;
+    std::vector<std::pair<std::string, Error>> unusable_; // monitors whose records cannot be used
+    std::map<HookId, Chain> chains_;
+};
 
 // The chains that programs of `record` are in, one a hook that is still there.
 struct ChainOfMonitor {

@@ -116,7 +116,7 @@ std::optional<PrefixList> PrefixList::open(const GenerationDir& dir, const Gener
         return std::nullopt;
     PrefixList list;
     list.name_ = map.name;
-    FoundMap found{.fd = dir.open_map(map, Side::a),
+    FoundMap found{.fd = dir.open_map(map, Side::a).fd,
                    .pin_path = dir.map_path(map, Side::a),
                    .metric = map.name};
     list.facts_ = map_facts(found.fd);
@@ -126,9 +126,9 @@ std::optional<PrefixList> PrefixList::open(const GenerationDir& dir, const Gener
     const auto packets = number_at(value, "packets", sizeof(std::uint64_t));
     const auto bytes = number_at(value, "bytes", sizeof(std::uint64_t));
     const auto action = number_at(value, "action", sizeof(ListAction));
-    list.filter_ = dir.open_map(*filter, Side::a);
-    list.lengths_ = dir.open_map(*lengths, Side::a);
-    list.notes_ = dir.open_map(*notes, Side::a);
+    list.filter_ = dir.open_map(*filter, Side::a).fd;
+    list.lengths_ = dir.open_map(*lengths, Side::a).fd;
+    list.notes_ = dir.open_map(*notes, Side::a).fd;
     list.filter_facts_ = map_facts(list.filter_);
     list.notes_facts_ = map_facts(list.notes_);
     if (key_layout(types, list.facts_).semantic != Semantic::cidr || !expires || !packets ||

@@ -55,7 +55,7 @@ class RawChain {
 public:
     // `removed`: the monitor whose slots are told apart by not being anybody else's.
     RawChain(const Store& store, const HookId& hook, const std::string& removed)
-        : map_(open_chain(store, hook)) {
+        : map_(open_chain(store, hook)), kept_(store.hook_dir(hook)) {
         HookPrograms programs_here = programs_at(store, hook);
         for (const OpaqueMember& opaque : programs_here.opaque)
             if (opaque.monitor != removed && opaque.reason.kind() == ErrorKind::unsupported)
@@ -85,6 +85,7 @@ public:
                         "what comes next in the chain of " + hook + " cannot be told any more")
                 .hint("unload the other monitors there, then `dynmon-load recover`");
         const Fd next = successors.empty() ? Fd() : program(*successors.begin());
+        kept_.forget();
         for (const auto& [slot, id] : slots_)
             if (owned_.contains(slot) && ids.contains(id))
                 write(slot, next);
@@ -119,6 +120,7 @@ private:
     }
 
     Fd map_;
+    ChainOrder kept_;
     std::vector<ChainMember> members_;
     std::optional<Error>
         other_version_; // of a monitor in this chain: which slots it has is unknown

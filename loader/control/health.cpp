@@ -4,8 +4,8 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
-#include "control/limit.hpp"
 #include "control/chain_lookup.hpp"
+#include "control/limit.hpp"
 #include "control/status.hpp"
 #include "state/bpffs.hpp"
 
@@ -51,8 +51,7 @@ std::vector<CountingPlace> places_of(const Store& store, const GenerationDir& di
 } // namespace
 
 ProgramHealth program_health(const Store& store, const GenerationDir& dir,
-                             const ProgramRecord& program,
-                             HookState (*look)(const Store&, const HookId&), bool in_chain) {
+                             const ProgramRecord& program, const LookAtHook& look, bool in_chain) {
     if (!exists(store.hook_dir(program.hook)) || !is_made_for_device(store, program))
         return {to_string(HookHealth::defunct), "", false};
     if (!is_made_for_hook(store, program))

@@ -1,6 +1,7 @@
 // Whether packets reach a monitor: one look for `status`, `doctor` and all readers.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -18,11 +19,12 @@ struct ProgramHealth {
     bool counting = false;
 };
 
+using LookAtHook = std::function<HookState(const Store&, const HookId&)>;
+
 // Of a program of the generation in `dir`. `look`: hook_state, or running_state in a hurry.
 // `in_chain`: the chain of its hook leads to it.
 ProgramHealth program_health(const Store& store, const GenerationDir& dir,
-                             const ProgramRecord& program,
-                             HookState (*look)(const Store&, const HookId&), bool in_chain);
+                             const ProgramRecord& program, const LookAtHook& look, bool in_chain);
 
 // Where the programs count, as far as the caller may look. Their chains are not looked at: a
 // reader has just put its own programs back.

@@ -25,7 +25,7 @@ bool set_metering(const GenerationDir& dir, const GenerationRecord& record, bool
     const std::uint32_t key = 0;
     const std::uint64_t value = on ? 1 : 0;
     std::uint64_t before = value;
-    const Fd fd = dir.open_map(*map, Side::a);
+    const Fd fd = dir.open_map(*map, Side::a).fd;
     require_value_size(fd, meter_switch_name, sizeof before);
     lookup_element(fd, &key, &before);
     if (before == value)
@@ -55,9 +55,9 @@ std::optional<Cost> read_cost(const GenerationDir& dir, const GenerationRecord& 
     const MapRecord* map = record.map(meter_map_name);
     if (map == nullptr)
         return std::nullopt;
-    const Fd fd = dir.open_map(*map, Side::a);
+    const auto [fd, facts] = dir.open_map(*map, Side::a);
     const std::uint32_t key = direction == Direction::egress ? 1 : 0;
-    std::vector<std::byte> copies(value_bytes(map_facts(fd)));
+    std::vector<std::byte> copies(value_bytes(facts));
     const std::size_t stride = copies.size() / possible_cpus();
     if (stride < average_only || !lookup_element(fd, &key, copies.data()))
         return std::nullopt;

@@ -65,16 +65,16 @@ std::shared_ptr<const EnumSet> interfaces_of_monitor(const Store& store, const s
     return programs.empty() ? nullptr : names_in(store, programs.front().hook);
 }
 
-std::vector<MetricSource> current_sources(const Store& store, const GenerationDir& dir,
+std::vector<MetricSource> current_sources(const Store& store, GenerationMaps& maps,
                                           const GenerationRecord& record) {
     for (const PathConfig& path : record.manifest.paths)
         for (const MetricConfig& metric : path.metrics)
             if (const MapRecord* map = record.map(metric.map_name)) {
-                dir.open_map(*map, Side::a);
+                maps.open(*map, Side::a);
                 if (map->swapped)
-                    dir.open_map(*map, Side::b);
+                    maps.open(*map, Side::b);
             }
-    return named_sources(store, dir, record);
+    return with_names(store, record, metric_sources(maps, record));
 }
 
 } // namespace dynmon

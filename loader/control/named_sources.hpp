@@ -23,9 +23,9 @@ std::vector<MetricSource> named_logged_sources(const Store& store, const Generat
 // Of a monitor by its name; null: as above.
 std::shared_ptr<const EnumSet> interfaces_of_monitor(const Store& store, const std::string& name);
 
-// The same of a generation that runs: throws Error{failed} with the pin of a map that has vanished,
-// which of one that was replaced only means that it was read.
-std::vector<MetricSource> current_sources(const Store& store, const GenerationDir& dir,
+// The same of a generation that runs, with all its maps open: throws Error{failed} with the pin of
+// a map that has vanished, which of one that was replaced only means that it was read.
+std::vector<MetricSource> current_sources(const Store& store, GenerationMaps& maps,
                                           const GenerationRecord& record);
 
 } // namespace dynmon

@@ -2,23 +2,25 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <functional>
+#include <memory>
 #include <optional>
 
 #include "base/error.hpp"
 #include "base/identifier.hpp"
 #include "base/log.hpp"
 #include "control/build.hpp"
-#include "control/window_writer.hpp"
+#include "control/chain_lookup.hpp"
 #include "control/hand_out.hpp"
 #include "control/health.hpp"
 #include "control/logged_metrics.hpp"
 #include "control/named_sources.hpp"
-#include "control/chain_lookup.hpp"
 #include "control/read_check.hpp"
 #include "control/recover_monitor.hpp"
 #include "control/selection.hpp"
 #include "control/unfinished.hpp"
 #include "control/window.hpp"
+#include "control/window_writer.hpp"
 #include "format/shape.hpp"
 #include "hook/hook.hpp"
 #include "kernel/clock.hpp"
@@ -36,10 +38,11 @@ public:
     Reading(const Store& store, const ReadRequest& request, Sink& sink)
         : store_(store), request_(request), dir_(store.monitor_dir(request.name)),
           current_(current_generation(store, request.name)), record_(current_.read_record()),
-          sources_(current_sources(store_, current_, record_)), state_map_(dir_ + "/state"),
-          state_(state_map_.read()), selected_(select(sources_, request)),
-          unfinished_(find_unfinished()), output_(checked_output(store, request, selected_)),
-          sink_(sink), writer_(request, dir_, output_with(unfinished_.size()), sink) {
+          maps_(current_), sources_(current_sources(store_, maps_, record_)),
+          state_map_(dir_ + "/state"), state_(state_map_.read()),
+          selected_(select(sources_, request)), unfinished_(find_unfinished()),
+          output_(checked_output(store, request, selected_)), sink_(sink),
+          writer_(request, dir_, output_with(unfinished_.size()), sink) {
         if (state_.phase != Phase::running)
             throw Error(ErrorKind::busy, "monitor '" + request.name + "' is not running")
                 .hint("its load or unload was interrupted: `dynmon-load recover`");
@@ -62,7 +65,7 @@ public:
                 discard_if_read(old, old.read_record());
     }
 
-    void make_totals() const { dynmon::make_totals(dir_, sources_); }
+    void make_totals() { writer_.make_totals(sources_); }
     const std::vector<MetricSource>& sources() const { return sources_; }
     const std::vector<CountingPlace>& places() const { return places_; }
 
@@ -151,14 +154,15 @@ private:
         for (const MetricSource& source : sources) {
             if (!wants(request_, source) || (!source.swap && side != retirement.active))
                 continue;
-            Fd map = old.try_open_map(source.map, side);
-            if (!map)
+            OpenedMap map = old.try_open_map(source.map, side);
+            if (!map.fd)
                 continue;
             const bool follows = was_open && (retirement.pending & source.bit()) != 0;
             const std::uint64_t from_ns =
                 follows ? retirement.pending_to_ns : retirement.from_ns.at(source.index);
             content.window.from_ns = std::min(content.window.from_ns, from_ns);
-            content.items.push_back({&source, std::move(map), true, true, from_ns});
+            content.items.push_back(
+                {&source, std::make_shared<const OpenedMap>(std::move(map)), true, true, from_ns});
         }
         if (content.items.empty() || is_full())
             return;
@@ -269,9 +273,9 @@ private:
     // The state is written first, so that a kill in between is rolled forward by the next verb.
     void close_window() {
         const DirectoryLock lock = store_.lock(DirectoryLock::Mode::exclusive);
-        std::vector<ChainOfMonitor> ours =
-            chains_of(store_, record_); // so that the writes follow each other
-        state_.active = static_cast<std::uint32_t>(other(state_.active_side()));
+        const Side next = other(state_.active_side());
+        const std::vector<PreparedSwap> swaps = prepare_swaps(next); // the writes follow each other
+        state_.active = static_cast<std::uint32_t>(next);
         for (const MetricSource& source : sources_)
             if (source.swap)
                 state_.pending |= source.bit();
@@ -282,9 +286,38 @@ private:
         state_.pending_sequence = state_.sequence;
         state_.pending_to_ns = epoch_ns();
         state_map_.write(state_);
-        for (ChainOfMonitor& place : ours)
-            place.chain.swap(lock, place.member, state_.active_side());
+        for (const PreparedSwap& swap : swaps)
+            swap(lock);
         fence();
+    }
+
+    using PreparedSwap = std::function<void(const DirectoryLock&)>;
+
+    // One for each program that packets run through. The places are found in the order that the
+    // store keeps of each chain, or else by a look at all monitors of the hook.
+    std::vector<PreparedSwap> prepare_swaps(Side next) const {
+        std::vector<PreparedSwap> swaps;
+        for (const ProgramRecord& program : record_.programs) {
+            if (!exists(store_.hook_dir(program.hook)))
+                continue;
+            auto place = ChainPosition::find(store_, program.hook, program);
+            if (!place)
+                return prepare_swaps_by_chain(next);
+            auto standby = std::make_shared<Fd>(current_.open_program(program, next));
+            swaps.push_back(
+                [place = std::make_shared<ChainPosition>(std::move(*place)), standby,
+                 next](const DirectoryLock& lock) { place->swap(lock, next, *standby); });
+        }
+        return swaps;
+    }
+
+    std::vector<PreparedSwap> prepare_swaps_by_chain(Side next) const {
+        std::vector<PreparedSwap> swaps;
+        for (ChainOfMonitor& ours : chains_of(store_, record_))
+            swaps.push_back(
+                [ours = std::make_shared<ChainOfMonitor>(std::move(ours)),
+                 next](const DirectoryLock& lock) { ours->chain.swap(lock, ours->member, next); });
+        return swaps;
     }
 
     // The window that was just closed, and the metrics that are not swapped as they are now.
@@ -319,7 +352,7 @@ private:
     void add_item(WindowContent& content, const MetricSource& source, Side side, bool quiet) {
         const std::uint64_t from_ns = begin_of(source, side);
         content.window.from_ns = std::min(content.window.from_ns, from_ns);
-        content.items.push_back({&source, current_.open_map(source.map, side),
+        content.items.push_back({&source, maps_.open(source.map, side),
                                  source.consumed() && !request_.peek, quiet, from_ns});
     }
 
@@ -338,6 +371,7 @@ private:
     std::string dir_;
     GenerationDir current_;
     GenerationRecord record_;
+    GenerationMaps maps_;
     std::vector<MetricSource> sources_;
     StateMap state_map_;
     MonitorState state_;
@@ -355,7 +389,7 @@ void keep_clock_right(const GenerationDir& dir, const GenerationRecord& record) 
     const MapRecord* clock = record.map(clock_map_name);
     if (clock == nullptr)
         return;
-    refresh_clock(dir.open_map(*clock, Side::a), record.clock);
+    refresh_clock(dir.open_map(*clock, Side::a).fd, record.clock);
 }
 
 // A read with everything open, before it hands out anything.

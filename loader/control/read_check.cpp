@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "base/error.hpp"
-#include "control/named_sources.hpp"
 #include "control/chain_lookup.hpp"
+#include "control/named_sources.hpp"
 #include "control/selection.hpp"
 #include "format/shape.hpp"
 #include "kernel/clock.hpp"

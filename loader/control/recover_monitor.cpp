@@ -4,8 +4,8 @@
 #include <charconv>
 
 #include "base/error.hpp"
-#include "control/meter.hpp"
 #include "control/chain_lookup.hpp"
+#include "control/meter.hpp"
 #include "control/window.hpp"
 #include "hook/hook.hpp"
 #include "kernel/bpf.hpp"
@@ -85,10 +85,12 @@ bool finish_swap(const Store& store, const DirectoryLock& lock, const Generation
                  const MonitorState& state) {
     bool changed = false;
     for (const ProgramRecord& program : current.programs) {
-        if (!current.swaps() || !chain_is_live(store, program.hook))
+        if (!chain_is_live(store, program.hook))
             continue;
         Chain chain = open_chain_of(store, program.hook);
         chain.repair(lock);
+        if (!current.swaps())
+            continue;
         const auto side = chain.active_side(current.monitor, current.number);
         if (side && *side != state.active_side()) {
             chain.swap(lock, chain.find(current.monitor, current.number).value(),
@@ -99,32 +101,59 @@ bool finish_swap(const Store& store, const DirectoryLock& lock, const Generation
     return changed;
 }
 
+// Nothing of the monitor is half done, which is so at nearly every call: found without a look at
+// the other monitors of its hooks.
+bool is_settled(const Store& store, const GenerationRecord& current, const MonitorState& state,
+                std::size_t generations) {
+    return generations == 1 &&
+           std::all_of(
+               current.programs.begin(), current.programs.end(), [&](const ProgramRecord& program) {
+                   if (!chain_is_live(store, program.hook))
+                       return true;
+                   const auto place = ChainPosition::find(store, program.hook, program);
+                   return place && (!current.swaps() || place->side() == state.active_side());
+               });
+}
+
+// Nothing: its load or unload was interrupted.
+std::optional<MonitorState> running_state_of(const Store& store, const std::string& name,
+                                             std::size_t generations) {
+    const std::string path = store.monitor_dir(name) + "/state";
+    if (generations == 0 || !exists(path))
+        return std::nullopt;
+    const MonitorState state = StateMap(path).read();
+    return state.phase == Phase::running ? std::optional(state) : std::nullopt;
+}
+
 } // namespace
 
 bool is_running(const Store& store, const std::string& name) {
-    const std::string dir = store.monitor_dir(name);
-    const bool whole = exists(dir + "/state") && !generation_numbers(dir).empty();
-    return whole && StateMap(dir + "/state").read().phase == Phase::running;
+    return running_state_of(store, name, generation_numbers(store.monitor_dir(name)).size())
+        .has_value();
 }
 
 bool recover_monitor(const Store& store, const DirectoryLock& lock, const std::string& name,
                      std::vector<std::string>& actions) {
     const std::string dir = store.monitor_dir(name);
     remove_stale_staging(store, lock, dir, actions);
-    if (!is_running(store, name)) {
+    const std::size_t generations = generation_numbers(dir).size();
+    const std::optional<MonitorState> running = running_state_of(store, name, generations);
+    if (!running) {
         remove_monitor(store, lock, name);
         actions.push_back("removed monitor '" + name + "', whose load or unload was interrupted");
         return false;
     }
-    const GenerationRecord current = current_generation(store, name).read_record();
-    if (finish_replace(store, lock, name, current))
-        actions.push_back("finished the interrupted replace of monitor '" + name + "'");
-    const StateMap state(dir + "/state");
-    if (finish_swap(store, lock, current, state.read()))
-        actions.push_back("finished the interrupted swap of monitor '" + name + "'");
-    if (retire_old_generations(store, lock, name))
-        actions.push_back("kept unread windows of monitor '" + name + "'");
-    if (stop_forgotten_metering(store, current_generation(store, name), current))
+    const GenerationDir current_dir = current_generation(store, name);
+    const GenerationRecord current = current_dir.read_record();
+    if (!is_settled(store, current, *running, generations)) {
+        if (finish_replace(store, lock, name, current))
+            actions.push_back("finished the interrupted replace of monitor '" + name + "'");
+        if (finish_swap(store, lock, current, *running))
+            actions.push_back("finished the interrupted swap of monitor '" + name + "'");
+        if (retire_old_generations(store, lock, name))
+            actions.push_back("kept unread windows of monitor '" + name + "'");
+    }
+    if (stop_forgotten_metering(store, current_dir, current))
         actions.push_back("stopped the forgotten metering of monitor '" + name + "'");
     return true;
 }

@@ -5,11 +5,11 @@
 #include "base/undo.hpp"
 #include "btf/difference.hpp"
 #include "control/build.hpp"
-#include "control/window_writer.hpp"
+#include "control/chain_lookup.hpp"
 #include "control/load.hpp"
 #include "control/load_hooks.hpp"
-#include "control/chain_lookup.hpp"
 #include "control/recover_monitor.hpp"
+#include "control/window_writer.hpp"
 #include "hook/device_view.hpp"
 #include "kernel/map_flags.hpp"
 #include "policy/checked_probe.hpp"
@@ -40,7 +40,7 @@ Layout layout_or_untyped(const btf* types, std::uint32_t id, std::uint32_t size,
 // Why the running map cannot go on as `map`; "" when it can.
 std::string map_difference(const Successor& to, const btf* old_types, const MapRecord& running,
                            const MapInfo& map) {
-    const MapFacts facts = map_facts(to.old_dir.open_map(running, Side::a));
+    const MapFacts facts = to.old_dir.open_map(running, Side::a).facts;
     if (running.swapped != to.swapped.contains(map.name))
         return "one of them is swapped on read and the other is not";
     if (facts.type != map.type)
@@ -99,9 +99,9 @@ std::map<MapSide, Fd> carry_maps(const Successor& to) {
                       "either, all maps start anew");
         if (!difference.empty())
             continue;
-        carried.emplace(MapSide{map.name, Side::a}, to.old_dir.open_map(*running, Side::a));
+        carried.emplace(MapSide{map.name, Side::a}, to.old_dir.open_map(*running, Side::a).fd);
         if (running->swapped)
-            carried.emplace(MapSide{map.name, Side::b}, to.old_dir.open_map(*running, Side::b));
+            carried.emplace(MapSide{map.name, Side::b}, to.old_dir.open_map(*running, Side::b).fd);
     }
     return carried;
 }

@@ -5,8 +5,8 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
-#include "control/health.hpp"
 #include "control/chain_lookup.hpp"
+#include "control/health.hpp"
 #include "control/window_log.hpp"
 #include "kernel/own_pin.hpp"
 #include "kernel/xdp.hpp"
@@ -38,7 +38,28 @@ std::string advice_for(const Error& error) {
     return others ? error.hint() : "";
 }
 
-HookStatus hook_status(const Store& store, const HookId& id) {
+// The store while it is locked, and what the status of several monitors and hooks asks of the same
+// hook, asked once.
+class Looks {
+public:
+    explicit Looks(const Store& locked) : store(locked), chains(locked) {}
+
+    HookState at(const HookId& hook) {
+        const auto known = states_.find(hook);
+        return known != states_.end()
+                   ? known->second
+                   : states_.emplace(hook, hook_state(store, hook)).first->second;
+    }
+
+    const Store& store;
+    ChainsOfStore chains;
+
+private:
+    std::map<HookId, HookState> states_;
+};
+
+HookStatus hook_status(Looks& looks, const HookId& id) {
+    const Store& store = looks.store;
     HookStatus status{.id = id};
     try {
         const HookRecord record = read_hook_record(store, id);
@@ -46,14 +67,14 @@ HookStatus hook_status(const Store& store, const HookId& id) {
         status.device = hook_device(store, id);
         status.netns = record.netns;
         status.attach = record.attach == Attach::link ? "link" : "clsact";
-        const HookState state = hook_state(store, id);
+        const HookState state = looks.at(id);
         status.health = state.health;
         status.problem = state.problem;
         const ProgramFacts pivot = pivot_facts(store, id);
         status.pivot_id = pivot.id;
         status.cost = {pivot.run_count, pivot.run_time_ns};
         status.mode = live_mode(store, id, record);
-        const Chain chain = open_chain_of(store, id);
+        const Chain& chain = looks.chains.at(id);
         for (const ChainPlace& place : chain.order()) {
             const ChainMember& member = chain.members()[place.member];
             status.chain.push_back(member.monitor + "/" + member.program.name);
@@ -96,17 +117,17 @@ std::optional<std::uint32_t> count_entries(const Fd& map, const MapFacts& facts)
     return static_cast<std::uint32_t>(count);
 }
 
-ProgramStatus program_status(const Store& store, const GenerationDir& dir,
-                             const GenerationRecord& record, const ProgramRecord& program) {
+ProgramStatus program_status(Looks& looks, const GenerationDir& dir, const GenerationRecord& record,
+                             const ProgramRecord& program) {
     ProgramStatus status{
         .direction = program.direction, .name = program.name, .hook = program.hook};
     status.limit_ns = program.limit_ns;
     status.taken_out = read_taken_out(dir, program);
     if (program.hand_over)
         status.cost = read_cost(dir, record, program.direction);
-    if (!exists(store.hook_dir(program.hook)))
+    if (!exists(looks.store.hook_dir(program.hook)))
         return status;
-    const Chain chain = open_chain_of(store, program.hook);
+    const Chain& chain = looks.chains.at(program.hook);
     for (std::size_t i = 0; i < chain.order().size(); ++i) {
         const ChainMember& member = chain.members()[chain.order()[i].member];
         if (member.monitor == record.monitor && member.generation == record.number) {
@@ -119,12 +140,13 @@ ProgramStatus program_status(const Store& store, const GenerationDir& dir,
     return status;
 }
 
-std::string health_of(const Store& store, const GenerationDir& dir, const MonitorStatus& monitor,
+std::string health_of(Looks& looks, const GenerationDir& dir, const MonitorStatus& monitor,
                       const GenerationRecord& record) {
+    const auto look = [&](const Store&, const HookId& hook) { return looks.at(hook); };
     for (std::size_t i = 0; i < monitor.programs.size(); ++i) {
         const bool in_chain = monitor.programs[i].position != 0;
         const ProgramHealth health =
-            program_health(store, dir, record.programs[i], hook_state, in_chain);
+            program_health(looks.store, dir, record.programs[i], look, in_chain);
         if (health.word != to_string(HookHealth::attached))
             return health.word;
     }
@@ -136,12 +158,13 @@ std::uint64_t bytes_of_maps(const GenerationDir& old) {
     for (const MapRecord& map : old.read_record().maps)
         for (const Side side : {Side::a, Side::b})
             if (map.swapped || side == Side::a)
-                if (const Fd fd = old.try_open_map(map, side))
+                if (const Fd fd = old.try_open_map(map, side).fd)
                     bytes += map_memory_bytes(fd);
     return bytes;
 }
 
-void fill_monitor(const Store& store, MonitorStatus& status) {
+void fill_monitor(Looks& looks, MonitorStatus& status) {
+    const Store& store = looks.store;
     const GenerationDir dir = current_generation(store, status.name);
     const GenerationRecord record = dir.read_record();
     const bool in_use = store.is_in_use(status.name); // no read begins while the store is locked
@@ -165,15 +188,14 @@ void fill_monitor(const Store& store, MonitorStatus& status) {
         if (map.name.starts_with(".data.dynmon") || map.name == meter_map_name)
             continue; // the house's own
         const Side side = map.swapped ? state.active_side() : Side::a;
-        const Fd fd = dir.open_map(map, side);
-        const MapFacts facts = map_facts(fd);
+        const auto [fd, facts] = dir.open_map(map, side);
         status.maps.push_back(
             {map.name, map_type_name(facts.type),
              is_readable(facts.type) ? count_entries(fd, facts) : std::optional<std::uint32_t>(0),
              facts.max_entries});
     }
     for (const ProgramRecord& program : record.programs)
-        status.programs.push_back(program_status(store, dir, record, program));
+        status.programs.push_back(program_status(looks, dir, record, program));
     if (const auto log = WindowLog::open(store.monitor_dir(status.name)))
         for (const NamedReader& reader : log->readers()) {
             const std::string name(reader.name.data());
@@ -181,7 +203,7 @@ void fill_monitor(const Store& store, MonitorStatus& status) {
                 {name, log->waiting(name).size(), reader.lost, reader.read_ns});
         }
     status.health =
-        state.phase == Phase::running ? health_of(store, dir, status, record) : "interrupted";
+        state.phase == Phase::running ? health_of(looks, dir, status, record) : "interrupted";
     dir.require_own_programs(record.programs);
 }
 
@@ -226,13 +248,14 @@ Status read_status(const Settings& settings, const std::string& name,
         store.require_monitor(name);
     if (!lock)
         return status;
+    Looks looks(store);
     for (const std::string& monitor : store.monitors()) {
         if (!name.empty() && monitor != name)
             continue;
         MonitorStatus entry;
         entry.name = monitor;
         try {
-            fill_monitor(store, entry);
+            fill_monitor(looks, entry);
         } catch (const Error& error) {
             entry.problem = error.what();
             entry.advice = advice_for(error);
@@ -242,7 +265,7 @@ Status read_status(const Settings& settings, const std::string& name,
         status.monitors.push_back(std::move(entry));
     }
     for (const HookId& hook : store.hooks()) {
-        HookStatus entry = hook_status(store, hook);
+        HookStatus entry = hook_status(looks, hook);
         set_front(entry, fronts[hook]);
         const bool wanted = name.empty() || std::any_of(entry.chain.begin(), entry.chain.end(),
                                                         [&](const std::string& place) {

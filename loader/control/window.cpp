@@ -23,8 +23,8 @@ std::set<std::uint32_t> map_ids(const GenerationDir& dir, const GenerationRecord
     std::set<std::uint32_t> ids;
     for (const MapRecord& map : record.maps)
         for (const Side side : sides_of(map))
-            if (const Fd fd = dir.try_open_map(map, side))
-                ids.insert(map_facts(fd).id);
+            if (const OpenedMap opened = dir.try_open_map(map, side); opened.fd)
+                ids.insert(opened.facts.id);
     return ids;
 }
 
@@ -115,10 +115,9 @@ bool holds_open_window(const GenerationDir& old, const GenerationRecord& record,
                        const std::set<std::uint32_t>& live_on) {
     for (const std::string& name : metric_maps(record.manifest)) {
         const MapRecord* map = record.map(name);
-        const Fd fd = map != nullptr ? old.try_open_map(*map, active) : Fd();
+        const auto [fd, facts] = map != nullptr ? old.try_open_map(*map, active) : OpenedMap();
         if (!fd)
             continue;
-        const MapFacts facts = map_facts(fd);
         if (!live_on.contains(facts.id) && !is_empty(fd, facts))
             return true;
     }
@@ -132,10 +131,9 @@ bool drop_what_is_read(const GenerationDir& old, const GenerationRecord& record,
     const std::set<std::string> wanted = metric_maps(record.manifest);
     for (const MapRecord& map : record.maps) {
         for (const Side side : sides_of(map)) {
-            const Fd fd = old.try_open_map(map, side);
+            const auto [fd, facts] = old.try_open_map(map, side);
             if (!fd)
                 continue;
-            const MapFacts facts = map_facts(fd);
             if (wanted.contains(map.name) && !live_on.contains(facts.id) && !is_empty(fd, facts))
                 unread = true;
             else
@@ -148,7 +146,12 @@ bool drop_what_is_read(const GenerationDir& old, const GenerationRecord& record,
 } // namespace
 
 std::vector<MetricSource> metric_sources(const GenerationDir& dir, const GenerationRecord& record) {
-    const BtfPtr types = dir.read_btf(record);
+    GenerationMaps maps(dir);
+    return metric_sources(maps, record);
+}
+
+std::vector<MetricSource> metric_sources(GenerationMaps& maps, const GenerationRecord& record) {
+    const BtfPtr types = maps.dir().read_btf(record);
     std::vector<MetricSource> sources;
     std::size_t index = 0;
     for (const PathConfig& path : record.manifest.paths) {
@@ -157,13 +160,13 @@ std::vector<MetricSource> metric_sources(const GenerationDir& dir, const Generat
             const MapRecord* map = record.map(metric.map_name);
             if (map == nullptr)
                 throw Error(ErrorKind::failed, "metric '" + metric.name + "' has no map");
-            Fd fd = dir.try_open_map(*map, Side::a);
-            if (!fd)
-                fd = dir.try_open_map(*map, Side::b);
-            if (!fd)
+            auto opened = maps.try_open(*map, Side::a);
+            if (!opened)
+                opened = maps.try_open(*map, Side::b);
+            if (!opened)
                 continue; // of a retired generation, and read already
             sources.push_back(
-                make_source(at, path.direction, metric, *map, map_facts(fd), types.get()));
+                make_source(at, path.direction, metric, *map, opened->facts, types.get()));
         }
     }
     return sources;
@@ -196,8 +199,8 @@ bool retire(const GenerationDir& old, const GenerationRecord& old_record,
     if (before.generation != record.number) {
         std::set<std::string> carried;
         for (const MapRecord& map : old_record.maps)
-            if (const Fd fd = old.try_open_map(map, before.active_side());
-                fd && live_on.contains(map_facts(fd).id))
+            if (const OpenedMap opened = old.try_open_map(map, before.active_side());
+                opened.fd && live_on.contains(opened.facts.id))
                 carried.insert(map.name);
         if (const auto noted = old.read_retirement())
             ended_ns = noted->to_ns;

@@ -26,6 +26,7 @@ struct MetricSource {
 
 // The metrics of a generation whose maps are still pinned, with layouts from its own BTF.
 std::vector<MetricSource> metric_sources(const GenerationDir& dir, const GenerationRecord& record);
+std::vector<MetricSource> metric_sources(GenerationMaps& maps, const GenerationRecord& record);
 
 // The same of a window that waits for named readers, whose maps may be gone.
 std::vector<MetricSource> logged_sources(const GenerationDir& dir, const GenerationRecord& record,

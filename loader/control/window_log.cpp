@@ -47,9 +47,11 @@ std::optional<WindowLog> WindowLog::open(const std::string& monitor_dir) {
     if (!exists(index_path(monitor_dir)))
         return std::nullopt;
     Fd index = open_own_map(index_path(monitor_dir),
-                            {.type = BPF_MAP_TYPE_ARRAY, .value_size = sizeof(Index)});
+                            {.type = BPF_MAP_TYPE_ARRAY, .value_size = sizeof(Index)})
+                   .fd;
     Fd chunks = open_own_map(chunks_path(monitor_dir),
-                             {.type = BPF_MAP_TYPE_ARRAY, .value_size = chunk_bytes});
+                             {.type = BPF_MAP_TYPE_ARRAY, .value_size = chunk_bytes})
+                    .fd;
     return WindowLog(monitor_dir, std::move(index), std::move(chunks));
 }
 

@@ -1,8 +1,9 @@
+#include "control/window_writer.hpp"
+
 #include <algorithm>
 
 #include "base/error.hpp"
 #include "base/log.hpp"
-#include "control/window_writer.hpp"
 #include "kernel/clock.hpp"
 #include "source/totals.hpp"
 
@@ -92,16 +93,16 @@ void WindowWriter::walk(const WindowContent& content, std::size_t index, SeriesT
         return;
     const bool queue = is_queue_like(item.source->view.map_type);
     const bool remove = takes_out(content, index) && (queue || !item.quiet);
-    const MapFacts facts = map_facts(item.map);
+    const MapFacts& facts = item.map->facts;
     DrainBuffer* const room =
         queue && remove ? room_of(exporter_, item.source->view, facts) : nullptr;
-    MapReader reader(item.map, facts, remove ? Take::remove : Take::look, jobs_, room);
+    MapReader reader(item.map->fd, facts, remove ? Take::remove : Take::look, jobs_, room);
     Batch batch;
     std::uint64_t entries = 0;
     while (reader.next(batch)) {
         entries += batch.count;
         if (queue && remove)
-            drained_.keep(item.map, batch, room != nullptr);
+            drained_.keep(item.map->fd, batch, room != nullptr);
         if (exporter_)
             exporter_->entries(batch);
         if (series != nullptr)
@@ -126,13 +127,28 @@ void WindowWriter::warn_of_approximate() {
 void WindowWriter::fold(const WindowContent& content, const WindowMap& item,
                         const SeriesTable& series) {
     // A metric that was redefined since has totals of another shape: what it was has ended.
-    const Totals totals = content.of_current ? Totals::open(totals_dir_, series)
-                                             : Totals::open_existing(totals_dir_, series);
+    const Totals& totals = totals_of(series, content.of_current);
     const MetricView& metric = item.source->view;
     if (!totals.fold(content.window.sequence, series))
         log::warn("metric '" + metric.name + "' has more series than its max-series, " +
                   std::to_string(metric.open_metrics->max_series) +
                   ": OpenMetrics shows the others as one, dynmon_series=\"other\"");
+}
+
+void WindowWriter::make_totals(const std::vector<MetricSource>& sources) {
+    for (const MetricSource& source : sources)
+        if (has_series(source))
+            totals_of(SeriesTable(source.view), true);
+}
+
+const Totals& WindowWriter::totals_of(const SeriesTable& shape, bool make) {
+    const MetricView& metric = shape.metric();
+    Totals& totals =
+        totals_[to_string(metric.direction) + ("/" + metric.name + "/") + shape.shape()];
+    if (!totals.are_there())
+        totals =
+            make ? Totals::open(totals_dir_, shape) : Totals::open_existing(totals_dir_, shape);
+    return totals;
 }
 
 void WindowWriter::prepare(const std::vector<const MetricSource*>& sources) {
@@ -159,7 +175,7 @@ void WindowWriter::gather(const WindowContent& content, const WindowMap& item,
     if (found == gathered_.end() || found->second->id_size() != series.id_size() ||
         found->second->value_count() != series.value_count())
         return;
-    const Totals totals = Totals::open_existing(totals_dir_, series);
+    const Totals& totals = totals_of(series, false);
     if (item.quiet)
         totals.leave_out_folded(content.window.sequence, series);
     totals.keep_places(*found->second);
@@ -167,9 +183,9 @@ void WindowWriter::gather(const WindowContent& content, const WindowMap& item,
 }
 
 // With the places of those that have one; before a window is added to the totals, or shown.
-std::unique_ptr<SeriesTable> WindowWriter::make_table(const WindowMap& item) const {
+std::unique_ptr<SeriesTable> WindowWriter::make_table(const WindowMap& item) {
     auto table = std::make_unique<SeriesTable>(item.source->view);
-    Totals::open_existing(totals_dir_, *table).keep_places(*table);
+    totals_of(*table, false).keep_places(*table);
     return table;
 }
 
@@ -222,7 +238,7 @@ void WindowWriter::deliver(const WindowContent& content) {
         if (series[i] && takes(content, i))
             fold(content, item, *series[i]);
         if (item.quiet && takes_out(content, i))
-            empty_map(item.map, map_facts(item.map));
+            empty_map(item.map->fd, item.map->facts);
         if (series[i] && open_metrics_)
             gather(content, item, *series[i]);
     }
@@ -237,7 +253,7 @@ void WindowWriter::finish(const std::vector<const MetricSource*>& sources,
         if (!has_series(*source))
             continue;
         SeriesTable& table = *gathered_.at({source->view.direction, source->view.name});
-        Totals::open_existing(totals_dir_, table).add_to(table);
+        totals_of(table, false).add_to(table);
         tables.push_back(&table);
     }
     if (const std::uint64_t now = epoch_ns(); shown_from_ns_ != 0 && shown_from_ns_ < now)

@@ -12,14 +12,16 @@
 #include "control/read.hpp"
 #include "control/window.hpp"
 #include "format/openmetrics.hpp"
+#include "kernel/own_pin.hpp"
 #include "source/map_reader.hpp"
+#include "source/totals.hpp"
 
 namespace dynmon {
 
 // A metric's map as it takes part in one window.
 struct WindowMap {
     const MetricSource* source = nullptr;
-    Fd map;
+    std::shared_ptr<const OpenedMap> map;
     bool take = false; // what is read leaves the map
     // Nobody writes the map any more (the side that was swapped out, a retired generation): it can
     // be emptied after it was written out. Otherwise taking means look-up-and-delete.
@@ -46,6 +48,8 @@ public:
                  Sink& sink);
     ~WindowWriter();
 
+    // As the function of this name; keeps them open.
+    void make_totals(const std::vector<MetricSource>& sources);
     // The metrics that the documents will be about. They must outlive this.
     void prepare(const std::vector<const MetricSource*>& sources);
     // Where the monitor counts now; before the first content.
@@ -67,7 +71,8 @@ private:
     void warn_of_approximate();
     void fold(const WindowContent& content, const WindowMap& item, const SeriesTable& series);
     void gather(const WindowContent& content, const WindowMap& item, SeriesTable& series);
-    std::unique_ptr<SeriesTable> make_table(const WindowMap& item) const;
+    std::unique_ptr<SeriesTable> make_table(const WindowMap& item);
+    const Totals& totals_of(const SeriesTable& shape, bool make);
 
     std::string monitor_;
     std::string totals_dir_;
@@ -83,6 +88,7 @@ private:
     DrainedEntries drained_;
     std::set<std::string> approximate_; // maps of the window at hand that were read key by key
     std::map<MetricKey, std::unique_ptr<SeriesTable>> gathered_; // live values, not in the totals
+    std::map<std::string, Totals> totals_;                       // by the pin and the shape
     std::vector<CountingPlace> places_;
     std::uint64_t shown_from_ns_ = 0; // of the current generation; 0: not known
 };

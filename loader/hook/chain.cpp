@@ -10,12 +10,10 @@
 
 namespace dynmon {
 
-namespace {
-constexpr std::uint32_t head_slot = 0;
-}
-
-Chain::Chain(Fd map, std::vector<ChainMember> members, std::vector<OpaqueMember> opaque)
-    : map_(std::move(map)), members_(std::move(members)), opaque_(std::move(opaque)) {
+Chain::Chain(Fd map, std::vector<ChainMember> members, std::vector<OpaqueMember> opaque,
+             ChainOrder kept)
+    : map_(std::move(map)), members_(std::move(members)), opaque_(std::move(opaque)),
+      kept_(std::move(kept)) {
     read_order();
 }
 
@@ -198,15 +196,28 @@ void Chain::point(std::size_t position, const Fd& program) {
     write_slot(slots[static_cast<std::size_t>(place.side)], program);
 }
 
+void Chain::keep_order() const {
+    if (!opaque_.empty())
+        return; // whose place is not known
+    std::vector<OrderedProgram> programs;
+    for (const ChainPlace& place : order_) {
+        const ProgramRecord& program = members_[place.member].program;
+        programs.push_back({program.ids, program.slots});
+    }
+    kept_.write(programs);
+}
+
 void Chain::insert(const DirectoryLock&, std::size_t member, Side side,
                    const Placement& placement) {
     require_known();
     const std::size_t position = position_of(placement);
     const Fd successor = program_at(position);
+    kept_.forget();
     for (const std::uint32_t slot : members_[member].program.slots)
         write_slot(slot, successor);
     point(position, members_[member].dir.open_program(members_[member].program, side));
     order_.insert(order_.begin() + static_cast<std::ptrdiff_t>(position), {member, side});
+    keep_order();
 }
 
 void Chain::replace(const DirectoryLock&, std::size_t old_member, std::size_t new_member,
@@ -214,10 +225,12 @@ void Chain::replace(const DirectoryLock&, std::size_t old_member, std::size_t ne
     require_known();
     const std::size_t position = place_of(old_member).value();
     const Fd successor = program_at(position + 1);
+    kept_.forget();
     for (const std::uint32_t slot : members_[new_member].program.slots)
         write_slot(slot, successor);
     point(position, members_[new_member].dir.open_program(members_[new_member].program, side));
     order_[position] = {new_member, side};
+    keep_order();
 }
 
 void Chain::swap(const DirectoryLock&, std::size_t member, Side side) {
@@ -230,8 +243,11 @@ void Chain::remove(const DirectoryLock&, std::size_t member) {
     const auto position = place_of(member);
     if (!position)
         return require_whole();
-    point(*position, program_at(*position + 1));
+    const Fd successor = program_at(*position + 1);
+    kept_.forget();
+    point(*position, successor);
     order_.erase(order_.begin() + static_cast<std::ptrdiff_t>(*position));
+    keep_order();
 }
 
 void Chain::clear_slots(const DirectoryLock&, std::size_t member) {
@@ -247,6 +263,8 @@ void Chain::repair(const DirectoryLock&) {
             if (program_id_in(slot) != wanted)
                 write_slot(slot, program_at(i + 1));
     }
+    if (!kept_.is_there())
+        keep_order();
 }
 
 } // namespace dynmon

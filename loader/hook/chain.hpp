@@ -15,6 +15,7 @@
 
 #include "base/error.hpp"
 #include "base/fd.hpp"
+#include "hook/chain_order.hpp"
 #include "state/generation.hpp"
 #include "state/lock.hpp"
 
@@ -57,7 +58,9 @@ public:
     // what is asked about members that are not before them throws their reason.
     // Throws Error{busy} when a slot holds a program that is none of `members` and `opaque`:
     // somebody else wrote there, and dynmon does not overwrite it.
-    Chain(Fd map, std::vector<ChainMember> members, std::vector<OpaqueMember> opaque);
+    // `kept`: where the order is written down after each change.
+    Chain(Fd map, std::vector<ChainMember> members, std::vector<OpaqueMember> opaque,
+          ChainOrder kept);
 
     const std::vector<ChainMember>& members() const { return members_; }
     const std::vector<ChainPlace>& order() const { return order_; } // first to last
@@ -82,12 +85,14 @@ public:
 
     // Frees the slots of a member that is not in the chain; only after a fence().
     void clear_slots(const DirectoryLock& lock, std::size_t member);
-    // Makes the slots of idle instances equal to those of their active twins again.
+    // Makes the slots of idle instances equal to those of their active twins again, and writes the
+    // order down if a change was killed that should have.
     void repair(const DirectoryLock& lock);
 
     std::optional<std::size_t> find(const std::string& monitor, std::uint32_t generation) const;
 
 private:
+    void keep_order() const;
     void require_known() const;    // throws the reason of an opaque member, wherever it is
     std::string unreached() const; // what read_order() has not met so far, for an error
     void read_order();
@@ -101,6 +106,7 @@ private:
     Fd map_;
     std::vector<ChainMember> members_;
     std::vector<OpaqueMember> opaque_;
+    ChainOrder kept_;
     std::vector<ChainPlace> order_;
     std::optional<std::size_t> end_; // the opaque program that comes behind order_
 };

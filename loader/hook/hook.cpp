@@ -24,6 +24,7 @@
 #include "kernel/tc.hpp"
 #include "state/bpffs.hpp"
 #include "state/json_pin.hpp"
+#include "state/pin_cache.hpp"
 
 namespace dynmon {
 
@@ -267,11 +268,17 @@ void require_frags_fit(const HookRecord& record, const HookRequest& request) {
 
 namespace {
 
+// Id, name and maps of a pinned pivot, which it keeps for its life.
+std::shared_ptr<const ProgramFacts> known_pivot(const Store& store, const HookId& id) {
+    static PinCache<ProgramFacts> known;
+    return known.get(store.hook_dir(id) + "/pivot", [&] { return pivot_facts(store, id); });
+}
+
 // Empty: its pin is gone, or something else.
 std::optional<ProgramFacts> whole_pivot(const Store& store, const HookId& id) {
     try {
         if (exists(store.hook_dir(id) + "/pivot"))
-            return pivot_facts(store, id);
+            return *known_pivot(store, id);
     } catch (const Damaged&) {
         // somebody else's
     }
@@ -294,20 +301,22 @@ bool is_whole(const Store& store, const HookId& id) {
 }
 
 HookRecord read_hook_record(const Store& store, const HookId& id) {
+    static PinCache<HookRecord> known;
     require_directory(store.hook_dir(id));
-    return from_pinned_json(store.hook_dir(id) + "/record", hook_record_from);
+    const std::string path = store.hook_dir(id) + "/record";
+    return *known.get(path, [&] { return from_pinned_json(path, hook_record_from); });
 }
 
 namespace {
 
-Fd open_chain_pin(const std::string& path) {
+OpenedMap open_chain_pin(const std::string& path) {
     return open_own_map(path,
                         {.type = BPF_MAP_TYPE_PROG_ARRAY, .value_size = sizeof(std::uint32_t)});
 }
 
 bool is_chain_pin(const std::string& path) {
     try {
-        return exists(path) && open_chain_pin(path);
+        return exists(path) && open_chain_pin(path).fd;
     } catch (const Damaged&) {
         return false;
     }
@@ -325,18 +334,19 @@ Fd open_chain(const Store& store, const HookId& id) {
     if (!exists(path))
         throw Error(ErrorKind::failed, "the chain of the hook is not pinned any more")
             .hint("`dynmon-load recover` pins it again and puts its programs back");
-    Fd chain = open_chain_pin(path);
+    auto [chain, facts] = open_chain_pin(path);
     const std::optional<ProgramFacts> pivot = whole_pivot(store, id);
     if (!pivot)
-        return chain; // nothing to hold it against but its programs, which Chain looks at
-    const std::uint32_t number = map_facts(chain).id;
+        return std::move(
+            chain); // nothing to hold it against but its programs, which Chain looks at
+    const std::uint32_t number = facts.id;
     if (std::find(pivot->map_ids.begin(), pivot->map_ids.end(), number) == pivot->map_ids.end())
         throw Error(ErrorKind::busy, store.hook_dir(id) + ": the pivot is program " + pivot->name +
                                          " (id " + std::to_string(pivot->id) +
                                          "), which does not run through the chain (map id " +
                                          std::to_string(number) + ")")
             .hint("somebody has replaced one of the two pins: whoever it was has to put it back");
-    return chain;
+    return std::move(chain);
 }
 
 std::vector<std::uint32_t> chain_ids(const Store& store, const HookId& id) {
@@ -345,7 +355,7 @@ std::vector<std::uint32_t> chain_ids(const Store& store, const HookId& id) {
         ids = pivot->map_ids;
     const std::string path = store.hook_dir(id) + "/chain";
     if (is_chain_pin(path))
-        ids.push_back(map_facts(open_chain_pin(path)).id);
+        ids.push_back(open_chain_pin(path).facts.id);
     return ids;
 }
 
@@ -399,7 +409,8 @@ bool restore_chain(const Store& store, const DirectoryLock&, const HookId& id,
 }
 
 std::uint32_t pivot_id(const Store& store, const HookId& id) {
-    return pivot_facts(store, id).id;
+    require_directory(store.hook_dir(id));
+    return known_pivot(store, id)->id;
 }
 
 } // namespace dynmon

@@ -152,7 +152,12 @@ MapFacts map_facts(const Fd& map) {
 }
 
 ProgramFacts program_facts(const Fd& program) {
-    auto info = object_info<bpf_prog_info>(program, "program");
+    std::array<std::uint32_t, 64> maps{}; // as many as a program can use (MAX_USED_MAPS)
+    bpf_prog_info info{};
+    info.nr_map_ids = maps.size();
+    info.map_ids = reinterpret_cast<std::uintptr_t>(maps.data());
+    std::uint32_t size = sizeof info;
+    require(bpf_obj_get_info_by_fd(program.get(), &info, &size), "facts of program");
     ProgramFacts facts{.id = info.id,
                        .type = static_cast<bpf_prog_type>(info.type),
                        .name = info.name,
@@ -162,14 +167,8 @@ ProgramFacts program_facts(const Fd& program) {
                        .map_ids = {},
                        .btf_id = info.btf_id};
     std::memcpy(facts.tag.data(), info.tag, facts.tag.size());
-    if (const std::uint32_t count = info.nr_map_ids; count > 0) {
-        facts.map_ids.resize(count);
-        info = {};
-        info.nr_map_ids = count;
-        info.map_ids = reinterpret_cast<std::uintptr_t>(facts.map_ids.data());
-        std::uint32_t size = sizeof info;
-        require(bpf_obj_get_info_by_fd(program.get(), &info, &size), "facts of program");
-    }
+    facts.map_ids.assign(maps.begin(),
+                         maps.begin() + std::min<std::size_t>(info.nr_map_ids, maps.size()));
     return facts;
 }
 

@@ -5,8 +5,6 @@
 
 #include <sys/stat.h>
 
-#include "kernel/bpf.hpp"
-
 namespace dynmon {
 
 namespace {
@@ -68,13 +66,13 @@ Fd open_own(const std::string& path, const char* kind) {
     return pinned;
 }
 
-Fd open_own_map(const std::string& path, const OwnMap& wanted) {
+OpenedMap open_own_map(const std::string& path, const OwnMap& wanted) {
     Fd map = open_own(path, "bpf-map");
-    const MapFacts facts = map_facts(map);
+    MapFacts facts = map_facts(map);
     if (facts.type != wanted.type || facts.key_size != wanted.key_size ||
         (wanted.value_size != 0 && facts.value_size != wanted.value_size))
         throw Damaged(path + " is a map of another type or size than dynmon puts there");
-    return map;
+    return {std::move(map), std::move(facts)};
 }
 
 } // namespace dynmon

@@ -7,6 +7,7 @@
 #include "base/error.hpp"
 #include "base/fd.hpp"
 #include "base/map_type.hpp"
+#include "kernel/bpf.hpp"
 
 namespace dynmon {
 
@@ -19,14 +20,20 @@ public:
 };
 
 // `path` is a map of this type and these sizes, or Damaged is thrown: reading a map of another one
-// would write beyond the buffer. A size of 0 stands for any. Empty when there is no such pin.
+// would write beyond the buffer. A size of 0 stands for any.
 struct OwnMap {
     MapType type;
     std::uint32_t key_size = 4;
     std::uint32_t value_size = 0;
 };
-Fd open_own_map(const std::string& path, const OwnMap& wanted); // throws when it is absent, ENOENT
-Fd try_open_own(const std::string& path, const char* kind);     // "bpf-map", "bpf-prog", "bpf_link"
+struct OpenedMap {
+    Fd fd;
+    MapFacts facts;
+};
+// Throws Error with ENOENT when there is no such pin.
+OpenedMap open_own_map(const std::string& path, const OwnMap& wanted);
+// `kind`: "bpf-map", "bpf-prog" or "bpf-link". Empty when there is no such pin.
+Fd try_open_own(const std::string& path, const char* kind);
 Fd open_own(const std::string& path, const char* kind);
 
 } // namespace dynmon

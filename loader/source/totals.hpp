@@ -39,12 +39,14 @@ public:
     void add_to(SeriesTable& table) const;      // counters and everything that adds up
     void keep_places(SeriesTable& table) const; // series that have one have it in `table` too
 
+    Totals() = default; // none; what is added to them is lost
+    bool are_there() const { return static_cast<bool>(series_); }
+
 private:
     struct RestRecord;
     using Element = std::vector<std::uint64_t>; // the window, and the numbers
     struct Idle;
 
-    Totals() = default;
     Totals(Fd series, Fd rest) : series_(std::move(series)), rest_(std::move(rest)) {}
 
     template <typename Visit>

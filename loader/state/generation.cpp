@@ -8,6 +8,7 @@
 #include "state/bpffs.hpp"
 #include "state/generation_record.hpp"
 #include "state/json_pin.hpp"
+#include "state/pin_cache.hpp"
 #include "state/state.hpp"
 
 namespace dynmon {
@@ -29,14 +30,20 @@ bool GenerationDir::has_record() const {
 }
 
 GenerationRecord GenerationDir::read_record() const {
-    return from_pinned_json(record_path(), [&](const nlohmann::json& document) {
-        return record_from(document, record_path());
+    static PinCache<GenerationRecord> known;
+    return *known.get(record_path(), [&] {
+        return from_pinned_json(record_path(), [&](const nlohmann::json& document) {
+            return record_from(document, record_path());
+        });
     });
 }
 
 std::vector<ProgramRecord> GenerationDir::read_programs() const {
-    return from_pinned_json(record_path(), [&](const nlohmann::json& document) {
-        return programs_from(document, record_path());
+    static PinCache<std::vector<ProgramRecord>> known;
+    return *known.get(record_path(), [&] {
+        return from_pinned_json(record_path(), [&](const nlohmann::json& document) {
+            return programs_from(document, record_path());
+        });
     });
 }
 
@@ -99,25 +106,43 @@ std::string GenerationDir::program_path(Direction direction, Side side) const {
     return path_ + "/prog-" + to_string(direction) + side_suffix(side);
 }
 
-Fd GenerationDir::open_map(const MapRecord& map, Side side) const {
-    Fd fd = try_open_map(map, side);
-    if (!fd)
+OpenedMap GenerationDir::open_map(const MapRecord& map, Side side) const {
+    OpenedMap opened = try_open_map(map, side);
+    if (!opened.fd)
         throw Error(ErrorKind::failed, "open pin " + map_path(map, side), ENOENT)
             .hint(
                 "somebody has removed the pin: what was counted in it is lost; unload the monitor "
                 "and load it again");
-    return fd;
+    return opened;
 }
 
-Fd GenerationDir::try_open_map(const MapRecord& map, Side side) const {
+OpenedMap GenerationDir::try_open_map(const MapRecord& map, Side side) const {
     const std::string path = map_path(map, side);
-    Fd fd = try_open_own(path, "bpf-map");
-    if (!fd)
-        return fd;
-    if (const MapType type = map_facts(fd).type; type != map.type)
+    OpenedMap opened{try_open_own(path, "bpf-map"), {}};
+    if (!opened.fd)
+        return opened;
+    opened.facts = map_facts(opened.fd);
+    if (const MapType type = opened.facts.type; type != map.type)
         throw Damaged(path + " is a map of type " + std::to_string(type) + ", not " +
                       std::to_string(map.type) + " as the record says");
-    return fd;
+    return opened;
+}
+
+std::shared_ptr<const OpenedMap> GenerationMaps::open(const MapRecord& map, Side side) {
+    auto& opened = opened_[{map.name, side}];
+    if (!opened)
+        opened = std::make_shared<const OpenedMap>(dir_.open_map(map, side));
+    return opened;
+}
+
+std::shared_ptr<const OpenedMap> GenerationMaps::try_open(const MapRecord& map, Side side) {
+    auto& opened = opened_[{map.name, side}];
+    if (opened)
+        return opened;
+    OpenedMap found = dir_.try_open_map(map, side);
+    if (found.fd)
+        opened = std::make_shared<const OpenedMap>(std::move(found));
+    return opened;
 }
 
 Fd GenerationDir::open_program(const ProgramRecord& program, Side side) const {

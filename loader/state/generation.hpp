@@ -4,13 +4,16 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/map_type.hpp"
 #include "kernel/bpf.hpp"
 #include "kernel/clock.hpp"
+#include "kernel/own_pin.hpp"
 #include "manifest/manifest.hpp"
 #include "object/object.hpp"
 #include "state/hook_id.hpp"
@@ -93,8 +96,8 @@ public:
 
     std::string map_path(const MapRecord& map, Side side) const;
     std::string program_path(Direction direction, Side side) const;
-    Fd open_map(const MapRecord& map, Side side) const;
-    Fd try_open_map(const MapRecord& map, Side side) const; // empty: already read and gone
+    OpenedMap open_map(const MapRecord& map, Side side) const;
+    OpenedMap try_open_map(const MapRecord& map, Side side) const; // empty: already read and gone
     // Throws Error{busy} when it is not the one that was pinned there.
     Fd open_program(const ProgramRecord& program, Side side) const;
     // Throws as open_program() for those that are pinned.
@@ -105,6 +108,20 @@ private:
     std::string record_path() const { return path_ + "/dynmon-record"; }
 
     std::string path_;
+};
+
+// The maps of a generation, each opened at most once, for as long as this lives. Not thread-safe.
+class GenerationMaps {
+public:
+    explicit GenerationMaps(GenerationDir dir) : dir_(std::move(dir)) {}
+    const GenerationDir& dir() const { return dir_; }
+
+    std::shared_ptr<const OpenedMap> open(const MapRecord& map, Side side);     // as open_map()
+    std::shared_ptr<const OpenedMap> try_open(const MapRecord& map, Side side); // null: gone
+
+private:
+    GenerationDir dir_;
+    std::map<std::pair<std::string, Side>, std::shared_ptr<const OpenedMap>> opened_;
 };
 
 // Generations below a monitor's directory, oldest first; the last one is the current one.

@@ -33,8 +33,8 @@ void pin_bytes(const std::string& path, const std::vector<std::byte>& bytes) {
 }
 
 std::vector<std::byte> read_pinned_bytes(const std::string& path) {
-    const Fd map = open_own_map(path, {.type = BPF_MAP_TYPE_ARRAY});
-    const std::uint32_t size = map_facts(map).value_size;
+    const auto [map, facts] = open_own_map(path, {.type = BPF_MAP_TYPE_ARRAY});
+    const std::uint32_t size = facts.value_size;
     const std::uint32_t key = 0;
     std::uint64_t length = 0;
     if (size < sizeof length || size > most_bytes)

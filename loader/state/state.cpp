@@ -17,17 +17,23 @@ void StateMap::create(const std::string& path, const MonitorState& state) {
     pin(map, path);
 }
 
-StateMap::StateMap(const std::string& path)
-    : map_(open_own_map(path, {.type = BPF_MAP_TYPE_ARRAY})) {
-    if (map_facts(map_).value_size != sizeof(MonitorState) ||
-        read().version != MonitorState{}.version)
-        throw Error(ErrorKind::unsupported, path + " was written by another version of dynmon");
+StateMap::StateMap(const std::string& path) : path_(path) {
+    OpenedMap opened = open_own_map(path, {.type = BPF_MAP_TYPE_ARRAY});
+    if (opened.facts.value_size != sizeof(MonitorState))
+        throw_other_version();
+    map_ = std::move(opened.fd);
+}
+
+void StateMap::throw_other_version() const {
+    throw Error(ErrorKind::unsupported, path_ + " was written by another version of dynmon");
 }
 
 MonitorState StateMap::read() const {
     MonitorState state;
     if (!lookup_element(map_, &only_key, &state))
         throw Error(ErrorKind::failed, "the state of the monitor cannot be read");
+    if (state.version != MonitorState{}.version)
+        throw_other_version();
     if (state.active > 1 || state.phase > Phase::unloading)
         throw Damaged("the state of the monitor is none that dynmon writes");
     return state;

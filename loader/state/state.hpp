@@ -42,11 +42,15 @@ struct MonitorState {
 class StateMap {
 public:
     static void create(const std::string& path, const MonitorState& state);
+    // Throws Error{unsupported}, here or in read(), when another version of dynmon wrote it.
     explicit StateMap(const std::string& path);
     MonitorState read() const;
     void write(const MonitorState& state) const;
 
 private:
+    [[noreturn]] void throw_other_version() const;
+
+    std::string path_;
     Fd map_;
 };
 

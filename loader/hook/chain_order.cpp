@@ -1,0 +1,132 @@
+#include "hook/chain_order.hpp"
+
+#include <algorithm>
+
+#include "base/error.hpp"
+#include "base/limits.hpp"
+#include "base/log.hpp"
+#include "hook/hook.hpp"
+#include "kernel/bpf.hpp"
+#include "kernel/prog_array.hpp"
+#include "state/bpffs.hpp"
+#include "state/json_pin.hpp"
+#include "state/pin_cache.hpp"
+
+namespace dynmon {
+
+using nlohmann::json;
+
+namespace {
+
+bool is_possible(const OrderedProgram& program) {
+    return !program.ids.empty() && program.ids.size() <= 2 &&
+           program.slots.size() == program.ids.size() &&
+           std::all_of(program.slots.begin(), program.slots.end(), [](std::uint32_t slot) {
+               return slot != head_slot && slot < limits::chain_slots;
+           });
+}
+
+std::vector<OrderedProgram> order_from(const json& document, const std::string& path) {
+    std::vector<OrderedProgram> programs;
+    for (const json& program : document) {
+        programs.push_back({program.at("ids").get<std::vector<std::uint32_t>>(),
+                            program.at("slots").get<std::vector<std::uint32_t>>()});
+        if (!is_possible(programs.back()))
+            throw Damaged(path + " is damaged: a program with impossible slots");
+    }
+    return programs;
+}
+
+std::optional<std::uint32_t> id_in(const Fd& chain, std::uint32_t slot) {
+    std::uint32_t id = 0;
+    return lookup_element(chain, &slot, &id) ? std::optional(id) : std::nullopt;
+}
+
+// Which instance of `program` all of `slots` hold.
+std::optional<Side> side_in(const Fd& chain, const std::vector<std::uint32_t>& slots,
+                            const OrderedProgram& program) {
+    std::optional<std::uint32_t> first;
+    for (const std::uint32_t slot : slots) {
+        const auto id = id_in(chain, slot);
+        if (!id || (first && *first != *id))
+            return std::nullopt;
+        first = id;
+    }
+    const auto found = std::find(program.ids.begin(), program.ids.end(), *first);
+    if (found == program.ids.end())
+        return std::nullopt;
+    return static_cast<Side>(found - program.ids.begin());
+}
+
+bool are_empty(const Fd& chain, const std::vector<std::uint32_t>& slots) {
+    return std::none_of(slots.begin(), slots.end(),
+                        [&](std::uint32_t slot) { return id_in(chain, slot).has_value(); });
+}
+
+} // namespace
+
+std::optional<std::vector<OrderedProgram>> ChainOrder::read() const {
+    static PinCache<std::vector<OrderedProgram>> known;
+    if (!exists(path_))
+        return std::nullopt;
+    try {
+        return *known.get(path_, [&] {
+            return from_pinned_json(
+                path_, [&](const json& document) { return order_from(document, path_); });
+        });
+    } catch (const Damaged& error) {
+        log::debug(error.what());
+        return std::nullopt;
+    }
+}
+
+bool ChainOrder::is_there() const {
+    return exists(path_);
+}
+
+void ChainOrder::forget() const {
+    remove_tree(path_);
+}
+
+void ChainOrder::write(const std::vector<OrderedProgram>& programs) const {
+    json document = json::array();
+    for (const OrderedProgram& program : programs)
+        document.push_back({{"ids", program.ids}, {"slots", program.slots}});
+    try {
+        pin_json(path_, std::move(document));
+    } catch (const Error& error) {
+        log::debug(path_ + " is not kept: " + error.what());
+    }
+}
+
+std::optional<ChainPosition> ChainPosition::find(const Store& store, const HookId& hook,
+                                                 const ProgramRecord& program) {
+    const auto order = ChainOrder(store.hook_dir(hook)).read();
+    if (!order)
+        return std::nullopt;
+    Fd chain = open_chain(store, hook);
+    std::vector<std::uint32_t> leading{head_slot};
+    for (std::size_t i = 0; i < order->size(); ++i) {
+        const OrderedProgram& here = order->at(i);
+        const auto side = side_in(chain, leading, here);
+        if (!side)
+            return std::nullopt;
+        if (here.ids == program.ids) {
+            const bool is_last = i + 1 == order->size();
+            if (is_last ? !are_empty(chain, here.slots)
+                        : !side_in(chain, here.slots, order->at(i + 1)))
+                return std::nullopt;
+            return ChainPosition(std::move(chain), std::move(leading), *side);
+        }
+        leading = here.slots;
+    }
+    return std::nullopt;
+}
+
+void ChainPosition::swap(const DirectoryLock&, Side side, const Fd& program) {
+    for (const std::uint32_t slot : slots_)
+        put_program(chain_, slot, program);
+    side_ = side;
+}
+
+} // namespace dynmon
