@@ -22,7 +22,7 @@ class KilledCase(crash.CrashCase):
         between()
         points = self.points(*words)
         self.clean()
-        self.assertGreater(len(points), 15)
+        self.assertGreater(len(points), 10)
         missed, ready = 0, False
         for number, point in enumerate(points):
             with self.subTest(point=point, number=number, of=len(points)):
