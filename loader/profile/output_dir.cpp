@@ -87,7 +87,7 @@ OutputDir::Lock::Lock(int folder, const std::string& path) : folder_(folder) {
         file_ = open_file(folder, lock_name, O_RDWR | O_CREAT, path, 0600);
         if (::flock(file_.get(), LOCK_EX | LOCK_NB) != 0)
             throw Error(ErrorKind::busy,
-                        "another export writes to " + path + " (" + lock_holder(file_.get()) + ")")
+                        "another export writes to " + path + ": " + lock_holder(file_.get()))
                 .hint("end it, or name another folder");
     } while (!still_named(file_, folder, lock_name));
 }
