@@ -248,7 +248,7 @@ void IpfixOutlet::tell_totals() {
 }
 
 // Tries for as long as is left: there is no next window.
-void IpfixOutlet::close() {
+void IpfixOutlet::close(bool) {
     hurry();
     const nanoseconds end = clocks_.monotonic() + options_.patience;
     for (nanoseconds now = clocks_.monotonic();
