@@ -13,12 +13,13 @@ enum dynmon_app {
     DYNMON_APP_FTP = 3,    /* TCP port 21 */
     DYNMON_APP_HTTP = 4,   /* TCP, a method or HTTP/ */
     DYNMON_APP_SSDP = 5,   /* UDP port 1900 */
-    DYNMON_APP_SSL = 6,    /* TCP, a record of SSL 3 or TLS */
+    DYNMON_APP_SSL = 6,    /* TCP, a record of SSL 3 or TLS; on port 443 all that is no text */
     DYNMON_APP_TELNET = 7, /* TCP port 23 */
     DYNMON_APP_FTP_DATA = 8,    /* TCP port 20 */
     DYNMON_APP_MDNS = 9,        /* UDP port 5353 */
     DYNMON_APP_QUOTES_TCP = 10, /* an error of ICMP about a packet of TCP */
     DYNMON_APP_QUOTES_UDP = 11, /* or of UDP */
+    DYNMON_APP_FTP_TEXT = 12,   /* TCP port 20, and the first bytes are text */
 };
 
 static __always_inline bool dynmon_has_port(const struct dynmon_headers* headers, __u16 port) {
@@ -27,25 +28,79 @@ static __always_inline bool dynmon_has_port(const struct dynmon_headers* headers
 
 #define DYNMON_TEXT(a, b, c, d) ((__u32)(a) << 24 | (__u32)(b) << 16 | (__u32)(c) << 8 | (__u32)(d))
 
-static __always_inline enum dynmon_app dynmon_app_by_bytes(__u32 start) {
-    switch (start) {
-    case DYNMON_TEXT('H', 'T', 'T', 'P'):
+/* What of a payload tells what it is; read as bytes, since it may lie anywhere. */
+struct dynmon_app_start {
+    __u8 bytes[5];
+};
+
+static __always_inline bool dynmon_is_printable(__u8 byte) {
+    return byte - 0x20U < 0x5f;
+}
+
+/* A type of record that there is, SSL 3.0 to TLS 1.2 (1.3 calls itself so), and a length that a
+ * record may have. */
+static __always_inline bool dynmon_is_tls_record(const __u8* start) {
+    const __u32 length = start[3] << 8 | start[4];
+
+    return start[0] >= 20 && start[0] <= 23 && start[1] == 3 && start[2] <= 3 && length &&
+           length < 18432; /* what TLS 1.2 may add to 2^14 */
+}
+
+static __always_inline bool dynmon_is_http(const __u8* start) {
+    switch (DYNMON_TEXT(start[0], start[1], start[2], start[3])) {
     case DYNMON_TEXT('G', 'E', 'T', ' '):
+    case DYNMON_TEXT('P', 'U', 'T', ' '):
+        return true;
+    case DYNMON_TEXT('H', 'T', 'T', 'P'):
+        return start[4] == '/';
     case DYNMON_TEXT('P', 'O', 'S', 'T'):
     case DYNMON_TEXT('H', 'E', 'A', 'D'):
-    case DYNMON_TEXT('P', 'U', 'T', ' '):
+        return start[4] == ' ';
     case DYNMON_TEXT('D', 'E', 'L', 'E'):
+        return start[4] == 'T';
     case DYNMON_TEXT('O', 'P', 'T', 'I'):
+        return start[4] == 'O';
     case DYNMON_TEXT('P', 'A', 'T', 'C'):
+        return start[4] == 'H';
     case DYNMON_TEXT('C', 'O', 'N', 'N'):
     case DYNMON_TEXT('T', 'R', 'A', 'C'):
-        return DYNMON_APP_HTTP;
-    default: /* content type 20 to 23, version 3.0 to 3.4 */
-        return start >> 24 >= 20 && start >> 24 <= 23 && (start >> 16 & 0xff) == 3 &&
-                       (start >> 8 & 0xff) <= 4
-                   ? DYNMON_APP_SSL
-                   : DYNMON_APP_DATA;
+        return start[4] == 'E';
+    default:
+        return false;
     }
+}
+
+/* Port 443 is that of TLS: records go on in the next packet, which starts anyhow. */
+static __always_inline enum dynmon_app dynmon_app_by_bytes(const struct dynmon_app_start* start,
+                                                           bool https) {
+    const __u8* bytes = start->bytes;
+
+    if (dynmon_is_http(bytes))
+        return DYNMON_APP_HTTP;
+    if (dynmon_is_tls_record(bytes))
+        return DYNMON_APP_SSL;
+    return https && !(dynmon_is_printable(bytes[0]) && dynmon_is_printable(bytes[1]) &&
+                      dynmon_is_printable(bytes[2]) && dynmon_is_printable(bytes[3]))
+               ? DYNMON_APP_SSL
+               : DYNMON_APP_DATA;
+}
+
+#define DYNMON_FTP_LOOKED_AT 20 /* bytes: so many tshark looks at */
+
+static __always_inline enum dynmon_app dynmon_app_of_ftp_data(const struct dynmon_packet* pkt,
+                                                              const struct dynmon_headers* headers,
+                                                              __u32 payload) {
+    const __u32 at = headers->l4_offset + headers->l4_header;
+    __u8 byte;
+
+#pragma clang loop unroll(disable)
+    for (__u64 i = 0; i < DYNMON_FTP_LOOKED_AT; i++) {
+        if (i >= payload || !dynmon_load_rare(pkt, at + i, &byte))
+            break;
+        if (!(dynmon_is_printable(byte) || byte == '\n' || byte == '\r'))
+            return DYNMON_APP_FTP_DATA;
+    }
+    return DYNMON_APP_FTP_TEXT;
 }
 
 /* Errors of ICMP quote the packet that they are about: its protocols are then among the packet's
@@ -80,7 +135,8 @@ static __always_inline enum dynmon_app dynmon_app_of_icmp(const struct dynmon_pa
 static __always_inline enum dynmon_app
 dynmon_app(const struct dynmon_packet* pkt, const struct dynmon_headers* headers, __u32 payload) {
     enum dynmon_app app = DYNMON_APP_DATA;
-    __be32 start;
+    struct dynmon_app_start start;
+    bool https;
 
     if (!payload)
         return DYNMON_APP_NONE;
@@ -98,15 +154,18 @@ dynmon_app(const struct dynmon_packet* pkt, const struct dynmon_headers* headers
     if (dynmon_has_port(headers, 53))
         return DYNMON_APP_DNS;
     if (dynmon_has_port(headers, 20))
-        return DYNMON_APP_FTP_DATA;
+        return dynmon_app_of_ftp_data(pkt, headers, payload);
     if (dynmon_has_port(headers, 21))
         return DYNMON_APP_FTP;
     if (dynmon_has_port(headers, 23))
         return DYNMON_APP_TELNET;
-    if (payload >= sizeof(start) &&
-        dynmon_load(pkt, headers->l4_offset + headers->l4_header, &start))
-        app = dynmon_app_by_bytes(bpf_ntohl(start));
-    return app == DYNMON_APP_DATA && dynmon_has_port(headers, 80) ? DYNMON_APP_NONE : app;
+    https = dynmon_has_port(headers, 443);
+    if (payload < sizeof(start))
+        app = https ? DYNMON_APP_SSL : DYNMON_APP_DATA;
+    else if (dynmon_load(pkt, headers->l4_offset + headers->l4_header, &start))
+        app = dynmon_app_by_bytes(&start, https);
+    /* A page goes on in packets without a name, whatever they look like. */
+    return app != DYNMON_APP_HTTP && dynmon_has_port(headers, 80) ? DYNMON_APP_NONE : app;
 }
 
 #endif

@@ -5,6 +5,8 @@
 
 namespace dynmon {
 
-std::string lock_holder(int fd); // "pid 123", or "another process"
+// "pid 123 (dynmon-load read web)", printable; "pid 123" where nothing tells the command line, or
+// "another process".
+std::string lock_holder(int fd);
 
 } // namespace dynmon

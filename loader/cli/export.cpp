@@ -314,7 +314,8 @@ private:
         try {
             target.close();
         } catch (const Error& error) {
-            log::warn(error.what()); // the first error is the one to be told about
+            // The first error is the one that is told about at length.
+            log::warn(error.what() + (error.hint().empty() ? "" : ": " + error.hint()));
         }
     }
 

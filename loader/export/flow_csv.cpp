@@ -1,7 +1,7 @@
 #include "export/flow_csv.hpp"
 
 #include <algorithm>
-#include <vector>
+#include <array>
 
 #include "decode/text.hpp"
 
@@ -73,7 +73,13 @@ std::string destination_port(const FlowKey& key) {
     return std::to_string(key.dport >> 8) + '.' + std::to_string(key.dport & 0xff);
 }
 
-void put_row(const FlowRecord& flow, std::string& out) {
+} // namespace
+
+const std::string_view flow_csv_header =
+    "First seen,Duration,Proto,Src IP:Port,Dst IP:Port,Flags,ToS,Packets,Bytes,Flows,"
+    "Direction,VLAN,End\r\n";
+
+void put_flow_csv_row(const FlowRecord& flow, std::string& out) {
     const FlowKey& key = flow.key;
     put_first_seen(flow.first_ns, out);
     out += ',';
@@ -92,25 +98,6 @@ void put_row(const FlowRecord& flow, std::string& out) {
         out += ',' + std::to_string(number);
     out += key.egress ? ",egress," : ",ingress,";
     out += std::to_string(key.vlan) + ',' + text_of(flow.reason) + "\r\n";
-}
-
-} // namespace
-
-const std::string_view flow_csv_header =
-    "First seen,Duration,Proto,Src IP:Port,Dst IP:Port,Flags,ToS,Packets,Bytes,Flows,"
-    "Direction,VLAN,End\r\n";
-
-std::string flow_csv_rows(std::span<const FlowRecord> flows) {
-    std::vector<const FlowRecord*> rows;
-    for (const FlowRecord& flow : flows)
-        rows.push_back(&flow);
-    std::stable_sort(rows.begin(), rows.end(), [](const FlowRecord* a, const FlowRecord* b) {
-        return a->first_ns < b->first_ns;
-    });
-    std::string text;
-    for (const FlowRecord* flow : rows)
-        put_row(*flow, text);
-    return text;
 }
 
 } // namespace dynmon

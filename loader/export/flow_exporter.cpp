@@ -44,7 +44,7 @@ void FlowExporter::restore() {
     for (const FlowRecord& flow : saved->cached)
         cache_.add(flow, left);
     left.insert(left.begin(), saved->waiting.begin(), saved->waiting.end());
-    if (!sink_.has(at_)) // else it had got what waited
+    if (!left.empty() && !sink_.has(at_)) // else it had got what waited
         sink_.add(std::move(left), at_);
 }
 
@@ -130,7 +130,7 @@ void FlowExporter::entries(const Batch& batch) {
             seen_.push_back(flow);
         if (!keeps_ && sink_.takes_parts() && seen_.size() >= part) {
             hand_on_seen();
-            sink_.send();
+            sink_.send_part();
         }
     });
 }
@@ -183,14 +183,13 @@ void FlowExporter::add_up(WindowReport& report) {
     }
     report.sessions = left_flows_;
     report.packets = left_packets_;
-    ++windows_;
 }
 
 void FlowExporter::end_document() {
     const Clock::time_point read = Clock::now();
     WindowReport report{.monitor = at_.monitor,
                         .window = at_.window,
-                        .iteration = sink_.iteration(windows_),
+                        .iteration = sink_.iteration(at_.window),
                         .repeated = repeated_,
                         .unit = "flow",
                         .missed = missed_.counts()};
@@ -218,7 +217,7 @@ void FlowExporter::close() {
     sink_.add(std::move(left), {at_.monitor, at_.window}); // what it missed was told with it
     const bool saved = state_ && stored_ && save_rest();   // if not, it is sent anyway
     try {
-        sink_.close();
+        sink_.close(saved);
     } catch (Error& error) {
         if (saved)
             error.hint("they are in " + state_->path() + ", and go with the next export");

@@ -68,7 +68,6 @@ private:
     bool repeated_ = false;        // the window is counted already
     bool told_ = false;            // that the state cannot be saved
     std::uint64_t left_flows_ = 0, left_packets_ = 0; // that have left, of the window
-    std::uint64_t windows_ = 0;
     Clock::time_point began_;
 };
 

@@ -2,21 +2,48 @@
 
 #include <utility>
 
+#include "base/counted.hpp"
 #include "base/log.hpp"
 #include "export/flow_csv.hpp"
 
 namespace dynmon {
 
+namespace {
+
+constexpr std::size_t rows_at_once = 1u << 16; // bytes
+
+} // namespace
+
 std::vector<std::string> FlowFiles::write() {
-    if (waiting_.empty())
+    if (waiting_.empty() && runs_.empty())
         return {};
     const std::string name = "flows-iter" + std::to_string(iteration_) + ".csv";
     dir_.store({from_.monitor, from_.window, iteration_},
-               {{name, std::string(flow_csv_header) + flow_csv_rows(waiting_)}});
+               {{.name = name,
+                 .text = std::string(flow_csv_header),
+                 .rest = [this](const OutFile::Put& put) { put_rows(put); }}});
     ++iteration_;
-    waiting_.clear();
+    is_counted_ = true;
+    forget();
     told_ = false;
     return {name};
+}
+
+void FlowFiles::put_rows(const OutFile::Put& put) const {
+    std::string rows;
+    runs_.for_each(waiting_, [&](const FlowRecord& flow) {
+        put_flow_csv_row(flow, rows);
+        if (rows.size() >= rows_at_once) {
+            put(rows);
+            rows.clear();
+        }
+    });
+    put(rows);
+}
+
+void FlowFiles::forget() {
+    waiting_.clear();
+    runs_.clear();
 }
 
 void FlowFiles::make_room() {
@@ -30,27 +57,52 @@ void FlowFiles::make_room() {
 void FlowFiles::add(std::vector<FlowRecord> flows, const FlowWindow& from) {
     waiting_.insert(waiting_.end(), flows.begin(), flows.end());
     from_ = from;
+    is_counted_ = false;
 }
 
-std::vector<std::string> FlowFiles::send() {
+void FlowFiles::tell(const Error& error) {
+    if (!std::exchange(told_, true))
+        log::warn(std::string(error.what()) + ": the flows wait" +
+                  (keeps_ ? "" : " in the kernel"));
+}
+
+void FlowFiles::give_up(const Error& error) {
+    tell(error);
+    forget();
+    throw SinkUnavailable(error);
+}
+
+void FlowFiles::send_part() {
     try {
-        return write();
-    } catch (const Error& error) {
-        if (!std::exchange(told_, true))
-            log::warn(std::string(error.what()) + ": the flows wait" +
-                      (keeps_ ? "" : " in the kernel"));
-        if (keeps_)
-            return {};
+        runs_.add(std::move(waiting_));
         waiting_.clear();
-        throw SinkUnavailable(error);
+    } catch (const Error& error) {
+        give_up(error);
     }
 }
 
-void FlowFiles::close() {
+std::vector<std::string> FlowFiles::send() {
+    std::vector<std::string> files;
+    try {
+        files = write();
+    } catch (const Error& error) {
+        if (!keeps_)
+            give_up(error);
+        tell(error);
+    }
+    if (!std::exchange(is_counted_, true)) // a window takes a number, also without a file
+        ++iteration_;
+    return files;
+}
+
+void FlowFiles::close(bool is_saved) {
     try {
         write();
     } catch (Error& error) {
-        error.during(std::to_string(waiting_.size()) + " flows are lost");
+        const std::string flows = counted(waiting_.size(), "flow");
+        error.during(is_saved ? "write the last " + flows : flows + " lost");
+        if (!is_saved) // the window is gone from the kernel
+            error.hint("make room first; with --state the next export has them");
         throw;
     }
 }

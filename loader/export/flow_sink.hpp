@@ -36,21 +36,26 @@ public:
     // Before a window is closed. Throws SinkUnavailable when it is known that send() would have to,
     // or when there is no room for what would have to be kept.
     virtual void make_room() = 0;
-    // The number of the window for people, of which `windows` went before in this run.
-    virtual std::uint64_t iteration(std::uint64_t windows) const { return windows; }
+    // The number of the window for people: how many went before, whichever run had them.
+    virtual std::uint64_t iteration(const Window& window) const {
+        return window.sequence > 0 ? window.sequence - 1 : 0;
+    }
     // A run before has stored it and could not say so.
     virtual bool has(const FlowWindow& /*from*/) const { return false; }
     virtual void add(std::vector<FlowRecord> flows, const FlowWindow& from) = 0;
-    // What was added. Throws SinkUnavailable if it keeps nothing and not all has arrived; a part
-    // may have. Returns the files that were written.
+    // The window ends: what was added. Throws SinkUnavailable if it keeps nothing and not all has
+    // arrived; a part may have. Returns the files that were written.
     virtual std::vector<std::string> send() = 0;
     virtual const std::vector<FlowRecord>& waiting() const = 0; // not known to have arrived
-    // send() may be called for a part of a window, so that nobody has to keep all of it.
+    // send_part() may be called, so that nobody has to keep all of a window.
     virtual bool takes_parts() const { return false; }
+    // What was added, of a window of which more will be. Throws as send().
+    virtual void send_part() { send(); }
     // What was added is of a window that was given up on the way.
     virtual void forget() {}
-    // The export ends. Throws Error{failed} that counts what is lost by it.
-    virtual void close() = 0;
+    // The export ends. Throws Error{failed} that counts what cannot be handed on, which is lost
+    // unless it `is_saved` for the next run.
+    virtual void close(bool is_saved) = 0;
 };
 
 } // namespace dynmon

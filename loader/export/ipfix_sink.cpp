@@ -248,7 +248,7 @@ void IpfixSink::tell_totals() {
 }
 
 // Tries for as long as is left: there is no next window.
-void IpfixSink::close() {
+void IpfixSink::close(bool) {
     hurry();
     const nanoseconds end = clocks_.monotonic() + options_.patience;
     for (nanoseconds now = clocks_.monotonic();

@@ -58,7 +58,7 @@ public:
     const std::vector<FlowRecord>& waiting() const override { return waiting_; }
     bool takes_parts() const override { return !options_.keeps; }
     void forget() override;
-    void close() override;
+    void close(bool is_saved) override;
 
     const Sent& sent() const { return sent_; }
 

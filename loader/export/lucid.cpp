@@ -30,6 +30,7 @@ enum App {
     mdns,
     quotes_tcp,
     quotes_udp,
+    ftp_text,
     app_count
 }; // enum dynmon_app
 
@@ -66,7 +67,8 @@ constexpr std::array<AppFacts, app_count> apps = {{{"", 0},
                                                    {"FTP-DATA", bit_ftp | bit_data}, // two words
                                                    {"MDNS", 0},
                                                    {"", bit_tcp},
-                                                   {"", bit_udp}}};
+                                                   {"", bit_udp},
+                                                   {"DATA-TEXT-LINES", bit_ftp | bit_data}}};
 
 // A name as a number: its SHA-256, modulo 10^8.
 std::uint32_t name_number(std::string_view name) {

@@ -87,7 +87,7 @@ OutputDir::Lock::Lock(int folder, const std::string& path) : folder_(folder) {
         file_ = open_file(folder, lock_name, O_RDWR | O_CREAT, path, 0600);
         if (::flock(file_.get(), LOCK_EX | LOCK_NB) != 0)
             throw Error(ErrorKind::busy,
-                        "another export writes to " + path + " (" + lock_holder(file_.get()) + ")")
+                        "another export writes to " + path + ": " + lock_holder(file_.get()))
                 .hint("end it, or name another folder");
     } while (!still_named(file_, folder, lock_name));
 }
@@ -189,15 +189,20 @@ void OutputDir::stage(const WindowName& name, const std::vector<OutFile>& files)
     if (::mkdirat(dir_.get(), staging, 0700) != 0)
         fail_on_file("make", path);
     const Fd folder = open_folder(dir_.get(), staging, path_);
-    const auto write = [&](const std::string& file_name, const std::string& text) {
-        const Fd file = open_file(folder.get(), file_name, O_WRONLY | O_CREAT | O_EXCL, path);
-        write_whole(file.get(), text, path + "/" + file_name);
+    const auto write = [&](const OutFile& out) {
+        const Fd file = open_file(folder.get(), out.name, O_WRONLY | O_CREAT | O_EXCL, path);
+        const auto put = [&](std::string_view text) {
+            write_whole(file.get(), text, path + "/" + out.name);
+        };
+        put(out.text);
+        if (out.rest)
+            out.rest(put);
         if (files.size() <= few_files)
-            sync_file(file.get(), path + "/" + file_name);
+            sync_file(file.get(), path + "/" + out.name);
     };
     for (const OutFile& file : files)
-        write(file.name, file.text);
-    write(state_name, state);
+        write(file);
+    write({state_name, state});
     if (files.size() > few_files && ::syncfs(folder.get()) != 0) // one flush for all of them
         fail_on_file("sync", path);
     sync_file(folder.get(), path);

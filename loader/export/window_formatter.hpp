@@ -3,8 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "format/exporter.hpp"
@@ -14,9 +16,14 @@ namespace dynmon {
 // A file of a window. `header` set: the text is put behind what the file holds, and the header in
 // front of everything where the file is new.
 struct OutFile {
+    using Put = std::function<void(std::string_view)>;
+
     std::string name;
     std::string text;
     std::string header = {};
+    // Hands the rest of the text to `put`, piece by piece, so that nobody has all of it in memory;
+    // may throw Error. Unset: there is no more.
+    std::function<void(const Put& put)> rest = {};
     bool appends() const { return !header.empty(); }
 };
 

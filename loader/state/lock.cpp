@@ -63,7 +63,9 @@ DirectoryLock::DirectoryLock(const std::string& directory, Mode mode,
         if (waited() >= patience.left()) {
             patience.spend(waited());
             LockHeld error(ErrorKind::busy, directory + " is locked by " + lock_holder(fd.get()));
-            error.hint("wait for it to end, or give it more time with --lock-timeout");
+            error.hint("wait for it to end, which a `read` does when somebody takes its output, "
+                       "end it, or "
+                       "give it more time with --lock-timeout");
             throw error;
         }
         // Short, and always the same: who waits longer and longer never gets a lock that others

@@ -40,8 +40,8 @@ class DirectoryLock {
 public:
     enum class Mode { shared, exclusive };
 
-    // Throws LockHeld{busy} naming the pid of the holder when the patience is at its end, Error
-    // with ENOENT when the directory does not exist (any more).
+    // Throws LockHeld{busy} naming the pid and command line of the holder when the patience is at
+    // its end, Error with ENOENT when the directory does not exist (any more).
     DirectoryLock(const std::string& directory, Mode mode, const LockPatience& patience);
     DirectoryLock(DirectoryLock&&) = default;
     DirectoryLock& operator=(DirectoryLock&&) = default;

@@ -99,6 +99,50 @@ TEST_CASE("ddos: UDP sizes have 16 bits, ICMP has its type") {
               .of("icmpType") == 135);
 }
 
+TEST_CASE("ddos: what TCP carries is told by port and first bytes, as tshark tells it") {
+    constexpr unsigned none = 0, data = 1, http = 4, tls = 6, ftp_data = 8, ftp_text = 12;
+    const struct {
+        std::uint16_t port;
+        std::string bytes;
+        unsigned app;
+    } cases[] = {
+        {20, "a", ftp_text},
+        {20, "two\r\nlines\n", ftp_text},
+        {20, "twenty letters, then\xff", ftp_text},
+        {20, "nineteen letters, a\xff", ftp_data},
+        {20, "\ta tab", ftp_data},
+        {20, std::string(20, '\0'), ftp_data},
+        {443, "abcd", tls},
+        {443, "abcde", data},
+        {443, "abcd\xff", data},
+        {443,
+         "abc\xff"
+         "e",
+         tls},
+        {443, "\x80\x2e\x01\xff\x02\x01", tls},
+        {443, "GET / HTTP/1.1\r\n\r\n", http},
+        {80, "GET / HTTP/1.1\r\n\r\n", http},
+        {80, "POSTED", none},
+        {80, "\x17\x03\x03\x01\x01\x01", none},
+        {80, "abcdef", none},
+        {9999, "HTTP/1.1 200 OK\r\n\r\n", http},
+        {9999, "HTTPS", data},
+        {9999, "DELETE / HTTP/1.1\r\n", http},
+        {9999, {22, 3, 1, 0, 4, 1, 0}, tls},
+        {9999, {22, 3, 4, 0, 4, 1, 0}, data},
+        {9999, {22, 3, 1, 0, 0, 1, 0}, data},
+        {9999, {23, 3, 3, 0x47, '\xff', 1, 0}, tls},
+        {9999, {23, 3, 3, 0x48, 0, 1, 0}, data},
+        {9999, {24, 3, 3, 0, 4, 1, 0}, data},
+    };
+    for (const auto& [port, bytes, app] : cases) {
+        CAPTURE(port);
+        CAPTURE(bytes);
+        const Bytes segment = tcp({.destination = port}, {bytes.begin(), bytes.end()});
+        CHECK(features(ethernet(ETH_P_IP, ipv4({}, segment))).of("app") == app);
+    }
+}
+
 TEST_CASE("ddos: a packet says which end sent it, and through which hook it came") {
     for (const auto& [program, direction] :
          {std::pair<std::string, unsigned>("ddos_ingress", 0), {"ddos_egress", 1}}) {

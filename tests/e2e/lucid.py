@@ -9,24 +9,31 @@ import numpy
 # Of CountVectorizer, which sorts its vocabulary: bit i stands for word i.
 WORDS = sorted(["arp", "data", "dns", "ftp", "http", "icmp", "ip", "ssdp", "ssl", "telnet", "tcp",
                 "udp"])
-METHODS = (b"GET ", b"POST", b"HEAD", b"PUT ", b"DELE", b"OPTI", b"PATC", b"CONN", b"TRAC", b"HTTP")
+HTTP = (b"GET ", b"POST ", b"HEAD ", b"PUT ", b"DELET", b"OPTIO", b"PATCH", b"CONNE", b"TRACE", b"HTTP/")
 
 
 def application(protocol, ports, payload):
-    """The layer above TCP or UDP as tshark names it, or ""."""
+    """The layers above TCP or UDP as tshark names them, ":" between them, or ""."""
     if not payload:
         return ""
     if 53 in ports:
         return "dns"
     if protocol == 17:
         return "mdns" if 5353 in ports else "ssdp" if 1900 in ports else "data"
-    for port, name in ((20, "ftp-data"), (21, "ftp"), (23, "telnet")):
+    if 20 in ports:  # tshark looks at so many bytes
+        is_text = all(byte in b"\r\n" or 0x20 <= byte < 0x7f for byte in payload[:20])
+        return "ftp-data:data-text-lines" if is_text else "ftp-data"
+    for port, name in ((21, "ftp"), (23, "telnet")):
         if port in ports:
             return name
-    if payload[:4] in METHODS:
+    if len(payload) >= 5 and payload.startswith(HTTP):
         return "http"
-    is_tls = len(payload) >= 4 and 20 <= payload[0] <= 23 and payload[1] == 3 and payload[2] <= 4
-    return "tls" if is_tls else "" if 80 in ports else "data"
+    if 80 in ports:
+        return ""
+    is_tls = (len(payload) >= 5 and 20 <= payload[0] <= 23 and payload[1] == 3 and payload[2] <= 3
+              and 0 < int.from_bytes(payload[3:5], "big") < 18432)
+    is_text = len(payload) >= 5 and all(0x20 <= byte < 0x7f for byte in payload[:4])
+    return "tls" if is_tls or (443 in ports and not is_text) else "data"
 
 
 def quoted(body):
@@ -67,7 +74,7 @@ def parse(frame, flags_only=False):
         tcp_ack, offset, tcp_flags, tcp_window = struct.unpack_from("!IBBH", body, 8)
         payload = body[(offset >> 4) * 4:]
         tcp_length = len(payload)
-        layers += ["tcp", application(6, ports, payload)]
+        layers += ["tcp", *application(6, ports, payload).split(":")]
         highest = layers[-1] or "tcp"
     elif protocol == 17:
         ports = struct.unpack_from("!HH", body)

@@ -338,6 +338,14 @@ class TimeOutTest(ExportCase):
         for (_, end), (start, _) in zip(times, times[1:]):
             self.assertLessEqual(end, start)
 
+    def test_the_numbers_of_windows_go_on_from_run_to_run(self):
+        self.load("f", "flows")
+        collector = self.collector("tcp")
+        said = [self.export(["--to", collector.to], "--idle", 0, "--count", 2).err
+                for _ in range(2)]
+        for number in range(4):
+            self.assertIn(f"window {number + 1} (iteration {number}): ", said[number // 2])
+
     def test_fin_ends_a_flow_at_once(self):
         self.load("f", "flows")
         collector = self.collector("udp")

@@ -34,6 +34,10 @@ class LucidTest(exported.ExportCase):
             tcp(5005, 9999, FIN | ACK, b"ab"),
             udp(5006, 53, self.DNS), udp(5007, 1900, b"M-SEARCH * HTTP/1.1\r\n\r\n"),
             tcp(5012, 20, ACK, bytes(20)), udp(5353, 5353, self.DNS),
+            tcp(5016, 20, ACK, b"a file of lines\r\n"), tcp(5017, 443, ACK, bytes(range(128, 140))),
+            tcp(5018, 443, ACK, b"plain text"), tcp(5019, 443, ACK, b"ab"),
+            tcp(5020, 9999, ACK, bytes([23, 3, 5, 0, 1, 0])), tcp(5021, 9999, ACK, b"POSTED"),
+            tcp(5022, 80, ACK, bytes([23, 3, 3, 0, 1, 0])),
             tcp(5013, 80, ACK, b"the middle of a page"),
             *(frames.ipv4(frames.icmp(11, 0, quoted[14:]), frames.ICMP, source="10.0.0.8")
               for quoted in (udp(5014, 53, self.DNS), tcp(5015, 80, ACK))),

@@ -157,6 +157,23 @@ class DiskTest(NetflowCase):
         self.export("--idle", 0, "--count", 1)
         self.assertEqual(self.packets(), 3)
 
+    def test_flows_that_the_last_file_has_no_room_for_are_lost_or_in_the_state(self):
+        self.small_disk()
+        self.load("f", "flows")
+        state = self.folder / "state"
+        for options in ((), ("--state", state)):
+            filler = fill_disk(self.out)
+            self.receive(UDP, UDP, PING6)
+            said = self.export(*options, "--count", 1, code=harness.FAILED).err
+            filler.unlink()
+            words = ("2 flows lost: ", "make room first")
+            if options:
+                words = "write the last 2 flows: ", f"they are in {state}, and go with the next"
+            for text in words:
+                self.assertIn(text, said)
+            self.export(*options, "--count", 1)
+            self.assertEqual(self.packets(), 3 if options else 0)
+
     def test_flows_wait_for_room_on_a_full_disk(self):
         self.small_disk()
         self.load("f", "flows")

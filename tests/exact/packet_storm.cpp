@@ -109,7 +109,7 @@ public:
     Sender(Shared& shared, int cpu, std::uint64_t quota, double rate)
         : shared_(shared), cpu_(cpu), quota_(quota), rate_(rate) {
         for (std::size_t i = 0; i < shared.lanes.size(); ++i)
-            sinks_.push_back(std::make_unique<Outlet>(*shared.lanes[i], shared.flows[i]));
+            outlets_.push_back(std::make_unique<Outlet>(*shared.lanes[i], shared.flows[i]));
     }
 
     void run() {
@@ -129,7 +129,7 @@ public:
 
     int cpu() const { return cpu_; }
     std::uint64_t sent() const { return sent_; }
-    const std::vector<std::unique_ptr<Outlet>>& outlets() const { return sinks_; }
+    const std::vector<std::unique_ptr<Outlet>>& outlets() const { return outlets_; }
 
 private:
     void pin_to_cpu() const {
@@ -151,7 +151,7 @@ private:
         const auto start = Clock::now();
         std::size_t round = static_cast<std::size_t>(cpu_); // not all on the same lane
         while (const std::size_t count = shared_.failed ? 0 : next_batch()) {
-            sinks_[++round % sinks_.size()]->send(count);
+            outlets_[++round % outlets_.size()]->send(count);
             if (sent_ == 0)
                 --shared_.waiting;
             sent_ += count;
@@ -167,7 +167,7 @@ private:
     std::uint64_t quota_;
     double rate_;
     std::uint64_t sent_ = 0;
-    std::vector<std::unique_ptr<Outlet>> sinks_;
+    std::vector<std::unique_ptr<Outlet>> outlets_;
     std::exception_ptr error_;
 };
 

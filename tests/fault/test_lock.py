@@ -1,9 +1,11 @@
 #!/usr/bin/python3
 """Two at once: who waits, for how long, and what is said of a holder who does not move."""
 import contextlib
+import fcntl
 import json
 import os
 import pathlib
+import select
 import signal
 import subprocess
 import sys
@@ -75,6 +77,26 @@ class LockTest(harness.Case):
         self.dynmon("unload", "p")
         harness.stop(holder)
         self.assertEqual(self.packets(), 6)
+
+    def test_a_reader_whose_output_nobody_takes_is_named_with_its_command_line(self):
+        self.load("p", "packets")
+        self.receive(*[frames.ipv4(frames.udp(port, 2), frames.UDP) for port in range(100, 400)])
+        reader = self.start("read", "f", "--format", "json", "--interval", "20ms")
+        fcntl.fcntl(reader.stdout, fcntl.F_SETPIPE_SZ, 4096)
+        self.eventually(lambda: select.select([reader.stdout], [], [], 0)[0], "it writes")
+        busy = [("read", "f", "--peek"), ("replace", "f", "flows"), ("unload", "f")]
+        for words in busy:
+            error = self.refused(harness.BUSY, "--lock-timeout", "200ms", *words)
+            self.assertRegex(error["message"], rf" is locked by pid {reader.pid} \("
+                             r".*dynmon-load read f --format json --interval 20ms\)$", words)
+            self.assertIn("when somebody takes its output", error["hint"])
+        self.status()
+        self.dynmon("replace", "p", "packets")
+        self.dynmon("unload", "p")
+        reader.kill()
+        reader.wait()
+        self.assertEqual(self.packets(), 305)  # what was written in part comes again, whole
+        self.dynmon("unload", "f")
 
     def test_peeks_share_the_lock(self):
         self.hold(STORE / "monitors" / "f", SHARED)
@@ -165,7 +187,9 @@ class StoppedVerbTest(harness.Case):
         try:
             for other in (*self.OTHERS, *others):
                 error = self.refused(harness.BUSY, "--lock-timeout", "50ms", *other)
-                self.assertRegex(error["message"], rf" is locked by pid {pid}$", other)
+                self.assertRegex(error["message"],
+                                 rf" is locked by pid {pid} \(.*dynmon-load .*\b{words[0]}\b.*\)$",
+                                 other)
             before = self.packets_of_witness
             self.receive(*[UDP] * 3)
             self.packets_of_witness = before + 3

@@ -173,7 +173,7 @@ class PlantedTest(exports.ExportCase):
         self.load("d", "crypto")
         running = self.start("export", "d", "--profile", "crypto", "--out", self.out)
         self.eventually((self.out / ".dynmon-lock").exists, "the export has its folder")
-        self.refuse(harness.BUSY, f"another export writes to {self.out} (pid {running.pid})")
+        self.refuse(harness.BUSY, f"another export writes to {self.out}: pid {running.pid} (")
 
     def test_a_folder_that_somebody_led_elsewhere_is_not_written_to(self):
         elsewhere = self.folder / "elsewhere"

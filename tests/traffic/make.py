@@ -5,6 +5,7 @@ what it writes. The same packets come out each time; --check says whether they s
 sessions.pcap   conversations of TCP, UDP and ICMP, IPv4 and IPv6, with and without VLANs, interleaved
 headers.pcap    IP options, extension headers, fragments, types of service, every flag of TCP
 tunnels.pcap    packets with others inside
+payloads.pcap   first segments of TCP, whose bytes alone tell what they are
 strange.pcap    what is no IP packet, or claims more than there is
 """
 import pathlib
@@ -231,6 +232,27 @@ def tunnels():
                                  inner4), UDP)
 
 
+TEXTS = (b"a", b"abcd", b"abcde", b"a line\n", b"\r\n", b"two\r\nlines", b"a" * 19 + b"\xff",
+         b"a" * 20 + b"\xff", b"abcd\xff\xff\xff", b"abc\nef", b"\x7fabcd", b"\t tab", b"abc\0def")
+BYTES = (b"\0", b"\xff\xfe", b"\x80\x2e\1\0\2abc", bytes(30), b"\xc3\xa9t\xc3\xa9", b"\x17\3\3")
+RECORDS = tuple(bytes([kind, 3, version]) + struct.pack("!H", length) + bytes(range(100, 130))
+                for kind in (22, 23) for version in (0, 1, 3, 5)
+                for length in (0, 1, 30, 16384, 18431, 18432, 65535))
+WEB = (b"GET / HTTP/1.1\r\n\r\n", b"HEAD /a HTTP/1.0\r\nHost: a\r\n\r\n", b"POSTED", b"HTTPS",
+       b"OPTIONS * HTTP/1.1\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+
+def payloads():
+    """Each of a conversation of its own, so that tshark knows no more than its bytes."""
+    port = 50001
+    for service in (20, 443, 80, 49999):
+        for data in TEXTS + BYTES + RECORDS + WEB:
+            back = port % 3 == 0
+            ports = (service, port) if back else (port, service)
+            yield FOUR.packet(tcp(*ports, PSH | ACK, data), TCP, back)
+            port += 1
+
+
 def strange():
     good = ipv4(tcp(1, 2, SYN), TCP, "10.0.0.1", "10.0.0.2")
     yield from (frames.ethernet(bytes(28), frames.ARP), frames.ethernet(bytes(46), 0x88cc))
@@ -246,7 +268,7 @@ def strange():
 
 def main():
     made = {"sessions.pcap": sessions(random.Random(1), 150), "headers.pcap": headers(),
-            "tunnels.pcap": tunnels(), "strange.pcap": strange()}
+            "tunnels.pcap": tunnels(), "payloads.pcap": payloads(), "strange.pcap": strange()}
     CAPTURES.mkdir(exist_ok=True)
     for name, packets in made.items():
         if sys.argv[1:] != ["--check"]:

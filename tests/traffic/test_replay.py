@@ -18,7 +18,7 @@ CAPTURES = pathlib.Path(__file__).resolve().parent / "captures"
 FLAGS = {name: 1 << bit for bit, name in
          enumerate(("FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR"))}
 APPS = ("none", "data", "dns", "ftp", "http", "ssdp", "ssl", "telnet", "ftp_data", "mdns",
-        "quotes_tcp", "quotes_udp")
+        "quotes_tcp", "quotes_udp", "ftp_text")
 PROTOCOLS = {"TCP": 6, "UDP": 17, "ICMP": 1, "IPv6-ICMP": 58, "IPv4": 4, "IPv6": 41, "GRE": 47}
 SESSION_PROTOCOLS = (6, 17, 1, 58)
 
@@ -143,6 +143,15 @@ class SessionsTest(ReplayCase):
         packets, document = self.check("headers.pcap")
         self.check_sessions(document, packets)
         self.assertEqual(self.missed(document), {"not_ip": 1})
+
+    def test_payloads_that_are_told_by_their_first_bytes(self):
+        for hook in ("tc", "xdp"):
+            packets, document = self.check("payloads.pcap", "--hook", hook)
+            self.check_sessions(document, packets)
+            found = {entry["app"] for entry in self.value(document, "packets_buffer_ddos")}
+            self.assertEqual({APPS[app] for app in found},
+                             {"none", "data", "http", "ssl", "ftp_data", "ftp_text"})
+            self.dynmon("unload", "d")
 
     def test_tunnels_are_counted_and_those_over_udp_are_sessions_of_udp(self):
         _, document = self.check("tunnels.pcap")

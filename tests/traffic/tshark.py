@@ -92,6 +92,8 @@ def fill_l4(packet, row):
         packet.app = {"tcp": "quotes_tcp", "udp": "quotes_udp"}.get("".join(above[1:2]), "none")
     elif payload and (above or 80 not in (packet.sport, packet.dport)):  # else a page goes on there
         packet.app = APPS.get("".join(above[:1]), "data")
+        if packet.app == "ftp_data" and "data-text-lines" in above:
+            packet.app = "ftp_text"
 
 
 def packets(capture):

@@ -4,7 +4,7 @@
 using namespace dynmon;
 using namespace dynmon::test;
 
-TEST_CASE("flows are rows with the columns of nfdump, the earliest first") {
+TEST_CASE("flows are rows with the columns of nfdump") {
     FlowRecord tcp = flow_of(40000);
     tcp.first_ns = 1'795'262'400 * second + 123'456'789;
     tcp.last_ns = tcp.first_ns + 1'250'000'000;
@@ -31,8 +31,10 @@ TEST_CASE("flows are rows with the columns of nfdump, the earliest first") {
     fragment.key.dport = icmp_unknown;
     fragment.first_ns = fragment.last_ns = ping.first_ns + 2;
     fragment.tcp_flags = 0;
-    const std::vector<FlowRecord> flows = {tcp, udp, ping, other, fragment};
-    CHECK(std::string(flow_csv_header) + flow_csv_rows(flows) ==
+    std::string text(flow_csv_header);
+    for (const FlowRecord& flow : {udp, tcp, ping, other, fragment})
+        put_flow_csv_row(flow, text);
+    CHECK(text ==
           "First seen,Duration,Proto,Src IP:Port,Dst IP:Port,Flags,ToS,Packets,Bytes,Flows,"
           "Direction,VLAN,End\r\n"
           "2026-11-21 11:59:59.000000000,0.000000000,UDP,[fd00::1]:53,[fd00::2]:443,........,0,1,"

@@ -94,7 +94,8 @@ struct KeptOutlet final : FlowSink {
         added.clear();
         return {};
     }
-    void close() override {
+    void close(bool is_saved) override {
+        saved = is_saved;
         send();
         closed = true;
     }
@@ -104,7 +105,7 @@ struct KeptOutlet final : FlowSink {
     std::vector<FlowRecord> stored, added;
     std::uint64_t dropped = 0, ignored = 0; // packets
     std::size_t most = 0;                   // that it had at once
-    bool full = false, fails = false, keeps = false, closed = false, parts = false;
+    bool full = false, fails = false, keeps = false, closed = false, parts = false, saved = false;
 };
 
 inline Key key_of(std::uint16_t sport) {

@@ -108,7 +108,7 @@ TEST_CASE("over TCP templates are sent once a connection, sequence numbers count
         o.store(10, window * 10);
         o.now += 100s;
     }
-    o.sink->close();
+    o.sink->close(false);
     REQUIRE(o.host.streams.size() == 1);
     CHECK(o.ports(0) == up_to(300));
     CHECK(o.templates(0, 0) == 6);
@@ -156,7 +156,7 @@ TEST_CASE("flows wait while the collector is away, and go when it is back, each 
     o.host.up = true;
     o.now += 60s;
     o.store(1, 11);
-    o.sink->close();
+    o.sink->close(false);
     CHECK(o.ports(0) == up_to(12));
     CHECK(o.sink->waiting().size() == 0);
 }
@@ -187,7 +187,7 @@ TEST_CASE("a connection that breaks between two messages of a window loses none 
     o.host.takes = 1000;
     o.now += 60s;
     o.store(0);
-    o.sink->close();
+    o.sink->close(false);
     CHECK(o.ports(1) == up_to(40));
 }
 
@@ -202,7 +202,7 @@ TEST_CASE("when too many flows wait no more windows are taken until the collecto
     o.host.up = true;
     o.now += 60s;
     o.sink->make_room();
-    o.sink->close();
+    o.sink->close(false);
     CHECK(o.ports(0) == up_to(12));
 }
 
@@ -220,7 +220,7 @@ TEST_CASE("without time-outs a window has arrived, or nothing of it is kept") {
     o.now += 60s;
     o.sink->make_room();
     o.store(3, 3); // the window came again
-    o.sink->close();
+    o.sink->close(false);
     CHECK(o.ports(1) == std::vector<std::uint16_t>{3, 4, 5});
 }
 
@@ -229,7 +229,7 @@ TEST_CASE("an export that ends without its collector says what is lost") {
     o.host.up = false;
     o.store(3);
     try {
-        o.sink->close();
+        o.sink->close(false);
         FAIL("closed");
     } catch (const Error& error) {
         CHECK(error.kind() == ErrorKind::failed);
@@ -242,9 +242,9 @@ TEST_CASE("the end of an export waits for the collector to acknowledge") {
     Outlet o;
     o.host.acknowledges = false;
     o.store(1);
-    CHECK_THROWS_AS(o.sink->close(), Error);
+    CHECK_THROWS_AS(o.sink->close(false), Error);
     o.host.acknowledges = true;
-    o.sink->close();
+    o.sink->close(false);
     CHECK(o.sink->waiting().size() == 0);
 }
 
@@ -259,7 +259,7 @@ TEST_CASE("over UDP messages keep to the rate, and what a window has no time for
     CHECK(o.sink->waiting().size() == 1000);
     o.store(0);
     CHECK(o.sink->waiting().size() < 800); // what was sent has arrived
-    o.sink->close();
+    o.sink->close(false);
     CHECK(o.ports(0) == up_to(1000));
 }
 
@@ -268,7 +268,7 @@ TEST_CASE("the end of an export goes faster than the rate where it would take to
     o.tick = 1us;
     o.store(1000);
     const auto began = o.now;
-    o.sink->close();
+    o.sink->close(false);
     CHECK(o.ports(0) == up_to(1000));
     CHECK(o.now - began < 400ms); // twice the patience
 }
@@ -303,7 +303,7 @@ TEST_CASE("when too many flows wait for their turn a window is taken once there 
     o.store(1000);
     o.sink->make_room();
     o.store(1, 1000);
-    o.sink->close();
+    o.sink->close(false);
     CHECK(o.ports(0) == up_to(1001));
 }
 
@@ -327,7 +327,7 @@ TEST_CASE(
     o.now += 60s;
     window(2, 0, false);
     window(2, 7, false);
-    o.sink->close();
+    o.sink->close(false);
     Decoder decoder;
     std::vector<std::uint64_t> told; // the rate and what was dropped; 0: a flow
     for (const std::string& bytes : o.host.streams.at(0)) {

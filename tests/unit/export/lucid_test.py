@@ -14,7 +14,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent / "
 
 import lucid
 
-APPS = ["", "data", "dns", "ftp", "http", "ssdp", "tls", "telnet", "ftp-data", "mdns"]  # enum dynmon_app
+APPS = ["", "data", "dns", "ftp", "http", "ssdp", "tls", "telnet", "ftp-data", "mdns",
+        "", "", "ftp-data:data-text-lines"]  # enum dynmon_app; those of ICMP left out
 TRANSPORTS = {1: "icmp", 6: "tcp", 17: "udp"}
 
 
@@ -23,9 +24,10 @@ def packet(line):
     time, ends, app, length, flags, *tcp, udp_size, icmp_type = line
     transport = TRANSPORTS[ends[4]]
     icmp_type = 0 if icmp_type == 255 else icmp_type  # not seen: as tshark has none
-    highest = APPS[app] if APPS[app] and transport != "icmp" else transport
+    layers = APPS[app].split(":")
+    highest = layers[-1] if layers[-1] and transport != "icmp" else transport
     return (time, ends, [length, lucid.layer_number(highest.upper()), flags,
-                         lucid.protocol_number(["ip", transport, APPS[app]]), *tcp,
+                         lucid.protocol_number(["ip", transport, *layers]), *tcp,
                          udp_size + 8 if transport == "udp" else 0, icmp_type])
 
 

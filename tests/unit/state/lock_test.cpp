@@ -1,6 +1,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
+#include <fstream>
 #include <string>
 #include <thread>
 
@@ -51,15 +52,20 @@ TEST_CASE("readers share a lock, a writer has it alone") {
     CHECK(can_lock(dir.path, Mode::exclusive));
 }
 
-TEST_CASE("who waits in vain learns the pid of the holder") {
+TEST_CASE("who waits in vain learns the pid and the command line of the holder") {
     const TemporaryDirectory dir;
     const DirectoryLock writer(dir.path, Mode::exclusive, no_patience());
     try {
         const DirectoryLock second(dir.path, Mode::exclusive, LockPatience(20ms));
         FAIL("two writers at once");
     } catch (const Error& error) {
-        CHECK(std::string(error.what()) ==
-              dir.path + " is locked by pid " + std::to_string(getpid()));
+        std::ifstream file("/proc/self/cmdline");
+        std::string command;
+        std::getline(file, command, '\0');
+        const std::string said = error.what();
+        CHECK(said.starts_with(dir.path + " is locked by pid " + std::to_string(getpid()) + " (" +
+                               command));
+        CHECK(said.ends_with(")"));
     }
 }
 
