@@ -10,6 +10,8 @@
 
 #include "base/error.hpp"
 #include "cli/options.hpp"
+#include "format/row_constants.hpp"
+#include "kernel/machine.hpp"
 
 namespace dynmon {
 
@@ -58,13 +60,32 @@ void declare_columns(CLI::App& app, std::vector<std::string>& columns) {
         ->take_all();
 }
 
-void OutputOptions::declare_rate(CLI::App& app) {
+void OutputOptions::declare_of_windows(CLI::App& app) {
     app.add_flag("--rate", rate, "what adds up per second of the window, not in all");
+    app.add_flag("--no-origin", no_origin,
+                 "csv, jsonl: rows without host, monitor, device, namespace, from and to");
+    app.add_option("--add", added,
+                   "KEY=VALUE: csv, jsonl: a column of every row; json: in `added` (repeatable)")
+        ->type_name("KEY=VALUE")
+        ->expected(1)
+        ->take_all();
+    knows_windows_ = true;
 }
 
 // An option that the format has no place for is a mistake, not something to pass over.
 void OutputOptions::require_use(const ExportOptions& options) const {
     const bool lines = options.format == Format::json || options.format == Format::jsonl;
+    const bool rows = options.format == Format::csv || options.format == Format::jsonl;
+    if (no_origin && (!rows || value_only))
+        throw Error(ErrorKind::usage, value_only ? "--no-origin does not go with --value-only"
+                                                 : "--no-origin is for csv and jsonl")
+            .hint(value_only ? "leave it out: values alone say nothing of where they come from"
+                             : "--format csv --no-origin");
+    if (!added.empty() && ((!rows && !lines) || value_only))
+        throw Error(ErrorKind::usage, value_only ? "--add does not go with --value-only"
+                                                 : "--add is for csv, jsonl and json")
+            .hint(value_only ? "leave out --value-only: values alone have no place for it"
+                             : "--format csv --add " + added.front());
     if (value_only && !lines && options.format != Format::dynmon)
         throw Error(ErrorKind::usage, "--value-only is for json, jsonl and dynmon")
             .hint("--format json --value-only");
@@ -76,6 +97,19 @@ void OutputOptions::require_use(const ExportOptions& options) const {
     if (raw && options.format == Format::openmetrics)
         throw Error(ErrorKind::usage, "--raw does not go with --format " + format)
             .hint("its labels are for people");
+}
+
+void OutputOptions::add_origin(ExportOptions& options) const {
+    if (knows_windows_ && !no_origin)
+        options.host = host_name();
+    for (const std::string& text : added) {
+        const std::size_t at = text.find('=');
+        if (at == std::string::npos)
+            throw Error(ErrorKind::usage, "--add '" + text + "' is not KEY=VALUE")
+                .hint("--add site=lab");
+        options.added.emplace_back(text.substr(0, at), text.substr(at + 1));
+    }
+    require_added(options.added);
 }
 
 ExportOptions OutputOptions::options(bool json) const {
@@ -103,6 +137,7 @@ ExportOptions OutputOptions::options(bool json) const {
             options.format = value;
     options.classic = format == "prometheus";
     require_use(options);
+    add_origin(options);
     const bool binary = options.format == Format::npy || options.format == Format::npz;
     if (binary && isatty(STDOUT_FILENO))
         throw Error(ErrorKind::usage, format + " is not for a terminal")

@@ -23,15 +23,20 @@ struct OutputOptions {
     std::size_t top = 0;
     std::vector<std::string> columns;
     bool rate = false;
+    bool no_origin = false;
+    std::vector<std::string> added; // "KEY=VALUE"
     unsigned jobs = 1;
 
     void declare(CLI::App& app, const std::vector<std::string>& formats);
     // `json`: --json stands for --format json where no other is asked for. Throws Error{usage} for
     // bytes to a terminal.
     ExportOptions options(bool json) const;
-    void declare_rate(CLI::App& app); // for the verbs that know of windows
+    // For the verbs that know of monitors and windows: --rate, --no-origin, --add.
+    void declare_of_windows(CLI::App& app);
 
 private:
+    bool knows_windows_ = false;
+    void add_origin(ExportOptions& options) const;
     void require_use(const ExportOptions& options) const;
 };
 

@@ -29,6 +29,7 @@ public:
             "  sudo dynmon-load read web flows --where 'key.dport == 443 && value.bytes > 1MB'\n"
             "  sudo dynmon-load read web flows --columns saddr,daddr,bytes --rate\n"
             "  sudo dynmon-load read web --format json --interval 1s --count 60\n"
+            "  sudo dynmon-load read web flows --format csv --add site=lab > flows.csv\n"
             "  sudo dynmon-load read web --format npz > window.npz\n" +
             std::string(condition_help) +
             "\n  Condition and columns must fit every metric that is read. What does not meet the\n"
@@ -43,7 +44,7 @@ public:
             ->check(CLI::IsMember({"ingress", "egress"}));
         output_.declare(app, {"json", "jsonl", "dynmon", "openmetrics", "prometheus", "csv",
                               "table", "npy", "npz"});
-        output_.declare_rate(app);
+        output_.declare_of_windows(app);
         auto* peek =
             app.add_flag("--peek", request_.peek, "change nothing: neither swap nor empty");
         auto* as = reader_.declare(app)->excludes(peek);

@@ -32,9 +32,14 @@ std::vector<CountingPlace> places_of(const Store& store, const GenerationDir& di
         CountingPlace place;
         place.direction = program.direction;
         place.hook = to_string(program.hook.point);
+        place.netns = std::to_string(program.hook.netns);
         try {
-            if (exists(store.hook_dir(program.hook)))
-                place.device = read_hook_record(store, program.hook).device;
+            if (exists(store.hook_dir(program.hook))) {
+                const HookRecord hook = read_hook_record(store, program.hook);
+                place.device = hook.device;
+                if (!hook.netns.empty())
+                    place.netns = hook.netns;
+            }
             const ProgramHealth health =
                 program_health(store, dir, program, running_state, in_chain(program));
             place.attached = health.counting;

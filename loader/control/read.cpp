@@ -199,11 +199,21 @@ private:
         return options;
     }
 
-    void require_room_for_unfinished() const {
-        if (!unfinished_.empty() && output_.format == Format::npz && has_shape(output_))
+    void require_room_for_unfinished() {
+        if (unfinished_.empty())
+            return;
+        if ((output_.format == Format::npz || output_.format == Format::csv) && has_shape(output_))
             throw Error(ErrorKind::busy, unfinished_text(unfinished_))
                 .hint("`dynmon-load read " + request_.name +
                       "` hands it out; condition and columns of this read do not fit it");
+        if (output_.format != Format::csv)
+            return;
+        try {
+            writer_.prepare(waiting());
+        } catch (const Error&) { // it has other columns
+            throw Error(ErrorKind::busy, unfinished_text(unfinished_))
+                .hint("`dynmon-load read " + request_.name + "` hands it out");
+        }
     }
 
     std::string unfinished_text(const std::vector<const MetricSource*>& sources) const {

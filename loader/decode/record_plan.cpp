@@ -14,18 +14,45 @@ bool is_group(const Layout& field) {
     return field.kind == Kind::structure || field.kind == Kind::union_;
 }
 
-// Bytes that no number stands for: they stay as they are.
-bool is_bytes(const Layout& field) {
+// Letters of the longest address or prefix that the field may be; 0: it is none.
+std::uint32_t longest_address(const Layout& field) {
+    constexpr std::uint32_t ipv4 = 15; // "255.255.255.255"
+    constexpr std::uint32_t ipv6 = 39; // "2001:0db8:…", of which put_ipv6() leaves out zeroes
+    constexpr std::uint32_t small_key = 8;
     switch (field.semantic) {
     case Semantic::ipv4:
+        return ipv4;
     case Semantic::ipv6:
     case Semantic::ip:
+        return ipv6;
     case Semantic::mac:
-        return true;
-    case Semantic::hex: // of an integer only another way to write it
-        return !holds_number(field);
+        return 17;
+    case Semantic::cidr:
+        return field.size == small_key ? ipv4 + 3 : ipv6 + 4; // "/32", "/128"
     default:
-        return is_group(field) || field.kind == Kind::array;
+        return 0;
+    }
+}
+
+// Bytes that no number stands for: they stay as they are.
+bool is_bytes(const Layout& field) {
+    if (longest_address(field) != 0)
+        return true;
+    if (field.semantic == Semantic::hex) // of an integer only another way to write it
+        return !holds_number(field);
+    return is_group(field) || field.kind == Kind::array;
+}
+
+// `letters` of UCS-4, with zeroes behind the text.
+[[gnu::noinline]] void put_letters(const Scalar& scalar, const std::byte* bytes,
+                                   std::uint32_t letters, char* to) {
+    std::string beyond;
+    Cursor cursor(beyond);
+    const char* const start = cursor.at;
+    const char* const end = print_scalar(scalar, bytes, cursor.at, cursor, false);
+    for (std::uint32_t i = 0; i < letters; ++i, to += sizeof(char32_t)) {
+        const char32_t letter = start + i < end ? static_cast<unsigned char>(start[i]) : 0;
+        std::memcpy(to, &letter, sizeof letter);
     }
 }
 
@@ -53,7 +80,8 @@ std::uint32_t integer_size(const Layout& field) {
 
 class RecordPlan::Builder {
 public:
-    Builder(RecordPlan& plan, std::string_view prefix) : plan_(plan), path_(prefix) {}
+    Builder(RecordPlan& plan, std::string_view prefix, Style style)
+        : plan_(plan), path_(prefix), style_(style) {}
 
     void visit(const Layout& field, std::uint32_t moved) {
         const Layout* element = &field;
@@ -120,8 +148,14 @@ private:
     }
 
     // The type of an element, and how to get it; an element of several bytes adds to the shape.
-    static std::string compile(const Layout& field, Step& step, std::vector<std::uint32_t>& shape) {
+    std::string compile(const Layout& field, Step& step, std::vector<std::uint32_t>& shape) const {
         step.size = field.size;
+        if (const std::uint32_t letters = longest_address(field);
+            letters != 0 && style_ == Style::decoded) {
+            step.size = letters * sizeof(char32_t);
+            step.op = Step::Op::text;
+            return "<U" + std::to_string(letters);
+        }
         if (field.semantic == Semantic::text)
             return "|S" + std::to_string(field.size);
         if (field.is_sum && field.size > 8) {
@@ -173,10 +207,11 @@ private:
 
     RecordPlan& plan_;
     std::string path_;
+    Style style_;
 };
 
-RecordPlan::RecordPlan(const Layout& layout, std::string_view prefix) {
-    Builder(*this, prefix).visit(layout, 0);
+RecordPlan::RecordPlan(const Layout& layout, std::string_view prefix, Style style) {
+    Builder(*this, prefix, style).visit(layout, 0);
 }
 
 char* RecordPlan::put_element(const Step& step, const std::byte* bytes, char* to) {
@@ -205,6 +240,9 @@ char* RecordPlan::put_element(const Step& step, const std::byte* bytes, char* to
         break;
     case Step::Op::sum:
         put_sum(step.scalar, from, to);
+        break;
+    case Step::Op::text:
+        put_letters(step.scalar, bytes, step.size / sizeof(char32_t), to);
         break;
     case Step::Op::integer: {
         const unsigned __int128 value = load_integer(step.scalar, bytes);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "btf/layout.hpp"
+#include "decode/decode_plan.hpp"
 #include "decode/scalar.hpp"
 
 namespace dynmon {
@@ -19,7 +20,9 @@ namespace dynmon {
 //   integers, enums, pointers   u1 … u8, i1 … i8; network order becomes the host's; bitfields widen
 //   bool                        b1
 //   float, double               f4, f8
-//   128 bits, addresses, u8[]   u1 with a shape, as stored
+//   addresses, prefixes         U of the longest one's length, as people write them; with
+//                               Style::raw u1 with a shape, as stored
+//   128 bits, u8[]              u1 with a shape, as stored
 //   sums over CPUs              u8, i8: put() throws Error{failed} for one that needs more
 //   char[]                      S, as stored
 //   times, durations            their own width, in the unit that they count in
@@ -28,12 +31,13 @@ class RecordPlan {
 public:
     struct Field {
         std::string name;                 // "key.saddr"
-        std::string type;                 // as NumPy writes it: "<u4", "|S16"
+        std::string type;                 // as NumPy writes it: "<u4", "|S16", "<U39"
         std::vector<std::uint32_t> shape; // empty: a single value
     };
 
-    // Throws Error{usage} when there are more than limits::layout_nodes fields.
-    RecordPlan(const Layout& layout, std::string_view prefix);
+    // `style` is people or raw. Throws Error{usage} when there are more than limits::layout_nodes
+    // fields.
+    RecordPlan(const Layout& layout, std::string_view prefix, Style style = Style::decoded);
 
     const std::vector<Field>& fields() const { return fields_; }
     std::size_t size() const { return size_; } // bytes of a record
@@ -44,7 +48,7 @@ public:
 private:
     class Builder;
     struct Step {
-        enum class Op : std::uint8_t { copy, swap2, swap4, swap8, boolean, integer, sum };
+        enum class Op : std::uint8_t { copy, swap2, swap4, swap8, boolean, integer, sum, text };
         Op op = Op::copy;
         std::uint32_t size = 0;  // bytes written for one element
         std::uint32_t count = 1; // elements, `stride` bytes apart

@@ -1,9 +1,12 @@
-// The `csv` exporter: RFC 4180 with a header. Metrics with the same columns share one table; others
-// start a new one after an empty line, with a header of its own.
+// The `csv` exporter: RFC 4180, one table with one header. Metrics share it if they have the same
+// columns; all others are refused.
 #include <optional>
+#include <set>
 
+#include "base/error.hpp"
 #include "format/columns.hpp"
 #include "format/line_formats.hpp"
+#include "format/row_constants.hpp"
 
 namespace dynmon {
 
@@ -27,33 +30,64 @@ constexpr std::string_view formula_starts = "=+-@\t\r";
 class CsvExporter final : public Exporter {
 public:
     CsvExporter(const ExportOptions& options, Sink& sink)
-        : style_(options.raw ? Style::raw : Style::decoded), safe_(options.csv_safe), sink_(sink) {}
+        : style_(options.raw ? Style::raw : Style::decoded), safe_(options.csv_safe),
+          added_(options.added), constants_(options), sink_(sink) {}
+
+    void prepare(const std::vector<const MetricView*>& metrics) override {
+        std::set<std::string> tables;
+        std::set<std::string> names;
+        std::string list;
+        for (const MetricView* metric : metrics) {
+            require_added(added_, *metric);
+            const Columns columns(*metric, style_);
+            std::string header;
+            for (const std::string& name : columns.names())
+                add_cell(name, header);
+            tables.insert(header);
+            if (names.insert(metric->name).second)
+                list += (list.empty() ? "'" : ", '") + metric->name + "'";
+        }
+        if (tables.size() > 1)
+            throw Error(ErrorKind::usage, "csv is one table, and these are metrics with columns "
+                                          "of their own: " +
+                                              list)
+                .hint("name one of them behind the monitor, or use --format jsonl");
+    }
+
+    void counts_at(const std::vector<CountingPlace>& places) override {
+        constants_.counts_at(places);
+    }
 
     // A map on its own belongs to no monitor: it has no direction and no window.
     void begin_document(const std::string& monitor, const Window& window) override {
         in_monitor_ = !monitor.empty();
-        sequence_ = std::to_string(window.sequence);
+        constants_.begin_document(monitor, window);
     }
 
     void begin_metric(const MetricView& metric) override {
         columns_.emplace(metric, style_);
         start_of_row_.clear();
         std::string header;
-        if (in_monitor_) {
-            header = "direction,metric,sequence";
-            start_of_row_ = std::string(to_string(metric.direction)) + ',';
-            add_cell(metric.name, start_of_row_);
-            start_of_row_ += ',' + sequence_;
-        } else {
-            header = "metric";
-            add_cell(metric.name, start_of_row_);
-        }
-        for (const std::string& name : columns_->names()) {
-            header += ',';
+        const auto add = [&](const std::vector<RowConstant>& constants) {
+            for (const RowConstant& constant : constants) {
+                add_cell(constant.name, header);
+                add_cell(constant.kind == RowConstant::Kind::text ? safe(constant.value)
+                                                                  : constant.value,
+                         start_of_row_);
+            }
+        };
+        add(constants_.source(metric.direction));
+        if (in_monitor_)
+            add({{"direction", to_string(metric.direction)}});
+        add({{"metric", metric.name}});
+        add(constants_.window());
+        add(constants_.added());
+        for (const std::string& name : columns_->names())
             add_cell(name, header);
-        }
+        header.erase(0, 1);
+        start_of_row_.erase(0, 1);
         start_of_row_.append(Cursor::block, '\0'); // read as whole blocks
-        print_header(header);
+        print_header(metric, header);
     }
 
     void entries(const Batch& batch) override {
@@ -77,38 +111,46 @@ public:
     void end_document() override { sink_.spill(); }
 
 private:
-    static void add_cell(const std::string& text, std::string& out) {
+    // With a comma in front.
+    static void add_cell(std::string_view text, std::string& out) {
+        out += ',';
         const std::size_t start = out.size();
         out += text;
         quote_from(start, out);
     }
 
+    bool would_run(std::string_view text) const {
+        return safe_ && !text.empty() && formula_starts.find(text[0]) != std::string_view::npos;
+    }
+    std::string safe(const std::string& text) const { return would_run(text) ? '\'' + text : text; }
+
     void append_quoted(std::size_t column, const Columns::Row& row, Cursor& to) {
         cell_.clear();
         columns_->append(column, row, cell_);
-        if (safe_ && !cell_.empty() && formula_starts.find(cell_[0]) != std::string_view::npos)
+        if (would_run(cell_))
             cell_.insert(cell_.begin(), '\'');
         quote_from(0, cell_);
         to.put(cell_);
     }
 
-    void print_header(const std::string& header) {
-        if (header == header_)
+    void print_header(const MetricView& metric, const std::string& header) {
+        if (header == sink_.header())
             return;
-        std::string& out = sink_.buffer();
-        if (!header_.empty())
-            out += end_of_line;
-        out += header;
-        out += end_of_line;
-        header_ = header;
+        if (!sink_.header().empty())
+            throw Error(ErrorKind::usage, "csv is one table, and metric '" + metric.name +
+                                              "' has other columns than the rows before it")
+                .hint("read again into another file, or use --format jsonl");
+        sink_.buffer() += header;
+        sink_.buffer() += end_of_line;
+        sink_.header() = header;
     }
 
     Style style_;
     bool safe_;
+    std::vector<std::pair<std::string, std::string>> added_;
+    RowConstants constants_;
     Sink& sink_;
     bool in_monitor_ = false;
-    std::string sequence_;
-    std::string header_; // of the table that is open
     std::string start_of_row_;
     std::string cell_;
     std::optional<Columns> columns_;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <linux/bpf.h>
@@ -22,7 +23,8 @@ namespace dynmon {
 struct CountingPlace {
     Direction direction = Direction::ingress;
     std::string hook;   // "xdp", "tc-ingress", "tc-egress"
-    std::string device; // as it is called now; "": that cannot be told
+    std::string device; // as its hook recorded it; "": that cannot be told
+    std::string netns;  // its namespace: the name it was loaded under, or else the inode number
     // Whether packets reach the monitor there now. Nothing: the caller has no right to look.
     std::optional<bool> attached;
     std::string health;  // the word of `status` for it
@@ -103,6 +105,11 @@ struct ExportOptions {
     bool rate = false;                     // counts per second of the window
     std::uint64_t now_ns = 0;              // `now` in a condition: ns since the Unix epoch
     std::string build = {}; // json, openmetrics: which dynmon prints it; "": not said
+    // csv, jsonl: the machine that each row of a monitor begins with, before the monitor, its
+    // device, its namespace and the window; unset: rows do not say where they come from
+    std::optional<std::string> host = {};
+    // csv, jsonl: names and values that each row has behind those; json: each document
+    std::vector<std::pair<std::string, std::string>> added = {};
 };
 
 // Memory that outlives a killed process, for what is drained from a queue. What is put back,

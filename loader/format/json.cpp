@@ -14,7 +14,7 @@ class JsonExporter final : public JsonDocument {
 public:
     JsonExporter(const ExportOptions& options, Sink& sink)
         : JsonDocument(options, options.raw ? Style::raw : Style::decoded, sink),
-          build_(options.build) {}
+          build_(options.build), added_(options.added) {}
 
     void counts_at(const std::vector<CountingPlace>& places) override { places_ = places; }
 
@@ -34,7 +34,20 @@ private:
         out += ",\"to\":";
         time(window.to_ns, out);
         out += "},";
+        added(out);
         attached(out);
+    }
+
+    void added(std::string& out) const {
+        if (added_.empty())
+            return;
+        out += "\"added\":{";
+        for (const auto& [name, value] : added_) {
+            append_json_string(name, out);
+            out += ':';
+            append_json_string(value, out);
+            out += &name == &added_.back().first ? "}," : ",";
+        }
     }
 
     // {"ingress":true}: of a direction with several hooks, whether packets reach all of them.
@@ -116,6 +129,7 @@ private:
     }
 
     std::string build_;
+    std::vector<std::pair<std::string, std::string>> added_;
     std::vector<CountingPlace> places_;
 };
 

@@ -7,18 +7,16 @@
 
 namespace dynmon {
 
-void append_json_time(std::uint64_t ns, std::string& out) {
+std::string time_text(std::uint64_t ns) {
     constexpr std::uint64_t ns_per_second = 1'000'000'000;
-    if (ns == 0) {
-        out += "null";
-        return;
-    }
     char text[longest_text];
     char* const end = put_time(text, static_cast<std::int64_t>(ns / ns_per_second),
                                static_cast<std::uint32_t>(ns % ns_per_second));
-    out += '"';
-    out.append(text, end);
-    out += '"';
+    return {text, end};
+}
+
+void append_json_time(std::uint64_t ns, std::string& out) {
+    out += ns == 0 ? "null" : '"' + time_text(ns) + '"';
 }
 
 void JsonDocument::begin_document(const std::string& monitor, const Window& window) {

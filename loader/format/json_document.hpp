@@ -44,7 +44,9 @@ private:
     std::optional<JsonValues> values_;
 };
 
-// Seconds of the Unix epoch as a quoted ISO 8601 time; null for 0.
+// ns since the Unix epoch as an ISO 8601 time.
+std::string time_text(std::uint64_t ns);
+// The same in quotes; null for 0.
 void append_json_time(std::uint64_t ns, std::string& out);
 
 std::unique_ptr<Exporter> make_json_exporter(const ExportOptions& options, Sink& sink);

@@ -3,6 +3,7 @@
 
 #include "decode/spelling.hpp"
 #include "format/json_document.hpp"
+#include "format/row_constants.hpp"
 #include "format/rows.hpp"
 
 namespace dynmon {
@@ -13,13 +14,22 @@ class JsonLinesExporter final : public Exporter {
 public:
     JsonLinesExporter(const ExportOptions& options, Sink& sink)
         : value_only_(options.value_only), wide_as_text_(options.wide_as_text),
-          style_(options.raw ? Style::raw : Style::decoded), sink_(sink) {}
+          style_(options.raw ? Style::raw : Style::decoded), added_(options.added),
+          constants_(options), sink_(sink) {}
 
-    void counts_at(const std::vector<CountingPlace>& places) override { places_ = places; }
+    void prepare(const std::vector<const MetricView*>& metrics) override {
+        for (const MetricView* metric : metrics)
+            require_added(added_, *metric);
+    }
+
+    void counts_at(const std::vector<CountingPlace>& places) override {
+        places_ = places;
+        constants_.counts_at(places);
+    }
 
     void begin_document(const std::string& monitor, const Window& window) override {
         in_monitor_ = !monitor.empty();
-        sequence_ = window.sequence;
+        constants_.begin_document(monitor, window);
         if (!value_only_)
             for (const CountingPlace& place : places_)
                 if (place.attached == false)
@@ -69,28 +79,54 @@ private:
     // A line of its own: a direction that counts nothing may have no entry to say it with.
     void print_unattached(const CountingPlace& place) {
         std::string& out = sink_.buffer();
-        out += "{\"direction\":\"" + std::string(to_string(place.direction)) +
-               "\",\"sequence\":" + std::to_string(sequence_) + ",\"attached\":false,\"health\":";
+        out += '{';
+        append(constants_.source(place.direction), out);
+        append({{"direction", to_string(place.direction)}}, out);
+        append(constants_.window(), out);
+        append(constants_.added(), out);
+        out += "\"attached\":false,\"health\":";
         append_json_string(place.health, out);
         out += "}\n";
+    }
+
+    // Members, each with a comma behind it.
+    static void append(const std::vector<RowConstant>& constants, std::string& out) {
+        for (const RowConstant& constant : constants) {
+            append_json_string(constant.name, out);
+            out += ':';
+            switch (constant.kind) {
+            case RowConstant::Kind::text:
+                append_json_string(constant.value, out);
+                break;
+            case RowConstant::Kind::number:
+                out += constant.value;
+                break;
+            case RowConstant::Kind::unknown:
+                out += "null";
+                break;
+            }
+            out += ',';
+        }
     }
 
     std::string start_of_line(const MetricView& metric) const {
         std::string text = "{";
         if (!in_monitor_ || value_only_)
             return text;
-        text += "\"metric\":";
-        append_json_string(metric.name, text);
-        text += ",\"direction\":\"" + std::string(to_string(metric.direction)) + '"';
-        return text + ",\"sequence\":" + std::to_string(sequence_) + ',';
+        append(constants_.source(metric.direction), text);
+        append({{"metric", metric.name}, {"direction", to_string(metric.direction)}}, text);
+        append(constants_.window(), text);
+        append(constants_.added(), text);
+        return text;
     }
 
     bool value_only_;
     bool wide_as_text_;
     Style style_;
+    std::vector<std::pair<std::string, std::string>> added_;
+    RowConstants constants_;
     Sink& sink_;
     bool in_monitor_ = false;
-    std::uint64_t sequence_ = 0;
     std::vector<CountingPlace> places_;
     const MetricView* metric_ = nullptr;
     std::optional<Rows> rows_;

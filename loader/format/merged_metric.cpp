@@ -11,7 +11,14 @@ class MergingExporter final : public Exporter {
 public:
     explicit MergingExporter(std::unique_ptr<Exporter> to) : to_(std::move(to)) {}
 
-    void prepare(const std::vector<const MetricView*>& metrics) override { to_->prepare(metrics); }
+    void prepare(const std::vector<const MetricView*>& metrics) override {
+        std::vector<MergedMetric> merged;
+        merged.reserve(metrics.size());
+        std::vector<const MetricView*> views;
+        for (const MetricView* metric : metrics)
+            views.push_back(&merged.emplace_back(*metric).view());
+        to_->prepare(views);
+    }
     void counts_at(const std::vector<CountingPlace>& places) override { to_->counts_at(places); }
     void begin_document(const std::string& monitor, const Window& window) override {
         to_->begin_document(monitor, window);

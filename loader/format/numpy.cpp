@@ -53,9 +53,10 @@ std::string array_header(const std::vector<Field>& fields, std::uint64_t count) 
 // The records of one metric.
 class RecordArray {
 public:
-    explicit RecordArray(const MetricView& metric) : rows_(metric), value_(metric.value, "value") {
+    RecordArray(const MetricView& metric, Style style)
+        : rows_(metric), value_(metric.value, "value", style) {
         if (metric.key)
-            key_.emplace(*metric.key, "key");
+            key_.emplace(*metric.key, "key", style);
         if (key_)
             fields_ = key_->fields();
         if (rows_.with_cpu())
@@ -95,13 +96,13 @@ private:
 
 class NpyExporter final : public Exporter {
 public:
-    explicit NpyExporter(Sink& sink) : sink_(sink) {}
+    NpyExporter(Style style, Sink& sink) : style_(style), sink_(sink) {}
 
     void begin_document(const std::string&, const Window&) override {}
     void begin_metric(const MetricView& metric) override {
         if (written_)
             throw Error(ErrorKind::failed, "npy is one array: a second one has no place in it");
-        array_.emplace(metric);
+        array_.emplace(metric, style_);
     }
     void entries(const Batch& batch) override { array_->add(batch); }
     void end_metric(std::uint64_t) override {
@@ -113,6 +114,7 @@ public:
     void end_document() override { sink_.spill(); }
 
 private:
+    Style style_;
     Sink& sink_;
     bool written_ = false;
     std::optional<RecordArray> array_;
@@ -122,7 +124,7 @@ private:
 // ingress/flows.2 and so on; `window` has what belongs to all of them.
 class NpzExporter final : public Exporter {
 public:
-    explicit NpzExporter(Sink& sink) : zip_(sink) {}
+    NpzExporter(Style style, Sink& sink) : style_(style), zip_(sink) {}
 
     void begin_document(const std::string& monitor, const Window& window) override {
         in_monitor_ = !monitor.empty();
@@ -132,7 +134,7 @@ public:
     void begin_metric(const MetricView& metric) override {
         name_ = in_monitor_ ? std::string(to_string(metric.direction)) + '/' + metric.name
                             : metric.name;
-        array_.emplace(metric);
+        array_.emplace(metric, style_);
     }
     void entries(const Batch& batch) override { array_->add(batch); }
     void end_metric(std::uint64_t) override {
@@ -162,12 +164,17 @@ private:
         return name + (count > 1 ? '.' + std::to_string(count) : "") + ".npy";
     }
 
+    Style style_;
     ZipWriter zip_;
     bool in_monitor_ = false;
     std::string name_;
     std::map<std::string, std::size_t> seen_;
     std::optional<RecordArray> array_;
 };
+
+Style style_of(const ExportOptions& options) {
+    return options.raw ? Style::raw : Style::decoded;
+}
 
 } // namespace
 
@@ -176,11 +183,11 @@ std::unique_ptr<Exporter> make_npy_exporter(const ExportOptions& options, Sink& 
         throw Error(ErrorKind::usage, "npy is one array, and these are " +
                                           std::to_string(options.metric_count) + " metrics")
             .hint("name one metric and one --path, or use --format npz");
-    return std::make_unique<NpyExporter>(sink);
+    return std::make_unique<NpyExporter>(style_of(options), sink);
 }
 
-std::unique_ptr<Exporter> make_npz_exporter(const ExportOptions&, Sink& sink) {
-    return std::make_unique<NpzExporter>(sink);
+std::unique_ptr<Exporter> make_npz_exporter(const ExportOptions& options, Sink& sink) {
+    return std::make_unique<NpzExporter>(style_of(options), sink);
 }
 
 } // namespace dynmon

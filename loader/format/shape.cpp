@@ -38,6 +38,15 @@ public:
         require_format(options);
     }
 
+    void prepare(const std::vector<const MetricView*>& metrics) override {
+        std::vector<MetricShape> shapes;
+        shapes.reserve(metrics.size());
+        std::vector<const MetricView*> views;
+        for (const MetricView* metric : metrics)
+            views.push_back(&shapes.emplace_back(request_, *metric).view());
+        format_->prepare(views);
+    }
+
     void counts_at(const std::vector<CountingPlace>& places) override {
         format_->counts_at(places);
     }

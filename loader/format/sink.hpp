@@ -20,11 +20,15 @@ public:
             flush();
     }
     void flush(); // writes everything; throws Error{failed}
+    // The header of the one table that a CSV file is, which those who write it one after the other
+    // share; "": it has none yet.
+    std::string& header() { return header_; }
 
 private:
     int fd_; // not owned; -1 keeps everything in buffer()
     bool terminal_;
     std::string buffer_;
+    std::string header_;
 };
 
 } // namespace dynmon

@@ -69,6 +69,11 @@ KernelFacts kernel_facts() {
     return facts;
 }
 
+std::string host_name() {
+    utsname names{};
+    return uname(&names) == 0 ? names.nodename : "";
+}
+
 ProcessFacts process_facts() {
     ProcessFacts process{.user = geteuid()};
     process.effective = number_of<std::uint64_t>(field_of_status("CapEff"), 16).value_or(0);

@@ -34,6 +34,7 @@ struct Restrictions {
 };
 
 KernelFacts kernel_facts();
+std::string host_name(); // as `uname -n` prints it; "": the kernel does not say
 ProcessFacts process_facts();
 Restrictions restrictions();
 

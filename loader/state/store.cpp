@@ -49,8 +49,9 @@ void require_bpffs(const std::string& directory) {
     if (reason == 0 && filesystem.f_type == BPF_FS_MAGIC)
         return;
     Error error(ErrorKind::usage, directory + " is not on a BPF file system", reason);
-    error.hint("mount one with `mount -t bpf bpf /sys/fs/bpf` (in `ip netns exec` and in most "
-               "containers /sys has none: use --netns NS from outside instead)");
+    error.hint("instead of `ip netns exec NS`, which hides it, use `nsenter --net=/run/netns/NS`; "
+               "where there is none, as in most containers, mount one with `mount -t bpf bpf "
+               "/sys/fs/bpf`");
     throw error;
 }
 

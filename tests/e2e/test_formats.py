@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import re
 import time
 
@@ -177,43 +178,193 @@ class DynmonTest(FormatCase):
                          [1] + [0] * (kernel.possible_cpus() - 1))
 
 
+ORIGIN = ["host", "monitor", "device", "namespace"]
+TIME = r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z"
+
+
 class CsvTest(FormatCase):
-    def tables(self, text):
-        """The tables of a document, which an empty line separates, as lists of rows."""
+    def rows(self, text):
+        """The rows of the one table that the text has to be."""
         self.assertEqual(text.count("\n"), text.count("\r\n"))
-        return [list(csv.DictReader(io.StringIO(part, newline=""), strict=True))
-                for part in text.split("\r\n\r\n")]
+        self.assertNotIn("\r\n\r\n", text)
+        rows = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+        self.assertFalse([row for row in rows if None in row or None in row.values()], text)
+        return rows
+
+    def csv(self, *words):
+        return self.rows(self.text(*words, "--format", "csv"))
 
     def test_one_row_an_entry_with_flat_columns(self):
         self.load("f", "flows")
         for dport, count in ((53, 3), (443, 5)):
             self.receive(*[udp(dport, 10)] * count)
-        rows, = self.tables(self.text("f", "flows", "--path", "ingress", "--format", "csv"))
+        rows = self.csv("f", "flows", "--path", "ingress")
         self.assertEqual(list(rows[0]), [
-            "direction", "metric", "sequence", "key.saddr", "key.daddr", "key.sport", "key.dport",
-            "key.proto", "key.ip_version", "key.vlan", "value.first", "value.last", "value.packets",
-            "value.wire_packets", "value.bytes", "value.tcp_flags", "value.tos", "value.closed",
-            "value.flows"])
+            *ORIGIN, "direction", "metric", "sequence", "from", "to", "key.saddr", "key.daddr",
+            "key.sport", "key.dport", "key.proto", "key.ip_version", "key.vlan", "value.first",
+            "value.last", "value.packets", "value.wire_packets", "value.bytes", "value.tcp_flags",
+            "value.tos", "value.closed", "value.flows"])
         self.assertEqual({(row["key.saddr"], row["key.dport"], row["value.packets"],
                            row["value.bytes"], row["sequence"], row["direction"]) for row in rows},
                          {(RED, "53", "3", "114", "1", "ingress"),
                           (RED, "443", "5", "190", "1", "ingress")})
 
-    def test_metrics_of_the_same_columns_share_a_table(self):
+    def test_a_row_says_which_host_monitor_device_namespace_and_window_it_is_of(self):
+        self.load("f", "flows")
+        self.receive(udp(1))
+        row, = self.csv("f", "flows", "--path", "ingress", "--peek")
+        self.assertEqual([row[name] for name in ORIGIN], [os.uname().nodename, "f", "blue0", "blue"])
+        window = self.window("f", "flows", "--path", "ingress")["window"]
+        self.assertEqual((row["sequence"], row["from"]), (str(window["sequence"]), window["from"]))
+        self.assertRegex(row["to"], rf"\A{TIME}\Z")
+        self.assertTrue(row["from"] < row["value.first"] < row["to"] < window["to"], row)
+
+    def test_without_its_origin_a_row_has_the_columns_of_the_metric(self):
+        self.load("p", "packets")
+        self.receive(*[frames.plain(60)] * 2)
+        self.assertEqual(self.text("p", "--path", "ingress", "--format", "csv", "--no-origin"),
+                         "direction,metric,sequence,key,value\r\ningress,packets_total,1,0,2\r\n")
+
+    def test_chosen_columns_leave_the_origin_and_what_was_added(self):
+        self.load("f", "flows")
+        self.receive(udp(53))
+        words = ("f", "flows", "--path", "ingress", "--peek", "--columns", "packets")
+        row, = self.csv(*words, "--add", "site=lab")
+        self.assertEqual(list(row), [*ORIGIN, "direction", "metric", "sequence", "from", "to", "site",
+                                     "value.packets"])
+        self.assertEqual((row["host"], row["site"], row["value.packets"]),
+                         (os.uname().nodename, "lab", "1"))
+        row, = self.csv(*words, "--no-origin")
+        self.assertEqual(list(row), ["direction", "metric", "sequence", "value.packets"])
+
+    def test_what_is_added_is_a_column_of_each_row(self):
+        self.load("p", "packets")
+        rows = self.csv("p", "--add", 'site=lab, "east"', "--add", "rack=a=b", "--add", "empty=")
+        self.assertEqual([(row["site"], row["rack"], row["empty"]) for row in rows],
+                         [('lab, "east"', "a=b", "")] * 2)
+        self.assertEqual(list(rows[0])[9:], ["site", "rack", "empty", "key", "value"])
+
+    def test_both_directions_of_a_metric_and_metrics_of_the_same_columns_are_one_table(self):
         self.load("p", "packets")
         self.receive(*[frames.plain(60)] * 4)
-        rows, = self.tables(self.text("p", "--format", "csv"))
         self.assertEqual([(row["direction"], row["metric"], row["key"], row["value"])
-                          for row in rows],
+                          for row in self.csv("p")],
                          [("ingress", "packets_total", "0", "4"),
                           ("egress", "packets_total", "0", "0")])
+        self.load("f", "flows")
+        self.receive(udp(1))
+        self.transmit(udp(2))
+        self.assertEqual([(row["direction"], row["key.dport"]) for row in self.csv("f", "flows")],
+                         [("ingress", "1"), ("egress", "2")])
 
-    def test_metrics_of_other_columns_have_a_table_of_their_own(self):
+    def test_metrics_of_other_columns_are_refused_and_nothing_is_taken(self):
         self.load("f", "flows")
         self.receive(frames.plain(60), udp(1))
-        flows, missed = self.tables(self.text("f", "--path", "ingress", "--format", "csv"))
-        self.assertEqual([row["value.packets"] for row in flows], ["1"])
-        self.assertEqual([row["value.not_ip"] for row in missed], ["1"])
+        result = self.dynmon("read", "f", "--format", "csv", code=harness.USAGE)
+        self.assertEqual(result.out, "")
+        self.assertIn("csv is one table, and these are metrics with columns of their own: 'flows', "
+                      "'flows_missed'", result.err)
+        self.assertIn("name one of them behind the monitor, or use --format jsonl", result.err)
+        row, = self.csv("f", "flows", "--path", "ingress")
+        self.assertEqual((row["sequence"], row["value.packets"]), ("1", "1"))
+        first, *_ = self.csv("f", "flows_missed", "--path", "ingress")
+        self.assertEqual((first["sequence"], first["value.not_ip"]), ("1", "1"))
+
+    def test_windows_that_follow_each_other_have_one_header(self):
+        self.load("p", "packets")
+        self.receive(*[frames.plain(60)] * 2)
+        rows = self.csv("p", "--path", "ingress", "--interval", "20ms", "--count", "3")
+        self.assertEqual([(row["sequence"], row["value"]) for row in rows],
+                         [("1", "2"), ("2", "2"), ("3", "2")])  # nothing empties its map
+        self.assertEqual(sorted({row["to"] for row in rows}), [row["to"] for row in rows])
+
+    def test_what_a_replaced_probe_left_is_of_the_same_table_or_ends_the_file(self):
+        words = ("p", "packets_total", "--path", "ingress")
+        self.load("p", "packets")
+        self.receive(*[frames.plain(60)] * 2)
+        self.replace("p", "packets")
+        self.assertEqual([(row["sequence"], row["value"]) for row in self.csv(*words)],
+                         [("1", "2"), ("2", "0")])
+        self.receive(frames.plain(60))
+        self.replace("p", harness.changed_probe(self.folder / "wide", "flows", "wide", {
+            "    - name: flows\n": "    - name: packets_total\n"}))
+        self.receive(udp(53))
+        result = self.dynmon("read", *words, "--format", "csv", code=harness.USAGE)
+        self.assertEqual([row["value"] for row in self.rows(result.out)], ["1"])
+        self.assertIn("metric 'packets_total' has other columns than the rows before it", result.err)
+        self.assertIn("read again into another file", result.err)
+        row, = self.csv(*words)
+        self.assertEqual((row["key.dport"], row["value.packets"]), ("53", "1"))
+
+
+class JsonLinesTest(FormatCase):
+    def lines(self, *words):
+        return [published.require(self, "read-line", line)
+                for line in self.text(*words, "--format", "jsonl").splitlines()]
+
+    def test_a_line_says_which_host_monitor_device_namespace_and_window_it_is_of(self):
+        self.load("p", "packets")
+        self.receive(*[frames.plain(60)] * 5)
+        line, = self.lines("p", "--path", "ingress", "--peek")
+        window = self.window("p")["window"]
+        self.assertRegex(line.pop("to"), rf"\A{TIME}\Z")
+        self.assertEqual(list(line.items()), [
+            ("host", os.uname().nodename), ("monitor", "p"), ("device", "blue0"),
+            ("namespace", "blue"), ("metric", "packets_total"), ("direction", "ingress"),
+            ("sequence", 1), ("from", window["from"]), ("key", 0), ("value", 5)])
+
+    def test_raw_times_are_numbers_and_wide_ones_text_where_that_is_asked_for(self):
+        self.load("p", "packets")
+        before = time.time_ns()
+        for options, kind in (((), int), (("--u64", "string"), str)):
+            for line in self.lines("p", "--raw", *options):
+                self.assertEqual((type(line["from"]), type(line["to"])), (kind, kind))
+                self.assertTrue(int(line["from"]) < int(line["to"]) < time.time_ns())
+                self.assertLess(before, int(line["to"]))
+
+    def test_without_its_origin_a_line_has_metric_direction_and_sequence(self):
+        self.load("p", "packets")
+        self.assertEqual(self.text("p", "--path", "ingress", "--format", "jsonl", "--no-origin"),
+                         '{"metric":"packets_total","direction":"ingress","sequence":1,"key":0,'
+                         '"value":0}\n')
+
+    def test_what_is_added_is_in_each_line_and_once_in_a_document(self):
+        self.load("p", "packets")
+        added = ("--add", 'site=l"b', "--add", "rack=7")
+        for line in self.lines("p", *added, "--columns", "value"):
+            self.assertEqual((list(line)[-3:], line["site"], line["rack"]),
+                             (["site", "rack", "value"], 'l"b', "7"))
+        document = published.require(self, "read", self.text("p", "--format", "json", *added))
+        self.assertEqual(document["added"], {"site": 'l"b', "rack": "7"})
+
+
+class AddTest(FormatCase):
+    def refuse(self, words, message):
+        with self.subTest(words):
+            result = self.dynmon("read", "f", "flows", *words, code=harness.USAGE)
+            self.assertEqual(result.out, "")
+            self.assertIn(message, result.err)
+
+    def test_what_has_no_place_or_no_free_name_is_refused_and_nothing_is_taken(self):
+        self.load("f", "flows")
+        self.receive(udp(1))
+        for output in ("table", "dynmon", "openmetrics", "prometheus", "npz", "npy"):
+            self.refuse(("--format", output, "--add", "a=1"), "--add is for csv, jsonl and json")
+            self.refuse(("--format", output, "--no-origin"), "--no-origin is for csv and jsonl")
+        self.refuse(("--format", "json", "--no-origin"), "--no-origin is for csv and jsonl")
+        for option in (("--add", "a=1"), ("--no-origin",)):
+            self.refuse(("--format", "jsonl", "--value-only", *option),
+                        f"{option[0]} does not go with --value-only")
+        for text, message in (
+                ("site", "--add 'site' is not KEY=VALUE"), ("=1", "--add '' is not a valid name"),
+                ("a.b=1", "--add 'a.b' is not a valid name"),
+                ("host=1", "--add: 'host' is the name of a column already"),
+                ("saddr=1", "--add: 'saddr' is the name of field 'key.saddr' of metric 'flows'"),
+                ("bytes=1", "--add: 'bytes' is the name of field 'value.bytes' of metric 'flows'")):
+            for output in ("csv", "jsonl"):
+                self.refuse(("--format", output, "--add", text), message)
+        self.refuse(("--format", "csv", "--add", "a=1", "--add", "a=2"), "--add: 'a' is there twice")
+        self.assertEqual(self.window("f")["window"]["sequence"], 1)
 
 
 class TableTest(FormatCase):

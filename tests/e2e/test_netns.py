@@ -1,7 +1,12 @@
 #!/usr/bin/python3
 """Namespaces: the same names and the same ifindexes in two of them never mix."""
 import contextlib
+import csv
+import io
 import json
+import re
+import shlex
+import subprocess
 
 import frames
 import harness
@@ -62,6 +67,29 @@ class NamespacesTest(harness.Case):
             self.assertEqual([self.packets("one"), self.packets("two")], [1, 1])
             self.dynmon("unload", "two")
 
+    def rows_of(self, sources):
+        """Of one file that the rows of several monitors went into."""
+        for output in ("csv", "jsonl"):
+            text = "".join(self.dynmon("read", name, "--path", "ingress", "--format", output).out
+                           for name in sources)
+            rows = ([json.loads(line) for line in text.splitlines()] if output == "jsonl" else
+                    [row for row in csv.DictReader(io.StringIO(text, newline=""))
+                     if row["host"] != "host"])
+            self.assertEqual({(row["monitor"], row["device"], row["namespace"]) for row in rows},
+                             {(name, "blue0", netns) for name, netns in sources.items()})
+            self.assertEqual(len(rows), len(sources))
+
+    def test_rows_of_both_in_one_file_are_told_apart(self):
+        self.load_in("one", "blue")
+        self.load_in("two", "blue2")
+        self.rows_of({"one": "blue", "two": "blue2"})
+
+    def test_so_they_are_where_the_namespace_was_given_by_a_path_or_is_that_of_the_loader(self):
+        with self.blue.inside():
+            self.dynmon("load", "one", "packets", "--dev", "blue0")
+        self.load_in("two", self.other.blue.path)
+        self.rows_of({"one": str(self.blue.inode()), "two": self.other.blue.path})
+
     def test_a_missing_namespace_is_named(self):
         error = self.refused(harness.FAILED, "load", "x", "packets", "--dev", "blue0", "--netns",
                              "green")
@@ -70,6 +98,33 @@ class NamespacesTest(harness.Case):
         error = self.refused(harness.USAGE, "load", "x", "packets", "--dev", "blue0", "--netns",
                              "/etc/passwd")
         self.assertIn("'/etc/passwd' is not a network namespace", error["message"])
+
+
+class NetnsExecTest(harness.Case):
+    """`ip netns exec` mounts a /sys without the bpffs that the store is in."""
+
+    def run_words(self, *words):
+        done = subprocess.run(words, capture_output=True, text=True, env=harness.environment(),
+                              cwd=self.folder, timeout=60)
+        return done.returncode, done.stdout, done.stderr
+
+    def test_the_hint_can_be_followed_by_every_verb_that_reads(self):
+        self.load("f", "flows")
+        flow = frames.ipv4(frames.udp(1000, 53), frames.UDP)
+        export = ("export", "f", "--profile", "netflow", "--out", "out", "--interval", "20ms",
+                  "--count", "1", "--idle", "0")
+        for verb in (("read", "f", "flows", "--path", "ingress", "--format", "csv"), export,
+                     ("status", "f"), ("dump", "f/FLOWS_INGRESS"), ("read", "f", "--peek")):
+            self.receive(flow)
+            code, out, error = self.run_words("ip", "netns", "exec", "blue", str(harness.DYNMON),
+                                              *verb)
+            self.assertEqual((code, out), (harness.USAGE, ""), error)
+            self.assertIn("/sys/fs/bpf is not on a BPF file system", error)
+            instead, = re.findall(r"use `(nsenter --net=\S+)`", error)
+            code, out, error = self.run_words(
+                *shlex.split(instead.replace("NS", "blue")), str(harness.DYNMON), *verb)
+            self.assertEqual((code, error.count("error")), (harness.OK, 0), (verb, error))
+        self.assertTrue(list((self.folder / "out").glob("*.csv")))
 
 
 class UnnamedTest(harness.Case):

@@ -129,7 +129,7 @@ class TotalsTest(OpenMetricsCase):
     def test_readers_of_json_and_of_openmetrics_take_nothing_from_each_other(self):
         self.load("f", "flows")
         total = 0
-        for count, reader in ((3, "json"), (4, "openmetrics"), (5, "json"), (6, "csv"),
+        for count, reader in ((3, "json"), (4, "openmetrics"), (5, "json"), (6, "jsonl"),
                               (0, "openmetrics"), (2, "table"), (1, "openmetrics")):
             self.receive(*[udp()] * count)
             total += count

@@ -74,7 +74,8 @@ class TypesTest(harness.Case):
         found, = self.value(self.window("t"), "typed")
         self.assertEqual(found["key"]["ifindex"], "a\"b,c")
         rows = self.dynmon("read", "t", "--format", "csv").out.split("\r\n")
-        self.assertEqual(rows[1].split(",", 3)[3],
+        self.assertEqual(rows[1].split(",", 9)[2], "blue0")  # as it was called when it was loaded
+        self.assertEqual(rows[1].split(",", 9)[9],
                          "\"a\"\"b,c\",4000000000,IPv6,SMALL,EVEN|SHORT|0x40,2,"
                          f"{LARGE}")
         text = self.dynmon("read", "t", "--format", "openmetrics").out

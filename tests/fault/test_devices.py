@@ -127,13 +127,14 @@ class NoBpffsTest(harness.Case):
         return done.returncode, done.stdout, done.stderr
 
     def check(self, mounts):
-        for words in (self.LOAD, ("read", "p"), ("unload", "p"), ("recover",), ("status",)):
+        export = ("export", "p", "--profile", "netflow", "--out", "out", "--count", "1")
+        for words in (self.LOAD, ("read", "p"), export, ("unload", "p"), ("recover",), ("status",)):
             code, out, error = self.inside(mounts, *words)
             self.assertEqual((code, out), (harness.USAGE, ""), words)
             self.assertIn("/sys/fs/bpf is not on a BPF file system", error)
-            self.assertIn("mount one with `mount -t bpf bpf /sys/fs/bpf` (in `ip netns exec` and in "
-                          "most containers /sys has none: use --netns NS from outside instead)",
-                          error)
+            self.assertIn("instead of `ip netns exec NS`, which hides it, use `nsenter "
+                          "--net=/run/netns/NS`; where there is none, as in most containers, mount "
+                          "one with `mount -t bpf bpf /sys/fs/bpf`", error)
         code, _, error = self.inside(f"{mounts} && mount -t bpf bpf /sys/fs/bpf", "status")
         self.assertEqual((code, error), (harness.OK, ""))
 

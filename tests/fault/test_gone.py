@@ -3,6 +3,7 @@
 still readable where it can be, removed."""
 import contextlib
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -291,9 +292,11 @@ class ReadersTest(harness.Case):
         self.assertEqual(self.gauges("--peek"), {("ingress", point): "0",
                                                  ("egress", "tc-egress"): "01"[egress]})
         lines = self.dynmon("read", "p", "--peek", "--format", "jsonl").out.splitlines()
-        self.assertEqual(published.require(self, "read-unattached", lines[0]),
-                         {"direction": "ingress", "sequence": 1, "attached": False,
-                          "health": health})
+        line = published.require(self, "read-unattached", lines[0])
+        self.assertEqual({name: line[name] for name in ("host", "monitor", "direction", "sequence",
+                                                        "attached", "health")},
+                         {"host": os.uname().nodename, "monitor": "p", "direction": "ingress",
+                          "sequence": 1, "attached": False, "health": health})
         title = self.dynmon("read", "p", "--peek").out.splitlines()[0]
         self.assertIn(f"  {point} is {health}: nothing is counted there", title)
         for quiet in ("csv", "dynmon", "npz"):

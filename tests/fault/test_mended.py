@@ -195,7 +195,8 @@ class BegunTest(crash.CrashCase):
         self.check_another("--columns", "value")
 
     def test_one_without_room_for_it_names_the_read_that_hands_it_out(self):
-        for options in (("--format", "npz", "--sort", "-value"), ("--format", "npy")):
+        for options in (("--format", "npz", "--sort", "-value"), ("--format", "npy"),
+                        ("--format", "csv", "--columns", "value")):
             done = subprocess.run([str(harness.DYNMON), "read", "m", "--path", "egress", *options],
                                   capture_output=True, timeout=60, env=harness.environment())
             self.assertIn(done.returncode, (harness.BUSY, harness.USAGE))

@@ -11,7 +11,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
 import frames
 import harness
 
-FORMATS = ("json", "dynmon", "csv", "table", "openmetrics")
+FORMATS = ("json", "dynmon", "csv", "jsonl", "table", "openmetrics")
 
 
 def udp(port):
@@ -27,12 +27,13 @@ class LostOutputTest(harness.Case):
         self.load("f", "flows")
 
     def check(self, read, error_name):
-        """`read` is given a format and fails; nothing of the window is lost."""
+        """`read` is given words and fails; nothing of the window is lost."""
         total = 0
         for output in FORMATS:
+            words = ("f", *(["flows"] if output == "csv" else []), "--format", output)
             self.receive(*[udp(port) for port in range(100)])
             total += 100
-            code, error = read(output)
+            code, error = read(words)
             self.assertEqual(code, harness.FAILED, (output, error))
             self.assertIn(error_name, error)
             documents = self.read("f")
@@ -43,27 +44,25 @@ class LostOutputTest(harness.Case):
                                      fr'direction="ingress"\}} {total}$')
 
     def test_a_full_disk(self):
-        def read(output):
+        def read(words):
             with open("/dev/full", "w") as full:
-                result = self.dynmon("read", "f", "--format", output, stdout=full,
-                                     code=harness.FAILED)
+                result = self.dynmon("read", *words, stdout=full, code=harness.FAILED)
             return result.code, result.err
         self.check(read, "ENOSPC")
 
     def test_a_pipe_whose_reader_is_gone(self):
-        def read(output):
+        def read(words):
             reading, writing = os.pipe()
             os.close(reading)
-            result = self.dynmon("read", "f", "--format", output, stdout=writing,
-                                 code=harness.FAILED)
+            result = self.dynmon("read", *words, stdout=writing, code=harness.FAILED)
             os.close(writing)
             return result.code, result.err
         self.check(read, "EPIPE")
 
     def test_a_closed_standard_output(self):
-        def read(output):
-            done = subprocess.run(["sh", "-c", '"$0" "$@" >&-', str(harness.DYNMON), "read", "f",
-                                   "--format", output], stderr=subprocess.PIPE, text=True,
+        def read(words):
+            done = subprocess.run(["sh", "-c", '"$0" "$@" >&-', str(harness.DYNMON), "read",
+                                   *words], stderr=subprocess.PIPE, text=True,
                                   timeout=60, env=harness.environment())
             return done.returncode, done.stderr
         self.check(read, "EBADF")

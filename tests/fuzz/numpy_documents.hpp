@@ -53,22 +53,22 @@ private:
     std::string_view left_;
 };
 
-// The bytes of one element of a type such as "<u4" or "|S16".
+// The bytes of one element of a type such as "<u4", "|S16" or "<U39".
 inline std::uint64_t element_size(std::string_view type) {
     Reader reader(type);
     const char order = reader.take(1)[0];
     const char kind = reader.take(1)[0];
     const std::uint64_t size = reader.decimal();
     expect(reader.left().empty(), "more behind a type", type);
-    const bool of_bytes = kind == 'S' || size == 1;
+    const bool of_bytes = kind == 'S' || (size == 1 && kind != 'U');
     expect(order == (of_bytes ? '|' : '<'), "another byte order", type);
-    expect(kind == 'S'   ? size > 0
-           : kind == 'b' ? size == 1
+    expect(kind == 'S' || kind == 'U' ? size > 0
+           : kind == 'b'              ? size == 1
            : kind == 'f'
                ? size == 2 || size == 4 || size == 8
                : (kind == 'u' || kind == 'i') && (size == 1 || size == 2 || size == 4 || size == 8),
            "no type of NumPy", type);
-    return size;
+    return kind == 'U' ? size * 4 : size;
 }
 
 // ("name", "type", (2,3,)) and its size; no two names are the same.

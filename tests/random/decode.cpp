@@ -27,7 +27,7 @@ struct Subject {
     explicit Subject(Layout made)
         : layout(std::move(made)), raw(layout, Style::raw), people(layout, Style::decoded),
           dynmon(layout, Style::dynmon), raw_cells(layout, "value", Style::raw),
-          people_cells(layout, "value", Style::decoded), record(layout, "value") {}
+          people_cells(layout, "value", Style::decoded), record(layout, "value", Style::raw) {}
 
     Layout layout;
     JsonPlan raw, people, dynmon;

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """The examples of README.md, built and run as they are printed there."""
+import csv
 import os
 import pathlib
 import re
@@ -87,7 +88,7 @@ class ReadmeTest(harness.Case):
 
     def test_conditions_columns_rates_arrays_and_changes_as_printed(self):
         self.load("web", "flows")
-        first, second, third, fourth = blocks()["run: closer"].splitlines()
+        first, second, table_file, third, fourth = blocks()["run: closer"].splitlines()
         large = [frames.ipv4(frames.tcp(40000, 443, frames.ACK, bytes(1200)), frames.TCP)] * 1000
         self.receive(*large, frames.ipv4(frames.tcp(40000, 80, frames.ACK), frames.TCP))
         table = self.run_in_blue(first)
@@ -97,6 +98,12 @@ class ReadmeTest(harness.Case):
         row = self.run_in_blue(second).splitlines()[-1].split()
         self.assertEqual(row[:2], ["10.0.0.1", "22"])
         self.assertGreater(float(row[2]), 0)
+        self.receive(*large[:7])
+        self.run_in_blue(table_file)
+        with open(self.folder / "flows.csv", newline="") as file:
+            self.assertEqual([(row["monitor"], row["site"], row["value.packets"])
+                              for row in csv.DictReader(file) if row["direction"] == "ingress"],
+                             [("web", "lab", "7")])
         self.receive(*large[:5])
         self.run_in_blue(third)
         with numpy.load(self.folder / "window.npz", allow_pickle=False) as window:

@@ -1,3 +1,7 @@
+#include <algorithm>
+#include <cstring>
+#include <tuple>
+
 #include "decode/record_plan.hpp"
 #include "decode/types.hpp"
 
@@ -27,6 +31,28 @@ std::vector<unsigned> record(const RecordPlan& plan, const std::vector<std::byte
     for (std::size_t i = 0; i < plan.size(); ++i)
         result.push_back(static_cast<unsigned char>(out[i]));
     return result;
+}
+
+// Of a record of nothing but text.
+std::vector<std::string> letters(const RecordPlan& plan, const std::vector<std::byte>& value) {
+    const std::vector<unsigned> found = record(plan, value);
+    std::vector<std::string> texts;
+    std::size_t at = 0;
+    for (const RecordPlan::Field& field : plan.fields()) {
+        REQUIRE(field.type.starts_with("<U"));
+        const std::size_t width = std::stoul(field.type.substr(2));
+        for (std::uint32_t i = 0; i < (field.shape.empty() ? 1 : field.shape[0]); ++i) {
+            std::string text;
+            for (std::size_t letter = 0; letter < width; ++letter, at += 4) {
+                CHECK((found[at + 1] | found[at + 2] | found[at + 3]) == 0);
+                text += static_cast<char>(found[at]);
+            }
+            texts.push_back(text.substr(0, text.find('\0')));
+            CHECK(text.find_first_not_of('\0', texts.back().size()) == std::string::npos);
+        }
+    }
+    CHECK(at == plan.size());
+    return texts;
 }
 
 } // namespace
@@ -88,6 +114,45 @@ TEST_CASE("single values, bytes and 128 bits") {
     CHECK(fields(RecordPlan(untyped_layout(3), "key")) == "key |u1(3)");
     const int wide = types.integer("__int128", 16, BTF_INT_SIGNED);
     CHECK(fields(RecordPlan(types.layout(wide, 16), "value")) == "value |u1(16)");
-    const int addresses = types.array(types.alias("dynmon_ipv4_t", types.u32), 2);
-    CHECK(fields(RecordPlan(types.layout(addresses, 8), "key")) == "key |u1(2,4)");
+}
+
+TEST_CASE("addresses are text of a fixed width, raw they are their bytes") {
+    Types types;
+    const int bytes16 = types.array(types.u8, 16);
+    const Layout layout = types.layout(
+        types.group("v", 50,
+                    {{"old", types.alias("dynmon_ipv4_t", types.u32), 0},
+                     {"new", types.alias("dynmon_ipv6_t", bytes16), 32},
+                     {"any", types.alias("dynmon_ip_t", bytes16), 160},
+                     {"mac", types.alias("dynmon_mac_t", types.array(types.u8, 6)), 288},
+                     {"two", types.array(types.alias("dynmon_ipv4_t", types.u32), 2), 336}}),
+        50);
+    const RecordPlan plan(layout, "key");
+    CHECK(fields(plan) == "key.old <U15, key.new <U39, key.any <U39, key.mac <U17, "
+                          "key.two <U15(2)");
+    CHECK(fields(RecordPlan(layout, "key", Style::raw)) ==
+          "key.old |u1(4), key.new |u1(16), key.any |u1(16), key.mac |u1(6), key.two |u1(2,4)");
+    std::vector<std::byte> value(50, std::byte{255});
+    std::fill_n(value.begin() + 20, 10, std::byte{0}); // ::ffff:255.255.255.255
+    CHECK(letters(plan, value) ==
+          std::vector<std::string>{"255.255.255.255", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+                                   "255.255.255.255", "ff:ff:ff:ff:ff:ff", "255.255.255.255",
+                                   "255.255.255.255"});
+    CHECK(
+        letters(plan, std::vector<std::byte>(50)) ==
+        std::vector<std::string>{"0.0.0.0", "::", "::", "00:00:00:00:00:00", "0.0.0.0", "0.0.0.0"});
+    CHECK(record(RecordPlan(layout, "key", Style::raw), value).size() == 50);
+}
+
+TEST_CASE("so are prefixes, the longest of which fit") {
+    for (const auto& [size, type, longest] :
+         {std::tuple{8u, "key <U18", "255.255.255.255/32"},
+          std::tuple{20u, "key <U43", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128"}}) {
+        const RecordPlan plan(untyped_trie_key(size), "key");
+        CHECK(fields(plan) == type);
+        std::vector<std::byte> value(size, std::byte{255});
+        const std::uint32_t bits = (size - 4) * 8;
+        std::memcpy(value.data(), &bits, sizeof bits);
+        CHECK(letters(plan, value) == std::vector<std::string>{longest});
+    }
 }

@@ -1,4 +1,4 @@
-// A flow table with known entries, and an sink that keeps what it gets.
+// A flow table with known entries, and a sink that keeps what it gets.
 #pragma once
 
 #include "base/error.hpp"

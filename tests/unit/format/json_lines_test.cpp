@@ -47,3 +47,34 @@ TEST_CASE("JSON lines: CPUs are merged, or a list where they are apart, also wit
           "{\"value\":[1,2]}\n{\"value\":[30,40]}\n");
     CHECK(render({.format = Format::jsonl}, {{view, {no_entries()}}}, "") == "");
 }
+
+TEST_CASE("JSON lines: each says where it comes from, and what was added") {
+    const Metrics m;
+    const std::vector<std::uint64_t> two = {3, 4};
+    const Part part{m.counters(BPF_MAP_TYPE_ARRAY), {batch(indices, two)}};
+    ExportOptions options{.format = Format::jsonl, .host = "gw", .added = {{"site", "a\"b"}}};
+    const std::string source =
+        "{\"host\":\"gw\",\"monitor\":\"web\",\"device\":\"eth0\",\"namespace\":\"blue\",";
+    const std::string window = "\"sequence\":7,\"from\":\"2026-11-21T11:59:58.500000000Z\","
+                               "\"to\":\"2026-11-21T12:00:00.000000000Z\",\"site\":\"a\\\"b\",";
+    const std::string metric = "\"metric\":\"packets_total\",\"direction\":\"ingress\",";
+    CHECK(render(options, {part}, "web", 1, half_attached()) ==
+          source + "\"direction\":\"ingress\"," + window +
+              "\"attached\":false,\"health\":\"detached\"}\n" + source + metric + window +
+              "\"key\":0,\"value\":3}\n" + source + metric + window + "\"key\":1,\"value\":4}\n");
+    CHECK(render({.format = Format::jsonl, .value_only = true, .host = "gw"}, {part}) ==
+          "{\"key\":0,\"value\":3}\n{\"key\":1,\"value\":4}\n");
+    options = {.format = Format::jsonl, .raw = true, .host = ""};
+    const std::string raw =
+        "{\"host\":null,\"monitor\":\"web\",\"device\":null,\"namespace\":null," + metric +
+        "\"sequence\":7,\"from\":";
+    CHECK(render(options, {part})
+              .starts_with(raw + "1795262398500000000,\"to\":1795262400000000000,\"key\":0,"));
+    options.wide_as_text = true;
+    CHECK(render(options, {part})
+              .starts_with(raw +
+                           "\"1795262398500000000\",\"to\":\"1795262400000000000\",\"key\":0,"));
+    options = {.format = Format::jsonl, .added = {{"site", "a"}}};
+    CHECK(render(options, {part})
+              .starts_with("{" + metric + "\"sequence\":7,\"site\":\"a\",\"key\":0,"));
+}

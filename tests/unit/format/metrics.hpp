@@ -92,12 +92,9 @@ struct Part {
 
 inline constexpr Window window_7{7, noon - 1'500'000'000, noon, 3};
 
-// The text of one document, kept in memory.
-inline std::string render(const ExportOptions& options, const std::vector<Part>& parts,
-                          const std::string& monitor = "web", int times = 1,
-                          const std::vector<CountingPlace>& places = {}) {
-
-    Sink sink(-1);
+inline void render_to(const ExportOptions& options, const std::vector<Part>& parts, Sink& sink,
+                      const std::string& monitor, int times = 1,
+                      const std::vector<CountingPlace>& places = {}) {
     const auto exporter = make_exporter(options, sink);
     if (!places.empty())
         exporter->counts_at(places);
@@ -111,6 +108,14 @@ inline std::string render(const ExportOptions& options, const std::vector<Part>&
         }
         exporter->end_document();
     }
+}
+
+// The text of one document, kept in memory.
+inline std::string render(const ExportOptions& options, const std::vector<Part>& parts,
+                          const std::string& monitor = "web", int times = 1,
+                          const std::vector<CountingPlace>& places = {}) {
+    Sink sink(-1);
+    render_to(options, parts, sink, monitor, times, places);
     return sink.buffer();
 }
 
@@ -119,11 +124,13 @@ inline std::vector<CountingPlace> half_attached() {
     CountingPlace in;
     in.hook = "tc-ingress";
     in.device = "eth0";
+    in.netns = "blue";
     in.attached = false;
     in.health = "detached";
     CountingPlace out = in;
     out.direction = Direction::egress;
     out.hook = "tc-egress";
+    out.netns = "4026531840";
     out.attached = true;
     out.health = "attached";
     return {in, out};
