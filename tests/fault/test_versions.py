@@ -98,9 +98,21 @@ class ChainTest(VersionCase):
                 write_record(self.record, self.whole)
                 self.assertEqual(self.packets("u"), self.sent)
 
-    def test_a_monitor_behind_it_is_refused_with_the_reason_and_nothing_is_changed(self):
+    def test_a_monitor_behind_it_is_read_where_the_order_of_the_chain_is_kept(self):
         self.load("p", "flows")
         self.become_another()
+        for _ in range(3):
+            self.send()
+            self.assertEqual(self.flow_packets("p"), 3)
+        self.understand()
+        self.dynmon("unload", "p")
+        self.check_u()
+
+    def test_without_it_one_behind_it_is_refused_with_the_reason_and_nothing_is_changed(self):
+        self.load("p", "flows")
+        self.become_another()
+        for order in harness.STORE.glob("hooks/*/order"):
+            order.unlink()
         self.send()
         before = harness.pins()
         for words in (("read", "p"), ("replace", "p", "flows"), ("unload", "p"),
