@@ -62,9 +62,10 @@ public:
 
 private:
     void check_name(const Family& family) {
-        if (!family_name.holds(family.name))
+        if (!rule::family_name.holds(family.name))
             faults_.add(family.at, "'" + family.name + "' cannot name a series in OpenMetrics",
-                        std::string("it ") + family_name.says + "; give each series a 'name'");
+                        std::string("it ") + rule::family_name.says +
+                            "; give each series a 'name'");
         if (!family.unit.empty() && !family.name.ends_with("_" + family.unit))
             faults_.add(family.at,
                         "the unit '" + family.unit + "' does not end the name '" + family.name +

@@ -26,11 +26,11 @@ PathConfig read_path(const Node& node, Direction direction, Faults& faults) {
     PathConfig path;
     path.at = node.at;
     path.direction = direction;
-    path.name = fields.text("name", any_text);
-    path.program = fields.text("program", c_name);
+    path.name = fields.text("name", rule::any_text);
+    path.program = fields.text("program", rule::c_name);
     path.program_at = fields.at("program");
     if (ingress) {
-        path.xdp_program = fields.text("xdp-program", c_name);
+        path.xdp_program = fields.text("xdp-program", rule::c_name);
         path.xdp_program_at = fields.at("xdp-program");
     }
     for (const Node& item : fields.list("metric-configs"))
@@ -43,8 +43,8 @@ Parameter read_parameter(const Node& node, Faults& faults) {
                         faults);
     Parameter parameter;
     parameter.at = node.at;
-    parameter.name = fields.text("name", c_name);
-    parameter.help = fields.text("help", some_text);
+    parameter.name = fields.text("name", rule::c_name);
+    parameter.help = fields.text("help", rule::some_text);
     parameter.preset = fields.literal("default");
     parameter.preset_at = fields.at("default");
     parameter.min = fields.literal("min");
@@ -58,18 +58,18 @@ MapConfig read_map(const Node::Key& key, const Node& node, Faults& faults) {
     const Fields fields(node, "a map", {"max-entries", "type"}, {}, faults);
     MapConfig map{.name = key.text};
     map.at = key.at;
-    if (!c_name.holds(map.name))
-        faults.add(map.at, "'" + map.name + "' " + c_name.says);
+    if (!rule::c_name.holds(map.name))
+        faults.add(map.at, "'" + map.name + "' " + rule::c_name.says);
     const Node* entries = fields.find("max-entries");
     if (entries != nullptr && scalar_type(*entries) == ScalarType::integer) {
         if (const auto number = fields.whole("max-entries", 1, most_entries))
             map.max_entries = {std::to_string(*number)};
     } else if (entries != nullptr) {
-        if (const std::string text = fields.text("max-entries", product); !text.empty())
+        if (const std::string text = fields.text("max-entries", rule::product); !text.empty())
             map.max_entries = factors_of(text);
     }
     map.max_entries_at = fields.at("max-entries");
-    map.type = fields.text("type", c_name);
+    map.type = fields.text("type", rule::c_name);
     map.type_at = fields.at("type");
     return map;
 }
@@ -103,9 +103,9 @@ Manifest read_manifest(const Node& root, Faults& faults) {
                          "parameters", "maps", "ingress-path", "egress-path"},
                         {"name"}, faults);
     Manifest manifest;
-    manifest.name = fields.text("name", identifier);
-    manifest.description = fields.text("description", any_text);
-    manifest.object = fields.text("object", file_name);
+    manifest.name = fields.text("name", rule::identifier);
+    manifest.description = fields.text("description", rule::any_text);
+    manifest.object = fields.text("object", rule::file_name);
     manifest.hook = fields.choice("hook", hook_choices).value_or(manifest.hook);
     if (const Node* node = fields.find("xdp")) {
         const Fields xdp(*node, "xdp", {"mode", "fallback"}, {}, faults);

@@ -16,9 +16,9 @@ Label read_label(const Node& node, Faults& faults) {
     const Fields fields(node, "a label", {"name", "value", "field"}, {"name"}, faults);
     Label label;
     label.at = node.at;
-    label.name = fields.text("name", label_name);
-    label.value = fields.text("value", any_text);
-    label.field = fields.text("field", key_field);
+    label.name = fields.text("name", rule::label_name);
+    label.value = fields.text("value", rule::any_text);
+    label.field = fields.text("field", rule::key_field);
     label.field_at = fields.at("field");
     if (node.kind == Node::Kind::mapping && fields.has("value") == fields.has("field"))
         faults.add(node.at, "a label needs either 'value' or 'field'",
@@ -47,14 +47,14 @@ Buckets read_buckets(const Node& node, Faults& faults) {
     Buckets buckets;
     buckets.at = node.at;
     buckets.scale = fields.choice("scale", scale_choices).value_or(buckets.scale);
-    buckets.key = fields.text("key", key_field);
+    buckets.key = fields.text("key", rule::key_field);
     buckets.key_at = fields.at("key");
     buckets.count = fields.count("count", 0, limits::buckets);
     buckets.count_at = fields.at("count");
     buckets.min = fields.whole("min", -largest_bound, largest_bound).value_or(buckets.min);
     buckets.width = fields.count("width", 1, largest_bound);
     buckets.multiplier = fields.number("multiplier", 1e-30, 1e30).value_or(buckets.multiplier);
-    buckets.sum = fields.text("sum", value_field);
+    buckets.sum = fields.text("sum", rule::value_field);
     buckets.sum_at = fields.at("sum");
     if (fields.has("key") != fields.has("count"))
         faults.add(node.at, "'key' and 'count' go together: the key has the bucket's number",
@@ -73,12 +73,12 @@ Series read_series(const Node& node, Faults& faults) {
                         faults);
     Series series;
     series.at = node.at;
-    series.name = fields.text("name", family_name);
-    series.field = fields.text("field", value_field);
+    series.name = fields.text("name", rule::family_name);
+    series.field = fields.text("field", rule::value_field);
     series.field_at = fields.at("field");
     series.type = read_type(fields);
-    series.unit = fields.text("unit", unit_name);
-    series.help = fields.text("help", some_text);
+    series.unit = fields.text("unit", rule::unit_name);
+    series.help = fields.text("help", rule::some_text);
     if (const Node* buckets = fields.find("buckets"))
         series.buckets = read_buckets(*buckets, faults);
     return series;
@@ -90,7 +90,7 @@ OpenMetrics read_open_metrics(const Node& node, Faults& faults) {
                         {"help", "type"}, faults);
     OpenMetrics metrics;
     metrics.at = node.at;
-    metrics.help = fields.text("help", some_text);
+    metrics.help = fields.text("help", rule::some_text);
     metrics.type = read_type(fields).value_or(metrics.type);
     for (const Node& item : fields.list("labels"))
         metrics.labels.push_back(read_label(item, faults));
@@ -115,8 +115,8 @@ void read_merge_fields(const Fields& fields, MetricConfig& metric) {
                                    "'merge-fields' must be a mapping, not " + describe(*node));
     for (std::size_t i = 0; i < node->keys.size(); ++i) {
         const auto& [path, at] = node->keys[i];
-        if (!value_path.holds(path))
-            fields.faults().add(at, "'" + path + "' " + value_path.says);
+        if (!rule::value_path.holds(path))
+            fields.faults().add(at, "'" + path + "' " + rule::value_path.says);
         else if (const auto merge = fields.choose(node->items[i], path, field_merge_choices))
             metric.merge_fields[path] = *merge;
         metric.merge_fields_at[path] = at;
@@ -131,17 +131,18 @@ void read_formats(const Fields& fields, MetricConfig& metric) {
         return fields.faults().add(node->at, "'formats' must be a mapping, not " + describe(*node));
     for (std::size_t i = 0; i < node->keys.size(); ++i) {
         const auto& [path, at] = node->keys[i];
-        if (!any_path.holds(path))
-            fields.faults().add(at, "'" + path + "' " + any_path.says);
+        if (!rule::any_path.holds(path))
+            fields.faults().add(at, "'" + path + "' " + rule::any_path.says);
         else
-            metric.formats[path] = read_text(node->items[i], path, format_name, fields.faults());
+            metric.formats[path] =
+                read_text(node->items[i], path, rule::format_name, fields.faults());
         metric.formats_at[path] = at;
     }
 }
 
 void read_columns(const Fields& fields, MetricConfig& metric) {
     for (const Node& item : fields.list("columns")) {
-        const std::string path = read_text(item, "columns", any_path, fields.faults());
+        const std::string path = read_text(item, "columns", rule::any_path, fields.faults());
         if (path.empty())
             continue;
         if (!metric.columns_at.emplace(path, item.at).second)
@@ -159,10 +160,10 @@ MetricConfig read_metric(const Node& node, Faults& faults) {
                         {"name", "map-name"}, faults);
     MetricConfig metric;
     metric.at = node.at;
-    metric.name = fields.text("name", identifier);
-    metric.map_name = fields.text("map-name", map_name);
+    metric.name = fields.text("name", rule::identifier);
+    metric.map_name = fields.text("map-name", rule::map_name);
     metric.map_at = fields.at("map-name");
-    metric.help = fields.text("help", some_text);
+    metric.help = fields.text("help", rule::some_text);
     if (const Node* options = fields.find("extraction-options")) {
         const Fields extraction(*options, "extraction-options", {"swap-on-read", "empty-on-read"},
                                 {}, faults);

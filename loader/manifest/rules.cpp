@@ -142,31 +142,34 @@ std::vector<std::string> factors_of(std::string_view text) {
     }
 }
 
-const TextRule any_text = {[](std::string_view) { return true; }, "is text"};
-const TextRule some_text = {[](std::string_view text) { return !text.empty(); },
-                            "must not be empty"};
-const TextRule identifier = {is_identifier, "must be 1 to 63 of the characters A-Z a-z 0-9 _ - and "
-                                            "not start with - or __stage_"};
-const TextRule c_name = {is_c_name, "must be a name as in C"};
-const TextRule format_name = {is_format,
-                              "must be the name of a format such as ipv4, enum:NAME or flags:NAME"};
-const TextRule map_name = {is_map_name, "must be a name as in C, or .bss, .data, .rodata"};
-const TextRule file_name = {is_file_name, "must be the name of a file beside the manifest"};
-const TextRule label_name = {is_label_name,
-                             "must be letters, digits and _, not start with a digit or __, and not "
-                             "be le, quantile, monitor, direction or device"};
-const TextRule family_name = {is_family_name,
-                              "must be letters, digits and _, not start with a digit, and not end "
-                              "with _total, _bucket, _count, _sum, _created, _gcount, _gsum or "
-                              "_info"};
-const TextRule unit_name = {is_unit, "must be lower-case letters, digits and _"};
-const TextRule key_field = {is_key_field, "must be a field of the key such as key.proto or key"};
-const TextRule value_field = {is_value_field,
-                              "must be a field of the value such as value.packets or value"};
-const TextRule value_path = {is_value_path,
-                             "must be a field of the value such as value.packets or value.per[].x"};
-const TextRule any_path = {is_any_path, "must be a field such as key.saddr or value.packets"};
-const TextRule product = {is_product, "must be whole numbers and parameters with * in between"};
+const TextRule rule::any_text = {[](std::string_view) { return true; }, "is text"};
+const TextRule rule::some_text = {[](std::string_view text) { return !text.empty(); },
+                                  "must not be empty"};
+const TextRule rule::identifier = {is_identifier,
+                                   "must be 1 to 63 of the characters A-Z a-z 0-9 _ - and "
+                                   "not start with - or __stage_"};
+const TextRule rule::c_name = {is_c_name, "must be a name as in C"};
+const TextRule rule::format_name = {
+    is_format, "must be the name of a format such as ipv4, enum:NAME or flags:NAME"};
+const TextRule rule::map_name = {is_map_name, "must be a name as in C, or .bss, .data, .rodata"};
+const TextRule rule::file_name = {is_file_name, "must be the name of a file beside the manifest"};
+const TextRule rule::label_name = {
+    is_label_name, "must be letters, digits and _, not start with a digit or __, and not "
+                   "be le, quantile, monitor, direction or device"};
+const TextRule rule::family_name = {
+    is_family_name, "must be letters, digits and _, not start with a digit, and not end "
+                    "with _total, _bucket, _count, _sum, _created, _gcount, _gsum or "
+                    "_info"};
+const TextRule rule::unit_name = {is_unit, "must be lower-case letters, digits and _"};
+const TextRule rule::key_field = {is_key_field,
+                                  "must be a field of the key such as key.proto or key"};
+const TextRule rule::value_field = {is_value_field,
+                                    "must be a field of the value such as value.packets or value"};
+const TextRule rule::value_path = {
+    is_value_path, "must be a field of the value such as value.packets or value.per[].x"};
+const TextRule rule::any_path = {is_any_path, "must be a field such as key.saddr or value.packets"};
+const TextRule rule::product = {is_product,
+                                "must be whole numbers and parameters with * in between"};
 
 const Choices<HookKind> hook_choices = {{"tc", HookKind::tc}, {"xdp", HookKind::xdp}};
 // Network cards that run BPF themselves know no PROG_ARRAY, so no chain.

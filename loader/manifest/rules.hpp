@@ -16,6 +16,7 @@ struct TextRule {
     const char* says;
 };
 
+namespace rule {
 extern const TextRule any_text;
 extern const TextRule some_text;   // not empty
 extern const TextRule identifier;  // base/identifier.hpp
@@ -31,6 +32,7 @@ extern const TextRule value_field; // one field: "value", "value.packets"
 extern const TextRule value_path;  // also every element of an array: "value.list[].x"
 extern const TextRule any_path;    // the same, of key or value
 extern const TextRule product;     // "n_session * 100": whole numbers and parameters
+} // namespace rule
 
 // The factors of a product, which holds.
 std::vector<std::string> factors_of(std::string_view text);

@@ -68,8 +68,8 @@ AllowList AllowList::parse(std::string_view text, const std::string& path) {
                 const Fields entry(node, "an entry",
                                    {"sha256", "manifest", "may", "name", "comment"}, {"sha256"},
                                    faults);
-                entry.text("name", any_text);
-                entry.text("comment", any_text);
+                entry.text("name", rule::any_text);
+                entry.text("comment", rule::any_text);
                 if (entry.mentions("manifest") && entry.mentions("may"))
                     faults.add(entry.at("may"), "an entry has 'manifest' or 'may', not both",
                                "leave out 'may': the manifest itself says what the probe may do");
