@@ -43,7 +43,7 @@ public:
 
     void declare(CLI::App& app) override {
         map_.declare(app);
-        output_.declare(app, {"json", "jsonl", "dynmon", "csv", "table", "npy"});
+        output_.declare(app, &FormatRow::of_maps);
         app.add_option(
                "--merge", merge_,
                "per-CPU values become one; none: list them, which is the default for a map of "

@@ -15,15 +15,21 @@
 
 namespace dynmon {
 
-void OutputOptions::declare(CLI::App& app, const std::vector<std::string>& formats) {
+void OutputOptions::declare(CLI::App& app, bool FormatRow::*printable) {
+    std::vector<std::string> formats;
+    for (const Format one : all_formats())
+        if (printable == nullptr || one.has(printable))
+            formats.emplace_back(one->name);
     app.add_option("--format", format, "how to print; default: table")
         ->check(CLI::IsMember(formats));
     app.add_flag("--raw", raw, "bare integers as they are stored, exact and reversible");
     app.add_flag("--value-only", value_only,
-                 "json, jsonl, dynmon: just the value, without names and window");
+                 names_of_formats(&FormatRow::value_only, ", ") +
+                     ": just the value, without names and window");
     declare_u64(app, u64);
     app.add_flag("--csv-safe", csv_safe,
-                 "csv: put a ' before texts that a spreadsheet would run (= + - @ first)");
+                 names_of_formats(&FormatRow::csv_safe, ", ") +
+                     ": put a ' before texts that a spreadsheet would run (= + - @ first)");
     declare_where(app, where, "entries");
     app.add_option("--sort", sort, "columns to sort by, each with a leading - from high to low")
         ->type_name("A,-B")
@@ -38,9 +44,9 @@ void OutputOptions::declare(CLI::App& app, const std::vector<std::string>& forma
 }
 
 void declare_u64(CLI::App& app, std::string& u64) {
-    app.add_option(
-           "--u64", u64,
-           "json, jsonl: integers of more than 53 bits as number or string; default: number")
+    app.add_option("--u64", u64,
+                   names_of_formats(&FormatRow::wide_as_text, ", ") +
+                       ": integers of more than 53 bits as number or string; default: number")
         ->check(CLI::IsMember({"number", "string"}));
 }
 
@@ -63,9 +69,11 @@ void declare_columns(CLI::App& app, std::vector<std::string>& columns) {
 void OutputOptions::declare_of_windows(CLI::App& app) {
     app.add_flag("--rate", rate, "what adds up per second of the window, not in all");
     app.add_flag("--no-origin", no_origin,
-                 "csv, jsonl: rows without host, monitor, device, namespace, from and to");
+                 names_of_formats(&FormatRow::origin, ", ") +
+                     ": rows without host, monitor, device, namespace, from and to");
     app.add_option("--add", added,
-                   "KEY=VALUE: csv, jsonl: a column of every row; json: in `added` (repeatable)")
+                   "KEY=VALUE: " + names_of_formats(&FormatRow::origin, ", ") +
+                       ": a column of every row; json: in `added` (repeatable)")
         ->type_name("KEY=VALUE")
         ->expected(1)
         ->take_all();
@@ -74,27 +82,24 @@ void OutputOptions::declare_of_windows(CLI::App& app) {
 
 // An option that the format has no place for is a mistake, not something to pass over.
 void OutputOptions::require_use(const ExportOptions& options) const {
-    const bool lines = options.format == Format::json || options.format == Format::jsonl;
-    const bool rows = options.format == Format::csv || options.format == Format::jsonl;
-    if (no_origin && (!rows || value_only))
-        throw Error(ErrorKind::usage, value_only ? "--no-origin does not go with --value-only"
-                                                 : "--no-origin is for csv and jsonl")
-            .hint(value_only ? "leave it out: values alone say nothing of where they come from"
-                             : "--format csv --no-origin");
-    if (!added.empty() && ((!rows && !lines) || value_only))
-        throw Error(ErrorKind::usage, value_only ? "--add does not go with --value-only"
-                                                 : "--add is for csv, jsonl and json")
-            .hint(value_only ? "leave out --value-only: values alone have no place for it"
-                             : "--format csv --add " + added.front());
-    if (value_only && !lines && options.format != Format::dynmon)
-        throw Error(ErrorKind::usage, "--value-only is for json, jsonl and dynmon")
-            .hint("--format json --value-only");
-    if (options.wide_as_text && !lines)
-        throw Error(ErrorKind::usage, "--u64 string is for json and jsonl")
-            .hint("other formats have no readers that know doubles only");
-    if (csv_safe && options.format != Format::csv)
-        throw Error(ErrorKind::usage, "--csv-safe is for csv").hint("--format csv --csv-safe");
-    if (raw && options.format == Format::openmetrics)
+    const auto require = [&](bool used, const std::string& option, bool FormatRow::*property) {
+        if (!used || options.format.has(property))
+            return;
+        const std::string names = names_of_formats(property);
+        throw Error(ErrorKind::usage, option + " is for " + names)
+            .hint("--format " + names.substr(0, names.find_first_of(", ")) + " " + option);
+    };
+    for (const auto& [used, option] :
+         {std::pair(no_origin, "--no-origin"), std::pair(!added.empty(), "--add")})
+        if (used && value_only)
+            throw Error(ErrorKind::usage, std::string(option) + " does not go with --value-only")
+                .hint("leave one of them out: values alone say nothing of where they come from");
+    require(no_origin, "--no-origin", &FormatRow::origin);
+    require(!added.empty(), "--add", &FormatRow::added);
+    require(value_only, "--value-only", &FormatRow::value_only);
+    require(options.wide_as_text, "--u64 string", &FormatRow::wide_as_text);
+    require(csv_safe, "--csv-safe", &FormatRow::csv_safe);
+    if (raw && !options.format->raw)
         throw Error(ErrorKind::usage, "--raw does not go with --format " + format)
             .hint("its labels are for people");
 }
@@ -113,7 +118,8 @@ void OutputOptions::add_origin(ExportOptions& options) const {
 }
 
 ExportOptions OutputOptions::options(bool json) const {
-    ExportOptions options{.format = Format::table,
+    const char* const usual = json ? "json" : "table";
+    ExportOptions options{.format = format_of(format.empty() ? usual : format),
                           .raw = raw,
                           .value_only = value_only,
                           .wide_as_text = u64 == "string",
@@ -123,23 +129,9 @@ ExportOptions OutputOptions::options(bool json) const {
                           .top = top,
                           .columns = columns,
                           .rate = rate};
-    constexpr std::pair<std::string_view, Format> formats[] = {{"json", Format::json},
-                                                               {"jsonl", Format::jsonl},
-                                                               {"dynmon", Format::dynmon},
-                                                               {"csv", Format::csv},
-                                                               {"npy", Format::npy},
-                                                               {"npz", Format::npz},
-                                                               {"table", Format::table},
-                                                               {"openmetrics", Format::openmetrics},
-                                                               {"prometheus", Format::openmetrics}};
-    for (const auto& [name, value] : formats)
-        if (name == (json && format.empty() ? "json" : format))
-            options.format = value;
-    options.classic = format == "prometheus";
     require_use(options);
     add_origin(options);
-    const bool binary = options.format == Format::npy || options.format == Format::npz;
-    if (binary && isatty(STDOUT_FILENO))
+    if (options.format->is_binary && isatty(STDOUT_FILENO))
         throw Error(ErrorKind::usage, format + " is not for a terminal")
             .hint("write it to a file: … > metrics." + format);
     return options;

@@ -27,7 +27,8 @@ struct OutputOptions {
     std::vector<std::string> added; // "KEY=VALUE"
     unsigned jobs = 1;
 
-    void declare(CLI::App& app, const std::vector<std::string>& formats);
+    // `printable`: what formats of the verb have; null: it has all.
+    void declare(CLI::App& app, bool FormatRow::*printable = nullptr);
     // `json`: --json stands for --format json where no other is asked for. Throws Error{usage} for
     // bytes to a terminal.
     ExportOptions options(bool json) const;

@@ -42,8 +42,7 @@ public:
         app.add_option("METRIC", request_.metric, "only this metric");
         app.add_option("--path", path_, "only this direction")
             ->check(CLI::IsMember({"ingress", "egress"}));
-        output_.declare(app, {"json", "jsonl", "dynmon", "openmetrics", "prometheus", "csv",
-                              "table", "npy", "npz"});
+        output_.declare(app);
         output_.declare_of_windows(app);
         auto* peek =
             app.add_flag("--peek", request_.peek, "change nothing: neither swap nor empty");
@@ -71,8 +70,7 @@ public:
         request_.output = output_.options(global.json);
         request_.output.build = build_name();
         request_.jobs = output_.jobs;
-        const Format format = request_.output.format;
-        const bool binary = format == Format::npy || format == Format::npz;
+        const bool binary = request_.output.format->is_binary;
         if (!interval_.empty() && binary)
             throw Error(ErrorKind::usage, "--interval makes several files of " + output_.format)
                 .hint("read in a loop, into a file each time");

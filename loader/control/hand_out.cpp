@@ -108,13 +108,13 @@ void HandOut::run() {
                   ", for which it came too late");
     const std::vector<LoggedWindow> waiting = log_.waiting(reader);
     const bool prints = request_.consumer == nullptr;
-    if (prints && output_.format == Format::npy && waiting.size() > 1)
+    if (prints && output_.format->one_window && waiting.size() > 1)
         throw Error(ErrorKind::usage, "npy is one array, and " + std::to_string(waiting.size()) +
                                           " windows wait for reader '" + reader + "'")
             .hint("--format npz has room for all of them");
     for (std::size_t i = 0; i < waiting.size(); ++i) {
         // Who reads what Dynmon printed expects one document: the oldest window.
-        if (prints && output_.format == Format::dynmon && i > 0)
+        if (prints && output_.format->one_document && i > 0)
             return log::info("a newer window is there too: the next read prints it");
         hand_out(waiting[i], i + 1 == waiting.size());
         log_.took(reader, waiting[i].serial, epoch_ns());

@@ -51,7 +51,7 @@ public:
         writer_.counts_at(places_);
         if (request.places)
             request.places(places_);
-        if (request_.output.format == Format::npy)
+        if (request_.output.format->one_window)
             require_one_window(store_, request_, state_, waiting());
         require_room_for_unfinished();
         if (request.exposes())
@@ -93,7 +93,7 @@ private:
 
     // Who reads what Dynmon printed expects one document: the oldest window.
     bool is_full() const {
-        return request_.consumer == nullptr && request_.output.format == Format::dynmon &&
+        return request_.consumer == nullptr && request_.output.format->one_document &&
                delivered_windows_ > 0;
     }
 
@@ -202,11 +202,11 @@ private:
     void require_room_for_unfinished() {
         if (unfinished_.empty())
             return;
-        if ((output_.format == Format::npz || output_.format == Format::csv) && has_shape(output_))
+        if ((output_.format->is_archive || output_.format->one_table) && has_shape(output_))
             throw Error(ErrorKind::busy, unfinished_text(unfinished_))
                 .hint("`dynmon-load read " + request_.name +
                       "` hands it out; condition and columns of this read do not fit it");
-        if (output_.format != Format::csv)
+        if (!output_.format->one_table)
             return;
         try {
             writer_.prepare(waiting());

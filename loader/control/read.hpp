@@ -40,7 +40,7 @@ struct ReadRequest {
     std::function<void()> opened;
 
     // OpenMetrics shows totals and what is in the maps: the windows are for readers of the others.
-    bool exposes() const { return consumer == nullptr && output.format == Format::openmetrics; }
+    bool exposes() const { return consumer == nullptr && output.format->make == nullptr; }
     // Whether a window that is handed out leaves the kernel.
     bool takes() const { return !peek && !exposes(); }
     bool is_named() const { return !peek && !named.as.empty(); }

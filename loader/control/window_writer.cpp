@@ -51,8 +51,8 @@ WindowWriter::WindowWriter(const ReadRequest& request, std::string totals_dir,
                            const ExportOptions& options, Sink& sink)
     : monitor_(request.name), totals_dir_(std::move(totals_dir)), takes_(request.takes()),
       jobs_(request.jobs), open_metrics_(request.exposes()), facts_{.build = options.build},
-      exposition_(options.classic ? Exposition::classic : Exposition::openmetrics), sink_(sink),
-      consumed_(request.consumer != nullptr) {
+      exposition_(options.format->is_classic ? Exposition::classic : Exposition::openmetrics),
+      sink_(sink), consumed_(request.consumer != nullptr) {
     if (!consumed_ && !open_metrics_)
         own_exporter_ = make_exporter(options, sink);
     exporter_ = consumed_ ? request.consumer : own_exporter_.get();

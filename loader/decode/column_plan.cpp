@@ -89,13 +89,13 @@ void ColumnPlan::append(std::size_t column, const std::byte* bytes, Cursor& out)
 }
 
 void ColumnPlan::append_row(std::size_t first, std::size_t end, const std::byte* bytes,
-                            Cursor& out) const {
+                            char separator, Cursor& out) const {
     const char* const limit = out.limit(Scalar::room + 1);
     char* at = out.at;
     for (std::size_t column = first; column < end; ++column) {
         if (at > limit)
             at = out.finish_at(at);
-        *at++ = ',';
+        *at++ = separator;
         at = print_scalar(cells_[column], bytes, at, out, false);
     }
     out.at = at;

@@ -80,8 +80,9 @@ public:
     // Bare text of one cell.
     void append(std::size_t column, const std::byte* bytes, std::string& out) const;
     void append(std::size_t column, const std::byte* bytes, Cursor& out) const;
-    // The cells from `first` up to `end`, each with a comma in front: a line of CSV.
-    void append_row(std::size_t first, std::size_t end, const std::byte* bytes, Cursor& out) const;
+    // The cells from `first` up to `end`, each with the separator in front: a line of CSV.
+    void append_row(std::size_t first, std::size_t end, const std::byte* bytes, char separator,
+                    Cursor& out) const;
 
 private:
     std::vector<std::string> names_;

@@ -3,8 +3,8 @@
 
 namespace dynmon {
 
-Columns::Columns(const MetricView& metric, Style style)
-    : rows_(metric), value_(metric.value, "value", style) {
+Columns::Columns(const MetricView& metric, Style style, char separator)
+    : rows_(metric), value_(metric.value, "value", style), separator_(separator) {
     if (metric.key) {
         key_.emplace(*metric.key, "key", style);
         names_ = key_->names();

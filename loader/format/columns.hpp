@@ -14,22 +14,23 @@ class Columns {
 public:
     using Row = dynmon::Row;
 
-    // `metric` must outlive it.
-    Columns(const MetricView& metric, Style style);
+    // `metric` must outlive it. `separator`: of append_row().
+    Columns(const MetricView& metric, Style style, char separator = ',');
 
     const std::vector<std::string>& names() const { return names_; } // "key.saddr", "cpu", …
     bool numeric(std::size_t column) const;
     bool plain(std::size_t column) const;
     void append(std::size_t column, const Row& row, std::string& out) const;
     void append(std::size_t column, const Row& row, Cursor& out) const;
-    // All cells, each with a comma in front; those that are not plain() by `quoted(column)`.
+    // All cells, each with the separator in front; those that are not plain() by `quoted(column)`.
     template <typename Quoted>
     void append_row(const Row& row, Cursor& out, Quoted&& quoted) const {
         for (const Run& run : runs_) {
             if (run.of == Run::key)
-                key_->append_row(run.first, run.end, row.key, out);
+                key_->append_row(run.first, run.end, row.key, separator_, out);
             else if (run.of == Run::value)
-                value_.append_row(value_column(run.first), value_column(run.end), row.value, out);
+                value_.append_row(value_column(run.first), value_column(run.end), row.value,
+                                  separator_, out);
             else
                 quoted(run.first);
         }
@@ -56,6 +57,7 @@ private:
     Rows rows_;
     std::optional<ColumnPlan> key_;
     ColumnPlan value_;
+    char separator_;
     std::size_t keys_ = 0; // how many columns the key has
     std::vector<std::string> names_;
     std::vector<Run> runs_;

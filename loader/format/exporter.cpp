@@ -1,10 +1,6 @@
-// Which class makes which format, and what holds for all of them.
 #include "format/exporter.hpp"
 
 #include "base/error.hpp"
-#include "format/binary_formats.hpp"
-#include "format/json_document.hpp"
-#include "format/line_formats.hpp"
 #include "format/merged_metric.hpp"
 #include "format/shape.hpp"
 
@@ -20,39 +16,13 @@ void name_interfaces(MetricView& metric, const std::shared_ptr<const EnumSet>& n
         name_interfaces(*metric.key, names);
 }
 
-namespace {
-
-std::unique_ptr<Exporter> make_format(const ExportOptions& options, Sink& sink) {
-    switch (options.format) {
-    case Format::json:
-        return make_json_exporter(options, sink);
-    case Format::dynmon:
-        return make_dynmon_exporter(options, sink);
-    case Format::csv:
-        return make_csv_exporter(options, sink);
-    case Format::table:
-        return make_table_exporter(options, sink);
-    case Format::jsonl:
-        return make_json_lines_exporter(options, sink);
-    case Format::npy:
-        return make_npy_exporter(options, sink);
-    case Format::npz:
-        return make_npz_exporter(options, sink);
-    case Format::openmetrics:
-        break;
-    }
-    throw Error(ErrorKind::usage, "OpenMetrics shows totals, not single reads");
-}
-
-} // namespace
-
 std::unique_ptr<Exporter> make_exporter(const ExportOptions& options, Sink& sink) {
-    std::unique_ptr<Exporter> format = make_format(options, sink);
+    if (options.format->make == nullptr)
+        throw Error(ErrorKind::usage, "OpenMetrics shows totals, not single reads");
+    std::unique_ptr<Exporter> format = options.format->make(options, sink);
     if (has_shape(options))
         format = shape(options, std::move(format));
-    if (options.format == Format::dynmon) // lists the CPUs whatever the rules
-        return format;
-    return merge_for(std::move(format));
+    return options.format->lists_cpus ? std::move(format) : merge_for(std::move(format));
 }
 
 } // namespace dynmon

@@ -14,6 +14,7 @@
 #include "base/map_type.hpp"
 #include "btf/layout.hpp"
 #include "decode/decode_plan.hpp"
+#include "format/formats.hpp"
 #include "format/sink.hpp"
 #include "manifest/manifest.hpp"
 
@@ -82,12 +83,9 @@ inline std::size_t cpu_stride(const MetricView& metric) {
     return (static_cast<std::size_t>(metric.value.size) + 7) / 8 * 8;
 }
 
-enum class Format { json, jsonl, dynmon, openmetrics, csv, table, npy, npz };
-
 struct ExportOptions {
     Format format = Format::json;
     bool raw = false;        // Style::raw instead of Style::decoded
-    bool classic = false;    // openmetrics: as the classic text of Prometheus
     bool value_only = false; // json, jsonl, dynmon: just the value(s), without names and window
     // json, jsonl: integers whose type has more than 53 bits are strings, for readers that know
     // doubles only

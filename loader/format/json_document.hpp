@@ -49,8 +49,4 @@ std::string time_text(std::uint64_t ns);
 // The same in quotes; null for 0.
 void append_json_time(std::uint64_t ns, std::string& out);
 
-std::unique_ptr<Exporter> make_json_exporter(const ExportOptions& options, Sink& sink);
-std::unique_ptr<Exporter> make_json_lines_exporter(const ExportOptions& options, Sink& sink);
-std::unique_ptr<Exporter> make_dynmon_exporter(const ExportOptions& options, Sink& sink);
-
 } // namespace dynmon

@@ -5,7 +5,7 @@
 
 #include "base/error.hpp"
 #include "decode/record_plan.hpp"
-#include "format/binary_formats.hpp"
+#include "format/exporter.hpp"
 #include "format/rows.hpp"
 #include "format/spool.hpp"
 #include "format/zip.hpp"

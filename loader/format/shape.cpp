@@ -23,12 +23,9 @@ const char* first_option(const ExportOptions& options) {
 
 void require_format(const ExportOptions& options) {
     const std::string option = first_option(options);
-    if (options.format == Format::openmetrics)
-        throw Error(ErrorKind::usage, option + " does not go with --format openmetrics")
-            .hint("it shows totals of all entries, which would be wrong of some of them");
-    if (options.format == Format::dynmon)
-        throw Error(ErrorKind::usage, option + " does not go with --format dynmon")
-            .hint("its readers expect every entry as it is; --format json takes it");
+    if (options.format->why_unshaped != nullptr)
+        throw Error(ErrorKind::usage, option + " does not go with --format " + options.format->name)
+            .hint(options.format->why_unshaped);
 }
 
 class ShapeExporter final : public Exporter {

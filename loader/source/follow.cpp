@@ -18,7 +18,7 @@ namespace {
 void require_followable(const TypedMap& map, const ExportOptions& options) {
     if (is_queue_like(map.facts().type))
         throw Error(ErrorKind::usage, "a queue cannot be followed: only its head can be seen");
-    if (options.format != Format::json && options.format != Format::jsonl)
+    if (!options.format->follows)
         throw Error(ErrorKind::usage, "--follow prints JSON lines only").hint("--format jsonl");
     if (options.value_only)
         throw Error(ErrorKind::usage, "--value-only does not go with --follow")

@@ -349,9 +349,9 @@ class AddTest(FormatCase):
         self.load("f", "flows")
         self.receive(udp(1))
         for output in ("table", "dynmon", "openmetrics", "prometheus", "npz", "npy"):
-            self.refuse(("--format", output, "--add", "a=1"), "--add is for csv, jsonl and json")
-            self.refuse(("--format", output, "--no-origin"), "--no-origin is for csv and jsonl")
-        self.refuse(("--format", "json", "--no-origin"), "--no-origin is for csv and jsonl")
+            self.refuse(("--format", output, "--add", "a=1"), "--add is for json, jsonl and csv")
+            self.refuse(("--format", output, "--no-origin"), "--no-origin is for jsonl and csv")
+        self.refuse(("--format", "json", "--no-origin"), "--no-origin is for jsonl and csv")
         for option in (("--add", "a=1"), ("--no-origin",)):
             self.refuse(("--format", "jsonl", "--value-only", *option),
                         f"{option[0]} does not go with --value-only")
