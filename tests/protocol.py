@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Holds what the PROTOCOL.md files and SECURITY.md promise against the tests: every promise (**S-1** …,
+"""Holds what docs/dev/protocol and SECURITY.md promise against the tests: every promise (**S-1** …,
 **P-1** …) is quoted by a test, in a docstring or comment, with the words that it begins with,
 
     PROMISES:
@@ -20,7 +20,7 @@ FEWEST_WORDS = 3
 def promises():
     """{id: (where, text)}, and what is wrong with the lines."""
     found, faults = {}, []
-    for path in sorted([ROOT / "SECURITY.md", *ROOT.glob("loader/*/PROTOCOL.md")]):
+    for path in sorted([ROOT / "SECURITY.md", *ROOT.glob("docs/dev/protocol/*.md")]):
         for number, line in enumerate(path.read_text().splitlines(), 1):
             if match := PROMISE.fullmatch(line):
                 name, text = match.groups()

@@ -32,7 +32,8 @@ constexpr const char* description =
 constexpr const char* footer =
     "Exit codes: 0 ok, 1 failed (`status`, `doctor`: something is ill), 2 usage, 3 busy (somebody\n"
     "else holds it), 4 the kernel or device lacks it, 5 rejected by the verifier or by policy.\n"
-    "`dynmon-load VERB --help` shows the options of a verb and an example.";
+    "`dynmon-load VERB --help` shows the options of a verb and an example; dynmon-load(1) names\n"
+    "the pages of the manual.";
 
 void print_error(const Error& error, bool json) {
     if (!json) {

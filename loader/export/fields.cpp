@@ -34,8 +34,8 @@ std::unique_ptr<Layout> FieldFinder::find(const std::string& path) const {
 void FieldFinder::refuse(const std::string& fault) const {
     throw Error(ErrorKind::usage,
                 "metric '" + metric_.name + "' " + fault + ", which " + needed_by_ + " needs")
-        .hint("`dynmon-load read` prints any metric as it is; loader/export/README.md says what "
-              "each profile is made of");
+        .hint("`dynmon-load read` prints any metric as it is; dynmon-profiles(7) says what each "
+              "profile is made of");
 }
 
 Field FieldFinder::number_if_any(const std::string& path) const {

@@ -21,7 +21,7 @@ inline constexpr std::size_t most_metrics = limits::metrics;
 
 // The redo log of a read. `pending` says which metrics' window `pending_sequence` has been closed
 // but not yet handed out: those maps of the side that is not active hold exactly that window, and
-// nobody writes them any more. PROTOCOL.md says in which order all this is written.
+// nobody writes them any more. docs/dev/protocol/store.md says in which order all this is written.
 struct MonitorState {
     std::uint32_t version = 2;
     Phase phase = Phase::loading;

@@ -15,7 +15,7 @@ from frames import ACK, FIN, PSH, SYN
 
 
 def domain_of(monitor, namespace, index):
-    """As IPFIX.md describes it."""
+    """As dynmon-ipfix(7) describes it."""
     value = 0x811c9dc5
     inode = os.stat(namespace.path).st_ino
     for byte in monitor.encode() + b"\0" + struct.pack("!QI", inode, index):

@@ -18,7 +18,7 @@ class ReadTest(killed.RunningCase):
     S-11 `read` of a swapped metric writes the state first
     S-12 A window of a swapped metric is not lost, and a reader that keeps the first whole
     S-13 A window keeps its sequence number however often it is printed, also when its
-    H-5 Of a swapped program the slot of the idle instance is written first, so that a swap"""
+    H-5 A change of a swapped program's successor writes the slot of the idle instance first"""
 
     def test_a_killed_read_leaves_its_window_to_the_next(self):
         self.check_windows("read", "m", "--format", "json")
@@ -51,7 +51,7 @@ class ReadTest(killed.RunningCase):
 class TotalsTest(killed.RunningCase):
     """PROMISES:
     S-14 A window is in the totals of OpenMetrics once, however often the read was killed and
-    S-16 OpenMetrics takes no window: it shows the totals and what is in the maps. Of a window"""
+    S-16 OpenMetrics takes no window: it shows the totals and what is in the maps."""
 
     def check_totals(self, *words, after):
         def prepare():

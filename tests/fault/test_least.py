@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Every line of the table of rights in loader/cli/README.md, as an ordinary user: what it needs is
+"""Every line of the table of dynmon-rights(7), as an ordinary user: what it needs is
 enough, and each capability of it is needed and named when it is missing."""
 import os
 import pathlib
@@ -16,7 +16,7 @@ import wire
 from harness import BPFFS
 from ordinary import ALL, HERE, RightsCase, USER, load
 
-TABLE = harness.SOURCE / "loader" / "cli" / "README.md"
+TABLE = harness.SOURCE / "docs" / "user" / "dynmon-rights.7.md"
 THERE = (*HERE, "--netns", "blue")
 UNIQUE = f"u{os.urandom(6).hex()}"  # names of maps are the machine's
 

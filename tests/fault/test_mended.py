@@ -34,7 +34,7 @@ def udp(port):
 
 class SignalTest(crash.CrashCase):
     """PROMISES:
-    S-17 Of a read that ends on SIGINT, SIGTERM or SIGHUP the window is printed whole first
+    S-17 A read that ends on SIGINT, SIGTERM or SIGHUP prints its window whole first
     S-7 Any verb, killed anywhere, succeeds when it is run again, or says that it is done
     N-2 A command that was killed, or whose result could not be written, may have done its"""
 

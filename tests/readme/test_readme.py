@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The examples of README.md, built and run as they are printed there."""
+"""The examples of README.md and of the manual, built and run as they are printed there."""
 import csv
 import os
 import pathlib
@@ -15,13 +15,19 @@ import frames  # noqa: E402
 import harness  # noqa: E402
 import wire  # noqa: E402
 
-README = (harness.SOURCE / "README.md").read_text()
+PAGES = [harness.SOURCE / "README.md", *sorted((harness.SOURCE / "docs" / "user").glob("*.md"))]
+# Blocks with a test of their own, which says what has to come of them.
+TESTED = {"run: export", "run: hello", "run: closer"}
+
+
+def marked():
+    """[("file: my-probes/…" or "run: hello", text of the fenced block that follows the mark)]"""
+    return [found for page in PAGES
+            for found in re.findall(r"<!-- (\w+: \S+) -->\n```\w*\n(.*?)```", page.read_text(), re.S)]
 
 
 def blocks():
-    """{"file: my-probes/…" or "run: hello": text of the fenced block that follows the mark}"""
-    found = re.findall(r"<!-- (\w+: \S+) -->\n```\w*\n(.*?)```", README, re.S)
-    return dict(found)
+    return dict(marked())
 
 
 class ReadmeTest(harness.Case):
@@ -48,6 +54,18 @@ class ReadmeTest(harness.Case):
         self.blue.ip("link", "set", "eth0", "up")
         self.blue.ip("neigh", "replace", "10.0.0.1", "lladdr", "02:00:00:00:00:01", "dev", "eth0")
 
+    def test_every_marked_block_has_a_name_of_its_own(self):
+        names = [name for name, _ in marked()]
+        self.assertEqual(sorted(names), sorted(set(names)))
+
+    def test_commands_of_the_manual_run_as_printed(self):
+        self.call_it_eth0()
+        for name, text in blocks().items():
+            if name.startswith("run: ") and name not in TESTED:
+                with self.subTest(name):
+                    self.run_in_blue(text)
+                    self.run_in_blue("dynmon-load unload --all")
+
     def test_exports_write_the_files_and_messages_that_are_printed_there(self):
         self.call_it_eth0()
         self.blue.ip("link", "set", "lo", "up")
@@ -55,7 +73,6 @@ class ReadmeTest(harness.Case):
         self.addCleanup(collector.close)
         with self.blue.inside():
             collector.bind(("127.0.0.1", 4739))
-        self.run_in_blue("dynmon-load load web flows --dev eth0")
         for command in blocks()["run: export"].splitlines():
             if " export bits " in command:  # crypto does not look at ICMP
                 self.red.run("bash", "-c", "echo hello > /dev/udp/10.0.0.2/53")
