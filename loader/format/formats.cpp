@@ -17,7 +17,7 @@ namespace {
 constexpr const char* of_totals =
     "it shows totals of all entries, which would be wrong of some of them";
 
-constexpr auto rows = std::to_array<FormatRow>({
+constexpr auto format_rows = std::to_array<FormatRow>({
     {.name = "json",
      .make = make_json_exporter,
      .value_only = true,
@@ -64,7 +64,7 @@ constexpr auto rows = std::to_array<FormatRow>({
 });
 
 constexpr Format row_of(std::string_view name) {
-    return Format(*std::find_if(rows.begin(), rows.end(),
+    return Format(*std::find_if(format_rows.begin(), format_rows.end(),
                                 [&](const FormatRow& row) { return row.name == name; }));
 }
 
@@ -82,7 +82,7 @@ constinit const Format Format::npz = row_of("npz");
 const std::vector<Format>& all_formats() {
     static const std::vector<Format> all = [] {
         std::vector<Format> formats;
-        for (const FormatRow& row : rows)
+        for (const FormatRow& row : format_rows)
             formats.emplace_back(row);
         return formats;
     }();
@@ -98,7 +98,7 @@ Format format_of(std::string_view name) {
 
 std::string names_of_formats(bool FormatRow::*property, const char* last) {
     std::vector<std::string> names;
-    for (const FormatRow& row : rows)
+    for (const FormatRow& row : format_rows)
         if (row.*property)
             names.emplace_back(row.name);
     std::string text;

@@ -171,22 +171,27 @@ TEST_CASE("ddos: the payload is told by ports and first bytes") {
     CHECK(app_of_tcp("GET / HTTP/1.1\r\n", 8080) == 4);
     CHECK(app_of_tcp("HTTP/1.1 200 OK\r\n") == 4);
     for (const char* method :
-         {"POST", "HEAD", "PUT ", "DELETE", "OPTIONS", "PATCH", "CONNECT", "TRACE"})
-        CHECK(app_of_tcp(method) == 4);
+         {"POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "CONNECT", "TRACE"})
+        CHECK(app_of_tcp(std::string(method) + " /") == 4);
+    CHECK(app_of_tcp("POSTED") == 1);
     CHECK(app_of_tcp("GET") == 1); // too little to tell
     CHECK(app_of_tcp("GETS") == 1);
     CHECK(app_of(udp(40000, 1900, body), IPPROTO_UDP) == 5);
     for (const char* type : {"\x14", "\x15", "\x16", "\x17"})
-        CHECK(app_of_tcp(std::string(type) + "\x03\x03\x01") == 6);
-    CHECK(app_of_tcp("\x18\x03\x03\x01") == 1);
-    CHECK(app_of_tcp("\x16\x02\x03\x01") == 1);
-    CHECK(app_of_tcp("\x16\x03\x05\x01") == 1);
+        CHECK(app_of_tcp(std::string(type) + "\x03\x03\x01\x01") == 6);
+    CHECK(app_of_tcp("\x16\x03\x03\x01") == 1); // too little to tell
+    CHECK(app_of_tcp("\x18\x03\x03\x01\x01") == 1);
+    CHECK(app_of_tcp("\x16\x02\x03\x01\x01") == 1);
+    CHECK(app_of_tcp("\x16\x03\x05\x01\x01") == 1);
     CHECK(app_of_tcp("hello", 23) == 7);
-    CHECK(app_of_tcp("of a file", 20) == 8);
+    CHECK(app_of_tcp("of a file", 20) == 12);
+    CHECK(app_of_tcp("\x7f"
+                     "ELF",
+                     20) == 8);
     CHECK(app_of(udp(5353, 5353, body), IPPROTO_UDP) == 9);
     CHECK(app_of_tcp("GET / HTTP/1.1\r\n", 80) == 4);
     CHECK(app_of_tcp("the middle of a page", 80) == 0); // tshark has no name for it
-    CHECK(app_of_tcp("\x16\x03\x03\x01", 80) == 6);
+    CHECK(app_of_tcp("\x16\x03\x03\x01\x01", 80) == 0);
 }
 
 TEST_CASE("ddos: an error of ICMP has the protocol of the packet that it quotes") {
