@@ -14,6 +14,11 @@
 
 namespace dynmon {
 
+// For the name that an option had before: it is understood, and --help does not show it.
+inline void hide(CLI::Option* old_name) {
+    old_name->group("");
+}
+
 // --set, --clock, --btf, --verifier-log: for every verb that brings a probe into the kernel.
 // --limit: for those that let it run there.
 struct ProbeOptions {

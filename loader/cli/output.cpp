@@ -38,9 +38,11 @@ void OutputOptions::declare(CLI::App& app, bool FormatRow::*printable) {
         ->type_name("N")
         ->check(at_least_one());
     declare_columns(app, columns);
-    app.add_option("--jobs", jobs, "2: read large maps ahead on a second CPU while printing")
-        ->check(CLI::Range(1, 2))
-        ->type_name("N");
+    auto* ahead = app.add_option("--read-ahead", jobs,
+                                 "2: read large maps ahead on a second CPU while printing")
+                      ->check(CLI::Range(1, 2))
+                      ->type_name("N");
+    hide(app.add_option("--jobs", jobs)->check(CLI::Range(1, 2))->excludes(ahead));
 }
 
 void declare_u64(CLI::App& app, std::string& u64) {

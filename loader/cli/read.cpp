@@ -25,7 +25,7 @@ public:
     const char* example() const override {
         static const std::string text =
             "sudo dynmon-load read web\n"
-            "  sudo dynmon-load read web flows --path ingress --sort -bytes --top 10\n"
+            "  sudo dynmon-load read web flows --direction ingress --sort -bytes --top 10\n"
             "  sudo dynmon-load read web flows --where 'key.dport == 443 && value.bytes > 1MB'\n"
             "  sudo dynmon-load read web flows --columns saddr,daddr,bytes --rate\n"
             "  sudo dynmon-load read web --format json --interval 1s --count 60\n"
@@ -40,8 +40,10 @@ public:
     void declare(CLI::App& app) override {
         app.add_option("NAME", request_.name, "name of the monitor")->required();
         app.add_option("METRIC", request_.metric, "only this metric");
-        app.add_option("--path", path_, "only this direction")
-            ->check(CLI::IsMember({"ingress", "egress"}));
+        const CLI::IsMember directions({"ingress", "egress"});
+        auto* direction =
+            app.add_option("--direction", direction_, "only this direction")->check(directions);
+        hide(app.add_option("--path", direction_)->check(directions)->excludes(direction));
         output_.declare(app);
         output_.declare_of_windows(app);
         auto* peek =
@@ -65,8 +67,8 @@ public:
             return 0;
         }
         request_.named = reader_.named();
-        if (!path_.empty())
-            request_.direction = path_ == "egress" ? Direction::egress : Direction::ingress;
+        if (!direction_.empty())
+            request_.direction = direction_ == "egress" ? Direction::egress : Direction::ingress;
         request_.output = output_.options(global.json);
         request_.output.build = build_name();
         request_.jobs = output_.jobs;
@@ -108,7 +110,7 @@ private:
     ReaderOptions reader_;
     bool forget_ = false;
     OutputOptions output_;
-    std::string path_;
+    std::string direction_;
     std::string interval_;
     std::uint64_t count_ = 0;
 };

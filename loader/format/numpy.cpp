@@ -182,7 +182,7 @@ std::unique_ptr<Exporter> make_npy_exporter(const ExportOptions& options, Sink& 
     if (options.metric_count > 1)
         throw Error(ErrorKind::usage, "npy is one array, and these are " +
                                           std::to_string(options.metric_count) + " metrics")
-            .hint("name one metric and one --path, or use --format npz");
+            .hint("name one metric and one --direction, or use --format npz");
     return std::make_unique<NpyExporter>(style_of(options), sink);
 }
 

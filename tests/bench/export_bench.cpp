@@ -163,7 +163,7 @@ void measure_jobs(const Setup& setup, Results& results, std::uint32_t count) {
     race.clock(floor_name, {},
                [&] { print_by_hand(full.fd(), full.shape(), false, nowhere.get()); });
     race.clock("libdynmon --raw", floor_name, [&] { print(one, true, sink); });
-    race.clock("libdynmon --raw --jobs 2", floor_name, [&] { print(two, true, sink); });
+    race.clock("libdynmon --raw --read-ahead 2", floor_name, [&] { print(two, true, sink); });
     race.run();
 }
 
@@ -189,7 +189,7 @@ void measure_memory(const Setup& setup, Results& results, std::uint32_t count) {
     const std::vector<std::pair<std::string, std::vector<std::string>>> ways{
         {"json", {"--format", "json"}},
         {"csv", {"--format", "csv"}},
-        {"json --jobs 2", {"--format", "json", "--jobs", "2"}}};
+        {"json --read-ahead 2", {"--format", "json", "--read-ahead", "2"}}};
     for (const auto& [name, options] : ways) {
         std::vector<std::string> words{setup.dynmon_load, "dump", "id", id};
         words.insert(words.end(), options.begin(), options.end());

@@ -47,7 +47,7 @@ class StableKeysTest(ChurnCase):
         moved = 0
         with self.churning(*self.churn(path, key_of, 8 * cpus)):
             for number_of_dump in range(dumps):
-                jobs = ("--jobs", str(1 + number_of_dump % 2))
+                jobs = ("--read-ahead", str(1 + number_of_dump % 2))
                 found, error = self.dump(path, *jobs, before=before)
                 keys = collections.Counter(entry["key"] for entry in found)
                 self.assertEqual(stable - set(keys), set(), "stable keys were missed")
@@ -134,7 +134,7 @@ class FullBucketTest(ChurnCase):
         kernel.fill(path, ((number(int(key)), bytes(8)) for key in keys))
         log = self.folder / "trace"
         for jobs in ("1", "2"):
-            found, error = self.dump(path, "--jobs", jobs, before=("strace", "-f", "-o", str(log),
+            found, error = self.dump(path, "--read-ahead", jobs, before=("strace", "-f", "-o", str(log),
                                                                    "-e", "trace=bpf"))
             self.assertEqual(error, "")
             self.assertEqual(sorted(entry["key"] for entry in found), sorted(map(int, keys)))

@@ -89,19 +89,19 @@ class DumpTest(harness.Case):
                            for i in range(count)))
         for options in (("--format", "csv"), ("--format", "json", "--raw", "--value-only")):
             alone = self.dynmon("dump", path, *options)
-            ahead = self.dynmon("dump", path, *options, "--jobs", "2")
+            ahead = self.dynmon("dump", path, *options, "--read-ahead", "2")
             self.assertEqual(alone.out, ahead.out)
-        entries = self.dump(path, "--jobs", "2")
+        entries = self.dump(path, "--read-ahead", "2")
         self.assertEqual(sorted((e["key"], e["value"]) for e in entries),
                          [(i, i * i) for i in range(count)])
-        self.assertIn("--jobs", self.refused(harness.USAGE, "dump", path, "--jobs", "3")["message"])
+        self.assertIn("--read-ahead", self.refused(harness.USAGE, "dump", path, "--read-ahead", "3")["message"])
 
     def test_a_reader_that_goes_away_ends_a_dump_that_reads_ahead(self):
         count = 20_000
         path = self.foreign("large", "type", "hash", "key", "4", "value", "8", "entries",
                             str(count), "name", "large")
         kernel.fill(path, ((struct.pack("=I", i), bytes(8)) for i in range(count)))
-        dump = subprocess.Popen([harness.DYNMON, "dump", path, "--format", "json", "--jobs", "2"],
+        dump = subprocess.Popen([harness.DYNMON, "dump", path, "--format", "json", "--read-ahead", "2"],
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         dump.stdout.read(1)
         dump.stdout.close()

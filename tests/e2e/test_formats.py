@@ -64,7 +64,7 @@ class JsonTest(FormatCase):
         self.load("f", "flows")
         before = time.time_ns()
         self.receive(frames.ipv4(frames.tcp(0x1234, 443, frames.SYN), frames.TCP))
-        document = self.window("f", "flows", "--path", "ingress", "--raw")
+        document = self.window("f", "flows", "--direction", "ingress", "--raw")
         entry = self.value(document, "flows")[0]
         self.assertEqual(entry["key"], {
             "saddr": {"bytes": [0] * 10 + [255, 255, 10, 0, 0, 1]},
@@ -106,7 +106,7 @@ class ColumnsTest(harness.Case):
         self.assertEqual(list(entry["key"]), ["dport"])
         self.assertEqual(sorted(entry["value"][0] if isinstance(entry["value"], list)
                                 else entry["value"]), ["bytes", "packets"])
-        whole = self.window("f", "flows", "--path", "ingress")  # the other formats print all
+        whole = self.window("f", "flows", "--direction", "ingress")  # the other formats print all
         self.assertIn("saddr", self.value(whole, "flows")[0]["key"])
 
     def test_one_that_is_not_there_is_named_with_its_place(self):
@@ -167,7 +167,7 @@ class DynmonTest(FormatCase):
     def test_structs_are_objects_of_raw_integers_in_declaration_order(self):
         self.load("f", "flows")
         self.receive(udp(0x0102))
-        text = self.text("f", "flows", "--path", "ingress", "--format", "dynmon", "--value-only")
+        text = self.text("f", "flows", "--direction", "ingress", "--format", "dynmon", "--value-only")
         entry = json.loads(text)[0]
         self.assertEqual(list(entry["key"]), ["saddr", "daddr", "sport", "dport", "proto",
                                               "ip_version", "vlan"])
@@ -198,7 +198,7 @@ class CsvTest(FormatCase):
         self.load("f", "flows")
         for dport, count in ((53, 3), (443, 5)):
             self.receive(*[udp(dport, 10)] * count)
-        rows = self.csv("f", "flows", "--path", "ingress")
+        rows = self.csv("f", "flows", "--direction", "ingress")
         self.assertEqual(list(rows[0]), [
             *ORIGIN, "direction", "metric", "sequence", "from", "to", "key.saddr", "key.daddr",
             "key.sport", "key.dport", "key.proto", "key.ip_version", "key.vlan", "value.first",
@@ -212,9 +212,9 @@ class CsvTest(FormatCase):
     def test_a_row_says_which_host_monitor_device_namespace_and_window_it_is_of(self):
         self.load("f", "flows")
         self.receive(udp(1))
-        row, = self.csv("f", "flows", "--path", "ingress", "--peek")
+        row, = self.csv("f", "flows", "--direction", "ingress", "--peek")
         self.assertEqual([row[name] for name in ORIGIN], [os.uname().nodename, "f", "blue0", "blue"])
-        window = self.window("f", "flows", "--path", "ingress")["window"]
+        window = self.window("f", "flows", "--direction", "ingress")["window"]
         self.assertEqual((row["sequence"], row["from"]), (str(window["sequence"]), window["from"]))
         self.assertRegex(row["to"], rf"\A{TIME}\Z")
         self.assertTrue(row["from"] < row["value.first"] < row["to"] < window["to"], row)
@@ -222,13 +222,13 @@ class CsvTest(FormatCase):
     def test_without_its_origin_a_row_has_the_columns_of_the_metric(self):
         self.load("p", "packets")
         self.receive(*[frames.plain(60)] * 2)
-        self.assertEqual(self.text("p", "--path", "ingress", "--format", "csv", "--no-origin"),
+        self.assertEqual(self.text("p", "--direction", "ingress", "--format", "csv", "--no-origin"),
                          "direction,metric,sequence,key,value\r\ningress,packets_total,1,0,2\r\n")
 
     def test_chosen_columns_leave_the_origin_and_what_was_added(self):
         self.load("f", "flows")
         self.receive(udp(53))
-        words = ("f", "flows", "--path", "ingress", "--peek", "--columns", "packets")
+        words = ("f", "flows", "--direction", "ingress", "--peek", "--columns", "packets")
         row, = self.csv(*words, "--add", "site=lab")
         self.assertEqual(list(row), [*ORIGIN, "direction", "metric", "sequence", "from", "to", "site",
                                      "value.packets"])
@@ -265,21 +265,21 @@ class CsvTest(FormatCase):
         self.assertIn("csv is one table, and these are metrics with columns of their own: 'flows', "
                       "'flows_missed'", result.err)
         self.assertIn("name one of them behind the monitor, or use --format jsonl", result.err)
-        row, = self.csv("f", "flows", "--path", "ingress")
+        row, = self.csv("f", "flows", "--direction", "ingress")
         self.assertEqual((row["sequence"], row["value.packets"]), ("1", "1"))
-        first, *_ = self.csv("f", "flows_missed", "--path", "ingress")
+        first, *_ = self.csv("f", "flows_missed", "--direction", "ingress")
         self.assertEqual((first["sequence"], first["value.not_ip"]), ("1", "1"))
 
     def test_windows_that_follow_each_other_have_one_header(self):
         self.load("p", "packets")
         self.receive(*[frames.plain(60)] * 2)
-        rows = self.csv("p", "--path", "ingress", "--interval", "20ms", "--count", "3")
+        rows = self.csv("p", "--direction", "ingress", "--interval", "20ms", "--count", "3")
         self.assertEqual([(row["sequence"], row["value"]) for row in rows],
                          [("1", "2"), ("2", "2"), ("3", "2")])  # nothing empties its map
         self.assertEqual(sorted({row["to"] for row in rows}), [row["to"] for row in rows])
 
     def test_what_a_replaced_probe_left_is_of_the_same_table_or_ends_the_file(self):
-        words = ("p", "packets_total", "--path", "ingress")
+        words = ("p", "packets_total", "--direction", "ingress")
         self.load("p", "packets")
         self.receive(*[frames.plain(60)] * 2)
         self.replace("p", "packets")
@@ -305,7 +305,7 @@ class JsonLinesTest(FormatCase):
     def test_a_line_says_which_host_monitor_device_namespace_and_window_it_is_of(self):
         self.load("p", "packets")
         self.receive(*[frames.plain(60)] * 5)
-        line, = self.lines("p", "--path", "ingress", "--peek")
+        line, = self.lines("p", "--direction", "ingress", "--peek")
         window = self.window("p")["window"]
         self.assertRegex(line.pop("to"), rf"\A{TIME}\Z")
         self.assertEqual(list(line.items()), [
@@ -324,7 +324,7 @@ class JsonLinesTest(FormatCase):
 
     def test_without_its_origin_a_line_has_metric_direction_and_sequence(self):
         self.load("p", "packets")
-        self.assertEqual(self.text("p", "--path", "ingress", "--format", "jsonl", "--no-origin"),
+        self.assertEqual(self.text("p", "--direction", "ingress", "--format", "jsonl", "--no-origin"),
                          '{"metric":"packets_total","direction":"ingress","sequence":1,"key":0,'
                          '"value":0}\n')
 
@@ -378,7 +378,7 @@ class TableTest(FormatCase):
 
     def rows(self, *options):
         """(lines of the title, rows as dictionaries) of the ingress flows."""
-        lines = self.text("f", "flows", "--path", "ingress", *options).splitlines()
+        lines = self.text("f", "flows", "--direction", "ingress", *options).splitlines()
         title = lines.index(next(line for line in lines if line.startswith("flows  ingress")))
         # Columns are at least two spaces apart; an empty cell would shift: none is used here.
         header = lines[title + 1].split()
@@ -396,7 +396,7 @@ class TableTest(FormatCase):
 
     def test_all_lines_of_a_table_have_their_columns_at_the_same_place(self):
         self.send()
-        lines = self.text("f", "flows", "--path", "ingress").splitlines()[3:]
+        lines = self.text("f", "flows", "--direction", "ingress").splitlines()[3:]
         end = lines[0].index(" packets ") + len(" packets")
         for line in lines[1:]:
             self.assertTrue(line[end - 1].isdigit() and line[end] == " ", line)

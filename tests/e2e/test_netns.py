@@ -70,7 +70,7 @@ class NamespacesTest(harness.Case):
     def rows_of(self, sources):
         """Of one file that the rows of several monitors went into."""
         for output in ("csv", "jsonl"):
-            text = "".join(self.dynmon("read", name, "--path", "ingress", "--format", output).out
+            text = "".join(self.dynmon("read", name, "--direction", "ingress", "--format", output).out
                            for name in sources)
             rows = ([json.loads(line) for line in text.splitlines()] if output == "jsonl" else
                     [row for row in csv.DictReader(io.StringIO(text, newline=""))
@@ -113,7 +113,7 @@ class NetnsExecTest(harness.Case):
         flow = frames.ipv4(frames.udp(1000, 53), frames.UDP)
         export = ("export", "f", "--profile", "netflow", "--out", "out", "--interval", "20ms",
                   "--count", "1", "--idle", "0")
-        for verb in (("read", "f", "flows", "--path", "ingress", "--format", "csv"), export,
+        for verb in (("read", "f", "flows", "--direction", "ingress", "--format", "csv"), export,
                      ("status", "f"), ("dump", "f/FLOWS_INGRESS"), ("read", "f", "--peek")):
             self.receive(flow)
             code, out, error = self.run_words("ip", "netns", "exec", "blue", str(harness.DYNMON),

@@ -229,7 +229,7 @@ class TotalsTest(OpenMetricsCase):
         self.load("f", "flows")
         self.receive(*[udp()] * 3)
         self.transmit(*[udp()] * 2)
-        self.assertEqual(self.flow_packets("--path", "egress", direction="egress"), 2)
+        self.assertEqual(self.flow_packets("--direction", "egress", direction="egress"), 2)
         names = {key[0] for key in self.samples("f", "flows_missed")}
         self.assertEqual(names, {"dynmon_hook_attached", "dynmon_build_info",
                                  "dynmon_window_age_seconds", "dynmon_map_entries",

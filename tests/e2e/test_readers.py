@@ -96,7 +96,7 @@ class EachTest(ReadersCase):
         self.begin("a", "b")
         self.send(3)
         self.transmit(udp())
-        documents = self.read("f", "flows", "--path", "egress", "--as", "a")
+        documents = self.read("f", "flows", "--direction", "egress", "--as", "a")
         self.assertEqual({metric["name"] for document in documents
                           for metric in document["egress-metrics"]}, {"flows"})
         self.assertFalse(any(document["ingress-metrics"] for document in documents))
@@ -133,7 +133,7 @@ class EachTest(ReadersCase):
         self.assertEqual(self.packets_of(self.take("a")), 5)
 
     def exposition(self, *options):
-        text = self.dynmon("read", "f", "flows", "--path", "ingress", "--format", "openmetrics",
+        text = self.dynmon("read", "f", "flows", "--direction", "ingress", "--format", "openmetrics",
                            *options).out
         return "".join(line + "\n" for line in text.splitlines() if "_packets_total{" in line)
 

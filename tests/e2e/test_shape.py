@@ -36,7 +36,7 @@ class MappedTest(harness.Case):
                      frames.ipv6(frames.udp(2, 53), frames.UDP, **mapped))
 
         def shown(*words):
-            document = self.window("f", "flows", "--path", "ingress", "--peek", *words)
+            document = self.window("f", "flows", "--direction", "ingress", "--peek", *words)
             return {entry["key"]["sport"]: entry["key"]["saddr"]
                     for entry in self.value(document, "flows")}
 
@@ -63,7 +63,7 @@ class ReadTest(harness.Case):
 
     def ports(self, *words):
         """The source ports of the flows that are shown, in their order."""
-        document = self.window("f", "flows", "--path", "ingress", *words)
+        document = self.window("f", "flows", "--direction", "ingress", *words)
         return [entry["key"]["sport"] for entry in self.value(document, "flows")]
 
     def where(self, condition):
@@ -91,7 +91,7 @@ class ReadTest(harness.Case):
         self.assertEqual(self.ports("--peek", "--sort", "-packets"), [1234, 40001, 5353, 40000])
         self.assertEqual(self.ports("--peek", "--sort", "proto,-sport"), [40001, 40000, 5353, 1234])
         self.assertEqual(self.ports("--peek", "--sort", "-packets", "--top", "2"), [1234, 40001])
-        words = ("read", "f", "flows", "--path", "ingress", "--peek", "--where", "packets > 1",
+        words = ("read", "f", "flows", "--direction", "ingress", "--peek", "--where", "packets > 1",
                  "--sort", "-packets", "--top", "2", "--columns", "dport,packets,proto")
         self.assertEqual(self.dynmon(*words, "--format", "csv", "--no-origin").out.split("\r\n"),
                          ["direction,metric,sequence,key.dport,key.proto,value.packets",
@@ -143,7 +143,7 @@ class ReadTest(harness.Case):
         self.assertEqual(len(self.ports()), 4)
 
     def test_rates_are_counts_over_the_length_of_the_window(self):
-        document = self.window("f", "flows", "--path", "ingress", "--rate", "--columns",
+        document = self.window("f", "flows", "--direction", "ingress", "--rate", "--columns",
                                "sport,packets,tcp_flags,bytes")
         window = document["window"]
         seconds = (nanoseconds(window["to"]) - nanoseconds(window["from"])) / 1e9

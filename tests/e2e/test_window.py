@@ -14,7 +14,7 @@ def to_blue(source, size=0, flags=ACK):
 class WindowTest(harness.Case):
     def ports(self, *options):
         return [packet["id"]["sport"] for packet in
-                self.value(self.window("w", "packet_window", "--path", "ingress", *options),
+                self.value(self.window("w", "packet_window", "--direction", "ingress", *options),
                            "packet_window")]
 
     def test_the_oldest_packets_make_room(self):

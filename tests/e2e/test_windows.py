@@ -56,14 +56,14 @@ class SequenceTest(WindowCase):
 class PeekTest(WindowCase):
     def test_the_open_window_begins_where_the_one_ended_that_is_still_to_be_read(self):
         self.load("f", "flows")
-        closed = self.raw_window("f", "--path", "ingress")
+        closed = self.raw_window("f", "--direction", "ingress")
         waiting, opened = [json.loads(line)["window"] for line in self.dynmon(
             "read", "f", "flows", "--peek", "--raw", "--format", "json").out.splitlines()]
         self.assertEqual((waiting["from"], waiting["to"], waiting["sequence"]),
                          (closed["from"], closed["to"], 1))
         self.assertEqual((opened["from"], opened["sequence"]), (closed["to"], 2))
         for path in ("ingress", "egress"):
-            *_, document = self.read("f", "--path", path, "--peek", "--raw")
+            *_, document = self.read("f", "--direction", path, "--peek", "--raw")
             self.assertEqual(document["window"]["from"], closed["to"], path)
 
     def test_peek_shows_the_open_window_and_changes_nothing(self):
@@ -100,7 +100,7 @@ class SelectionTest(WindowCase):
         self.load("f", "flows")
         self.receive(*[UDP] * 3)
         self.transmit(*[UDP] * 2)
-        document = self.window("f", "--path", "egress")
+        document = self.window("f", "--direction", "egress")
         self.assertEqual(document["ingress-metrics"], [])
         self.assertEqual(self.flow_packets(document, "egress"), 2)
         self.receive(UDP)
@@ -153,7 +153,7 @@ class SelectionTest(WindowCase):
         self.assertIn("no metric 'flow'", error["message"])
         self.assertEqual(error["hint"], "did you mean 'flows'?")
         self.load("in", "mixed")
-        error = self.refused(harness.USAGE, "read", "in", "--path", "egress")
+        error = self.refused(harness.USAGE, "read", "in", "--direction", "egress")
         self.assertIn("monitor 'in' has no metric there", error["message"])
 
 
@@ -183,7 +183,7 @@ class SharedMapTest(WindowCase):
     def test_a_map_of_both_directions_is_shown_under_the_one_that_is_asked_for(self):
         self.load("s", "shared")
         expected = self.send(2, 1)
-        document = self.window("s", "--path", "egress")
+        document = self.window("s", "--direction", "egress")
         self.assertEqual(self.entries(document, "egress"), expected)
 
     def test_dynmon_has_null_where_polycube_had_drained_the_map(self):

@@ -53,6 +53,22 @@ class UsageTest(harness.Case):
         self.assertNotIn("did you mean", error.get("hint", ""))
 
 
+class OldNamesTest(harness.Case):
+    def test_an_option_is_understood_by_the_name_that_it_had_before(self):
+        self.load("m", "flows")
+        (now,) = self.read("m", "flows", "--peek", "--direction", "ingress")
+        (before,) = self.read("m", "flows", "--peek", "--path", "ingress")
+        for documents in (now, before):
+            self.assertEqual(len(documents["ingress-metrics"]), 1)
+            self.assertEqual(documents["egress-metrics"], [])
+        self.dynmon("read", "m", "--peek", "--jobs", "2")
+        self.refused(harness.USAGE, "read", "m", "--path", "ingress", "--direction", "ingress")
+        shown = self.dynmon("read", "--help").out
+        for old, new in (("--path", "--direction"), ("--jobs", "--read-ahead")):
+            self.assertNotIn(old, shown)
+            self.assertIn(new, shown)
+
+
 class KeysTest(harness.Case):
     """JSON has its keys in one style; names of the kernel and of other formats stay as they are."""
 

@@ -200,8 +200,8 @@ class PartsTest(ExactCase):
         self.storm(300_000)
         documents = []
         for _ in range(12):
-            for options in (["flows", "--path", "ingress"], ["flows_missed"], [],
-                            ["--path", "egress"], ["flows"]):
+            for options in (["flows", "--direction", "ingress"], ["flows_missed"], [],
+                            ["--direction", "egress"], ["flows"]):
                 documents += self.read("f", *options)
         expected = self.calm(300_000)
         for _ in range(2):

@@ -141,7 +141,7 @@ class DropTest(RightsCase):
 
     def test_a_second_thread_has_none(self):
         self.load("p", "flows")
-        process = self.reader("read", "p", "--interval", "1ms", "--jobs", "2", "--format", "json")
+        process = self.reader("read", "p", "--interval", "1ms", "--read-ahead", "2", "--format", "json")
         self.check_drops(process)
         for _ in range(20):
             self.lines_of(process, 1)
@@ -154,7 +154,7 @@ class DropTest(RightsCase):
         self.load("p", "flows")
         self.load("e", "events")
         self.load("c", "crypto")
-        for words in (("read", "p", "--interval", "20ms", "--jobs", "2"), ("stream", "e/ARRIVALS"),
+        for words in (("read", "p", "--interval", "20ms", "--read-ahead", "2"), ("stream", "e/ARRIVALS"),
                       ("dump", "p/flows", "--follow", "--interval", "20ms"),
                       ("export", "c", "--profile", "crypto", "--out", str(self.folder / "out"),
                        "--interval", "20ms")):

@@ -45,7 +45,7 @@ class ReadTest(killed.RunningCase):
 
     def test_a_killed_read_of_one_metric_as_json_is_not_printed_under_two_numbers(self):
         self.check_windows("read", "m", "--format", "json",
-                           kill=("read", "m", "--path", "ingress", "--format", "json"))
+                           kill=("read", "m", "--direction", "ingress", "--format", "json"))
 
 
 class TotalsTest(killed.RunningCase):
@@ -86,7 +86,7 @@ class TotalsTest(killed.RunningCase):
                            kill=("read", "m", "--format", "openmetrics"))
 
     def part(self, direction):
-        return ("read", "m", "--path", direction, "--format", "json")
+        return ("read", "m", "--direction", direction, "--format", "json")
 
     def test_a_killed_read_of_one_metric_and_then_of_another_counts_everything_once(self):
         def after(number):

@@ -166,14 +166,14 @@ class BegunTest(crash.CrashCase):
         self.dynmon(*self.load_words())
         self.send(3, 2)
         with open("/dev/full", "w") as full:
-            self.dynmon("read", "m", "--path", "ingress", "--format", "json", stdout=full,
+            self.dynmon("read", "m", "--direction", "ingress", "--format", "json", stdout=full,
                         code=harness.FAILED)
         self.send(1, 1)
 
     UNFINISHED = "window 1 of 'pair_packets' (ingress) was not read to its end"
 
     def check_another(self, *shape):
-        done = self.dynmon("read", "m", "--path", "egress", "--format", "json", *shape)
+        done = self.dynmon("read", "m", "--direction", "egress", "--format", "json", *shape)
         self.assertIn(self.UNFINISHED, done.err)
         first, *later = [json.loads(line) for line in done.out.splitlines()]
         self.assertEqual(first["window"]["sequence"], 1)
@@ -197,7 +197,7 @@ class BegunTest(crash.CrashCase):
     def test_one_without_room_for_it_names_the_read_that_hands_it_out(self):
         for options in (("--format", "npz", "--sort", "-value"), ("--format", "npy"),
                         ("--format", "csv", "--columns", "value")):
-            done = subprocess.run([str(harness.DYNMON), "read", "m", "--path", "egress", *options],
+            done = subprocess.run([str(harness.DYNMON), "read", "m", "--direction", "egress", *options],
                                   capture_output=True, timeout=60, env=harness.environment())
             self.assertIn(done.returncode, (harness.BUSY, harness.USAGE))
             self.assertEqual(done.stdout, b"")
