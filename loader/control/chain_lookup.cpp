@@ -112,27 +112,34 @@ HookPrograms programs_at(const Store& store, const HookId& hook) {
 }
 
 ChainsOfStore::ChainsOfStore(const Store& store) : store_(store) {
-    for_each_monitor(
-        store,
-        [&](const std::string& monitor) {
-            for_each_member(store, monitor, [&](ChainMember member) {
-                members_[member.program.hook].push_back(std::move(member));
+    try {
+        for_each_monitor(
+            store,
+            [&](const std::string& monitor) {
+                for_each_member(store, monitor, [&](ChainMember member) {
+                    members_[member.program.hook].push_back(std::move(member));
+                });
+            },
+            [&](const std::string& monitor, const Error& error) {
+                unusable_.emplace_back(monitor, error);
             });
-        },
-        [&](const std::string& monitor, const Error& error) {
-            unusable_.emplace_back(monitor, error);
-        });
+    } catch (const Error& error) {
+        fault_ = error; // of each chain that is asked for
+    }
 }
 
 const Chain& ChainsOfStore::at(const HookId& hook) {
     if (const auto known = chains_.find(hook); known != chains_.end())
         return known->second;
+    if (fault_)
+        throw *fault_;
     Fd map = open_chain(store_, hook);
     std::vector<OpaqueMember> opaque;
     for (const auto& [monitor, error] : unusable_)
         add_opaque(store_, hook, monitor, error, opaque);
     Chain chain(std::move(map), members_[hook], std::move(opaque),
                 ChainOrder(store_.hook_dir(hook)));
+    chain.close(); // of a thousand hooks
     return chains_.emplace(hook, std::move(chain)).first->second;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -41,8 +42,9 @@ bool is_about_record(const Error& error);
 // The chain at `hook`, read now.
 Chain open_chain_of(const Store& store, const HookId& hook);
 
-// The chains of a store that stays locked meanwhile: the monitors are looked through once, and each
-// chain is read once, however often it is asked for. Not thread-safe.
+// Pictures of the chains of a store that stays locked meanwhile: the monitors are looked through
+// once, and each chain is read once, however often it is asked for. Holds no descriptors of chains.
+// Not thread-safe.
 class ChainsOfStore {
 public:
     explicit ChainsOfStore(const Store& store);
@@ -52,6 +54,7 @@ private:
     const Store& store_;
     std::map<HookId, std::vector<ChainMember>> members_;
     std::vector<std::pair<std::string, Error>> unusable_; // monitors whose records cannot be used
+    std::optional<Error> fault_; // why not all monitors could be looked through
     std::map<HookId, Chain> chains_;
 };
 

@@ -207,6 +207,14 @@ void fill_monitor(Looks& looks, MonitorStatus& status) {
     dir.require_own_programs(record.programs);
 }
 
+// Whether one of the monitors was loaded there, whatever its chain says now.
+bool is_hook_of(const std::vector<MonitorStatus>& monitors, const HookId& hook) {
+    return std::any_of(monitors.begin(), monitors.end(), [&](const MonitorStatus& monitor) {
+        return std::any_of(monitor.programs.begin(), monitor.programs.end(),
+                           [&](const ProgramStatus& program) { return program.hook == hook; });
+    });
+}
+
 } // namespace
 
 const char* to_string(HookHealth health) {
@@ -267,10 +275,10 @@ Status read_status(const Settings& settings, const std::string& name,
     for (const HookId& hook : store.hooks()) {
         HookStatus entry = hook_status(looks, hook);
         set_front(entry, fronts[hook]);
-        const bool wanted = name.empty() || std::any_of(entry.chain.begin(), entry.chain.end(),
-                                                        [&](const std::string& place) {
-                                                            return place.starts_with(name + "/");
-                                                        });
+        const bool wanted =
+            name.empty() || is_hook_of(status.monitors, hook) ||
+            std::any_of(entry.chain.begin(), entry.chain.end(),
+                        [&](const std::string& place) { return place.starts_with(name + "/"); });
         if (wanted)
             status.hooks.push_back(std::move(entry));
     }

@@ -35,8 +35,8 @@ struct LoggedWindow {
 // Two pinned arrays in the directory of a monitor that has named readers. One has the bytes of the
 // windows, in chunks that are used in a ring. The other has one element, which is written whole and
 // says what is in the first and where each reader is: a process that is killed has made a change or
-// has not. Who uses it holds the monitor's lock. docs/dev/protocol/store.md says in which order all is
-// written.
+// has not. Who uses it holds the monitor's lock. docs/dev/protocol/store.md says in which order all
+// is written.
 class WindowLog {
 public:
     static constexpr std::size_t most_readers = 16, most_windows = 1024;

@@ -196,15 +196,18 @@ void Chain::point(std::size_t position, const Fd& program) {
     write_slot(slots[static_cast<std::size_t>(place.side)], program);
 }
 
-void Chain::keep_order() const {
-    if (!opaque_.empty())
-        return; // whose place is not known
+std::vector<OrderedProgram> Chain::ordered_programs() const {
     std::vector<OrderedProgram> programs;
     for (const ChainPlace& place : order_) {
         const ProgramRecord& program = members_[place.member].program;
         programs.push_back({program.ids, program.slots});
     }
-    kept_.write(programs);
+    return programs;
+}
+
+void Chain::keep_order() const {
+    if (opaque_.empty()) // else not every place is known
+        kept_.write(ordered_programs());
 }
 
 void Chain::insert(const DirectoryLock&, std::size_t member, Side side,
@@ -263,8 +266,10 @@ void Chain::repair(const DirectoryLock&) {
             if (program_id_in(slot) != wanted)
                 write_slot(slot, program_at(i + 1));
     }
-    if (!kept_.is_there())
+    if (opaque_.empty() && kept_.read() != ordered_programs()) {
+        kept_.forget();
         keep_order();
+    }
 }
 
 } // namespace dynmon

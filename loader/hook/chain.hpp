@@ -62,6 +62,9 @@ public:
     Chain(Fd map, std::vector<ChainMember> members, std::vector<OpaqueMember> opaque,
           ChainOrder kept);
 
+    // Closes the descriptor of the chain: from then on it is a picture, which cannot be changed.
+    void close() { map_.reset(); }
+
     const std::vector<ChainMember>& members() const { return members_; }
     const std::vector<ChainPlace>& order() const { return order_; } // first to last
     std::optional<Side> active_side(const std::string& monitor, std::uint32_t generation) const;
@@ -86,12 +89,14 @@ public:
     // Frees the slots of a member that is not in the chain; only after a fence().
     void clear_slots(const DirectoryLock& lock, std::size_t member);
     // Makes the slots of idle instances equal to those of their active twins again, and writes the
-    // order down if a change was killed that should have.
+    // order down if what is written down is not it: a change was killed, or made by a dynmon that
+    // keeps none.
     void repair(const DirectoryLock& lock);
 
     std::optional<std::size_t> find(const std::string& monitor, std::uint32_t generation) const;
 
 private:
+    std::vector<OrderedProgram> ordered_programs() const;
     void keep_order() const;
     void require_known() const;    // throws the reason of an opaque member, wherever it is
     std::string unreached() const; // what read_order() has not met so far, for an error

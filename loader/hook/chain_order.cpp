@@ -1,6 +1,8 @@
 #include "hook/chain_order.hpp"
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
 #include "base/error.hpp"
 #include "base/limits.hpp"
@@ -18,20 +20,22 @@ using nlohmann::json;
 
 namespace {
 
-bool is_possible(const OrderedProgram& program) {
+// `taken`: slots of the programs before.
+bool is_possible(const OrderedProgram& program, std::set<std::uint32_t>& taken) {
     return !program.ids.empty() && program.ids.size() <= 2 &&
            program.slots.size() == program.ids.size() &&
-           std::all_of(program.slots.begin(), program.slots.end(), [](std::uint32_t slot) {
-               return slot != head_slot && slot < limits::chain_slots;
+           std::all_of(program.slots.begin(), program.slots.end(), [&](std::uint32_t slot) {
+               return slot < limits::chain_slots && taken.insert(slot).second;
            });
 }
 
 std::vector<OrderedProgram> order_from(const json& document, const std::string& path) {
     std::vector<OrderedProgram> programs;
+    std::set<std::uint32_t> taken{head_slot};
     for (const json& program : document) {
         programs.push_back({program.at("ids").get<std::vector<std::uint32_t>>(),
                             program.at("slots").get<std::vector<std::uint32_t>>()});
-        if (!is_possible(programs.back()))
+        if (!is_possible(programs.back(), taken))
             throw Damaged(path + " is damaged: a program with impossible slots");
     }
     return programs;
@@ -80,10 +84,6 @@ std::optional<std::vector<OrderedProgram>> ChainOrder::read() const {
     }
 }
 
-bool ChainOrder::is_there() const {
-    return exists(path_);
-}
-
 void ChainOrder::forget() const {
     remove_tree(path_);
 }
@@ -111,7 +111,7 @@ std::optional<ChainPosition> ChainPosition::find(const Store& store, const HookI
         const auto side = side_in(chain, leading, here);
         if (!side)
             return std::nullopt;
-        if (here.ids == program.ids) {
+        if (here.ids == program.ids && here.slots == program.slots) {
             const bool is_last = i + 1 == order->size();
             if (is_last ? !are_empty(chain, here.slots)
                         : !side_in(chain, here.slots, order->at(i + 1)))
@@ -119,6 +119,7 @@ std::optional<ChainPosition> ChainPosition::find(const Store& store, const HookI
             return ChainPosition(std::move(chain), std::move(leading), *side);
         }
         leading = here.slots;
+        std::swap(leading.at(static_cast<std::size_t>(*side)), leading.back());
     }
     return std::nullopt;
 }

@@ -25,6 +25,8 @@ inline constexpr std::uint32_t head_slot = 0; // where the first program stands
 struct OrderedProgram {
     std::vector<std::uint32_t> ids;
     std::vector<std::uint32_t> slots; // as many
+
+    bool operator==(const OrderedProgram&) const = default;
 };
 
 class ChainOrder {
@@ -33,7 +35,6 @@ public:
 
     // First to last. Nothing: it is not known.
     std::optional<std::vector<OrderedProgram>> read() const;
-    bool is_there() const;
     // Before the first slot is written. Throws Error.
     void forget() const;
     // After the last one. A process without the right to make maps leaves none.
@@ -52,8 +53,8 @@ public:
                                              const ProgramRecord& program);
 
     Side side() const { return side_; } // of the instance that packets run through
-    // Puts `program`, the instance of `side`, there: one write is seen by packets. `lock` is the
-    // store's, held exclusively since find().
+    // Puts `program`, the instance of `side`, there: only the last write is seen by packets, that
+    // to the slot of the instance that runs. `lock` is the store's, held exclusively since find().
     void swap(const DirectoryLock& lock, Side side, const Fd& program);
 
 private:
@@ -61,7 +62,7 @@ private:
         : chain_(std::move(chain)), slots_(std::move(slots)), side_(side) {}
 
     Fd chain_;
-    std::vector<std::uint32_t> slots_; // that lead to it; all hold its instance of side_
+    std::vector<std::uint32_t> slots_; // that lead to it and hold its instance of side_; idle first
     Side side_;
 };
 
