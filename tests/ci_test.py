@@ -11,7 +11,7 @@ import unittest
 CI = pathlib.Path(__file__).resolve().parent.parent / "ci"
 SOMEBODY = 65534
 CMAKE = """#!/bin/sh
-[ "$1" != -B ] || { mkdir -p "$2" && : >"$2/CMakeCache.txt"; }
+[ "$1" != --preset ] || { mkdir -p build && : >build/CMakeCache.txt; }
 echo "$(id -u) $*" >>build/calls
 """
 

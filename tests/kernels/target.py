@@ -37,7 +37,8 @@ def make(arch, build, cache):
     folder = build / arch
     toolchain = pathlib.Path(__file__).with_name(f"{arch}.cmake")
     call("cmake", "-S", SOURCE, "-B", folder, f"-DCMAKE_TOOLCHAIN_FILE={toolchain}",
-         f"-DDYNMON_SYSROOT={sysroot}", "-DDYNMON_TESTS=ON", "-DDYNMON_UNITY=ON")
+         f"-DDYNMON_SYSROOT={sysroot}", "-DDYNMON_TESTS=ON", "-DDYNMON_UNITY=ON",
+         "-DDYNMON_WERROR=ON")
     call("cmake", "--build", folder, "-j", os.cpu_count(), "--target", *PROGRAMS, *OBJECTS)
     if others := differing_objects(build, folder):
         sys.exit(f"ci/kernels: BPF objects that are not those of {build}: " + ", ".join(others))
