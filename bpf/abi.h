@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* What the loader and the programs agree on beyond BTF; plain C, for both sides. */
 #ifndef DYNMON_ABI_H
 #define DYNMON_ABI_H

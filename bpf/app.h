@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* What the payload of a packet is, told by ports and first bytes: each packet for itself, so that
  * the middle of a web page is DATA. */
 #ifndef DYNMON_APP_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* For C that brings the structs of headers itself, its own or those of <linux/ip.h>: what the
  * loader asks of a program (entry, hand-over in the chain, clock), without vmlinux.h and without
  * the parser, whose structs would be defined twice. In the place of dynmon.h:

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* The clock of timestamps. */
 #ifndef DYNMON_CLOCK_H
 #define DYNMON_CLOCK_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* What a program costs: the meter of `status --stats`, and the limit of `load --limit`, which takes
  * a program that costs too much out of its chain. Included by dynmon.h, whose entry macros use it.
  */

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* Counters of what is in no table: a struct of __u64, the only value of a PERCPU_ARRAY. */
 #ifndef DYNMON_COUNT_H
 #define DYNMON_COUNT_H

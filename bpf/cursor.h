@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* Bounded reading at an offset of a frame, in few ways for the verifier. */
 #ifndef DYNMON_CURSOR_H
 #define DYNMON_CURSOR_H

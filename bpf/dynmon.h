@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* The one header a probe includes: entry points, chain hand-over, epoch clock, value types.
  *
  *     #include "dynmon.h"

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* What the verifier is not to know, so that it walks one way instead of many. */
 #ifndef DYNMON_FORGET_H
 #define DYNMON_FORGET_H

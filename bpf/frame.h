@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* What a probe sees of a packet, and how it is made of the context of TC or of XDP. */
 #ifndef DYNMON_FRAME_H
 #define DYNMON_FRAME_H

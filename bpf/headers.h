@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* What dynmon_parse() (packet.h) makes of a packet, and what its readers share. */
 #ifndef DYNMON_HEADERS_H
 #define DYNMON_HEADERS_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* Where the IP header of a packet begins: behind Ethernet and VLAN tags, or, on a device of another
  * type, wherever this packet has it. Tunnels of one device differ by direction and kernel: what
  * xfrm and vti receive still has the Ethernet header that it came with and what they send begins

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* Bounded reading of a packet: Ethernet, VLAN, IPv4, IPv6, TCP, UDP, ICMP.
  *
  *     struct dynmon_headers headers;

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* What is known of one packet of a session: the input of a classifier that looks at packets.
  *
  * Each feature is a parameter of the probe that includes this. One that is switched off reads 0,

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // The root program of a hook: starts the chain at slot 0, or lets the packet pass if it is empty.
 // vmlinux.h first: the helper declarations use its types.
 // clang-format off

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* The filter beside a list of prefixes: what the loader writes and the programs test; plain C, for
  * both sides, each of which has made __u32 and __u64 known.
  *

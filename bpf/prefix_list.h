@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* Lists of IPv4 and IPv6 prefixes that a program looks addresses up in, at a cost that depends
  * neither on how long the list is nor on how many addresses there are.
  *

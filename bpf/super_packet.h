@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* What a super-packet of GRO or GSO is on the wire: many packets with the headers of each. What
  * they repeat ends at the innermost header of a transport, behind those of tunnels; the hop-by-hop
  * header of IPv6 that says a length beyond 64 KiB is in the super-packet alone. */

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* Which packets carry others inside, told by protocol and port: dynmon_parse() reads the outer one.
  */
 #ifndef DYNMON_TUNNEL_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* Pointers to keys and values, held against the types of their map: helpers of the kernel take any
  * pointer, and read what lies behind it. */
 #ifndef DYNMON_TYPED_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* What every probe builds on: the kernel's types and helpers, value types that carry meaning. */
 #ifndef DYNMON_TYPES_H
 #define DYNMON_TYPES_H

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
 # bpf-gcc 12 puts a volatile constant into .data, where clang puts it into .rodata, and bpf-gcc 14.2
 # too. Seen with Debian 12's gcc-bpf 12.2.0. It meets a BPF object with `const volatile` settings, as libbpf's skeletons
 # have them, that is built with the other compiler. The plausible guess: const decides, so that the

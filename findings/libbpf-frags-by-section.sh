@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
 # libbpf sets BPF_F_XDP_HAS_FRAGS by the name of a program's section when it loads it, also after
 # bpf_program__set_flags() has cleared it. Seen with Debian 12's libbpf 1.1.2. It meets a loader that
 # puts programs of others into a PROG_ARRAY: the kernel takes only programs there that agree in this

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
 # nfcapd multiplies by another rate when the same sampling record has its elements in another order.
 # Seen with nfdump 1.7.1 of Debian 12. The record says 1 in 10 twice: samplingPacketInterval 1 with
 # samplingPacketSpace 9 (RFC 5477), and the older samplingInterval 10. With the older element first nfcapd

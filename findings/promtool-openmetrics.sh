@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
 # promtool lints OpenMetrics as if it were the classic text: of a valid document it refuses the types info,
 # stateset and unknown, times with a fraction and exemplars, and calls a counter one without help.
 # Seen with promtool 2.42.0 of Debian 12. It meets who checks an OpenMetrics exposition in CI. The plausible

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
 # Two BPF filters of tc with one and the same preference: the one that was added last runs first.
 # Seen with iproute2 6.1.0 on Linux 6.18. It meets a program that adds a filter "behind" another one
 # with the same preference, because preference 1 is the front and taken. The plausible guess: filters of

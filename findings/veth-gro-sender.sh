@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
 # GRO on a veth device joins nothing, although ethtool says "on", while the other end has any kind of
 # TSO on. Seen with ethtool 6.1 and iproute2 6.1.0 on Linux 6.18. It meets a container that is
 # to receive large packets, and a test with packets that GRO has joined. The plausible guess: GRO is a

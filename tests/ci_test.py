@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """What the scripts of ci/ leave behind, without what they call: commands of PATH stand in for it."""
 import os
 import pathlib

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Holds the order of the folders of loader/: each includes only itself and those before it, and
 only kernel/ issues system calls on BPF objects."""
 import pathlib

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """How the build is configured: what a preset, an option and the environment decide, and that what was
 not asked for is not needed. Configures in folders of its own and builds nothing."""
 import json

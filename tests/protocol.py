@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Holds what docs/dev/protocol and SECURITY.md promise against the tests: every promise (**S-1** …,
 **P-1** …) is quoted by a test, in a docstring or comment, with the words that it begins with,
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The switch of run_sandboxed(), for fuzzers and tests that want the crash itself: not in the
 // library, but linked in front of it (`untried` in tests/CMakeLists.txt).
 #pragma once

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """What the tests of a run of ctest left out, and why: a line each.
 
     skips.py build/Testing/Temporary/LastTest.log

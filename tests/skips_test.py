@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """A test that is left out is never shown as passed: by the programs of unittest and of doctest, by
 ctest, by ci/test. Named on the command line is the build."""
 import json

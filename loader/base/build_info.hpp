@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Which dynmon this is: what is compared when two of them meet in one store.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // "1 flow", "2 flows": a number and what it counts.
 #pragma once
 

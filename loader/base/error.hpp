@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The one error type: what was being done, the errno by name, and what to do about it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // For work that goes on where a part of it fails.
 #pragma once
 

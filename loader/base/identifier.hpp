@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Names of monitors, probes and metrics: one grammar for command line, manifest and pins.
 #pragma once
 

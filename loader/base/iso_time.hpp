@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Times as messages and JSON have them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What nlohmann's dump() leaves to be done: never throws, and prints nothing that a terminal obeys.
 #include "base/json_text.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // JSON documents as text: the one place that prints them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Finds numbered keys by their bytes: open addressing over keys that the owner keeps.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What libbpf says while it works, collected instead of printed.
 #pragma once
 

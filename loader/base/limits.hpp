@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Bounds that keep a hostile or broken input from costing more than it may.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 #include "base/lock_holder.hpp"
 
 #include <fstream>

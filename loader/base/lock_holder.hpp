@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Who holds a lock of flock(2), for messages.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Messages to the user beside the result: always on stderr, so that stdout stays parsable.
 #pragma once
 

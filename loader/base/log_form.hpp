@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // How the messages of log.hpp are written.
 #pragma once
 

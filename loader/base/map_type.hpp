@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The kind of a map, as a number: a kernel may have more of them than the header that dynmon was
 // built with, and enum bpf_map_type may hold no others.
 #pragma once

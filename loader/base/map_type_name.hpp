@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What the kinds of maps are called, whatever libbpf dynmon was built with.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Files outside the store, in folders that others may write to. What is opened by a name there is
 // believed only after a look at the open descriptor.
 #pragma once

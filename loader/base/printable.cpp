@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Which characters a terminal obeys, and what is printed instead.
 #include "base/printable.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Text that others chose (interfaces, ELF, manifests, paths, packets, the verifier), as a terminal
 // may be given it.
 #pragma once

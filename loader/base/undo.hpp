@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Steps to take back, last first, unless the whole succeeds.
 #pragma once
 

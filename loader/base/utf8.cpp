@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What makes a sequence of bytes a character.
 #include "base/utf8.hpp"
 

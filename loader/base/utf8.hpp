@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // UTF-8: which bytes are a character.
 #pragma once
 

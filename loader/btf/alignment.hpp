@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Whether what a program changes atomically stands on a multiple of its size in memory. Pure.
 //
 // x86 does it anyway, slowly; arm64 ends the kernel with an alignment fault. The verifier looks at

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Reads single BTF types with every reference checked.
 #include "btf/btf_type.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // BTF types without their wrapping, and what the layout builder wants to know of them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // BTF → Layout. The BTF may come from anybody: nothing it says is believed before it was checked.
 #include <algorithm>
 #include <optional>

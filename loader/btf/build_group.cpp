@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Structs, unions and sections of global variables, and what their members are called.
 #include "btf/builder.hpp"
 #include "btf/path.hpp"

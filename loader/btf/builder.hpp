@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The walk from a BTF type to a Layout; used by build.cpp and build_group.cpp only.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Do two layouts describe the same bytes with the same names? What lets a map outlive its probe.
 #pragma once
 

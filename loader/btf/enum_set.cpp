@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Names of values: read from an enum of the BTF, fitted to the field that shows them.
 #include <algorithm>
 #include <bit>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Checks format paths and names, and gives a field the semantic that its format asks for.
 #include "btf/field_formats.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The formats that a manifest gives to fields, checked and handed out while a layout is built.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Names and paths: from a path to its field, from a layout to its leaves.
 #include <charconv>
 #include <optional>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Fields that are an interface get the names of a namespace's interfaces.
 #include <algorithm>
 

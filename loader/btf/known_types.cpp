@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The tables of well-known type names: dynmon's own, the kernel's and those of its uapi.
 #include <algorithm>
 #include <array>

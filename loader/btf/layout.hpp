@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // A BTF type as a tree of fields with offsets and semantics. Pure: needs no kernel and no root.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What the kernel asks of the definition of a map, said before it is asked.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Field paths as a manifest writes them: "value.addrs[].x" and "value.addrs.x" are the same field.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The names of formats, and the rule of what size and kind each semantic asks for.
 #include "btf/semantic.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Which names stand for which semantic, and which fields a semantic fits; used by the layout
 // builder.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Keys of LPM tries.
 #include "btf/layout.hpp"
 #include "btf/semantic.hpp"

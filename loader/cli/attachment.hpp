@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Warns a reader, once, that the monitor counts nothing, and says when that changes.
 #pragma once
 

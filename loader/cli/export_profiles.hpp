@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The profiles of `export`: what each makes of a monitor's windows, and which options it has.
 #pragma once
 

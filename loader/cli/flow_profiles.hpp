@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The profiles of `export` for flows: `ipfix` to a collector, `netflow` into files.
 #pragma once
 

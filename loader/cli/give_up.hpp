@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What verbs that read give up once all is open that they need rights for.
 #pragma once
 

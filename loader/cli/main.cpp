@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // dynmon-load: one verb, one result, one exit code.
 #include <cerrno>
 #include <csignal>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // MAP on the command line: which map, and where its types are from.
 #pragma once
 

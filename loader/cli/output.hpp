@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // --format and its companions, for the verbs that print entries.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 #include "cli/prefix_words.hpp"
 
 #include <sstream>

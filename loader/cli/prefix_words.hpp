@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The prefixes that `deny` and `allow` are given, as words of the command line or of standard
 // input.
 #pragma once

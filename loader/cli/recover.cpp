@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
 #include "control/load.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Results of verbs as JSON or as a sentence.
 #pragma once
 

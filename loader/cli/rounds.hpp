@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The rounds of a verb that reads a monitor again and again, until a signal or for months.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 #include "base/error.hpp"
 #include "cli/give_up.hpp"
 #include "cli/report.hpp"

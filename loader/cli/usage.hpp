@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What a command line that CLI11 refuses was probably meant to be.
 #pragma once
 

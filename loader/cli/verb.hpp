@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The shape of a verb: what it is called, which options it has, what it does.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Load or replace, whichever makes it so; nothing when it is so already.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // A probe and its parameters → programs and maps in the kernel, and the pins of a generation.
 #pragma once
 

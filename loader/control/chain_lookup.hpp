@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Who is where: the generations of all monitors, by hook.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The deny lists and the allow lists of a running monitor, one of a family each.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // One list of prefixes that programs look addresses up in, see bpf/prefix_list.h.
 //
 // That is a hash whose key is a struct dynmon_ipv4_prefix or dynmon_ipv6_prefix and whose value has

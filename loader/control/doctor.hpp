@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Is everything here that dynmon needs, and is what it left in order? Looks, and changes nothing.
 #pragma once
 

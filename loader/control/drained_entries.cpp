@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 #include "control/drained_entries.hpp"
 
 #include <cstring>

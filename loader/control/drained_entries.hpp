@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What a read has drained from queues and stacks and not handed out yet: there is no looking at
 // them without taking, so what could not be written is put back.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // One entry of a map of a running monitor, written or removed from outside.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Getting rid of a monitor whose directory cannot be trusted.
 #pragma once
 

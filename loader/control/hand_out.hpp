@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Named readers: who they are, and how they get the windows that wait for them.
 #pragma once
 

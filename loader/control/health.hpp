@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Whether packets reach a monitor: one look for `status`, `doctor` and all readers.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Putting a probe on an interface, and taking it off again.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 #include "control/load_hooks.hpp"
 
 #include "base/error.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The hooks of a load, made where they are missing, and taken down again if it fails.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // A window as named readers find it: the raw entries of all metrics, as the kernel returned them.
 #pragma once
 

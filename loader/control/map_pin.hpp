@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Where in bpffs a map of a running monitor is.
 #pragma once
 

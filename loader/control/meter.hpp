@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What each program of a chain costs, as the programs of dynmon.h measure it themselves: the
 // kernel's statistics see a chain of tail calls as one run of its first program.
 #pragma once

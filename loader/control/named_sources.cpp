@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 #include "control/named_sources.hpp"
 
 #include <algorithm>

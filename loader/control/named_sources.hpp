@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The metrics of a generation as metric_sources() gives them, with interfaces called by their
 // names.
 #pragma once

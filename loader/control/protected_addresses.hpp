@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Addresses that a machine cannot do without: its own, its gateways, its resolvers.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Reading a monitor: closing a window over all of its maps and both directions, and handing it out.
 #pragma once
 

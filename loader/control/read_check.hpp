@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What is asked for is checked here before anything is taken out of a map.
 #pragma once
 

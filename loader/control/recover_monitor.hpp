@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Bringing one monitor to a state from which every verb can start.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Which metrics of a monitor a read is about.
 #pragma once
 

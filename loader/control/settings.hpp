@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What every operation on monitors needs to know.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What is loaded where, as the kernel has it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // From what an examination found to what is wrong with it. Pure.
 #pragma once
 

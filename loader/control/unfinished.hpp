@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The window of which a reader printed a part before it was killed or lost its output.
 #pragma once
 

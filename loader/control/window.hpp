@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The metrics of a generation as things to read, and what a replaced generation leaves to be read.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Who takes the windows of a monitor, or those of one of its named readers, for as long as it runs.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Windows that named readers have not taken yet: read --as, export --as.
 #pragma once
 

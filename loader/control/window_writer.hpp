@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // One window on its way out: walked, printed, added to the totals, and only then emptied.
 #pragma once
 

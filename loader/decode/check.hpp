@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Manifest against object: do the programs, maps, fields, formats and parameters exist and fit?
 #pragma once
 

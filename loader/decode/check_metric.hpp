@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // One entry of `metric-configs` against its map.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Times and durations of every unit as text.
 #include "decode/scalar_text.hpp"
 

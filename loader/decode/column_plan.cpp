@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // One compiled scalar per leaf field, and single scalars as text or number.
 #include "base/error.hpp"
 #include "btf/path.hpp"

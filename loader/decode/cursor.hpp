@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // A small buffer in front of a string: fields are written into it without asking for room each.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // A layout compiled to a flat list of steps that turns raw bytes into text in one pass.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Integers to decimal and hexadecimal digits, two at a time; inline because everything printed
 // comes through here. Each function writes at `at` without a check and returns the new end.
 #pragma once

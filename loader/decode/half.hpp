@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Half precision (IEEE 754 binary16), which the compiler's C++ has no type for.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Layout → JSON steps, and the loop that runs them: the hot path of every JSON that is printed.
 #include "decode/decode_plan.hpp"
 #include "decode/scalar.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // `maps:` of a manifest: types and sizes of maps that parameters decide.
 #pragma once
 

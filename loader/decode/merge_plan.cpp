@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Per-CPU copies → one value, leaf by leaf, in a layout where every sum has room.
 #include <algorithm>
 #include <limits>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The table of what merges how, by kind and semantic of the field.
 #include "decode/merge_rule.hpp"
 

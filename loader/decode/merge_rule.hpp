@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Which rule merges which field: what adds up, what is compared, what is merely taken.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The loop of a MergePlan, and the steps that it goes through; used by merge_plan.cpp only.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // One value of a leaf: loaded, combined with that of another CPU by a rule, stored.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What the fields of a map are good for in a metric, and how a message offers them.
 #pragma once
 

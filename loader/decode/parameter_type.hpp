@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The type of one parameter: which texts it takes, which numbers they are, which bytes those make.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // `--set name=value` and `parameters:` → bytes for .rodata, typed and range-checked through BTF.
 #pragma once
 

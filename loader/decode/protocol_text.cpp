@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Names of IP protocols (IANA's keywords), of Ethernet's and of TCP flags.
 #include <array>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 #include "decode/record_plan.hpp"
 
 #include "base/error.hpp"

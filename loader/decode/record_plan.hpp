@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // A layout compiled to a flat list of copies that turn raw bytes into a packed record of numbers
 // and bytes, without text in between; for arrays of NumPy.
 #pragma once

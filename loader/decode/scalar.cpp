@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Integers of any width and reals in and out of memory.
 #include "decode/scalar.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // One scalar field compiled for printing: a small operation that turns its bytes into text.
 #pragma once
 

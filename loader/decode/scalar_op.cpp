@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Which operation prints a field in which style.
 #include "btf/semantic.hpp"
 #include "decode/scalar.hpp"

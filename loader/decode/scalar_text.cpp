@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The operations on a scalar that are not worth being inlined.
 #include "decode/scalar_text.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What the operations behind print_slow() share.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What JSON strings escape.
 #include "decode/spelling.hpp"
 

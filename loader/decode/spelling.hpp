@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Bytes as text and as JSON strings: what stands for itself, what is escaped, what is replaced.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The texts of text.hpp, except the tables of protocols and flags (protocol_text.cpp).
 #include "decode/text.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // How people write what a scalar stands for. Each put_… writes at most `longest_text` bytes at `at`
 // and returns the new end.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The way to a collector of flows: messages over a UDP or TCP socket, IPv4 or IPv6.
 #pragma once
 

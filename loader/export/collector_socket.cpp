@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Sockets of the caller's network namespace. They are not blocking: every wait has an end.
 #include <algorithm>
 #include <cerrno>

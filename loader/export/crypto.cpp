@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Profile `crypto`: a line a session, with what one counts per second and the other, appended to
 // one CSV, or as a JSON a window.
 #include <optional>

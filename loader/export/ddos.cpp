@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Profile `ddos`: a CSV a session and window, its features in rows, or a JSON a window.
 #include <string_view>
 

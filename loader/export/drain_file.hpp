@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // A file in memory that the elements of a queue are drained into. Popping is the only way to see
 // them: so the kernel copies each right to where it outlives the process. One whose bytes are all 0
 // is none; what probes capture has a time, which is not.

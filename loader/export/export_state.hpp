@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What .dynmon-export.json says: how far the exports into a folder have come.
 #pragma once
 

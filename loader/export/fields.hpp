@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The fields of a metric that a profile needs, found by their names whatever struct they are in.
 #pragma once
 

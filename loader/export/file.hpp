@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Files of a folder that is open: whole reads and writes, errors with the path.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // A consumer of windows that stores what a profile makes of them as files in a folder.
 #pragma once
 

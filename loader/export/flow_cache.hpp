@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Flows that windows are added up to until they end, are silent or are old. Pure: `now` is passed.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Flows as rows of a table for people and spreadsheets, with the columns of nfdump. Pure.
 #pragma once
 

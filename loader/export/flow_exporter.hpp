@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Takes the windows of a flow table into the cache, and hands on what leaves it.
 #pragma once
 

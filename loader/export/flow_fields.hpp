@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Finds the fields of a flow table by their names, and reads its entries as flows.
 #pragma once
 

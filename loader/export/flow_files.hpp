@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Stores flows as CSV files in a folder, one for each window that some left the cache with. Of a
 // window that comes in parts only one is in memory.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // One flow as flow collectors know it, whatever table of whatever probe it comes from.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Flows in the order of their first packets, of which only a few at a time are in memory.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Where flows go that have left the cache: a collector, files.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Flows that were taken out of the kernel and have not gone where they are to go, in a file: so
 // that a killed export loses none.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 #include "export/ipfix_message.hpp"
 
 #include "export/ipfix_template.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Messages of IPFIX (RFC 7011): flows to bytes. Pure.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What collectors are told of the export itself: records of options (RFC 7011, 3.4.2). Pure.
 #pragma once
 

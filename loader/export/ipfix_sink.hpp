@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Sends flows to a collector as IPFIX, and keeps what has not arrived.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The information elements that flows are sent with, and how they are written.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Profile `lucid`: what LUCID's preprocessing makes of a window, an array (flows, packets, 11) of
 // doubles from 0 to 1, and beside it whose flows they are.
 #include <algorithm>

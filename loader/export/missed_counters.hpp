@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Adds up what a probe says it has not captured: every number of a metric called …_missed.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 #include "export/output_dir.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // A folder that gets the files of windows, each window once and whole, whenever we are killed.
 //
 // A window is written into a folder of its own beside the files, .dynmon-staging. One rename of

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Spaces messages out, so that they find room at a receiver that cannot say when it is full. Pure.
 #pragma once
 

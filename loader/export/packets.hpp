@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The packets that the probe `ddos` has captured, by session.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What is said of each window that an export has stored.
 #pragma once
 

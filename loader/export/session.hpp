@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Who talks to whom: the key of a session, and how files and documents name it.
 #pragma once
 

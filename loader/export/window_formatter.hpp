@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What a profile that writes files makes of a window. Pure: it sees entries and returns texts.
 #pragma once
 

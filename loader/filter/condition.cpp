@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Recursive descent over the text itself: what a word may contain depends on where it stands.
 #include "filter/condition.hpp"
 

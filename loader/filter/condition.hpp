@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The language of --where: comparisons of fields with literals, joined by &&, ||, ! and ( ).
 //
 //     key.dport == 443 && value.bytes > 1MB      saddr in 10.0.0.0/8 || daddr in 10.0.0.0/8

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The reverse of printing: a key or value as people write it becomes the bytes of its type.
 #pragma once
 

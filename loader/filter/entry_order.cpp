@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 #include "filter/entry_order.hpp"
 
 #include "base/error.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The order of --sort: entries compared by some of their fields, exactly and as raw bytes.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // From a path to its field, with loops for the arrays that it passes without an index.
 #include "filter/field_ref.hpp"
 

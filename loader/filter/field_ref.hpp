@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Fields of an entry as people name them: "key.dport", "value.ports[2]", or just "dport" where only
 // one of key and value has it.
 #pragma once

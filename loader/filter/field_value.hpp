@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The value of one field as something to compare: exact integers, reals, bytes in order, text.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Which number fits which field, and what to say when it does not.
 #include "filter/literal.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Literals of a condition, read in the type of the field that they are compared with.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Addresses, prefixes and bytes of a condition.
 #include <charconv>
 #include <optional>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Times and durations of a condition, in the unit that their field counts in.
 #include "btf/semantic.hpp"
 #include "filter/literal.hpp"

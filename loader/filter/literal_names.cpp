@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The names that values have: of flags, protocols, states, interfaces and enums.
 #include <cctype>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Exact to the last digit: no number passes through a double.
 #include "filter/literal_number.hpp"
 

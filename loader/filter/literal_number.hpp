@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Numbers, durations and times as people write them; each nullopt for a text that is none.
 #pragma once
 

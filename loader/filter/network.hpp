@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // An IPv4 or IPv6 prefix as people write it: 10.0.0.0/8, 2001:db8::/32, or one address.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // From the tree of a condition to tests that know where to go on: and, or and not leave no trace.
 #include "filter/predicate.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // A condition compiled for the entries of one map: a flat list of tests that jump past each other.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Running a compiled condition over one entry: the hot path of --where.
 #include <algorithm>
 #include <cstring>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // One test of a compiled condition: a field against the literals it was given.
 #pragma once
 

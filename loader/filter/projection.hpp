@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The part of key and value that --columns asks for, as layouts that every format can print.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // A second layout beside the first, and the steps that carry a value over into it.
 #include "filter/rate.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Counts as rates: the fields of a value that add up over time, divided by the seconds of a window.
 #pragma once
 

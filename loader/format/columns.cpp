@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Key columns, then the CPU, then value columns, each from its own plan.
 #include "format/columns.hpp"
 

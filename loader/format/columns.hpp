@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The rows of a metric as cells: key, CPU where CPUs are kept apart, value. For CSV and tables.
 #pragma once
 

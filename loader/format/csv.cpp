@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The format `csv`: RFC 4180.
 #include "format/separated_rows.hpp"
 

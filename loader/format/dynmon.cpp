@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The `dynmon` exporter: byte for byte the document of Polycube's Dynmon, where that was right.
 #include <optional>
 #include <utility>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Turns the raw entries of a read into a document on a Sink: one interface, one class a format.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The table of formats: what --format can be, and what goes with each. A new format is one file
 // with its exporter, and one row in formats.cpp.
 #pragma once

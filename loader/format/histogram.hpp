@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The buckets of a histogram: where they end, and how OpenMetrics writes that.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The `json` exporter: a window with typed values, per-CPU values merged as the manifest says.
 #include <set>
 #include <string_view>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The frame around the metrics: lists by direction, names, timestamps.
 #include "format/json_document.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What the documents of `json` and `dynmon` have in common: two lists of metrics, or bare values.
 #pragma once
 

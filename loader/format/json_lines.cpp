@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The `jsonl` exporter: one line an entry, each a JSON document of its own.
 #include <optional>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Entries to JSON values: the hot loop of a read.
 #include "format/json_values.hpp"
 

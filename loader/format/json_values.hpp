@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The value of one metric as JSON: the list of what its map holds, written entry by entry.
 #pragma once
 

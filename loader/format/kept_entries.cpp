@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 #include "format/kept_entries.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Entries kept back to be sorted: all of them, or the best N in a heap.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 #include "format/labelled_rows.hpp"
 
 #include <algorithm>

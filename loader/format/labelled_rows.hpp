@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The series of some tables with the text of their labels, made once for all families.
 #pragma once
 

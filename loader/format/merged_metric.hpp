@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The copies of a per-CPU value as one: the one place where they are merged, in front of whatever
 // prints, stores or compares them.
 #pragma once

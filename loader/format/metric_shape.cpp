@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Judged, sorted, cut, made rates of, in this order; buffers are made once for each metric.
 #include "format/metric_shape.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What --where, --sort, --top, --columns and --rate make of the entries of one metric.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Cleaning of names, escaping of label values and help.
 #include "format/metric_text.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Names and texts as the OpenMetrics grammar wants them.
 #pragma once
 

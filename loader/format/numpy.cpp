@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The `npy` and `npz` exporters: structured arrays of NumPy, one record a row, one field a column.
 // https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 #include <map>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Writes the exposition: which samples belong to which family, and the lines of text.
 #include "format/openmetrics.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // OpenMetrics 1.0 text from totals or live values, or the classic text of Prometheus.
 // https://prometheus.io/docs/specs/om/open_metrics_spec/
 // https://prometheus.io/docs/instrumenting/exposition_formats/

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What all rows of a metric have in common: where they come from, and what was added to them. So
 // rows of several hosts, monitors and windows can be told apart in one file or database.
 #pragma once

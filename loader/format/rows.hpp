@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The rows of a metric: one an entry, its CPUs merged, or one an entry and CPU where they are
 // apart.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Rows of cells with a separator in between: CSV and what is like it. One table with one header;
 // metrics share it if they have the same columns, all others are refused.
 #pragma once

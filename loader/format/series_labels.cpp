@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The labels of a series: which bytes of the key tell it from others, and how they are written.
 #include <algorithm>
 #include <cstring>

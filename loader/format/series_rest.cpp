@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The bound on the series of a metric, and what becomes of those beyond it.
 #include <algorithm>
 #include <numeric>

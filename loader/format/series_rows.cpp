@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 #include "format/series_rows.hpp"
 
 namespace dynmon {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Rows of numbers found by a few bytes: flat, so that many series cost little more than their
 // bytes.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What the series of a metric are made of: labels from the key, numbers from the value.
 #include <algorithm>
 

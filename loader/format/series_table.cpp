@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Gathers the series of a metric entry by entry, and joins them with others.
 #include "format/series_table.hpp"
 

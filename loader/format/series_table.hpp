@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The series of a metric, gathered from raw entries: what OpenMetrics shows and the totals keep.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Between the reader and the format: which entries are shown, in which order, which of their fields
 // and whether counts are shown as rates. Works in front of every format.
 #pragma once

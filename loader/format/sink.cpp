@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Writes the buffer out, whatever the descriptor is.
 #include "format/sink.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // A buffer in front of a file descriptor. Text is appended to buffer(); spill() writes it out. What
 // goes to a terminal is made printable: values, names and comments come from packets and objects.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Bytes that have to wait because what stands before them depends on how many there will be.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The `table` exporter: aligned columns under a title.
 #include <algorithm>
 #include <optional>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Cells that are safe to show on a terminal.
 #include "format/table_rows.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The rows of one printed table, kept until all of them are known and their columns can be aligned.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 #include "format/zip.hpp"
 
 #include <zlib.h>

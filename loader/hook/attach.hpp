@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The three ways to put a pivot on a device: XDP link, TCX link, clsact filter.
 #pragma once
 

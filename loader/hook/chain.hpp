@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The order of programs on a hook, as the slots of its PROG_ARRAY hold it.
 //
 // Slot 0 holds the first program. Every loaded program instance owns one other slot; when it is

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 #include "hook/chain_order.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The order of a chain as the store keeps it beside the chain: who reads or swaps one program finds
 // its place without the records of all other monitors.
 //

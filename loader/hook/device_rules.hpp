@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What follows for a hook from what is known of its device. Pure: nothing here asks the kernel.
 #pragma once
 

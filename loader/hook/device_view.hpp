@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Looks at the device of a hook, for the rules to judge.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // A hook that dynmon holds: its pivot program, its chain (PROG_ARRAY) and what attaches them.
 #pragma once
 

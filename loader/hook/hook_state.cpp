@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Where a hook is now: whether the kernel runs our pivot, and whose program it runs if not.
 #include <cerrno>
 #include <filesystem>

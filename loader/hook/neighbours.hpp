@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What runs in front of a hook and can keep packets from it: programs and filters of others.
 #pragma once
 

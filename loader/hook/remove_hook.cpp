@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Taking a hook down, whoever wrote into its directory.
 #include <cerrno>
 

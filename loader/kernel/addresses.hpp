@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The addresses and gateways of the calling thread's network namespace.
 #pragma once
 

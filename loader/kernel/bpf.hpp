@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The bpf(2) calls dynmon makes, each as a function that owns what it opens and throws with the
 // name of the call. Nothing outside this folder makes a system call on BPF objects.
 #pragma once

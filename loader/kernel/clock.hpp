@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The epoch clock of probes: which kernel clock they read and what to add to it.
 #pragma once
 

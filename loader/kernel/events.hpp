@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Events as programs send them: ring buffers and perf event arrays.
 #pragma once
 

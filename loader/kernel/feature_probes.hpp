@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The attempts behind the features, one each. Internal to the folder.
 #pragma once
 

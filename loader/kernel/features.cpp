@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 #include "kernel/features.hpp"
 
 #include "kernel/feature_probes.hpp"

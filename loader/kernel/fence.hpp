@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Waits until no CPU runs a program that it took from a slot before the call.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 #include "kernel/filter_watch.hpp"
 
 #include <cerrno>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Looks for our TC filters in a network namespace that cannot be entered again: a reader gives up
 // the right to once everything is open.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The devices of a network namespace as rtnetlink lists them: what they are and what they stand on.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // One program of an object into the kernel, with the maps it shares given and the others made.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What this machine is and allows, as far as it bears on BPF. Nothing is changed; what cannot be
 // told without rights is empty.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The batch calls on maps, as thin as they are: they return what the kernel returns.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The flags that a map was made with: what they are called, and which of them a reader that looks
 // into the memory of a map knows.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The values of an array made with BPF_F_MMAPABLE, as the programs see them: no copy, no call.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What is mounted where, as this process sees it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // A question to rtnetlink, and the attributes of its answers.
 #pragma once
 

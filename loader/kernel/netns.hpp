@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Network namespaces and the devices in them.
 #pragma once
 

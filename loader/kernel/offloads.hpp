@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What a device, or the stack on its behalf, does with packets before programs see them.
 #pragma once
 

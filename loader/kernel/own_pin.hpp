@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Pins of our own store: what stands there has to be what was put there.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The root program of a hook, built into the loader.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // An object in the hands of libbpf, before the kernel gets to see anything of it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Who may own a piece of local storage: the processes, cgroups and sockets of this machine, each
 // with the descriptor that a look-up takes as its key.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // A chain's PROG_ARRAY, and why the kernel refuses a program there.
 #pragma once
 

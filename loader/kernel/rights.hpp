@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Capabilities of the calling thread: which are missing, and how to live without them.
 #pragma once
 

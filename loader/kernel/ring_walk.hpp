@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The records of a BPF ring buffer, walked over its memory: nothing here makes a system call.
 //
 // A ring that overwrites (BPF_F_RB_OVERWRITE, Linux 6.19) makes room for a new record by giving up

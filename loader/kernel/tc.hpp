@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // clsact and its direct-action BPF filters, for kernels without TCX (before 6.6).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Programs of a few instructions that are loaded only to see whether the kernel takes them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // A verifier log boiled down to the line that decided, and what it usually means. Pure.
 #pragma once
 

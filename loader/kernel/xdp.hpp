@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Which XDP program a device runs, whoever attached it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What concerns several keys of a manifest at once, and so no schema can say.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // YAML or JSON text as a tree whose nodes know where they stand; the only user of yaml-cpp.
 #pragma once
 

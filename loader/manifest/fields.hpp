@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Reads the keys of one mapping with their types; every fault is noted and reading goes on.
 #pragma once
 

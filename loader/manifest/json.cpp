@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Manifest → JSON, leaving out what is as it would be anyway.
 #include <map>
 

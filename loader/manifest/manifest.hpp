@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // probe.yaml as data: what a probe is called, which programs and metrics it has, what can be set.
 #pragma once
 

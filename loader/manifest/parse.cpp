@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Document → Manifest, section by section: metrics are in parse_metric.cpp, what concerns several
 // keys at once in agreement.cpp.
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 #include "manifest/parse_metric.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // One metric of a manifest: what is read from a map, and what is made of it.
 #pragma once
 

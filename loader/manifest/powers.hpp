@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // `may: [drop, loops]`: the list of powers, in a manifest and in an administrator's policy.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What the texts of a manifest may be: names, field paths, units. The schema says the same.
 #pragma once
 

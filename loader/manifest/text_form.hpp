@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What text may be before a parser sees it: bounded, UTF-8, free of control characters.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The probes that an administrator lets in: objects by the SHA-256 of their bytes, each with what
 // its manifest may be.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Which map values a program changes atomically, and where in them, read from its instructions.
 // Pure.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Raw BTF that libbpf and the layouts may walk without looking where they step.
 #pragma once
 

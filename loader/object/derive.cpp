@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What a probe without a manifest, or one that leaves something open, most likely means.
 #include <algorithm>
 

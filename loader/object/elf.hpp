@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // A BPF ELF as checked tables. libbpf trusts its input, so everything it follows is checked here.
 #pragma once
 

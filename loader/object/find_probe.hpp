@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // PROBE on the command line → the file that it names, and who is believed for its sake.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // BTF of the kernel from a file, for kernels that do not carry their own.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 #include "object/libbpf_hint.hpp"
 
 #include <array>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What to do about what libbpf says of an object.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // A compiled probe, opened and described without the kernel: programs, maps, globals, BTF, hash.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // PROBE on the command line → manifest and object that belong together.
 #pragma once
 

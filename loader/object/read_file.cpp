@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // read_file: one read of a regular file, whatever else stands under that name.
 #include <algorithm>
 #include <cerrno>

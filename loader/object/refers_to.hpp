@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Which programs of an object refer to one of its maps or variables.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 #include "object/sha256.hpp"
 
 #include <array>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // SHA-256 as FIPS 180-4 defines it. https://doi.org/10.6028/NIST.FIPS.180-4
 #pragma once
 

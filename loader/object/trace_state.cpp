@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 #include "object/trace_state.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What the walk of atomics.cpp tracks: numbers as far as they are known, and what registers and
 // places on the stack may hold. Pure.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The code of an object as atomics.cpp walks it: all executable sections, one behind the other,
 // with what their relocations refer to. Pure.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Whose files are believed: the one rule for all that decides what is loaded. SECURITY.md has it in
 // words.
 #pragma once

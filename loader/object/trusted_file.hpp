@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Files that decide what is loaded, read where the rule of object/trust.hpp lets them be.
 #pragma once
 

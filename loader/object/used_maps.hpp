@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Which maps of an object its programs refer to.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The way to a file, gone folder by folder: what is checked is what was gone through, whatever
 // others rename meanwhile.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What one program of a probe may do: everything beyond looking, with its place in the source.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What a call of a helper, or of a function of the kernel, does to the program that makes it.
 #pragma once
 

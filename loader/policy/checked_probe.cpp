@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 #include "policy/checked_probe.hpp"
 
 #include "base/error.hpp"

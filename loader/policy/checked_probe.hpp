@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // A probe opened and checked: the one way in which probes come into verbs.
 #pragma once
 

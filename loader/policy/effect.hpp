@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // One thing that a program may do besides looking, with the place in its source.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What was found in a program, by instruction. An instruction is seen many times, its effects count
 // once.
 #pragma once

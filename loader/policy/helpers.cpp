@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The table of helpers, in the order of their numbers, because the names are newer than the headers
 // of older systems. What is not in `rules` is refused: what acts on processes, sockets or the
 // network beyond this packet, and what no program for a network device may call anyway.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The kernel's helper functions by number: what each is called, and what a program that calls it
 // does to the packet, to the kernel and to itself.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The instructions of an object with what each refers to, resolved as libbpf resolves it: what
 // libbpf would do with a reference must not differ from what the analysis takes it for. Pure.
 #pragma once

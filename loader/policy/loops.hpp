@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The loops that the verifier does not walk round by round: by helpers, iterators and may_goto.
 // Found by Walk; how long they make a program is worked out in instructions.hpp.
 #pragma once

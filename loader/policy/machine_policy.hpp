@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What an administrator lets probes do on this machine, whatever their manifests say.
 #pragma once
 

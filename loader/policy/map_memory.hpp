@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // How much memory of the kernel the maps of a probe may take. Pure but for the number of CPUs.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Loads and stores: what they give, and what a program does by them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Codes of BPF instructions that several files look for, with those that headers of older systems
 // do not have.
 #pragma once

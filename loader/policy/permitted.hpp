@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What an object may ask of the kernel: programs for network devices, and nothing else.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What a probe may do under its manifest: nothing but look, and what `may` says.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // .BTF.ext of an object: which line an instruction comes from, and which ones libbpf adapts to the
 // running kernel. Reads what is there; of a damaged section nothing is believed.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What a program's registers and stacks may hold at one of its instructions.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What a register or a place on the stack may hold: everything that it can be on any path.
 #pragma once
 

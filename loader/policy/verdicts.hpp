@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What the numbers mean that a program returns.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Follows every path of a program, whether or not it can be taken, through its functions and
 // callbacks, until nothing new can be said of any of its instructions.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What a reader gives up besides its capabilities, before it looks at what programs have written:
 // root without any still owns the files of root, and is believed by what listens on sockets.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What a process can give up for ever, so that code that it does not trust can do little with it.
 #pragma once
 

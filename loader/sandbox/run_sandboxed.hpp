@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Code that may crash, hang or eat memory on somebody else's bytes, tried in a child process first.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 #include "sandbox/seccomp_filter.hpp"
 
 #include <asm/termbits.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // A seccomp filter by the names of system calls, and the calls that harm nobody.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The entries of a map at one time, to tell what has changed at the next one.
 #pragma once
 

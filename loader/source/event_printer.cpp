@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 #include "source/event_printer.hpp"
 
 #include "base/error.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // One event to one line of JSON: what source/stream.hpp prints, with its conditions and columns.
 #pragma once
 

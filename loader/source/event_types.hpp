@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The type of the events in a ring buffer or perf event array, which the kernel knows nothing of.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Finding a map of the system: by its pin, its id, its name.
 #pragma once
 

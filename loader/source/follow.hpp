@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What changes in a map between one look and the next, as JSON lines.
 //
 //     {"change":"added","key":{…},"value":{…},"time":"2026-11-21T12:00:00.000000000Z"}

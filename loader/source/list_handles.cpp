@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Maps whose values are ids and handles of the kernel: shown with what these stand for.
 #include "base/error.hpp"
 #include "decode/scalar.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Arrays and hashes of maps: the entries of all maps within, each under the key it is found by.
 #include <cerrno>
 #include <cstring>

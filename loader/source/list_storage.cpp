@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Local storage of tasks, cgroups and sockets. The kernel has no list of its entries: every owner
 // there is gets asked for. (A BPF iterator would be a tracing program, which needs more rights and
 // leaves the system changed while it runs.)

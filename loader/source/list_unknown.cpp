@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Maps of a type that is newer than dynmon: whatever has keys and values of a fixed size is read
 // key by key, as a hash is.
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 #include "source/listing.hpp"
 
 #include "kernel/map_flags.hpp"

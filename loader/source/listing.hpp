@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Any map as rows of key and value: what the kernel gives, or what its ids and handles stand for.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // How many events found no room in a ring buffer: what DYNMON_EVENTS of bpf/dynmon.h counts, as
 // the kernel does not.
 #pragma once

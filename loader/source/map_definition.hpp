@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The definition of a map in the BTF of a program or object: what the kernel does not keep.
 #pragma once
 

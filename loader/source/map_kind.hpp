@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Every type of map there is: whether its entries can be listed, or else why not.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Walks a map of any readable type in batches, with memory bounded by the batch.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Where the types of a map's key and value are written down.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Events as JSON lines, decoded as they come: what `dynmon-load stream` prints.
 //
 //     {"event":{"saddr":"10.0.0.1","bytes":60}}              of the type that is known

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Layouts of structs that no compiler has seen: what a reader makes of ids and handles.
 #pragma once
 

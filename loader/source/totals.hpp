@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Running totals of a metric's series, pinned, so that OpenMetrics counters never go back when
 // the map behind them is swapped, emptied or replaced.
 #pragma once

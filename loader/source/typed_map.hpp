@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Any map, decoded: what `dynmon-load dump` prints and what a program that links libdynmon reads.
 //
 //     dynmon::TypedMap map = dynmon::TypedMap::pinned("/sys/fs/bpf/…/FLOWS_INGRESS-a");

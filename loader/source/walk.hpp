@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The ways to walk a map, behind MapReader.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Reads the next batch on a second thread while the caller prints the one before: the system call
 // and the formatting overlap, which nearly halves the time of a large map.
 #include <atomic>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Arrays that can be mapped: no call per batch, and no copy in the kernel.
 #include <algorithm>
 #include <cstring>

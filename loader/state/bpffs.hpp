@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Directories and names in bpffs: made, listed, renamed and removed, never through a symlink.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // One loaded version of a probe as it stands in bpffs: its programs, its maps, its record.
 #pragma once
 

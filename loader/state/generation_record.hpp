@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The record of a generation as JSON, and back: only within what dynmon writes.
 #pragma once
 

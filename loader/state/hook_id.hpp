@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Which hook: a point of one device in one network namespace.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // JSON and raw bytes kept in a pinned map, beside the objects they describe: they live and die
 // together, and a frozen map can be changed by nobody.
 #pragma once

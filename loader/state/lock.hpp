@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Exclusion between dynmon processes: flock on a directory of the store, with a bound on waiting.
 #pragma once
 

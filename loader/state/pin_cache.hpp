@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What a pin holds that cannot change while the pin stands, read once: a frozen record, the number
 // of a program.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What changes while a monitor runs: its windows. One element of a pinned array, written whole.
 #pragma once
 

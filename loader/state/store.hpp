@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The directory in bpffs that holds all state of dynmon: where things are, and that it is safe.
 #pragma once
 

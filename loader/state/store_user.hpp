@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Root looks at the store of the units, which belongs to their user.
 #pragma once
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // What a detector of crypto mining looks at: how much every session sends which way, and how long.
 #include "dynmon.h"
 #include "session.h"

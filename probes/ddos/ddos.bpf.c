@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // What a detector of denial of service looks at: the first packets of every session, one by one.
 #include "dynmon.h"
 #include "packet_features.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // A buffer of packets' features that fills, pauses and starts again, without anybody reading it.
 #include "dynmon.h"
 #include "packet_features.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // A flow table as NetFlow has it, for each direction: who talked to whom, when and how much.
 #include "count.h"
 #include "dynmon.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // Counts NTP packets in each direction, and those of mode 7, which attacks are amplified with.
 #include "dynmon.h"
 #include "packet.h"

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* What a packet is taken for, by its ports and first bytes. */
 #ifndef SSDP_CLASSIFY_H
 #define SSDP_CLASSIFY_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* Whether a packet comes from a denied prefix, and from none that is allowed. */
 #ifndef SSDP_DENY_H
 #define SSDP_DENY_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // Drops what comes from denied prefixes; tells of SSDP and of what amplifiers answer.
 #include "classify.h"
 #include "deny.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // template: counts what passes, layer by layer. Keep the layers that you need and change them.
 #include "dynmon.h"
 #include "packet.h"

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 """Builds the probe, loads it onto a veth pair in a network namespace of its own, sends packets and
 looks at what was counted. Needs root, clang and make; nothing is left when it ends."""
 import json

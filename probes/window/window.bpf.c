@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // The latest packets of all sessions: a buffer that forgets the oldest when it is full.
 #include "dynmon.h"
 #include "session.h"

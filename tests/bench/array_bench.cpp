@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // An array of counters → JSON: through the mapping, in batches, and by hand.
 #include <cerrno>
 #include <charconv>

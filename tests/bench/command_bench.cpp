@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Start-up of dynmon-load, and what it takes to put the packet counter on an interface.
 #include "control/load.hpp"
 #include "measure.hpp"

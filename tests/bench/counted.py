@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What the kernel, the probes and softflowd each say of how many packets there were."""
 import json
 import os

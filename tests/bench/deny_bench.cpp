@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // ns a packet of the deny list of `ssdp`, by how many lengths of prefixes it has and by who sends;
 // and of one look-up in a hash and in a trie.
 #include <algorithm>

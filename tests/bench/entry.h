@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* Key and value of the maps that the benchmark reads; plain C, for both sides. */
 #ifndef DYNMON_BENCH_ENTRY_H
 #define DYNMON_BENCH_ENTRY_H

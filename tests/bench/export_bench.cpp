@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Map → text: ns an entry, from the bare reading to whole processes.
 #include <algorithm>
 #include <functional>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The floor: what a program costs that knows the entries by heart, and the bare reading below it.
 #pragma once
 

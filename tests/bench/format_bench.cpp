@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Entries → text: ns a byte of each format.
 #include <functional>
 #include <string>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // A map filled with random entries, twice as we see it: as the loader opens any map, and by hand.
 #pragma once
 

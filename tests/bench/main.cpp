@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The benchmark: what dynmon costs, next to what the same would cost otherwise, in one table.
 #include <cstdio>
 #include <cstdlib>

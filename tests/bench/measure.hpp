@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Time of a call and of a whole process.
 #pragma once
 

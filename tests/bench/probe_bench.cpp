@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // ns a packet of every probe, by what it is told to do; and of natural against packed values.
 #include <deque>
 #include <filesystem>

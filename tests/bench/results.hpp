@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What was measured: figures with their samples, and the table that shows them.
 #pragma once
 

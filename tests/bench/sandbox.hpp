@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // A bpffs and a veth pair that nobody else sees and that are gone with the process.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The swap, piece by piece and as a whole read, on a hook that packets go by.
 #include <string>
 #include <vector>

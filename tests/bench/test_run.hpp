@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // ns a packet by BPF_PROG_TEST_RUN, of probes as the loader loads them.
 #pragma once
 

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """iperf3 from red to blue over a veth pair, with each probe on blue0 and with softflowd instead:
 what the throughput is, what CPU it takes, and whether every packet was counted. The setups are
 measured in turns, so that what slows the machine down slows all of them down.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Hand-over from program to program through the PROG_ARRAY of a hook, and what a verdict does.
 #include <doctest/doctest.h>
 #include <linux/pkt_cls.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // dynmon_now() is the time since the epoch from every clock that the loader may choose.
 #include <sstream>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What programs measure of themselves, and how a limit takes one out of its chain.
 #include <algorithm>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The probe `crypto`: what adds up in a session, on which CPU what stands, and when it starts anew.
 #include <algorithm>
 

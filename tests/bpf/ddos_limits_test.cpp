@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The probe `ddos`: its limits are exact, also when CPUs race, and what is switched off costs
 // nothing.
 #include <map>

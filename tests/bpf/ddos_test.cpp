@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The probe `ddos`: what it says of each packet, and that its limits are exact.
 
 #include <doctest/doctest.h>

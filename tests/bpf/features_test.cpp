@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The probe `features`: three pauses, each with its own end, and no place given twice.
 #include <set>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Flows that are used again, and every kind of table that they can be kept in.
 #include <doctest/doctest.h>
 

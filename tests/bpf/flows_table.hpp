@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The flow table of the probe `flows`, as tests look at it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The flow table of the probe `flows`: what becomes one flow, and what a flow says.
 #include <cstdlib>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Fragments and super-packets, alike in every probe that parses: what is cut off by a fragment is
 // not malformed, a later fragment is one whatever it carries, reasons count packets of the wire.
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Builds frames from the inside out.
 #include "frames.hpp"
 

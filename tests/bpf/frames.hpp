@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Builds frames from the inside out: ethernet(ETH_P_IP, ipv4({.protocol = IPPROTO_UDP}, udp(53,
 // 9))).
 #pragma once

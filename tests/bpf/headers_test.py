@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """What the headers of a probe take and refuse, by compiling small programs; loads nothing.
 
 usage: headers_test.py CLANG SOURCE_DIR DYNMON_LOAD

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Where IP begins on devices without a link layer of their own: per packet, see bpf/link.h. What
 // leaves such a device is shown on real ones.
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Every program of every object is accepted by the verifier of the running kernel, in few steps.
 #include <cstdio>
 #include <cstring>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Entry point of the in-kernel tests: they need root, and say so instead of skipping.
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <cstdio>

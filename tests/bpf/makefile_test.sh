@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
 # Makefile.bpf: what it builds, what it rebuilds, what it leaves alone and how it fails.
 # usage: makefile_test.sh MAKEFILE
 set -u

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The NTP counters: what is an NTP packet, which of them are of mode 7.
 #include <doctest/doctest.h>
 #include <linux/pkt_cls.h>

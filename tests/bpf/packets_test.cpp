@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The packet counter counts what is on the wire, in the direction of the program.
 #include <doctest/doctest.h>
 #include <linux/pkt_cls.h>

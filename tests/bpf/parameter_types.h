@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 // Skeletons name the typedefs of parameters, and leave it to others to define them.
 #pragma once
 

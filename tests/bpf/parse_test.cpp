@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // dynmon_parse() against frames whose every field is known, alike under TC and XDP.
 #include <cstring>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // dynmon_parse_plain(): what it takes for plain, and that it then says what dynmon_parse() says.
 #include <doctest/doctest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Loads one program of a skeleton and runs it over frames; reads maps by the names in their BTF.
 #include "runner.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // bpf/session.h as the probe `ddos` shows it: which packets are one session, and who is its server.
 #include <doctest/doctest.h>
 

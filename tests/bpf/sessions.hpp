@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What the probes of sessions leave in their maps, as a test wants to compare it.
 #pragma once
 

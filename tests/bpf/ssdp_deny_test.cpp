@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The probe `ssdp`: who is dropped, and what is counted of it.
 #include <cstring>
 

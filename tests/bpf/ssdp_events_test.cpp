@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The probe `ssdp`: what is told of, and how much of it.
 #include <cstring>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The probe `ssdp`, as tests load it, and what it has counted.
 #pragma once
 

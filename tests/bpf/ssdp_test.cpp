@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The probe `ssdp`: what a packet is taken for.
 #include <doctest/doctest.h>
 

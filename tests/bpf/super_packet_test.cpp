@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Super-packets of GRO and GSO: packets and bytes as they are on the wire, whatever they carry.
 #include <doctest/doctest.h>
 #include <linux/bpf.h>

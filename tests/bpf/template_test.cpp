@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The probe `template`, which new ones start from: with any of its layers it loads, and a layer
 // that is off counts nothing.
 #include <doctest/doctest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Frames cut at every length: nothing is read that is not there, what is there is counted.
 #include <doctest/doctest.h>
 

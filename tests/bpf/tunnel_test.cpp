@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // dynmon_tunnel(): which frames carry others inside, and that everyday traffic is none of them.
 #include <doctest/doctest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // A veth pair in a network namespace of its own, gone with the object; frames sent by raw socket.
 #include "veth.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Packets as only a real device makes them: tags taken off, headers in pages, unmarked
 // super-packets.
 #include <chrono>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The probe `window`: the latest packets are kept, and who is the server of their sessions.
 #include <doctest/doctest.h>
 

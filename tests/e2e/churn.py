@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Maps that are nobody's, and processes that change them while they are dumped."""
 import contextlib
 import ctypes

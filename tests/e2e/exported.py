@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What tests of `export` stand on: frames, runs, and what a reader of the folder finds."""
 import json
 

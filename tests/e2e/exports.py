@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What tests of exported flows stand on: frames, the flows that they are, and exports of them."""
 import signal
 

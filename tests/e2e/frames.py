@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Frames, byte by byte: what a test sends is what it can count."""
 import ipaddress
 import struct

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What every test of whole sessions stands on.
 
 A test file runs itself again in mount, pid and network namespaces of its own, with an empty

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """IPFIX as RFC 7011 describes it, for collectors of tests: written from the RFC alone, it shares
 nothing with the exporter."""
 import ipaddress

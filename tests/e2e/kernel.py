@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """The kernel, asked without going through dynmon: bpf(2), network namespaces, leftovers."""
 import contextlib
 import ctypes

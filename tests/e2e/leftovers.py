@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What dynmon-load may leave in the kernel, and that after a test none of it is there."""
 import contextlib
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """LUCID's preprocessing, written anew from its description: frames in, samples out. Shares nothing
 with dynmon but the frames."""
 import hashlib

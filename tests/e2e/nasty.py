@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Entries of the probe `nasty`: known values, the bytes they are in the map, and what each reader
 of an output has to find. Made without dynmon: this is what the outputs are held against."""
 import ipaddress

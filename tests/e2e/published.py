@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """The published JSON Schema of what dynmon-load prints, and documents that are held against it."""
 import functools
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Objects that a test compiles: what others write, and what nobody should."""
 import wire
 

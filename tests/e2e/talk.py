@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """A TCP connection between the kernels of the two namespaces, with every byte of it known."""
 import socket
 

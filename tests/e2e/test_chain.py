@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Several monitors on one hook: their order, and that none disturbs another."""
 import json
 import os

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Maps that change while they are read: what stays is read, once; what is read a second time or may
 be missed is said so."""
 import collections

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Clocks: times are those of the day, wherever the loader and the reader run."""
 import time
 

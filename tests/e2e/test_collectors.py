@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Flows while collectors come and go, and when the export itself is killed."""
 import collections
 import json

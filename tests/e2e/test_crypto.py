@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """The probe crypto: what sessions send each way, put together from all CPUs."""
 import os
 import time

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """The probe ddos: packets of sessions, one by one, from frames on the wire to what is printed."""
 import os
 import struct

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """What `doctor` says of the kernel, of this machine and of the store; that it is so, and that
 nothing is changed by it."""
 import json

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """`dump`: any map, decoded, whoever made it; queues only as far as they can be seen."""
 import json
 import os

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Windows as files: what the profiles of `export` make of the packets that were sent."""
 import csv
 import json

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """The probe features: a buffer that is looked at again and again while it goes on."""
 import time
 

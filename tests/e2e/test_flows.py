@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """The flow table: every field of known packets, on every kind of hook and in both directions."""
 import os
 import socket

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """`dump` on maps of programs that dynmon did not make: objects of the package xdp-tools, loaded and
 not attached, and types of the tools of libbpf-tools, whose programs are for tracing and are never
 loaded: their objects lie in the binaries, their maps are made by the test."""

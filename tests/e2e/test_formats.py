@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """What a read prints in each format: the exact document, not just something that parses."""
 import csv
 import io

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Flows as IPFIX: every message is held against RFC 7011 by a collector of our own."""
 import collections
 import json

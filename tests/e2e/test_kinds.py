@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Every kind of map that can be read: emptied where the manifest says so, drained if a queue."""
 import frames
 import harness

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Maps that only the newest kernels have: ring buffers that overwrite, hashes that grow."""
 import json
 import os

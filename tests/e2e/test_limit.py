@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """What packets cost at worst, and `--limit`, which takes a program out that costs too much."""
 import frames
 import harness

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """The samples of `export --profile lucid`, held against another implementation of LUCID's
 preprocessing that sees the same frames."""
 import json

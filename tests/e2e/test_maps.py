@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """`dump` on maps of every kind: rows where the kernel gives entries or what they stand for, one
 sentence where it does not."""
 import json

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Flows as files: tables with the columns of nfdump, each flow once, whatever the disk does."""
 import collections
 import csv

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Namespaces: the same names and the same ifindexes in two of them never mix."""
 import contextlib
 import csv

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """`new`: the source of a new probe builds, is good, loads and passes its own test, as it is; what
 goes wrong leaves nothing."""
 import os

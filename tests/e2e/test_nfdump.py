@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Flows in Debian's nfcapd: nfdump prints what was sent."""
 import collections
 import csv

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """The probe `ntp`: packets from and to port 123, and those of mode 7, in each direction."""
 import frames
 import harness

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Objects that others wrote: what `check` says of them is what `load` does."""
 import json
 import resource

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """OpenMetrics: valid for the strict parser, and counters that never go back, whatever happens to
 the maps behind them."""
 import json

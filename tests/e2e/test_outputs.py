@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Every output, read by a parser that is not ours, says what is in the map: nothing more, nothing
 less, and nothing that another reader would refuse."""
 import contextlib

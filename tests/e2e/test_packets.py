@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """The packet counter on every kind of hook: what comes in and what goes out, each counted once."""
 import frames
 import harness

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Metrics of tries and of arrays that are read as memory: swapped, emptied, exact."""
 import shutil
 

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """PROBE on the command line: where it is looked for, and what its parameters may be."""
 import shutil
 

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Named readers: each gets every window, whoever else reads, or is told what it has lost."""
 import json
 import os

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Replacing a probe in place: what is kept, what begins anew, and that no packet goes uncounted."""
 import json
 

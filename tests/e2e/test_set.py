@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """`set` and `delete`: entries of maps that programs look into, as people write them."""
 import json
 import struct

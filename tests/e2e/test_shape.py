@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """What is shown of the entries: --where, --sort, --top, --columns, --rate, and dump --follow."""
 import datetime
 import json

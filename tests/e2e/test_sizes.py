@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Parameters that decide how large a map is made, and of which type."""
 import frames
 import harness

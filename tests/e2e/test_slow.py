@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Flows to TCP collectors that are slow, take nothing, or talk themselves."""
 import signal
 import socket

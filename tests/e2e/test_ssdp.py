@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """The probe `ssdp`: what is denied is dropped and counted for its prefix, what is suspicious is told
 of, and every packet is counted as what it is."""
 import ipaddress

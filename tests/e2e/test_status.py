@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """What `status` says of monitors, hooks and chains; that what it says is what is so."""
 import hashlib
 import json

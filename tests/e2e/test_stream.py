@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """`stream`: events as JSON lines, each exactly once, with what was lost."""
 import contextlib
 import json

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Values whose text depends on more than their bytes: interfaces, enums, wide integers, locks."""
 import json
 import shutil

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """The probe window: the latest packets, of which a reader takes those that are young enough."""
 import time
 

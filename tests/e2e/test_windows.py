@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Reading: what belongs to which window, and what a read leaves alone."""
 import json
 import signal

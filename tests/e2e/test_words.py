@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """What dynmon-load answers to a command line that it does not understand, and how it says things
 beside the result."""
 import json

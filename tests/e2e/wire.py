@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Two network namespaces, red and blue, and a veth pair between them on which nobody speaks but
 the test. Counts are exact: when receive() or transmit() is back, every hook has seen the frames."""
 import collections

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Adds up the windows of a monitor of `flows` and compares them with what was sent."""
 import collections
 

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """The checker of exactness: what is not exact must not pass."""
 import copy
 import unittest

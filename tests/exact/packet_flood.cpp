@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Sends small packets of many flows out of a device, from several CPUs at once and as fast as it
 // goes: what finds no room is dropped, and the device counts what was not.
 #include <array>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Sends an exact number of known frames both ways through a veth pair, from several CPUs at once.
 #include <array>
 #include <atomic>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The flows that a packet storm sends out of one device: frames, and what a flow table makes of
 // them.
 #pragma once

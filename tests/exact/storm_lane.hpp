@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The way from one device to its peer: what went in, what came out, and no more than fits at a
 // time.
 #pragma once

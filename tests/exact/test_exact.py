@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Exactness: a known number of packets from several CPUs, both ways, while windows are swapped,
 probes replaced and monitors share a hook. Every packet and byte is in exactly one window."""
 import json

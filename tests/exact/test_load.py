@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Load: small packets of many flows from all CPUs, as fast as a veth pair takes them. The device
 tells how many came in; the probes must not have missed one, nor kept more than they may."""
 import collections

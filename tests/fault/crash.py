@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Runs of dynmon-load that are killed, or given an error, at one chosen system call.
 
 `calls()` lists the system calls of a run, from the first one that is dynmon's own: what the dynamic

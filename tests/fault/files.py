@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Files that dynmon-load is to refuse."""
 import hashlib
 import shutil

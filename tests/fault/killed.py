@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Verbs that are killed at one system call after the other, and what has to be true after each."""
 import sys
 

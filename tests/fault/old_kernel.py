@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """An older kernel, as far as its system calls tell: a seccomp filter in front of the program under
 test refuses single commands of bpf(2) and of membarrier(2) with the errno that such a kernel gives.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """dynmon-load run by an ordinary user, with the capabilities that a test gives it."""
 import os
 import shutil

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """An allow list lets in what it lists, and one that is no good lets in nothing."""
 import json
 import os

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Devices that cannot do everything, and places without a BPF file system: refused with what works
 instead, or counted like any other."""
 import contextlib

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Readers give up all capabilities once everything is open, and read on without any."""
 import pathlib
 import re

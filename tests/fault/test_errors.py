@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """An error from one system call of a verb: the verb is done, or refused with a message that names
 what failed; packets flow, counts are exact, and the same verb works the next time."""
 import pathlib

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """`export` is killed at one system call after the other, and finds its disk full at one page after
 the other: every packet is in the files once."""
 import json

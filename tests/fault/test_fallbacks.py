@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """What dynmon does where the kernel lacks something, or refuses: it takes the other way, counts are
 as exact as that way allows, and what fails is said."""
 import contextlib

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Files from an enemy: what is loaded is what was hashed, whatever happens to the file meanwhile; what
 is no good file is refused by name and at once."""
 import hashlib

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Programs and filters of others that keep packets to themselves: dynmon runs in front of them, and
 where it does not, it names who does.
 

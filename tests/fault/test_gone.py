@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """The device, its namespace, its name or the BPF file system goes away under a monitor: said so,
 still readable where it can be, removed."""
 import contextlib

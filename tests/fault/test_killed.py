@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """SIGKILL on entering each system call of a verb: whatever it has left behind, packets flow, the
 same verb and every other one go on from there, counts are exact, and nothing is left at the end.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """SIGKILL on entering each system call of a read: the next one hands out what it has not, once.
 
 Each system call: with DYNMON_EVERY_SYSCALL=1. Without, as the rule in crash.py says."""

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Every line of the table of dynmon-rights(7), as an ordinary user: what it needs is
 enough, and each capability of it is needed and named when it is missing."""
 import os

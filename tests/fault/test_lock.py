@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Two at once: who waits, for how long, and what is said of a holder who does not move."""
 import contextlib
 import fcntl

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Signals, too few descriptors, and state that somebody damaged: a clean end, and the next verb
 goes on from there."""
 import contextlib

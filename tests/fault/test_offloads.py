@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """What XDP gets wrong because of offloads of the device, said at load with the command that helps;
 and native XDP on a device whose frames do not fit into a page."""
 import contextlib

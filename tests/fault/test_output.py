@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """The reader of the output goes away, or its disk is full: the window is for the next one."""
 import json
 import os

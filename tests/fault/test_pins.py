@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Pins and directories that somebody else put into the store, or took out of it: said, never followed,
 never reused, and `recover` or `unload` gets rid of them, while the other monitors count on."""
 import os

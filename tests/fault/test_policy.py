@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """What a probe may do: what its manifest says, and what the machine's policy lets it."""
 import pathlib
 import subprocess

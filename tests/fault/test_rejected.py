@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """A replacement that cannot be: packets flow, counts go on, the old state is as it was, and the
 message names the cause."""
 import pathlib

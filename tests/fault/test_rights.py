@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Without root, without a BPF file system, with a store that is not ours: a clear refusal."""
 import os
 import pathlib

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """A libbpf that asks for a system call that its sandbox refuses: who refused what is said by name,
 by every verb that opens an object and by `doctor`. Such a libbpf is made here, in front of the one
 that is installed."""

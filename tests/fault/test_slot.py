@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Somebody else writes to our chain, link, filter or pins: detected, named, not overwritten; mended
 when it is gone."""
 import ctypes

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Load, replace and unload again and again while a reader swaps: nothing grows.
 
     DYNMON_SOAK_CYCLES=2000 DYNMON_SOAK_SWAPS=20000   what ci/soak runs; default: 60 and 1000

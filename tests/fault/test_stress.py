@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Eight writers and four readers at random on one monitor and one interface, under traffic: nobody
 meets half of what another one does, and no packet is lost or counted twice.
 

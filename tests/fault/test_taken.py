@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """What is taken already: named, untouched, and still running beside us and after us."""
 import contextlib
 import json

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Kernels without types of their own (BTF), files of types that are wrong, and probes that need what
 the kernel does not have."""
 import json

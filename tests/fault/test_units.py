@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """The units of systemd: sound, closed up to a degree, and dynmon-load does its work under exactly
 what they say (user, capabilities, system calls, address families, what is writable)."""
 import functools

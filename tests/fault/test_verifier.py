@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Every compiler's objects of our probes pass the verifier; what does not pass is told in a line,
 however much the verifier had to say."""
 import concurrent.futures
@@ -71,7 +72,7 @@ class CompilersTest(Built):
 class RejectionTest(Built):
     """Programs that the verifier walks a long way through before it refuses them."""
 
-    SOURCE = """// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+    SOURCE = """// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 #include "dynmon.h"
 DYNMON_INGRESS(%s) {
 %s
@@ -140,7 +141,7 @@ DYNMON_INGRESS(%s) {
             "--verifier-log FILE writes the whole log"])
 
     def test_maps_without_types_of_keys_load_and_a_pointer_as_key_is_told(self):
-        source = """// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+        source = """// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 #include "dynmon.h"
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """A monitor whose record cannot be used, because another version of dynmon wrote it or because it is
 broken: it is shown, it counts on, and it is in the way of no monitor but those behind it."""
 import fcntl

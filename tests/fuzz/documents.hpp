@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What every document of a format must be, whatever the entries: read by parsers of our own.
 #pragma once
 

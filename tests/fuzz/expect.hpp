@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What a fuzz target demands beyond not crashing.
 #pragma once
 

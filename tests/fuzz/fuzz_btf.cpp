@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Raw BTF → the check that the loader makes → layouts of all its types → text of all styles.
 #include <cstddef>
 #include <cstdint>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // A manifest's text: never an exception, every fault has a place, what is good survives JSON.
 #include <algorithm>
 #include <cstddef>

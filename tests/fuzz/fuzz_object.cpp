@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // An ELF object: what parse() accepts can be asked everything that the loader asks.
 #include <algorithm>
 #include <cstddef>

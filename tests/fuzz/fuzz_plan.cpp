@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Types made from the input × entries made from the input → one of the formats, or one property of
 // all of them; which one is the input's first choice, so that each input costs little.
 #include <cstddef>

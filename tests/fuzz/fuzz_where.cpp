@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // A condition of --where over entries with a field of every kind. The first byte of the input makes
 // the entry's bytes, the rest is the condition's text.
 #include <cstddef>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Properties of every layout that build_layout() accepts, and of the texts its plans make.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // A metric and its entries made from a fuzzer's choices: every kind of map, semantic, rule and
 // label.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // A BTF built type by type from a fuzzer's choices: deeper than mutated bytes get on their own.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What an .npy file and an archive of them must be: read by parsers of our own, as strict as NumPy.
 #pragma once
 

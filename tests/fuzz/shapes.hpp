@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What all formats must agree in, and what conditions and orders may do to the entries.
 #pragma once
 

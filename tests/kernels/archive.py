@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Debian's cloud kernels, by apt, from the mirror that this machine uses.
 
 apt runs with lists, cache and sources of its own below the cache folder. What is set on the machine

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 # The toolchain of ci/kernels --arch arm64. DYNMON_SYSROOT is a folder of unpacked arm64 packages,
 # which userland.py makes.
 set(CMAKE_SYSTEM_NAME Linux)

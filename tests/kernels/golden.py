@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What a kernel is capable of, as dynmon finds out, held against what it found out before."""
 import difflib
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """The guest's side, as its first process: runs the plan and says on the line of the report, as one
 JSON document per line, what came of it. Ends with the kernel's log."""
 import ctypes

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """The guests that kernels are booted with, and what each runs."""
 import dataclasses
 

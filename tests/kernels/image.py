@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What a guest boots from: one root image for every kernel, with our binaries and the tools of this
 machine that the tests call; an image of the kernel's modules; a small initramfs that mounts both.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What the device sessions stand on: two hosts, a switch between them that cuts super-packets, and
 taps that see each packet as it is on the wire.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """One guest: QEMU without KVM, with a deadline, its console and its report in files."""
 import json
 import pathlib

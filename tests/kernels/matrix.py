@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Boots kernels, runs the tests in them and says in a table what came of it. See ci/kernels."""
 import argparse
 import concurrent.futures

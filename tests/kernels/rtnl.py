@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What links are made and changed by where iproute2 is older than the kernel: rtnetlink."""
 import os
 import socket

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """One guest on one kernel: what it said, and why it failed when it did."""
 import json
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Finds in a kernel's log what must not be there: warnings, oopses, reports of the sanitizers.
 
     splats.py FILE...     prints them; exit code 1 when there are any, 2 when a log cannot be judged

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """The table: kernels across, features and tests down."""
 import datetime
 

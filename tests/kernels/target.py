@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Architectures that guests are of: what runs in them, and where it comes from."""
 import dataclasses
 import os

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Every kind of device: the probe `flows` counts each packet and byte as on the wire, in both
 directions, outside and inside of tunnels, whatever super-packets there are. guests.py names the
 classes for each guest; a kernel that lacks a kind of device leaves its tests out, with the reason."""

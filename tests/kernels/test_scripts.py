@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """The scripts of the matrix themselves: what must fail a run does."""
 import ast
 import os

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Sessions that only a guest can have: other CPUs, no BTF, no locked memory; and the exactness of a
 storm that emulated CPUs can bear. guests.py names the classes for each guest."""
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Debian's files for another architecture: what to compile against, and what a guest runs.
 
 By apt as the kernels are, from the suite of this machine, with all that they depend on; unpacked

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """C types as a tree: each knows how it is declared and how a C program visits a value of it.
 
 Nothing here knows BTF. visit() names every field by a C expression, so that the compiler of the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // dynmon's half of the comparison: decodes values by the BTF of an object.
 //
 //     random-decode OBJECT VALUES

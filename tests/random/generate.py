@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """Random C types from a seed: the same seed makes the same types."""
 import random
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Keeps values in maps of the kernel for as long as its input lasts.
 //
 //     random-keep OBJECT

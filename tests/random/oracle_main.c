@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 /* The oracle's half that no type changes: fills values with bytes and shows them in every style.
  *
  *     oracle SEED VALUES EXPECTED

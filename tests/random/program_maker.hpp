@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Random programs of which the verifier takes a good part: they keep account of what each register
 // holds, and a few instructions are then changed at will.
 #pragma once

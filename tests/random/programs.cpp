@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Random programs: what the analysis takes for read-only and the verifier lets in is run on packets
 // (BPF_PROG_TEST_RUN, root), which must stay as they are and go on.
 //

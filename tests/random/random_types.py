@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Random C types, decoded by dynmon and by a C program that never saw BTF: the texts must agree.
 
     random_types.py --decode build/tests/random/random-decode [--seed N] [--types 4000]

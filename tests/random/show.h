@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* What the oracle's programs call for each field: writes values as dynmon documents them. */
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 /* Numbers, with printf and strtod: the shortest real is looked for, not computed. */
 #include <math.h>
 #include <stdlib.h>

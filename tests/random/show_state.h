@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* What the files of the oracle share: the style at hand and where the text goes. */
 #pragma once
 

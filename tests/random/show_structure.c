@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 /* Groups, lists and the path of the field at hand. */
 #include <stdio.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 /* Arrays of bytes: text, exact text, hexadecimal, lists. */
 #include <stdint.h>
 #include <string.h>

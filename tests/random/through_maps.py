@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """The same values through maps of the kernel: what `dynmon-load dump` prints must be the oracle's."""
 import json
 import subprocess

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Holds docs/user against dynmon-load: each verb has a page, each option stands in the page of its verb
 and no other does, each link leads somewhere, and man shows each page without a warning."""
 import os

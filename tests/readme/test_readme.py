@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """The examples of README.md and of the manual, built and run as they are printed there."""
 import csv
 import os

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // A real map, read ahead while another thread writes to it: needs root.
 #include <atomic>
 #include <cstring>

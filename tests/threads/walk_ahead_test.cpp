@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Reading ahead on a second thread, over a walk that shows every fault of it.
 #include <algorithm>
 #include <array>

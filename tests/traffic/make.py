@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Writes captures/*.pcap, the traffic whose every feature is known: run it after a change and commit
 what it writes. The same packets come out each time; --check says whether they still do.
 

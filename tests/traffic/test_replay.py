@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Captures replayed over a veth pair: what `ddos` and `flows` say of every packet is what tshark says
 of the same file."""
 import ipaddress

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
 """What tshark says of every packet of a capture: the outermost IP header and what it carries, piece
 by piece (nothing is reassembled)."""
 import dataclasses

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Every case of the corpus, in every format, with every compiler.
 #include <algorithm>
 #include <iostream>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The corpus: values that a compiler wrote, and how each is to be shown.
 //
 // A case in cases/NAME.cases belongs to the variable of that name in bpf/NAME.bpf.c:

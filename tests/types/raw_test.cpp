@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // --raw loses nothing: whatever the bytes, its text gives them back.
 #include <random>
 #include <set>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The reverse of --raw: bare JSON of a value back to its bytes.
 #pragma once
 

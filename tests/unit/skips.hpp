@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The end of every test program of doctest: a case that did not run is named, and the exit code
 // says that there was one, so that ctest shows the program as skipped instead of passed
 // (SKIP_RETURN_CODE).

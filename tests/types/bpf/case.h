@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* A case is a global variable: the compiler writes both its bytes and its type. */
 #ifndef CASE_H
 #define CASE_H

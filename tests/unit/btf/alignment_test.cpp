@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Atomic changes of what does not stand on a multiple of its size.
 #include <filesystem>
 #include <string>

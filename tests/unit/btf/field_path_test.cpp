@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 #include "btf/path.hpp"
 #include "decode/types.hpp"
 

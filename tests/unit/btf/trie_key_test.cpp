@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 #include "decode/decode_plan.hpp"
 #include "decode/types.hpp"
 

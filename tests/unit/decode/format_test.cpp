@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Formats of a manifest that need more than a name: enums, flags, units, network order.
 #include "decode/types.hpp"
 

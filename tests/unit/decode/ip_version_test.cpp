@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Addresses that may be of either version, and the field beside them that says which.
 #include <cstring>
 

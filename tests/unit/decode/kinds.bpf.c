@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /* One global of every kind, with known values: the compiler writes both the bytes and their BTF. */
 typedef unsigned char __u8;
 typedef unsigned short __u16;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Tables of names, each held against a source that dynmon has no part in.
 #include <algorithm>
 #include <cctype>

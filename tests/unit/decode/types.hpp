@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // BTF made in memory, and shorthands to decode bytes with it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 #include "export/flow_table.hpp"
 
 using namespace dynmon;

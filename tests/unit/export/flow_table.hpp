@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // A flow table with known entries, and a sink that keeps what it gets.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Flows to make records of, and a reader of IPFIX messages that knows RFC 7011 and nothing of ours.
 #pragma once
 

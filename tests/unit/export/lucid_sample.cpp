@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Writes what the profile `lucid` makes of some packets, and the packets, for lucid_test.py.
 #include <cstdlib>
 #include <fstream>

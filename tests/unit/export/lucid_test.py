@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Holds the samples of lucid_sample.cpp against another implementation of LUCID's preprocessing:
 every number the same, bit for bit."""
 import json

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Metrics as the probes `ddos` and `crypto` have them, with entries made by hand.
 #pragma once
 

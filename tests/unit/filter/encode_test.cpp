@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What people write becomes the bytes that are printed like that.
 #include <cstring>
 

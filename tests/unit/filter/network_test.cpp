@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Prefixes of deny lists: read strictly, printed as they were meant, in order.
 #include <algorithm>
 #include <vector>

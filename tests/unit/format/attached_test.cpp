@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What each format says of a monitor that packets do not reach any more.
 #include "format/metrics.hpp"
 #include "format/openmetrics.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What becomes of the copies of a per-CPU value, in every format.
 #include <cmath>
 

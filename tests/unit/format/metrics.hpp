@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Metrics with known entries, and what the exporters make of them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What NumPy makes of a file is tested where NumPy is; here is the form that the header must have.
 #include <cstring>
 

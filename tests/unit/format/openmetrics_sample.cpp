@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Prints an exposition that has everything a reader may stumble over; read by
 // openmetrics_strict_test.py.
 #include <cstdlib>

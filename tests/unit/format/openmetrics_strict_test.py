@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Reads an exposition with the strict OpenMetrics parser and with promtool.
 
 usage: openmetrics_strict_test.py BINARY   (BINARY prints the exposition)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Prints an archive whose every number is beyond the limit that it is given, and one that is not:
 // usage: dynmon-zip-sample LIMIT. Read by zip_test.py.
 #include <cstdlib>

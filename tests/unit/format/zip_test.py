@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Archives are read by Python's zipfile, also where every number is written as ZIP64.
 
 usage: zip_test.py BINARY   (BINARY LIMIT prints an archive)

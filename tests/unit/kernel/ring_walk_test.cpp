@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Rings in memory, written as the kernel writes them, with a reader that is overtaken between any
 // two of its looks.
 #include <atomic>

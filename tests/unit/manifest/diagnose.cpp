@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Prints what the parser says of each manifest: path, tab, "ok" or the first fault.
 #include <fstream>
 #include <iostream>

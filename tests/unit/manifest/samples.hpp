@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The manifests of samples/ with the fault that each is expected to have.
 #pragma once
 

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
 """Manifest parser and JSON Schema accept and reject the same samples.
 
 usage: schema_agrees.py DIAGNOSE SCHEMA SAMPLES

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The objects that are compiled from bpf/*.bpf.c for these tests.
 #pragma once
 

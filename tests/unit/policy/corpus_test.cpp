@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Every program of corpus/refused is refused for the reason that its file says, every one of
 // corpus/passing is not, whatever clang and instruction set made it.
 #include <filesystem>

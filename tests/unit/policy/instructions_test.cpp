@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // How many instructions a program may run: loops that the verifier does not multiply are, by their
 // rounds, whatever clang and instruction set made them.
 #include <algorithm>

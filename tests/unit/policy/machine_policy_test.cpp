@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 #include <fstream>
 
 #include <doctest/doctest.h>

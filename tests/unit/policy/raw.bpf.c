@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // Programs with room for instructions that a test puts there: r6 is the context, r7 the chain, r8
 // the number in dynmon_slot, r9 the value of a map.
 #include "chain.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Programs of single instructions, put into raw.bpf.o.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // What single instructions do, those that no clang emits among them.
 #include <random>
 

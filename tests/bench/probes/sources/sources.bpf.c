@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // Gives every packet another source address, in turns, and hands it on; no probe: it has no
 // manifest.
 #include "types.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // Test probe: shows all that dynmon.h and packet.h made of the last packet.
 #include "dynmon.h"
 #include "packet.h"

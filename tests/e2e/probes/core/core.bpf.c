@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // Test probe: shows where CO-RE found a field of the kernel, and that a type which no kernel has is
 // found nowhere.
 // The second needs the types of the first.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // Test probe: a program that knows nothing of dynmon and reads packets in several buffers (Linux
 // 5.18); without manifest.
 // clang-format off

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // Test probe: one map of every kind that can be read, fed with the length of each frame.
 #include "dynmon.h"
 

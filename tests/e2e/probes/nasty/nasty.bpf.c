@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // Test probe: a map of everything that an output may stumble over, which the test itself fills, and
 // histograms of the lengths of frames.
 #include "dynmon.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // Test probe: measures itself as the dynmon.h of old did, without the worst packet and the limit.
 // clang-format off
 #include "vmlinux.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // Test probe: packets by length of frame, with their bytes: TALLY has another type than in `tally`.
 #include "dynmon.h"
 

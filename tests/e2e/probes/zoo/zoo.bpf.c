@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // Test probe: maps of the less common kinds, for `bpftool prog loadall`; the tests fill them.
 #include "dynmon.h"
 

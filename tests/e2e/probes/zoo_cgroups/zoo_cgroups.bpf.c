@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // Test probe: storage of cgroups, which the kernel has since Linux 6.2.
 #include "dynmon.h"
 

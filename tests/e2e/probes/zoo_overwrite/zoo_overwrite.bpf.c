@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // Test probe: ring buffers that overwrite their oldest events (Linux 6.19), for `bpftool prog
 // loadall`. A run of the program is one event in each.
 #include "dynmon.h"

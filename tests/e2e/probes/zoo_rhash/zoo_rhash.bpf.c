@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // Test probe: a hash that grows and shrinks (Linux 7.2), for `bpftool prog loadall`.
 #include "dynmon.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // Takes its time between seeing a packet and counting it: long enough to be swapped meanwhile.
 #include "dynmon.h"
 

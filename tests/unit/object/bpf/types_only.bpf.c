@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // An object that nobody can load: a static program, a function that is nowhere. Its types are
 // whole.
 #include "common.h"

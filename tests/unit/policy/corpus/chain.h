@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* What a program needs to hand over by itself, without dynmon.h. */
 #ifndef CHAIN_H
 #define CHAIN_H

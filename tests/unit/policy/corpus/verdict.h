@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* Hands over from within a function, so that the verdict of the programs behind comes back. */
 #ifndef VERDICT_H
 #define VERDICT_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // The neutral verdicts; -1 is two instructions wide for -mcpu=v1 and v2.
 #define NO_CHAIN
 #include "chain.h"

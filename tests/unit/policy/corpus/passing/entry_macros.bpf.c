@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // not for bpf-gcc: it makes indirect calls of the helpers in bpf_helpers.h
 // A probe as most are written, with dynmon.h.
 #include "dynmon.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // not for bpf-gcc: it makes indirect calls of the helpers in bpf_helpers.h
 // Everything that a monitor reads, and where it may write.
 #define NO_CHAIN

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // The loader sets dynmon_may_drop, and a probe that may not drop has no such path.
 #define NO_CHAIN
 #include "chain.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // expect: does not hand the packet over
 // The chain is the map of a look-up whose result is not used.
 #include "chain.h"

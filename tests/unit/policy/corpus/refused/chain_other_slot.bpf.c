@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // expect: other than to the next probe
 // Any slot but its own: the first would be a loop, others skip monitors.
 #include "chain.h"

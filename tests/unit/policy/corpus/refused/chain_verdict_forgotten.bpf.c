@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // expect: in place of that of the programs behind it
 // From within a function, the verdict of the others comes back; this one throws it away.
 #include "chain.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // not for bpf-gcc: it forgets that verdict on no path
 // expect: in place of that of the programs behind it
 // Looks right, but the compiler knows that leave() returns TC_ACT_UNSPEC, and returns that.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // expect: does not hand the packet over
 // may: drop
 // One that may drop may end the chain by a drop, and by nothing else.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // not for bpf-gcc: its older versions know no CO-RE
 // expect: a verdict that it computes
 // libbpf writes the number in when the program is loaded: XDP_PASS here need not be XDP_PASS there.

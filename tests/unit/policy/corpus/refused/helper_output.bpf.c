@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // expect: which writes to its bytes
 // may: drop, redirect
 // Helpers that give something out, into the packet.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // expect: no probe may do
 // may: drop, write-packets, redirect, read-kernel, timers, loops
 #define NO_CHAIN

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // expect: TC_ACT_SHOT
 // What the loader sets is known to be off; a variable that only looks like it is not.
 #define NO_CHAIN

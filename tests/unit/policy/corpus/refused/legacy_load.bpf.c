@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // not for bpf-gcc: it has other names for these loads
 // expect: TC_ACT_OK
 // Behind the packet's end, such a load leaves the program with 0.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // not for bpf-gcc: it makes indirect calls of the helpers in bpf_helpers.h
 // expect: other than to the next probe
 // A tail call into an array that is filled later, with programs that dynmon has not checked.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // expect: map 'OUTER.inner' calls programs that nobody has checked
 // A map of maps whose maps hold programs.
 #include "chain.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // not for bpf-gcc: it describes no variables from elsewhere
 // expect: reads the kernel's memory
 // may: drop

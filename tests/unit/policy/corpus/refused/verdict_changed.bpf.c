@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // not for bpf-gcc: it has another notation of instructions
 // expect: in place of that of the programs behind it
 // As in passing/verdict_extended, but something else comes out.
