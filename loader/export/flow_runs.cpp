@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
+#include "export/flow_runs.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <string_view>
@@ -9,7 +11,6 @@
 
 #include "base/error.hpp"
 #include "export/file.hpp"
-#include "export/flow_runs.hpp"
 
 namespace dynmon {
 

@@ -5,8 +5,8 @@
 
 #include <bpf/bpf.h>
 
-#include "control/load.hpp"
 #include "control/chain_lookup.hpp"
+#include "control/load.hpp"
 #include "frames.hpp"
 #include "hook/hook.hpp"
 #include "kernel/bpf.hpp"
