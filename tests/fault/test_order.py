@@ -3,11 +3,8 @@
 """The order that the store keeps of each chain: a read finds its place by it and looks at no other
 monitor; whoever wrote a wrong one, nothing is lost, and the next verb mends it."""
 import json
-import os
-import re
 import resource
 import subprocess
-import sys
 
 import harness
 import killed
