@@ -3,8 +3,12 @@
 """The order that the store keeps of each chain: a read finds its place by it and looks at no other
 monitor; whoever wrote a wrong one, nothing is lost, and the next verb mends it."""
 import json
+import pathlib
 import resource
 import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
 
 import harness
 import killed
@@ -47,8 +51,9 @@ class KeptTest(OrderCase):
 
     def calls_of_read(self):
         log = self.folder / "calls"
-        wire.command("strace", "-f", "-v", "-s", "200", "-e", "trace=bpf", "-o", str(log),
-                     str(harness.DYNMON), "read", "a", env=harness.environment())
+        subprocess.run(["strace", "-f", "-v", "-s", "200", "-e", "trace=bpf", "-o", str(log),
+                        str(harness.DYNMON), "read", "a"], check=True, capture_output=True,
+                       env=harness.environment())
         calls = [line for line in log.read_text().splitlines() if " bpf(" in line]
         return len(calls), sum('dynmon-record"' in line for line in calls)
 
@@ -79,7 +84,8 @@ class KeptTest(OrderCase):
         self.assertNotEqual(after[1], before)
 
     def test_the_slot_that_packets_run_through_is_written_last(self):
-        """PROMISES:
+        """The same for packets as with one slot.
+        PROMISES:
         H-5 A change of a swapped program's successor"""
         for _ in range(2):
             self.read("a")
