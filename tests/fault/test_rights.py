@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """Without root, without a BPF file system, with a store that is not ours: a clear refusal."""
+import json
 import os
 import pathlib
 import subprocess
@@ -151,6 +152,22 @@ class StoreTest(harness.Case):
         self.assertEqual(self.value(document, "packets_total"), [3])
         self.dynmon(*words, "unload", "p")
         self.assertFalse(other.exists())
+
+
+class OneClosedTest(ordinary.RightsCase):
+    def test_a_record_that_may_not_be_read_hides_no_other_monitor_from_status(self):
+        self.user(ordinary.ALL, *ordinary.load("packets"))
+        self.user(ordinary.ALL, "load", "q", "packets", *ordinary.HERE)
+        record = self.store / "monitors/q/g1/dynmon-record"
+        record.chmod(0)
+        self.at_end.append(lambda: record.chmod(0o600))
+        done = self.attempt(ordinary.ALL, "--json", "status")
+        self.assertEqual(done.code, harness.FAILED, done.err)
+        status = done.json()
+        self.assertEqual({monitor["name"] for monitor in status["monitors"]}, {"p", "q"})
+        self.assertEqual(len(status["hooks"]), 2)
+        said = json.dumps(status)
+        self.assertIn("EACCES", said)
 
 
 if __name__ == "__main__":
