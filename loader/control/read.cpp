@@ -496,7 +496,7 @@ private:
     void settle(const std::string& name) const {
         std::vector<std::string> actions;
         const DirectoryLock lock = store_.lock_for(name, DirectoryLock::Mode::exclusive);
-        if (!recover_monitor(store_, lock, name, actions))
+        if (!recover_monitor(store_, lock, name, actions, LookAt::own_places))
             throw Error(ErrorKind::failed,
                         "monitor '" + name + "' is gone: its load or unload was interrupted");
         const GenerationDir current = current_generation(store_, name);

@@ -134,7 +134,7 @@ bool is_running(const Store& store, const std::string& name) {
 }
 
 bool recover_monitor(const Store& store, const DirectoryLock& lock, const std::string& name,
-                     std::vector<std::string>& actions) {
+                     std::vector<std::string>& actions, LookAt look) {
     const std::string dir = store.monitor_dir(name);
     remove_stale_staging(store, lock, dir, actions);
     const std::size_t generations = generation_numbers(dir).size();
@@ -146,7 +146,7 @@ bool recover_monitor(const Store& store, const DirectoryLock& lock, const std::s
     }
     const GenerationDir current_dir = current_generation(store, name);
     const GenerationRecord current = current_dir.read_record();
-    if (!is_settled(store, current, *running, generations)) {
+    if (look == LookAt::whole_chains || !is_settled(store, current, *running, generations)) {
         if (finish_replace(store, lock, name, current))
             actions.push_back("finished the interrupted replace of monitor '" + name + "'");
         if (finish_swap(store, lock, current, *running))

@@ -14,8 +14,12 @@ namespace dynmon {
 // monitor is either running or gone. Both locks are held exclusively (the monitor's may be missing
 // for a monitor that no reader knows yet). Appends what it did to `actions`.
 // Returns false when the monitor is gone.
+enum class LookAt {
+    whole_chains,
+    own_places // enough where packets run through the monitor's programs: see ChainPosition
+};
 bool recover_monitor(const Store& store, const DirectoryLock& lock, const std::string& name,
-                     std::vector<std::string>& actions);
+                     std::vector<std::string>& actions, LookAt look = LookAt::whole_chains);
 
 // False: a load or unload of it was interrupted. The store is locked.
 bool is_running(const Store& store, const std::string& name);

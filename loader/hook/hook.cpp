@@ -335,19 +335,19 @@ Fd open_chain(const Store& store, const HookId& id) {
     if (!exists(path))
         throw Error(ErrorKind::failed, "the chain of the hook is not pinned any more")
             .hint("`dynmon-load recover` pins it again and puts its programs back");
-    auto [chain, facts] = open_chain_pin(path);
+    OpenedMap chain = open_chain_pin(path);
     const std::optional<ProgramFacts> pivot = whole_pivot(store, id);
     if (!pivot)
         return std::move(
-            chain); // nothing to hold it against but its programs, which Chain looks at
-    const std::uint32_t number = facts.id;
+            chain.fd); // nothing to hold it against but its programs, which Chain looks at
+    const std::uint32_t number = chain.facts.id;
     if (std::find(pivot->map_ids.begin(), pivot->map_ids.end(), number) == pivot->map_ids.end())
         throw Error(ErrorKind::busy, store.hook_dir(id) + ": the pivot is program " + pivot->name +
                                          " (id " + std::to_string(pivot->id) +
                                          "), which does not run through the chain (map id " +
                                          std::to_string(number) + ")")
             .hint("somebody has replaced one of the two pins: whoever it was has to put it back");
-    return std::move(chain);
+    return std::move(chain.fd);
 }
 
 std::vector<std::uint32_t> chain_ids(const Store& store, const HookId& id) {
