@@ -10,14 +10,15 @@
 
 namespace dynmon {
 
-// Rolls an interrupted replace or swap forward and an interrupted load or unload back, until the
-// monitor is either running or gone. Both locks are held exclusively (the monitor's may be missing
-// for a monitor that no reader knows yet). Appends what it did to `actions`.
-// Returns false when the monitor is gone.
 enum class LookAt {
     whole_chains,
     own_places // enough where packets run through the monitor's programs: see ChainPosition
 };
+
+// Rolls an interrupted replace or swap forward and an interrupted load or unload back, until the
+// monitor is either running or gone. Both locks are held exclusively (the monitor's may be missing
+// for a monitor that no reader knows yet). Appends what it did to `actions`.
+// Returns false when the monitor is gone.
 bool recover_monitor(const Store& store, const DirectoryLock& lock, const std::string& name,
                      std::vector<std::string>& actions, LookAt look = LookAt::whole_chains);
 
