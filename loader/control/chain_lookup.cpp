@@ -151,19 +151,6 @@ Chain open_chain_of(const Store& store, const HookId& hook) {
                  ChainOrder(store.hook_dir(hook)));
 }
 
-std::vector<ChainOfMonitor> chains_of(const Store& store, const GenerationRecord& record) {
-    std::vector<ChainOfMonitor> found;
-    for (const ProgramRecord& program : record.programs) {
-        if (!exists(store.hook_dir(program.hook)))
-            continue;
-        Chain chain = open_chain_of(store, program.hook);
-        const auto member = chain.find(record.monitor, record.number);
-        if (member && chain.active_side(record.monitor, record.number))
-            found.push_back({std::move(chain), *member});
-    }
-    return found;
-}
-
 // The kernel counts ids upwards, and a hook is made before the first program that goes there.
 bool is_made_for_hook(const Store& store, const ProgramRecord& program) {
     return program.ids.front() > pivot_id(store, program.hook);

@@ -59,13 +59,6 @@ private:
     std::map<HookId, Chain> chains_;
 };
 
-// The chains that programs of `record` are in, one a hook that is still there.
-struct ChainOfMonitor {
-    Chain chain;
-    std::size_t member = 0;
-};
-std::vector<ChainOfMonitor> chains_of(const Store& store, const GenerationRecord& record);
-
 // Hooks that the programs of `record` sit on.
 std::set<HookId> hooks_of(const GenerationRecord& record);
 

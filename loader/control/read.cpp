@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <functional>
 #include <memory>
 #include <optional>
 
@@ -19,6 +18,7 @@
 #include "control/read_check.hpp"
 #include "control/recover_monitor.hpp"
 #include "control/selection.hpp"
+#include "control/swap.hpp"
 #include "control/unfinished.hpp"
 #include "control/window.hpp"
 #include "control/window_writer.hpp"
@@ -285,7 +285,7 @@ private:
     void close_window() {
         const DirectoryLock lock = store_.lock(DirectoryLock::Mode::exclusive);
         const Side next = other(state_.active_side());
-        const std::vector<PreparedSwap> swaps = prepare_swaps(next); // the writes follow each other
+        MonitorSwap swap(store_, current_, record_, next); // so that the writes follow each other
         state_.active = static_cast<std::uint32_t>(next);
         for (const MetricSource& source : sources_)
             if (source.swap)
@@ -297,38 +297,8 @@ private:
         state_.pending_sequence = state_.sequence;
         state_.pending_to_ns = epoch_ns();
         state_map_.write(state_);
-        for (const PreparedSwap& swap : swaps)
-            swap(lock);
+        swap.run(lock);
         fence();
-    }
-
-    using PreparedSwap = std::function<void(const DirectoryLock&)>;
-
-    // One for each program that packets run through. The places are found in the order that the
-    // store keeps of each chain, or else by a look at all monitors of the hook.
-    std::vector<PreparedSwap> prepare_swaps(Side next) const {
-        std::vector<PreparedSwap> swaps;
-        for (const ProgramRecord& program : record_.programs) {
-            if (!exists(store_.hook_dir(program.hook)))
-                continue;
-            auto place = ChainPosition::find(store_, program.hook, program);
-            if (!place)
-                return prepare_swaps_by_chain(next);
-            auto standby = std::make_shared<Fd>(current_.open_program(program, next));
-            swaps.push_back(
-                [place = std::make_shared<ChainPosition>(std::move(*place)), standby,
-                 next](const DirectoryLock& lock) { place->swap(lock, next, *standby); });
-        }
-        return swaps;
-    }
-
-    std::vector<PreparedSwap> prepare_swaps_by_chain(Side next) const {
-        std::vector<PreparedSwap> swaps;
-        for (ChainOfMonitor& ours : chains_of(store_, record_))
-            swaps.push_back(
-                [ours = std::make_shared<ChainOfMonitor>(std::move(ours)),
-                 next](const DirectoryLock& lock) { ours->chain.swap(lock, ours->member, next); });
-        return swaps;
     }
 
     // The window that was just closed, and the metrics that are not swapped as they are now.

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "control/swap.hpp"
+
+#include "control/chain_lookup.hpp"
+#include "state/bpffs.hpp"
+
+namespace dynmon {
+
+MonitorSwap::MonitorSwap(const Store& store, const GenerationDir& dir,
+                         const GenerationRecord& record, Side next)
+    : next_(next) {
+    if (!find_positions(store, dir, record))
+        look_at_chains(store, record);
+}
+
+// False: the order of a chain is not known, or is not that of its slots.
+bool MonitorSwap::find_positions(const Store& store, const GenerationDir& dir,
+                                 const GenerationRecord& record) {
+    for (const ProgramRecord& program : record.programs) {
+        if (!exists(store.hook_dir(program.hook)))
+            continue;
+        auto position = ChainPosition::find(store, program.hook, program);
+        if (!position) {
+            positions_.clear();
+            return false;
+        }
+        positions_.emplace_back(std::move(*position), dir.open_program(program, next_));
+    }
+    return true;
+}
+
+void MonitorSwap::look_at_chains(const Store& store, const GenerationRecord& record) {
+    for (const ProgramRecord& program : record.programs) {
+        if (!exists(store.hook_dir(program.hook)))
+            continue;
+        Chain chain = open_chain_of(store, program.hook);
+        const auto member = chain.find(record.monitor, record.number);
+        if (member && chain.active_side(record.monitor, record.number))
+            chains_.emplace_back(std::move(chain), *member);
+    }
+}
+
+void MonitorSwap::run(const DirectoryLock& lock) {
+    for (auto& [position, standby] : positions_)
+        position.swap(lock, next_, standby);
+    for (auto& [chain, member] : chains_)
+        chain.swap(lock, member, next_);
+}
+
+} // namespace dynmon
