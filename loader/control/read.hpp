@@ -41,7 +41,7 @@ struct ReadRequest {
     std::function<void()> opened;
 
     // OpenMetrics shows totals and what is in the maps: the windows are for readers of the others.
-    bool exposes() const { return consumer == nullptr && output.format->make == nullptr; }
+    bool exposes() const { return consumer == nullptr && output.format.shows_totals(); }
     // Whether a window that is handed out leaves the kernel.
     bool takes() const { return !peek && !exposes(); }
     bool is_named() const { return !peek && !named.as.empty(); }

@@ -18,7 +18,7 @@ void name_interfaces(MetricView& metric, const std::shared_ptr<const EnumSet>& n
 }
 
 std::unique_ptr<Exporter> make_exporter(const ExportOptions& options, Sink& sink) {
-    if (options.format->make == nullptr)
+    if (options.format.shows_totals())
         throw Error(ErrorKind::usage, "OpenMetrics shows totals, not single reads");
     std::unique_ptr<Exporter> format = options.format->make(options, sink);
     if (has_shape(options))

@@ -49,6 +49,7 @@ public:
     constexpr explicit Format(const FormatRow& row) : row_(&row) {}
     constexpr const FormatRow* operator->() const { return row_; }
     bool has(bool FormatRow::*property) const { return row_->*property; }
+    bool shows_totals() const { return row_->make == nullptr; }
     bool operator==(const Format&) const = default;
 
     static const Format json, jsonl, dynmon, openmetrics, csv, table, npy, npz;
