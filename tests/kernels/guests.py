@@ -68,7 +68,7 @@ QUICK = Guest("quick", [DOCTOR, QUICK_BPF, sessions("EveryProbe"), e2e("kinds"),
 GUESTS = [
     Guest("base", [DOCTOR, BPF, sessions("EveryProbe"), sessions("Exact"), *(e2e(name) for name in (
         "kinds", "chain", "replace", "maps", "late", "windows", "packets", "flows", "stream"))]),
-    Guest("faults", [*(fault(name) for name in ("gone", "slot", "taken", "rejected")), FALLBACKS,
+    Guest("faults", [*(fault(name) for name in ("gone", "detached", "slot", "taken", "rejected")), FALLBACKS,
                      *(e2e(name) for name in ("doctor", "status", "netns", "dump"))]),
     Guest("late", [e2e("late"), e2e("stream")], ends=True),
     Guest("devices", [devices(name) for name in (
