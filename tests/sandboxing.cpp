@@ -10,11 +10,11 @@
 namespace dynmon::test {
 
 namespace {
-std::atomic<bool> trials = true;
+std::atomic<bool> sandboxing = true;
 }
 
 void set_sandboxing(bool enabled) {
-    trials = enabled;
+    sandboxing = enabled;
 }
 
 void real_run_sandboxed(const std::string& what, const SandboxOptions& options,
@@ -24,7 +24,7 @@ void wrapped_run_sandboxed(const std::string& what, const SandboxOptions& option
 
 void wrapped_run_sandboxed(const std::string& what, const SandboxOptions& options,
                            const std::function<void()>& body) {
-    if (trials)
+    if (sandboxing)
         real_run_sandboxed(what, options, body);
 }
 

@@ -36,7 +36,7 @@ public:
         std::vector<std::uint32_t> shape; // empty: a single value
     };
 
-    // `style` is people or raw. Throws Error{usage} when there are more than limits::layout_nodes
+    // `style` is decoded or raw. Throws Error{usage} when there are more than limits::layout_nodes
     // fields.
     RecordPlan(const Layout& layout, std::string_view prefix, Style style = Style::decoded);
 

@@ -109,7 +109,7 @@ public:
     // truncated or damaged, has no BTF, no programs, a name that is none in C or stands twice, or
     // breaks a bound of base/limits.hpp; Error{rejected} when libbpf crashes on it or hangs.
     // Nothing reaches libbpf that was not checked before, and nothing that it did not survive in a
-    // trial.
+    // sandbox.
     static Object parse(std::vector<std::byte> bytes, std::string path);
 
     const std::string& path() const { return path_; }

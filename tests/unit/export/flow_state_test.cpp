@@ -211,7 +211,7 @@ TEST_CASE("flows that neither arrive at the end nor can be saved are not said to
     sink.fails = true;
     try {
         exporter.close();
-        FAIL("the outlet is away");
+        FAIL("the sink is away");
     } catch (const Error& error) {
         CHECK(error.hint().find("they are in") == std::string::npos);
     }

@@ -46,8 +46,8 @@ struct FakeCollector final : Collector {
     Host& host;
 };
 
-struct Outlet {
-    explicit Outlet(IpfixOptions options = {}, bool udp = false) {
+struct TestSink {
+    explicit TestSink(IpfixOptions options = {}, bool udp = false) {
         host.udp = udp;
         options.collector = "fake";
         options.patience = 200ms;
@@ -59,7 +59,7 @@ struct Outlet {
                               [this] { return stopping; }});
         log::set_quiet(true);
     }
-    ~Outlet() { log::set_quiet(false); }
+    ~TestSink() { log::set_quiet(false); }
 
     void store(std::size_t count, std::uint16_t first = 0) {
         std::vector<FlowRecord> flows;
@@ -104,7 +104,7 @@ std::vector<std::uint16_t> up_to(std::uint16_t count) {
 } // namespace
 
 TEST_CASE("over TCP templates are sent once a connection, sequence numbers count records") {
-    Outlet o;
+    TestSink o;
     for (std::uint16_t window = 0; window < 30; ++window) {
         o.store(10, window * 10);
         o.now += 100s;
@@ -120,7 +120,7 @@ TEST_CASE("over TCP templates are sent once a connection, sequence numbers count
 }
 
 TEST_CASE("over UDP templates begin every window, and are repeated after so many messages") {
-    Outlet o({.template_refresh = 60s, .template_messages = 3}, true);
+    TestSink o({.template_refresh = 60s, .template_messages = 3}, true);
     o.store(60);
     o.store(1);
     o.store(1);
@@ -136,7 +136,8 @@ TEST_CASE("over UDP templates begin every window, and are repeated after so many
 }
 
 TEST_CASE("over UDP templates are repeated after a time too, within a window that takes long") {
-    Outlet o({.keeps = false, .template_refresh = 60s, .template_messages = 1000, .rate = 1}, true);
+    TestSink o({.keeps = false, .template_refresh = 60s, .template_messages = 1000, .rate = 1},
+               true);
     o.store(1000);
     std::size_t found = 0;
     for (std::size_t i = 0; i < o.host.streams.at(0).size(); ++i)
@@ -145,7 +146,7 @@ TEST_CASE("over UDP templates are repeated after a time too, within a window tha
 }
 
 TEST_CASE("flows wait while the collector is away, and go when it is back, each once") {
-    Outlet o;
+    TestSink o;
     o.host.up = false;
     o.store(5);
     o.store(5, 5);
@@ -163,7 +164,7 @@ TEST_CASE("flows wait while the collector is away, and go when it is back, each 
 }
 
 TEST_CASE("what a broken connection may have lost is sent again on the next one") {
-    Outlet o;
+    TestSink o;
     o.store(3);
     o.sink->send(); // these have arrived
     o.host.acknowledges = false;
@@ -181,7 +182,7 @@ TEST_CASE("what a broken connection may have lost is sent again on the next one"
 }
 
 TEST_CASE("a connection that breaks between two messages of a window loses none of its flows") {
-    Outlet o;
+    TestSink o;
     o.host.takes = 2;
     o.store(40);
     CHECK(o.sink->waiting().size() == 40);
@@ -193,7 +194,7 @@ TEST_CASE("a connection that breaks between two messages of a window loses none 
 }
 
 TEST_CASE("when too many flows wait no more windows are taken until the collector is back") {
-    Outlet o({.max_waiting = 10});
+    TestSink o({.max_waiting = 10});
     o.host.up = false;
     o.store(9);
     o.sink->make_room();
@@ -208,7 +209,7 @@ TEST_CASE("when too many flows wait no more windows are taken until the collecto
 }
 
 TEST_CASE("without time-outs a window has arrived, or nothing of it is kept") {
-    Outlet o({.keeps = false});
+    TestSink o({.keeps = false});
     o.sink->make_room();
     o.store(3);
     CHECK(o.sink->waiting().size() == 0);
@@ -226,7 +227,7 @@ TEST_CASE("without time-outs a window has arrived, or nothing of it is kept") {
 }
 
 TEST_CASE("an export that ends without its collector says what is lost") {
-    Outlet o;
+    TestSink o;
     o.host.up = false;
     o.store(3);
     try {
@@ -240,7 +241,7 @@ TEST_CASE("an export that ends without its collector says what is lost") {
 }
 
 TEST_CASE("the end of an export waits for the collector to acknowledge") {
-    Outlet o;
+    TestSink o;
     o.host.acknowledges = false;
     o.store(1);
     CHECK_THROWS_AS(o.sink->close(false), Error);
@@ -250,7 +251,7 @@ TEST_CASE("the end of an export waits for the collector to acknowledge") {
 }
 
 TEST_CASE("over UDP messages keep to the rate, and what a window has no time for goes later") {
-    Outlet o({.rate = 100, .share = 500ms}, true);
+    TestSink o({.rate = 100, .share = 500ms}, true);
     o.tick = 1us;
     const auto began = o.now;
     o.store(1000);
@@ -265,7 +266,7 @@ TEST_CASE("over UDP messages keep to the rate, and what a window has no time for
 }
 
 TEST_CASE("the end of an export goes faster than the rate where it would take too long") {
-    Outlet o({.rate = 10, .share = 0ms}, true);
+    TestSink o({.rate = 10, .share = 0ms}, true);
     o.tick = 1us;
     o.store(1000);
     const auto began = o.now;
@@ -277,7 +278,7 @@ TEST_CASE("the end of an export goes faster than the rate where it would take to
 TEST_CASE(
     "a window that is not kept is sent to its end at the rate, unless the export has to stop") {
     for (const bool stops : {false, true}) {
-        Outlet o({.keeps = false, .rate = 100, .share = 0ms}, true);
+        TestSink o({.keeps = false, .rate = 100, .share = 0ms}, true);
         o.tick = 1us;
         o.stopping = stops;
         const auto began = o.now;
@@ -290,7 +291,7 @@ TEST_CASE(
 
 TEST_CASE("the rate is not for TCP, and 0 is none") {
     for (const bool udp : {false, true}) {
-        Outlet o({.rate = udp ? 0u : 1u}, udp);
+        TestSink o({.rate = udp ? 0u : 1u}, udp);
         o.tick = 0s;
         const auto began = o.now;
         o.store(1000);
@@ -299,7 +300,7 @@ TEST_CASE("the rate is not for TCP, and 0 is none") {
 }
 
 TEST_CASE("when too many flows wait for their turn a window is taken once there is room") {
-    Outlet o({.rate = 100, .share = 0ms, .max_waiting = 100}, true);
+    TestSink o({.rate = 100, .share = 0ms, .max_waiting = 100}, true);
     o.tick = 1us;
     o.store(1000);
     o.sink->make_room();
@@ -310,9 +311,9 @@ TEST_CASE("when too many flows wait for their turn a window is taken once there 
 
 TEST_CASE(
     "what is told of the export goes before the flows, after a time, when it changes, at the end") {
-    Outlet o({.template_refresh = 60s, .facts = [](std::uint32_t generation) {
-                  return ipfix::Facts{generation, "d", 0};
-              }});
+    TestSink o({.template_refresh = 60s, .facts = [](std::uint32_t generation) {
+                    return ipfix::Facts{generation, "d", 0};
+                }});
     const auto window = [&](std::uint32_t generation, std::uint64_t dropped, bool flow) {
         FlowWindow from;
         from.window.generation = generation;
@@ -341,9 +342,9 @@ TEST_CASE(
 
 TEST_CASE(
     "what was missed in a window that did not arrive is not counted twice when it comes again") {
-    Outlet o({.keeps = false, .template_refresh = 0s, .facts = [](std::uint32_t) {
-                  return ipfix::Facts{};
-              }});
+    TestSink o({.keeps = false, .template_refresh = 0s, .facts = [](std::uint32_t) {
+                    return ipfix::Facts{};
+                }});
     FlowWindow from;
     from.window.generation = 1;
     from.ignored = 3;

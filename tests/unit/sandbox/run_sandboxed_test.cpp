@@ -50,7 +50,7 @@ Error fault(const std::function<void()>& body, const SandboxOptions& options = {
         CHECK(::waitpid(-1, nullptr, WNOHANG) == -1); // no child is left, dead or alive
         return error;
     }
-    FAIL("the trial ended well");
+    FAIL("the sandboxed code ended well");
     return Error(ErrorKind::failed, "");
 }
 
