@@ -315,7 +315,7 @@ private:
         try {
             target.close();
         } catch (const Error& error) {
-            // The first error is the one that is told about at length.
+            // The first error is printed with its hint; later ones only count.
             log::warn(error.what() + (error.hint().empty() ? "" : ": " + error.hint()));
         }
     }

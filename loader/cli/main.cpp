@@ -31,8 +31,9 @@ constexpr const char* description =
     "their maps, decoded. All state is in bpffs: there is no daemon.";
 
 constexpr const char* footer =
-    "Exit codes: 0 ok, 1 failed (`status`, `doctor`: something is ill), 2 usage, 3 busy (somebody\n"
-    "else holds it), 4 the kernel or device lacks it, 5 rejected by the verifier or by policy.\n"
+    "Exit codes: 0 ok, 1 failed (`status`, `doctor`: something is ill), 2 usage, 3 busy (another\n"
+    "process or program holds it), 4 the kernel or device lacks it, 5 rejected by the verifier or\n"
+    "by policy.\n"
     "`dynmon-load VERB --help` shows the options of a verb and an example; dynmon-load(1) names\n"
     "the pages of the manual.";
 

@@ -33,8 +33,10 @@ public:
             "  sudo dynmon-load read web flows --format csv --add site=lab > flows.csv\n"
             "  sudo dynmon-load read web --format npz > window.npz\n" +
             std::string(condition_help) +
-            "\n  Condition and columns must fit every metric that is read. What does not meet the\n"
-            "  condition, or is beyond --top, leaves with its window all the same, unless --peek.";
+            "\n  Condition and columns must fit every metric that is read. A filter only changes "
+            "what\n"
+            "  is printed: entries that do not match, or are beyond --top, are still removed with\n"
+            "  their window. Use --peek to keep them.";
         return text.c_str();
     }
 
