@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include <nlohmann/json.hpp>
 #include <spdlog/sinks/ansicolor_sink.h>
 #include <spdlog/spdlog.h>
 

@@ -1,5 +1,7 @@
 #include "control/apply.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include "cli/options.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"

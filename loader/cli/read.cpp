@@ -68,10 +68,11 @@ public:
         request_.named = reader_.named();
         if (!path_.empty())
             request_.direction = path_ == "egress" ? Direction::egress : Direction::ingress;
-        request_.output = output_.options(global.json);
-        request_.output.build = build_name();
+        options_ = output_.options(global.json);
+        options_.build = build_name();
+        request_.output = &options_;
         request_.jobs = output_.jobs;
-        const Format format = request_.output.format;
+        const Format format = options_.format;
         const bool binary = format == Format::npy || format == Format::npz;
         if (!interval_.empty() && binary)
             throw Error(ErrorKind::usage, "--interval makes several files of " + output_.format)
@@ -106,6 +107,7 @@ private:
     }
 
     ReadRequest request_;
+    ExportOptions options_;
     WindowClaim claim_;
     ReaderOptions reader_;
     bool forget_ = false;

@@ -1,3 +1,5 @@
+#include <nlohmann/json.hpp>
+
 #include "cli/options.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"

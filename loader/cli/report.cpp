@@ -4,6 +4,8 @@
 
 #include <time.h>
 
+#include <nlohmann/json.hpp>
+
 #include "base/error.hpp"
 #include "base/json_text.hpp"
 #include "base/log.hpp"

@@ -1,3 +1,5 @@
+#include <nlohmann/json.hpp>
+
 #include "base/error.hpp"
 #include "cli/give_up.hpp"
 #include "cli/report.hpp"

@@ -51,7 +51,7 @@ public:
         writer_.counts_at(places_);
         if (request.places)
             request.places(places_);
-        if (request_.output.format == Format::npy)
+        if (output_.format == Format::npy)
             require_one_window(store_, request_, state_, waiting());
         require_room_for_unfinished();
         if (request.exposes())
@@ -93,7 +93,7 @@ private:
 
     // Who reads what Dynmon printed expects one document: the oldest window.
     bool is_full() const {
-        return request_.consumer == nullptr && request_.output.format == Format::dynmon &&
+        return request_.consumer == nullptr && output_.format == Format::dynmon &&
                delivered_windows_ > 0;
     }
 
@@ -232,8 +232,9 @@ private:
         if (!has_shape(output_))
             return deliver_pending(unfinished_, writer_);
         ReadRequest whole = request_;
-        whole.output = without_shape(output_with(unfinished_.size()));
-        WindowWriter plain(whole, dir_, whole.output, sink_);
+        const ExportOptions output = without_shape(output_with(unfinished_.size()));
+        whole.output = &output;
+        WindowWriter plain(whole, dir_, output, sink_);
         plain.prepare(unfinished_);
         plain.counts_at(places_);
         deliver_pending(unfinished_, plain);
@@ -470,7 +471,7 @@ private:
         whole_ = request;
         whole_.metric.clear();
         whole_.direction.reset();
-        whole_.output = {};
+        whole_.output = nullptr;
         whole_.consumer = &*writer_;
         reading_.emplace(store_, whole_, sink);
         if (request.exposes())
@@ -514,6 +515,10 @@ private:
 };
 
 } // namespace
+
+bool ReadRequest::exposes() const {
+    return consumer == nullptr && output != nullptr && output->format == Format::openmetrics;
+}
 
 void prepare_read(const Settings& settings, const ReadRequest& request) {
     Sink nowhere(-1);

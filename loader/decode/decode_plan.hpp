@@ -11,7 +11,7 @@
 
 #include "btf/layout.hpp"
 #include "decode/cursor.hpp"
-#include "manifest/manifest.hpp"
+#include "manifest/words.hpp"
 
 namespace dynmon {
 

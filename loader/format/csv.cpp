@@ -5,6 +5,7 @@
 
 #include "base/error.hpp"
 #include "format/columns.hpp"
+#include "format/export_options.hpp"
 #include "format/line_formats.hpp"
 #include "format/row_constants.hpp"
 

@@ -11,8 +11,7 @@ namespace {
 
 class DynmonExporter final : public JsonDocument {
 public:
-    DynmonExporter(const ExportOptions& options, Sink& sink)
-        : JsonDocument(options, Style::dynmon, sink) {}
+    DynmonExporter(JsonForm form, Sink& sink) : JsonDocument(std::move(form), sink) {}
 
 private:
     void describe(const std::string&, const Window&, std::string&) override {}
@@ -45,8 +44,8 @@ private:
 
 } // namespace
 
-std::unique_ptr<Exporter> make_dynmon_exporter(const ExportOptions& options, Sink& sink) {
-    return std::make_unique<DynmonExporter>(options, sink);
+std::unique_ptr<Exporter> make_dynmon_exporter(JsonForm form, Sink& sink) {
+    return std::make_unique<DynmonExporter>(std::move(form), sink);
 }
 
 } // namespace dynmon

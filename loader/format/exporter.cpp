@@ -22,22 +22,32 @@ void name_interfaces(MetricView& metric, const std::shared_ptr<const EnumSet>& n
 
 namespace {
 
+JsonForm json_form(const ExportOptions& options, Style style) {
+    return {.style = style,
+            .value_only = options.value_only,
+            .wide_as_text = options.wide_as_text,
+            .metric_count = options.metric_count,
+            .build = options.build,
+            .added = options.added};
+}
+
 std::unique_ptr<Exporter> make_format(const ExportOptions& options, Sink& sink) {
+    const Style style = options.raw ? Style::raw : Style::decoded;
     switch (options.format) {
     case Format::json:
-        return make_json_exporter(options, sink);
+        return make_json_exporter(json_form(options, style), sink);
     case Format::dynmon:
-        return make_dynmon_exporter(options, sink);
+        return make_dynmon_exporter(json_form(options, Style::dynmon), sink);
     case Format::csv:
         return make_csv_exporter(options, sink);
     case Format::table:
-        return make_table_exporter(options, sink);
+        return make_table_exporter(style, sink);
     case Format::jsonl:
         return make_json_lines_exporter(options, sink);
     case Format::npy:
-        return make_npy_exporter(options, sink);
+        return make_npy_exporter(style, options.metric_count, sink);
     case Format::npz:
-        return make_npz_exporter(options, sink);
+        return make_npz_exporter(style, sink);
     case Format::openmetrics:
         break;
     }

@@ -1,6 +1,7 @@
 // The `json` exporter: a window with typed values, per-CPU values merged as the manifest says.
 #include <set>
 #include <string_view>
+#include <utility>
 
 #include "base/map_type_name.hpp"
 #include "decode/spelling.hpp"
@@ -12,17 +13,15 @@ namespace {
 
 class JsonExporter final : public JsonDocument {
 public:
-    JsonExporter(const ExportOptions& options, Sink& sink)
-        : JsonDocument(options, options.raw ? Style::raw : Style::decoded, sink),
-          build_(options.build), added_(options.added) {}
+    JsonExporter(JsonForm form, Sink& sink) : JsonDocument(std::move(form), sink) {}
 
     void counts_at(const std::vector<CountingPlace>& places) override { places_ = places; }
 
 private:
     void describe(const std::string& monitor, const Window& window, std::string& out) override {
-        if (!build_.empty()) {
+        if (!form().build.empty()) {
             out += "\"dynmon\":";
-            append_json_string(build_, out);
+            append_json_string(form().build, out);
             out += ',';
         }
         out += "\"monitor\":";
@@ -39,14 +38,14 @@ private:
     }
 
     void added(std::string& out) const {
-        if (added_.empty())
+        if (form().added.empty())
             return;
         out += "\"added\":{";
-        for (const auto& [name, value] : added_) {
+        for (const auto& [name, value] : form().added) {
             append_json_string(name, out);
             out += ':';
             append_json_string(value, out);
-            out += &name == &added_.back().first ? "}," : ",";
+            out += &name == &form().added.back().first ? "}," : ",";
         }
     }
 
@@ -101,9 +100,9 @@ private:
     }
 
     void time(std::uint64_t ns, std::string& out) const {
-        if (!raw() || ns == 0) // null: not known
+        if (form().style != Style::raw || ns == 0) // null: not known
             append_json_time(ns, out);
-        else if (wide_as_text())
+        else if (form().wide_as_text)
             out += '"' + std::to_string(ns) + '"';
         else
             out += std::to_string(ns);
@@ -125,18 +124,16 @@ private:
                          !is_queue_like(metric.map_type),
                 .list_cpus = metric.merge == Merge::none,
                 .null_if_empty = false,
-                .wide_as_text = wide_as_text()};
+                .wide_as_text = form().wide_as_text};
     }
 
-    std::string build_;
-    std::vector<std::pair<std::string, std::string>> added_;
     std::vector<CountingPlace> places_;
 };
 
 } // namespace
 
-std::unique_ptr<Exporter> make_json_exporter(const ExportOptions& options, Sink& sink) {
-    return std::make_unique<JsonExporter>(options, sink);
+std::unique_ptr<Exporter> make_json_exporter(JsonForm form, Sink& sink) {
+    return std::make_unique<JsonExporter>(std::move(form), sink);
 }
 
 } // namespace dynmon

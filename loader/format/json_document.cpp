@@ -24,7 +24,7 @@ void JsonDocument::begin_document(const std::string& monitor, const Window& wind
     if (bare())
         return;
     sink_.buffer() += '{';
-    if (!options_.value_only)
+    if (!form_.value_only)
         describe(monitor, window, sink_.buffer());
     enter(Direction::ingress);
 }
@@ -37,15 +37,15 @@ void JsonDocument::enter(Direction direction) {
         throw Error(ErrorKind::failed, "the metrics of the ingress path must come first");
     std::string& out = sink_.buffer();
     if (list_)
-        out += options_.value_only ? "}," : "],";
+        out += form_.value_only ? "}," : "],";
     out += direction == Direction::ingress ? "\"ingress-metrics\":" : "\"egress-metrics\":";
-    out += options_.value_only ? '{' : '[';
+    out += form_.value_only ? '{' : '[';
     list_ = direction;
     first_ = true;
 }
 
 void JsonDocument::begin_metric(const MetricView& metric) {
-    values_.emplace(shown(metric), style_, shape(metric));
+    values_.emplace(shown(metric), form_.style, shape(metric));
     if (bare())
         return;
     enter(metric.direction);
@@ -53,7 +53,7 @@ void JsonDocument::begin_metric(const MetricView& metric) {
     if (!first_)
         out += ',';
     first_ = false;
-    if (options_.value_only) {
+    if (form_.value_only) {
         append_json_string(metric.name, out);
         out += ':';
         return;
@@ -74,7 +74,7 @@ void JsonDocument::end_metric(std::uint64_t timestamp_us) {
     values_.reset();
     if (bare())
         out += '\n';
-    else if (!options_.value_only)
+    else if (!form_.value_only)
         out += ",\"timestamp\":" + std::to_string(timestamp_us) + '}';
     sink_.spill();
 }
@@ -83,7 +83,7 @@ void JsonDocument::end_document() {
     if (bare())
         return;
     enter(Direction::egress);
-    sink_.buffer() += options_.value_only ? "}}\n" : "]}\n";
+    sink_.buffer() += form_.value_only ? "}}\n" : "]}\n";
     sink_.spill();
 }
 

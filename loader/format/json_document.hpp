@@ -1,18 +1,32 @@
 // What the documents of `json` and `dynmon` have in common: two lists of metrics, or bare values.
 #pragma once
 
+#include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "decode/decode_plan.hpp"
 #include "format/exporter.hpp"
 #include "format/json_values.hpp"
 
 namespace dynmon {
 
+// What of ExportOptions such a document depends on; see there.
+struct JsonForm {
+    Style style = Style::decoded;
+    bool value_only = false;
+    bool wide_as_text = false;
+    std::size_t metric_count = 1;
+    std::string build = {}; // `json` only, as is `added`
+    std::vector<std::pair<std::string, std::string>> added = {};
+};
+
 class JsonDocument : public Exporter {
 public:
-    JsonDocument(const ExportOptions& options, Style style, Sink& sink)
-        : options_(options), style_(style), sink_(sink) {}
+    JsonDocument(JsonForm form, Sink& sink) : form_(std::move(form)), sink_(sink) {}
 
     void begin_document(const std::string& monitor, const Window& window) final;
     void begin_metric(const MetricView& metric) final;
@@ -21,8 +35,7 @@ public:
     void end_document() final;
 
 protected:
-    bool raw() const { return options_.raw; }
-    bool wide_as_text() const { return options_.wide_as_text; }
+    const JsonForm& form() const { return form_; }
 
 private:
     // Members of the document before its lists, each with a comma behind it.
@@ -33,11 +46,10 @@ private:
     // What is printed of its entries; lives until the next one is asked for.
     virtual const MetricView& shown(const MetricView& metric) { return metric; }
 
-    bool bare() const { return options_.value_only && options_.metric_count <= 1; }
+    bool bare() const { return form_.value_only && form_.metric_count <= 1; }
     void enter(Direction direction);
 
-    ExportOptions options_;
-    Style style_;
+    JsonForm form_;
     Sink& sink_;
     std::optional<Direction> list_; // the one that is open
     bool first_ = true;             // in the open list
@@ -49,8 +61,7 @@ std::string time_text(std::uint64_t ns);
 // The same in quotes; null for 0.
 void append_json_time(std::uint64_t ns, std::string& out);
 
-std::unique_ptr<Exporter> make_json_exporter(const ExportOptions& options, Sink& sink);
-std::unique_ptr<Exporter> make_json_lines_exporter(const ExportOptions& options, Sink& sink);
-std::unique_ptr<Exporter> make_dynmon_exporter(const ExportOptions& options, Sink& sink);
+std::unique_ptr<Exporter> make_json_exporter(JsonForm form, Sink& sink);
+std::unique_ptr<Exporter> make_dynmon_exporter(JsonForm form, Sink& sink);
 
 } // namespace dynmon

@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "filter/projection.hpp"
+#include "format/export_options.hpp"
 
 namespace dynmon {
 

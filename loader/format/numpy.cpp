@@ -172,22 +172,18 @@ private:
     std::optional<RecordArray> array_;
 };
 
-Style style_of(const ExportOptions& options) {
-    return options.raw ? Style::raw : Style::decoded;
-}
-
 } // namespace
 
-std::unique_ptr<Exporter> make_npy_exporter(const ExportOptions& options, Sink& sink) {
-    if (options.metric_count > 1)
-        throw Error(ErrorKind::usage, "npy is one array, and these are " +
-                                          std::to_string(options.metric_count) + " metrics")
+std::unique_ptr<Exporter> make_npy_exporter(Style style, std::size_t metric_count, Sink& sink) {
+    if (metric_count > 1)
+        throw Error(ErrorKind::usage,
+                    "npy is one array, and these are " + std::to_string(metric_count) + " metrics")
             .hint("name one metric and one --path, or use --format npz");
-    return std::make_unique<NpyExporter>(style_of(options), sink);
+    return std::make_unique<NpyExporter>(style, sink);
 }
 
-std::unique_ptr<Exporter> make_npz_exporter(const ExportOptions& options, Sink& sink) {
-    return std::make_unique<NpzExporter>(style_of(options), sink);
+std::unique_ptr<Exporter> make_npz_exporter(Style style, Sink& sink) {
+    return std::make_unique<NpzExporter>(style, sink);
 }
 
 } // namespace dynmon

@@ -45,8 +45,7 @@ constexpr std::size_t time_length = 30;  // 2026-11-21T12:00:00.000000000Z
 
 class TableExporter final : public Exporter {
 public:
-    TableExporter(const ExportOptions& options, Sink& sink)
-        : style_(options.raw ? Style::raw : Style::decoded), sink_(sink) {}
+    TableExporter(Style style, Sink& sink) : style_(style), sink_(sink) {}
 
     void counts_at(const std::vector<CountingPlace>& places) override { places_ = places; }
 
@@ -187,8 +186,8 @@ private:
 
 } // namespace
 
-std::unique_ptr<Exporter> make_table_exporter(const ExportOptions& options, Sink& sink) {
-    return std::make_unique<TableExporter>(options, sink);
+std::unique_ptr<Exporter> make_table_exporter(Style style, Sink& sink) {
+    return std::make_unique<TableExporter>(style, sink);
 }
 
 } // namespace dynmon

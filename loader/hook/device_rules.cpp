@@ -1,6 +1,7 @@
 #include "hook/device_rules.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <set>
 #include <string_view>
 #include <utility>

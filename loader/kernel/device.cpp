@@ -1,5 +1,6 @@
 #include "kernel/device.hpp"
 
+#include "btf/layout.hpp"
 #include "kernel/netns.hpp"
 
 namespace dynmon {

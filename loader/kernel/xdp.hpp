@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "manifest/manifest.hpp"
+#include "manifest/words.hpp"
 
 namespace dynmon {
 

@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "base/limits.hpp"
 #include "manifest/rules.hpp"
 
 namespace dynmon {

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "object/object.hpp"
 #include "policy/verdicts.hpp"
 #include "policy/walk.hpp"
 

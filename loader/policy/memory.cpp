@@ -3,6 +3,8 @@
 #include <array>
 #include <utility>
 
+#include "object/object.hpp"
+
 namespace dynmon::policy {
 
 namespace {

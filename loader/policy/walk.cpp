@@ -1,5 +1,6 @@
 #include "policy/walk.hpp"
 
+#include "object/object.hpp"
 #include "policy/opcodes.hpp"
 
 namespace dynmon::policy {

@@ -10,6 +10,7 @@
 #include <sys/vfs.h>
 
 #include "base/error.hpp"
+#include "btf/layout.hpp"
 #include "kernel/bpf.hpp"
 #include "kernel/device.hpp"
 #include "kernel/rights.hpp"

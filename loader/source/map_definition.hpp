@@ -7,7 +7,8 @@
 #include <vector>
 
 #include "kernel/bpf.hpp"
-#include "object/object.hpp"
+
+struct btf;
 
 namespace dynmon {
 

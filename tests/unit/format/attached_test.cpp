@@ -1,4 +1,5 @@
 // What each format says of a monitor that packets do not reach any more.
+#include "format/export_options.hpp"
 #include "format/metrics.hpp"
 #include "format/openmetrics.hpp"
 

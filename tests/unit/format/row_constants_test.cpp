@@ -1,3 +1,4 @@
+#include "format/export_options.hpp"
 #include "format/metrics.hpp"
 #include "format/row_constants.hpp"
 

@@ -1,5 +1,6 @@
 // Maps of kinds that are well known, listed as if dynmon had never heard of them.
 #include <cerrno>
+#include <cstring>
 #include <map>
 #include <optional>
 
