@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """Holds the order of the folders of loader/: each includes only itself and those before it, and
-only kernel/ issues system calls on BPF objects."""
+only kernel/ issues system calls on BPF objects. And that a change rebuilds little: a header that
+changes often, or that takes long to compile, is read by few files."""
 import pathlib
 import re
 import sys
@@ -14,6 +15,40 @@ ORDER = ["base", "sandbox", "manifest", "object", "btf", "decode", "policy", "fi
 SYSCALLS = re.compile(r"\b(bpf_(map_(lookup|update|delete|create|get|freeze)|obj_|prog_(load|attach|"
                       r"query|get_fd)|link_(create|update|detach|get)|tc_|xdp_|btf_get_fd)\w*|"
                       r"bpf_object__load|setns|SYS_membarrier|(?<!answer\()SYS_bpf)\s*\(?")
+
+# A header → how many .cpp files of loader/ may read it, by whichever way.
+READERS = {"base/limits.hpp": 30, "format/export_options.hpp": 15, "manifest/manifest.hpp": 85,
+           "object/object.hpp": 65, "nlohmann/json.hpp": 25, "CLI/CLI.hpp": 26}
+# Others declare what they need of it by <nlohmann/json_fwd.hpp>.
+JSON_HEADERS = {"state/json_pin.hpp"}
+
+
+def includes(path):
+    return re.findall(r'^#include [<"]([^>"]+)[>"]', path.read_text(), re.M)
+
+
+def reached(name, direct, found):
+    """All that `name` includes, of itself and of others."""
+    for header in direct.get(name, []):
+        if header not in found:
+            found.add(header)
+            reached(header, direct, found)
+    return found
+
+
+def costly(root):
+    direct = {str(path.relative_to(root)): includes(path) for path in sorted(root.rglob("*.[ch]pp"))}
+    read = {name: reached(name, direct, set()) for name in direct if name.endswith(".cpp")}
+    for header, most in READERS.items():
+        readers = [name for name, headers in read.items() if header in headers]
+        if len(readers) > most:
+            yield (f"{root}: {len(readers)} files read {header}, and {most} may: forward declarations "
+                   f"do where no object of its types is made; they are {' '.join(readers)}")
+    for name, headers in direct.items():
+        if name.endswith(".hpp") and "nlohmann/json.hpp" in headers and name not in JSON_HEADERS:
+            yield f"{root}/{name}: in a header <nlohmann/json_fwd.hpp> does"
+        if not name.startswith("cli/") and any(header.startswith("CLI/") for header in headers):
+            yield f"{root}/{name}: CLI11 belongs into cli/"
 
 
 def faults(root):
@@ -32,8 +67,9 @@ def faults(root):
 def main():
     root = pathlib.Path(__file__).resolve().parent.parent / "loader"
     folders = {path.name for path in root.iterdir() if path.is_dir()}
-    found = list(faults(root)) + [f"{root}/{name}: not in the order of {__file__}"
-                                  for name in sorted(folders - set(ORDER))]
+    found = list(faults(root)) + list(costly(root))
+    found += [f"{root}/{name}: not in the order of {__file__}"
+              for name in sorted(folders - set(ORDER))]
     print("\n".join(found) or f"{len(ORDER)} folders in order")
     return 1 if found else 0
 

@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <string_view>
 
+#include <nlohmann/json.hpp>
+
 #include "base/printable.hpp"
 #include "base/utf8.hpp"
 

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include <nlohmann/json.hpp>
 #include <spdlog/sinks/ansicolor_sink.h>
 #include <spdlog/spdlog.h>
 

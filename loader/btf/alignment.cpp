@@ -5,6 +5,7 @@
 
 #include "base/error.hpp"
 #include "btf/layout.hpp"
+#include "object/object.hpp"
 
 namespace dynmon {
 

@@ -9,9 +9,11 @@
 #include <cstdint>
 #include <string>
 
-#include "object/object.hpp"
-
 namespace dynmon {
+
+struct MapInfo;
+class Object;
+struct ProgramInfo;
 
 // By how many bytes a value of the map begins behind a multiple of 8 in the kernel's memory.
 std::uint32_t value_misalignment(const MapInfo& map);

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/map_type_name.hpp"
+#include "object/object.hpp"
 
 namespace dynmon {
 

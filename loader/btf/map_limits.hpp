@@ -4,9 +4,9 @@
 
 #include <string>
 
-#include "object/object.hpp"
-
 namespace dynmon {
+
+struct MapInfo;
 
 // Why no kernel makes such a map, in words that follow its name; "" when that is not known. Of a
 // type that dynmon does not know, nothing is.

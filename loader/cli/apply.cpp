@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "control/apply.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include "cli/options.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"

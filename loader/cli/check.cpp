@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <iostream>
 
+#include <nlohmann/json.hpp>
+
 #include "base/error.hpp"
 #include "base/json_text.hpp"
 #include "base/printable.hpp"

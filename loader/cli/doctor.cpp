@@ -7,6 +7,8 @@
 #include <iostream>
 #include <limits>
 
+#include <nlohmann/json.hpp>
+
 #include "base/json_text.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"

@@ -9,6 +9,7 @@
 #include "cli/options.hpp"
 #include "cli/output.hpp"
 #include "cli/verb.hpp"
+#include "format/export_options.hpp"
 #include "format/spool.hpp"
 #include "source/follow.hpp"
 #include "source/map_kind.hpp"

@@ -11,6 +11,7 @@
 
 #include "base/error.hpp"
 #include "cli/options.hpp"
+#include "format/export_options.hpp"
 #include "format/row_constants.hpp"
 #include "kernel/machine.hpp"
 

@@ -9,6 +9,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "format/export_options.hpp"
 #include "format/exporter.hpp"
 
 namespace dynmon {

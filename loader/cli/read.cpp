@@ -72,10 +72,11 @@ public:
         request_.named = reader_.named();
         if (!direction_.empty())
             request_.direction = direction_ == "egress" ? Direction::egress : Direction::ingress;
-        request_.output = output_.options(global.json);
-        request_.output.build = build_name();
+        options_ = output_.options(global.json);
+        options_.build = build_name();
+        request_.output = &options_;
         request_.jobs = output_.jobs;
-        const bool binary = request_.output.format->is_binary;
+        const bool binary = options_.format->is_binary;
         if (!interval_.empty() && binary)
             throw Error(ErrorKind::usage, "--interval makes several files of " + output_.format)
                 .hint("read in a loop, into a file each time");
@@ -109,6 +110,7 @@ private:
     }
 
     ReadRequest request_;
+    ExportOptions options_;
     WindowClaim claim_;
     ReaderOptions reader_;
     bool forget_ = false;

@@ -5,6 +5,8 @@
 
 #include <time.h>
 
+#include <nlohmann/json.hpp>
+
 #include "base/error.hpp"
 #include "base/json_text.hpp"
 #include "base/log.hpp"

@@ -2,7 +2,7 @@
 // Results of verbs as JSON or as a sentence.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 #include "cli/verb.hpp"
 #include "control/doctor.hpp"

@@ -4,6 +4,8 @@
 #include <cstdio>
 #include <iostream>
 
+#include <nlohmann/json.hpp>
+
 #include "base/iso_time.hpp"
 #include "base/json_text.hpp"
 #include "cli/give_up.hpp"

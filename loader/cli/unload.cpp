@@ -2,6 +2,8 @@
 #include <chrono>
 #include <optional>
 
+#include <nlohmann/json.hpp>
+
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "cli/report.hpp"

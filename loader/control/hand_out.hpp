@@ -9,6 +9,7 @@
 #include "control/read.hpp"
 #include "control/window.hpp"
 #include "control/window_log.hpp"
+#include "format/export_options.hpp"
 #include "state/store.hpp"
 
 namespace dynmon {

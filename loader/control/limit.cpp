@@ -6,6 +6,7 @@
 #include "base/error.hpp"
 #include "base/iso_time.hpp"
 #include "kernel/bpf.hpp"
+#include "object/object.hpp"
 
 namespace dynmon {
 

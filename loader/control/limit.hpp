@@ -7,10 +7,11 @@
 #include <optional>
 #include <string>
 
-#include "object/object.hpp"
 #include "state/generation.hpp"
 
 namespace dynmon {
+
+struct ProgramInfo;
 
 inline constexpr const char* over_limit = "over-limit"; // the health of such a program
 

@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "kernel/bpf.hpp"
+#include "object/object.hpp"
 #include "source/map_reader.hpp"
 
 namespace dynmon {

@@ -52,7 +52,7 @@ public:
         writer_.counts_at(places_);
         if (request.places)
             request.places(places_);
-        if (request_.output.format->one_window)
+        if (output_.format->one_window)
             require_one_window(store_, request_, state_, waiting());
         require_room_for_unfinished();
         if (request.exposes())
@@ -94,7 +94,7 @@ private:
 
     // Who reads what Dynmon printed expects one document: the oldest window.
     bool is_full() const {
-        return request_.consumer == nullptr && request_.output.format->one_document &&
+        return request_.consumer == nullptr && output_.format->one_document &&
                delivered_windows_ > 0;
     }
 
@@ -233,8 +233,9 @@ private:
         if (!has_shape(output_))
             return deliver_pending(unfinished_, writer_);
         ReadRequest whole = request_;
-        whole.output = without_shape(output_with(unfinished_.size()));
-        WindowWriter plain(whole, dir_, whole.output, sink_);
+        const ExportOptions output = without_shape(output_with(unfinished_.size()));
+        whole.output = &output;
+        WindowWriter plain(whole, dir_, output, sink_);
         plain.prepare(unfinished_);
         plain.counts_at(places_);
         deliver_pending(unfinished_, plain);
@@ -441,7 +442,7 @@ private:
         whole_ = request;
         whole_.metric.clear();
         whole_.direction.reset();
-        whole_.output = {};
+        whole_.output = nullptr;
         whole_.consumer = &*writer_;
         reading_.emplace(store_, whole_, sink);
         if (request.exposes())
@@ -485,6 +486,10 @@ private:
 };
 
 } // namespace
+
+bool ReadRequest::exposes() const {
+    return consumer == nullptr && output != nullptr && output->format.shows_totals();
+}
 
 void prepare_read(const Settings& settings, const ReadRequest& request) {
     Sink nowhere(-1);

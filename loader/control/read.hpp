@@ -25,9 +25,9 @@ struct NamedReading {
 struct ReadRequest {
     std::string name;
     NamedReading named;
-    std::string metric;                 // "": all
-    std::optional<Direction> direction; // unset: both
-    ExportOptions output;
+    std::string metric;                    // "": all
+    std::optional<Direction> direction;    // unset: both
+    const ExportOptions* output = nullptr; // not owned; null: ExportOptions{}
     // Not owned: gets the windows instead of the sink, each map once, whatever `output` says.
     Exporter* consumer = nullptr;
     // Not owned: kept from one read to the next by who reads again and again; null: reads once.
@@ -41,7 +41,7 @@ struct ReadRequest {
     std::function<void()> opened;
 
     // OpenMetrics shows totals and what is in the maps: the windows are for readers of the others.
-    bool exposes() const { return consumer == nullptr && output.format.shows_totals(); }
+    bool exposes() const;
     // Whether a window that is handed out leaves the kernel.
     bool takes() const { return !peek && !exposes(); }
     bool is_named() const { return !peek && !named.as.empty(); }

@@ -37,7 +37,8 @@ ExportOptions checked_output(const Store& store, const ReadRequest& request,
     std::vector<const MetricView*> views;
     for (const MetricSource* source : selected)
         views.push_back(&source->view);
-    ExportOptions options = request.consumer == nullptr ? request.output : ExportOptions{};
+    const bool prints = request.consumer == nullptr && request.output != nullptr;
+    ExportOptions options = prints ? *request.output : ExportOptions{};
     options.metric_count = views.size();
     options.now_ns = epoch_ns();
     require_shape(options, views);

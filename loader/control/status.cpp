@@ -11,6 +11,7 @@
 #include "control/window_log.hpp"
 #include "kernel/own_pin.hpp"
 #include "kernel/xdp.hpp"
+#include "object/object.hpp"
 #include "source/map_kind.hpp"
 #include "source/map_reader.hpp"
 #include "state/bpffs.hpp"

@@ -6,10 +6,11 @@
 #include <optional>
 #include <string>
 
-#include "manifest/manifest.hpp"
 #include "state/state.hpp"
 
 namespace dynmon {
+
+struct Manifest;
 
 struct UnfinishedWindow {
     std::uint64_t sequence = 0;

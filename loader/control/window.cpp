@@ -7,6 +7,7 @@
 #include "decode/merge_rule.hpp"
 #include "kernel/bpf.hpp"
 #include "kernel/own_pin.hpp"
+#include "object/object.hpp"
 #include "source/map_reader.hpp"
 #include "source/map_types.hpp"
 #include "state/bpffs.hpp"

@@ -5,6 +5,7 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "format/export_options.hpp"
 #include "kernel/clock.hpp"
 #include "source/totals.hpp"
 

@@ -4,10 +4,11 @@
 
 #include <vector>
 
-#include "manifest/manifest.hpp"
-#include "object/object.hpp"
-
 namespace dynmon {
+
+struct Diagnostic;
+struct Manifest;
+class Object;
 
 // Every disagreement between manifest and object: programs, maps, field paths, formats, merges,
 // parameters and their ranges, OpenMetrics names. Empty: they agree. Pure.

@@ -12,6 +12,7 @@
 #include "btf/layout.hpp"
 #include "decode/decode_plan.hpp"
 #include "decode/metric_fields.hpp"
+#include "object/object.hpp"
 
 namespace dynmon {
 

@@ -5,9 +5,10 @@
 #include <vector>
 
 #include "manifest/manifest.hpp"
-#include "object/object.hpp"
 
 namespace dynmon {
+
+class Object;
 
 // Appends every disagreement to `found`: the map, what is to be done with it, fields of labels,
 // series, formats and merges.

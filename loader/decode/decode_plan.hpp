@@ -12,7 +12,7 @@
 
 #include "btf/layout.hpp"
 #include "decode/cursor.hpp"
-#include "manifest/manifest.hpp"
+#include "manifest/words.hpp"
 
 namespace dynmon {
 

@@ -8,6 +8,8 @@
 #include "base/error.hpp"
 #include "base/identifier.hpp"
 #include "decode/parameter_type.hpp"
+#include "manifest/manifest.hpp"
+#include "object/object.hpp"
 
 namespace dynmon {
 

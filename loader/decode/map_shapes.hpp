@@ -8,10 +8,13 @@
 
 #include "base/map_type.hpp"
 #include "decode/parameters.hpp"
-#include "manifest/manifest.hpp"
-#include "object/object.hpp"
 
 namespace dynmon {
+
+struct Manifest;
+struct MapConfig;
+struct MapInfo;
+class Object;
 
 // What a map is made as, in place of what the object says.
 struct MapShape {

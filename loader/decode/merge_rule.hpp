@@ -7,7 +7,7 @@
 #include <string>
 
 #include "btf/layout.hpp"
-#include "manifest/manifest.hpp"
+#include "manifest/words.hpp"
 
 namespace dynmon {
 

@@ -13,6 +13,7 @@
 
 #include "base/error.hpp"
 #include "decode/scalar.hpp"
+#include "object/object.hpp"
 
 namespace dynmon {
 

@@ -8,9 +8,11 @@
 #include <vector>
 
 #include "btf/layout.hpp"
-#include "object/object.hpp"
 
 namespace dynmon {
+
+struct GlobalInfo;
+class Object;
 
 // Holds every value of every integer type, so that one comparison serves them all.
 using WideInteger = __int128;

@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "manifest/manifest.hpp"
-#include "object/object.hpp"
-
 namespace dynmon {
+
+struct Manifest;
+class Object;
 
 // A global to set in .rodata: `bytes` as they are to be in memory, in the global's own size.
 struct GlobalValue {

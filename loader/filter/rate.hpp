@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "btf/layout.hpp"
-#include "manifest/manifest.hpp"
+#include "manifest/words.hpp"
 
 namespace dynmon {
 

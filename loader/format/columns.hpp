@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "decode/decode_plan.hpp"
 #include "format/rows.hpp"
 
 namespace dynmon {

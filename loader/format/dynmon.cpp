@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "filter/projection.hpp"
+#include "format/export_options.hpp"
 #include "format/json_document.hpp"
 
 namespace dynmon {

@@ -2,6 +2,7 @@
 #include "format/exporter.hpp"
 
 #include "base/error.hpp"
+#include "format/export_options.hpp"
 #include "format/merged_metric.hpp"
 #include "format/shape.hpp"
 

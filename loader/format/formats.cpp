@@ -5,6 +5,7 @@
 #include <array>
 
 #include "base/error.hpp"
+#include "format/export_options.hpp"
 #include "format/exporter.hpp"
 
 namespace dynmon {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "manifest/manifest.hpp"
+#include "manifest/open_metrics.hpp"
 
 namespace dynmon {
 

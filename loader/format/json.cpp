@@ -5,6 +5,7 @@
 
 #include "base/map_type_name.hpp"
 #include "decode/spelling.hpp"
+#include "format/export_options.hpp"
 #include "format/json_document.hpp"
 
 namespace dynmon {

@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "decode/spelling.hpp"
 #include "decode/text.hpp"
+#include "format/export_options.hpp"
 
 namespace dynmon {
 

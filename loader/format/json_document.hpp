@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "format/export_options.hpp"
 #include "format/exporter.hpp"
 #include "format/json_values.hpp"
 

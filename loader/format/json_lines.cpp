@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "decode/spelling.hpp"
+#include "format/export_options.hpp"
 #include "format/json_document.hpp"
 #include "format/row_constants.hpp"
 #include "format/rows.hpp"

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "decode/cursor.hpp"
+#include "decode/decode_plan.hpp"
 #include "format/exporter.hpp"
 
 namespace dynmon {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "decode/decode_plan.hpp"
 #include "format/exporter.hpp"
 
 namespace dynmon {

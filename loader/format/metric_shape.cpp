@@ -8,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "filter/projection.hpp"
+#include "format/export_options.hpp"
 
 namespace dynmon {
 

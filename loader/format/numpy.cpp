@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "decode/record_plan.hpp"
+#include "format/export_options.hpp"
 #include "format/exporter.hpp"
 #include "format/rows.hpp"
 #include "format/spool.hpp"

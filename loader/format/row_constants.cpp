@@ -6,6 +6,7 @@
 #include "base/error.hpp"
 #include "base/identifier.hpp"
 #include "btf/layout.hpp"
+#include "format/export_options.hpp"
 #include "format/json_document.hpp"
 
 namespace dynmon {

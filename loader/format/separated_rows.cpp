@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "format/columns.hpp"
+#include "format/export_options.hpp"
 #include "format/row_constants.hpp"
 
 namespace dynmon {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "format/export_options.hpp"
 #include "format/exporter.hpp"
 
 namespace dynmon {

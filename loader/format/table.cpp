@@ -7,6 +7,7 @@
 #include "base/map_type_name.hpp"
 #include "decode/text.hpp"
 #include "format/columns.hpp"
+#include "format/export_options.hpp"
 #include "format/exporter.hpp"
 #include "format/table_rows.hpp"
 

@@ -2,6 +2,7 @@
 #include "hook/device_rules.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <set>
 #include <string_view>
 #include <utility>

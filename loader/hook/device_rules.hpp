@@ -8,7 +8,7 @@
 
 #include "kernel/links.hpp"
 #include "kernel/offloads.hpp"
-#include "manifest/manifest.hpp"
+#include "manifest/words.hpp"
 #include "state/hook_id.hpp"
 
 namespace dynmon {

@@ -9,7 +9,7 @@
 #include "base/fd.hpp"
 #include "kernel/bpf.hpp"
 #include "kernel/netns.hpp"
-#include "manifest/manifest.hpp"
+#include "manifest/words.hpp"
 #include "state/store.hpp"
 
 namespace dynmon {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "kernel/device.hpp"
 
+#include "btf/layout.hpp"
 #include "kernel/netns.hpp"
 
 namespace dynmon {

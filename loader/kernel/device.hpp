@@ -4,9 +4,9 @@
 
 #include <memory>
 
-#include "btf/layout.hpp"
-
 namespace dynmon {
+
+struct EnumSet;
 
 // The names of all devices by index, in the calling thread's network namespace; none when they
 // cannot be listed.

@@ -18,6 +18,7 @@
 #include "kernel/prog_array.hpp"
 #include "kernel/rights.hpp"
 #include "kernel/verifier_log.hpp"
+#include "object/object.hpp"
 #include "sandbox/run_sandboxed.hpp"
 
 namespace dynmon {

@@ -11,9 +11,10 @@
 #include "base/fd.hpp"
 #include "decode/map_shapes.hpp"
 #include "object/kernel_btf.hpp"
-#include "object/object.hpp"
 
 namespace dynmon {
+
+class Object;
 
 // Bytes that go to a global of .rodata before the program is loaded.
 struct RodataValue {

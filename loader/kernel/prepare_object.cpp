@@ -10,6 +10,7 @@
 #include "base/error.hpp"
 #include "base/libbpf_log.hpp"
 #include "object/elf.hpp"
+#include "object/object.hpp"
 
 namespace dynmon {
 

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "manifest/manifest.hpp"
+#include "manifest/words.hpp"
 
 namespace dynmon {
 

@@ -3,6 +3,7 @@
 
 #include <map>
 
+#include "base/limits.hpp"
 #include "manifest/rules.hpp"
 
 namespace dynmon {

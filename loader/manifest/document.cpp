@@ -10,6 +10,7 @@
 #include <yaml-cpp/mark.h>
 #include <yaml-cpp/parser.h>
 
+#include "base/limits.hpp"
 #include "base/printable.hpp"
 #include "manifest/text_form.hpp"
 

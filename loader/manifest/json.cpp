@@ -63,7 +63,7 @@ Json open_metrics_json(const OpenMetrics& metrics) {
         object["series"].push_back(series_json(series));
     if (metrics.buckets)
         object["buckets"] = buckets_json(*metrics.buckets);
-    if (metrics.max_series != limits::series_per_metric)
+    if (metrics.max_series != OpenMetrics::preset_series)
         object["max-series"] = metrics.max_series;
     return object;
 }

@@ -2,7 +2,6 @@
 // probe.yaml as data: what a probe is called, which programs and metrics it has, what can be set.
 #pragma once
 
-#include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
@@ -10,84 +9,10 @@
 #include <string_view>
 #include <vector>
 
-#include "base/limits.hpp"
+#include "manifest/open_metrics.hpp"
+#include "manifest/words.hpp"
 
 namespace dynmon {
-
-enum class Direction { ingress, egress };
-enum class HookKind { xdp, tc }; // which hook ingress uses; egress is always TC
-enum class XdpMode { native, generic, offload };
-// How the values of several CPUs become one.
-// leads, follows: of single fields. The CPU with the smallest value that is not 0 leads, and what
-// follows is its.
-enum class Merge { sum, max, min, first, last, bit_or, none, leads, follows };
-enum class MetricType { counter, gauge, histogram, untyped };
-enum class BucketScale { log2, linear };
-// What a probe may do beyond looking, in the words of `may`.
-enum class Power { drop, write_packets, redirect, read_kernel, timers, loops };
-
-const char* to_string(Direction direction); // "ingress" | "egress"
-const char* to_string(HookKind kind);       // "xdp" | "tc"
-const char* to_string(XdpMode mode);        // "native" | "generic" | "offload"
-const char* to_string(Merge merge);         // "sum" | "max" | "min" | "first" | "last" | …
-const char* to_string(MetricType type);     // "counter" | "gauge" | …
-const char* to_string(BucketScale scale);   // "log2" | "linear"
-const char* to_string(Power power);         // "drop" | "write-packets" | "redirect" | …
-
-// Where in the manifest something stands; lines and columns start at 1, 0 is "nowhere".
-struct Position {
-    int line = 0;
-    int column = 0;
-};
-
-// A label is static (`value`) or taken from the map's key (`field`, a path such as "key.proto").
-struct Label {
-    std::string name;
-    std::string value;
-    std::string field;
-    Position at;
-    Position field_at;
-};
-
-// What the counts of a histogram stand for. Bucket i has the integers from 2^i to 2^(i+1) - 1
-// (log2; the first has 0 too) or from min + i*width to min + (i+1)*width - 1 (linear), and the last
-// one all that are larger. The counts are the elements of the series' field; or, with `key`, that
-// field of the key has the bucket's number, and the series' field how many there are in it.
-struct Buckets {
-    BucketScale scale = BucketScale::log2;
-    std::string key;       // path such as "key.slot"; empty: the series' field is an array
-    std::size_t count = 0; // how many buckets; with `key` only
-    std::int64_t min = 0;
-    std::uint64_t width = 1;
-    double multiplier = 1; // from what is stored to the family's unit: 1e-9 for ns to seconds
-    std::string sum;       // path of the exact sum of all values; empty: not known
-    Position at;
-    Position key_at;
-    Position count_at;
-    Position sum_at;
-};
-
-// One OpenMetrics family made of one numeric field of the map's value, or of one array of counts.
-struct Series {
-    std::string name;               // family name without "_total"; empty: the metric's own name
-    std::string field;              // path such as "value.packets"; empty: the whole (scalar) value
-    std::optional<MetricType> type; // unset: that of the metric
-    std::string unit;               // "bytes", "seconds", …; must end the family's name
-    std::string help;               // empty: that of the metric
-    std::optional<Buckets> buckets; // of a histogram; unset: those of the metric
-    Position at;
-    Position field_at;
-};
-
-struct OpenMetrics {
-    std::string help;
-    MetricType type = MetricType::untyped;
-    std::vector<Label> labels;
-    std::vector<Series> series;     // empty: one series of the whole value
-    std::optional<Buckets> buckets; // of the series that are histograms
-    std::size_t max_series = limits::series_per_metric;
-    Position at;
-};
 
 // One entry of `metric-configs`: a map to read and how.
 struct MetricConfig {

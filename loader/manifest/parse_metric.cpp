@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "base/limits.hpp"
 #include "manifest/rules.hpp"
 
 namespace dynmon {
@@ -103,7 +104,7 @@ OpenMetrics read_open_metrics(const Node& node, Faults& faults) {
         metrics.series.push_back(read_series(item, faults));
     if (const Node* buckets = fields.find("buckets"))
         metrics.buckets = read_buckets(*buckets, faults);
-    metrics.max_series = fields.count("max-series", limits::series_per_metric, most_series);
+    metrics.max_series = fields.count("max-series", OpenMetrics::preset_series, most_series);
     return metrics;
 }
 

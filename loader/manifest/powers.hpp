@@ -5,7 +5,7 @@
 #include <set>
 
 #include "manifest/fields.hpp"
-#include "manifest/manifest.hpp"
+#include "manifest/words.hpp"
 
 namespace dynmon {
 

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "manifest/manifest.hpp"
+#include "manifest/words.hpp"
 
 namespace dynmon {
 

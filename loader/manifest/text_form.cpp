@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string>
 
+#include "base/limits.hpp"
 #include "base/utf8.hpp"
 
 namespace dynmon {

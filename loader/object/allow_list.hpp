@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "manifest/manifest.hpp"
+#include "manifest/words.hpp"
 
 namespace dynmon {
 

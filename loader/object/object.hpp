@@ -17,6 +17,7 @@
 
 #include "base/map_type.hpp"
 #include "object/atomics.hpp"
+#include "object/btf_ptr.hpp"
 
 struct stat;
 
@@ -94,11 +95,6 @@ inline constexpr std::string_view meter_map_name = "dynmon_meter";
 inline constexpr std::string_view limit_map_name = ".data.dynmon_limit";
 inline constexpr std::string_view over_name = "dynmon_over"; // in it
 inline constexpr std::string_view frags_global_name = "dynmon_frags";
-
-struct BtfDelete {
-    void operator()(btf* types) const { btf__free(types); }
-};
-using BtfPtr = std::unique_ptr<btf, BtfDelete>;
 
 class ElfFile;
 

@@ -7,9 +7,11 @@
 #include <span>
 #include <string>
 
-#include "object/object.hpp"
+#include "object/btf_ptr.hpp"
 
 namespace dynmon {
+
+class ElfFile;
 
 // Throws Error{usage} that names the file when it is no BPF object, is damaged, or has no BTF.
 BtfPtr read_object_types(const std::string& path);

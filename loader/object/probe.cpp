@@ -8,6 +8,7 @@
 #include "base/error.hpp"
 #include "base/fd.hpp"
 #include "base/identifier.hpp"
+#include "base/limits.hpp"
 #include "object/sha256.hpp"
 #include "object/trusted_file.hpp"
 

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "object/object.hpp"
 #include "policy/verdicts.hpp"
 #include "policy/walk.hpp"
 

@@ -5,10 +5,12 @@
 #include <string>
 #include <vector>
 
-#include "object/object.hpp"
 #include "policy/effect.hpp"
 
 namespace dynmon {
+
+class Object;
+struct ProgramInfo;
 
 // Where the value that bpf_map_lookup_elem() found is used without a look at whether there is one.
 struct UnaskedLookup {

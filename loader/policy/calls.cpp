@@ -3,6 +3,8 @@
 
 #include <linux/pkt_cls.h>
 
+#include "object/object.hpp"
+
 namespace dynmon::policy {
 
 namespace {

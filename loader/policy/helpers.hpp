@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include "manifest/manifest.hpp"
+#include "manifest/words.hpp"
 
 namespace dynmon::policy {
 

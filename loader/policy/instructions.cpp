@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/error.hpp"
+#include "object/object.hpp"
 #include "policy/cycles.hpp"
 #include "policy/helpers.hpp"
 #include "policy/opcodes.hpp"

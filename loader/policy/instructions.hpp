@@ -11,11 +11,13 @@
 #include <vector>
 
 #include "decode/map_shapes.hpp"
-#include "object/object.hpp"
 #include "policy/linked_code.hpp"
 #include "policy/loops.hpp"
 
 namespace dynmon {
+
+class Object;
+struct ProgramInfo;
 
 // When no policy of the machine says otherwise: what the verifier itself grants a program without
 // such loops. Some ns each, so about a millisecond.

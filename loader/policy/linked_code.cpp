@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "object/object.hpp"
 #include "policy/opcodes.hpp"
 
 namespace dynmon::policy {

@@ -14,8 +14,12 @@
 #include <linux/bpf.h>
 
 #include "object/elf.hpp"
-#include "object/object.hpp"
 #include "policy/source_lines.hpp"
+
+namespace dynmon {
+class Object;
+struct ProgramInfo;
+} // namespace dynmon
 
 namespace dynmon::policy {
 

@@ -9,9 +9,11 @@
 #include <string_view>
 #include <vector>
 
-#include "manifest/manifest.hpp"
+#include "manifest/words.hpp"
 
 namespace dynmon {
+
+struct Manifest;
 
 class MachinePolicy {
 public:

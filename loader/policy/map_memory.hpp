@@ -7,10 +7,12 @@
 #include <vector>
 
 #include "decode/map_shapes.hpp"
-#include "manifest/manifest.hpp"
-#include "object/object.hpp"
 
 namespace dynmon {
+
+struct Manifest;
+struct MapInfo;
+class Object;
 
 // When no policy of the machine says otherwise.
 inline constexpr std::uint64_t preset_map_memory = std::uint64_t{4} << 30;

@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include "object/object.hpp"
+
 namespace dynmon::policy {
 
 namespace {

@@ -6,9 +6,13 @@
 #include <optional>
 #include <string>
 
-#include "object/object.hpp"
 #include "policy/findings.hpp"
 #include "policy/state.hpp"
+
+namespace dynmon {
+class Object;
+struct ProgramInfo;
+} // namespace dynmon
 
 namespace dynmon::policy {
 

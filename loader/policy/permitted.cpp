@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "object/elf.hpp"
+#include "object/object.hpp"
 #include "policy/helpers.hpp"
 #include "policy/opcodes.hpp"
 

@@ -4,9 +4,9 @@
 
 #include <cstdint>
 
-#include "object/object.hpp"
-
 namespace dynmon {
+
+class Object;
 
 // Throws Error{rejected} for an object with a program of another kind (kprobe, LSM, struct_ops,
 // syscall, a section that is not known here), one that asks for the kernel's configuration

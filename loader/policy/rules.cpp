@@ -6,6 +6,8 @@
 
 #include "base/error.hpp"
 #include "base/map_type_name.hpp"
+#include "manifest/manifest.hpp"
+#include "object/object.hpp"
 #include "policy/behaviour.hpp"
 
 namespace dynmon {

@@ -5,11 +5,13 @@
 #include <string>
 #include <vector>
 
-#include "manifest/manifest.hpp"
-#include "object/object.hpp"
 #include "policy/effect.hpp"
 
 namespace dynmon {
+
+struct Manifest;
+class Object;
+struct ProgramInfo;
 
 struct Problem {
     std::string message;

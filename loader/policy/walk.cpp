@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "policy/walk.hpp"
 
+#include "object/object.hpp"
 #include "policy/opcodes.hpp"
 
 namespace dynmon::policy {

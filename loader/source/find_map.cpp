@@ -11,6 +11,7 @@
 #include <sys/vfs.h>
 
 #include "base/error.hpp"
+#include "btf/layout.hpp"
 #include "kernel/bpf.hpp"
 #include "kernel/device.hpp"
 #include "kernel/rights.hpp"

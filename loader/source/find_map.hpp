@@ -9,9 +9,10 @@
 #include <vector>
 
 #include "base/fd.hpp"
-#include "btf/layout.hpp"
 
 namespace dynmon {
+
+struct EnumSet;
 
 struct FoundMap {
     Fd fd;

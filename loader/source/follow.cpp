@@ -7,6 +7,7 @@
 #include "base/error.hpp"
 #include "filter/predicate.hpp"
 #include "filter/projection.hpp"
+#include "format/export_options.hpp"
 #include "format/json_document.hpp"
 #include "format/merged_metric.hpp"
 #include "kernel/clock.hpp"

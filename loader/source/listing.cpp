@@ -2,6 +2,7 @@
 #include "source/listing.hpp"
 
 #include "kernel/map_flags.hpp"
+#include "object/object.hpp"
 #include "source/map_kind.hpp"
 
 namespace dynmon {

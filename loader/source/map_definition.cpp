@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <string_view>
 
+#include <bpf/btf.h>
+
 namespace dynmon {
 
 namespace {

@@ -8,7 +8,8 @@
 #include <vector>
 
 #include "kernel/bpf.hpp"
-#include "object/object.hpp"
+
+struct btf;
 
 namespace dynmon {
 

@@ -6,6 +6,7 @@
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "kernel/map_batch.hpp"
+#include "object/object.hpp"
 #include "source/map_kind.hpp"
 #include "source/walk.hpp"
 

@@ -12,7 +12,6 @@
 #include "base/fd.hpp"
 #include "format/exporter.hpp"
 #include "kernel/bpf.hpp"
-#include "object/object.hpp"
 
 namespace dynmon {
 

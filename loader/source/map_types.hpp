@@ -7,8 +7,8 @@
 
 #include "btf/layout.hpp"
 #include "kernel/bpf.hpp"
-#include "manifest/manifest.hpp"
-#include "object/object.hpp"
+#include "manifest/words.hpp"
+#include "object/btf_ptr.hpp"
 #include "source/find_map.hpp"
 
 namespace dynmon {

@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "object/btf_check.hpp"
+#include "object/object.hpp"
 #include "state/bpffs.hpp"
 #include "state/generation_record.hpp"
 #include "state/json_pin.hpp"

@@ -16,7 +16,7 @@
 #include "kernel/clock.hpp"
 #include "kernel/own_pin.hpp"
 #include "manifest/manifest.hpp"
-#include "object/object.hpp"
+#include "object/btf_ptr.hpp"
 #include "state/hook_id.hpp"
 
 namespace dynmon {

@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <set>
 
+#include <nlohmann/json.hpp>
+
 #include "base/build_info.hpp"
 #include "base/error.hpp"
 #include "base/json_text.hpp"

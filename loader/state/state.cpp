@@ -2,6 +2,7 @@
 #include "state/state.hpp"
 
 #include "base/error.hpp"
+#include "base/limits.hpp"
 #include "kernel/bpf.hpp"
 #include "kernel/own_pin.hpp"
 
@@ -9,7 +10,8 @@ namespace dynmon {
 
 namespace {
 constexpr std::uint32_t only_key = 0;
-}
+static_assert(most_metrics == limits::metrics);
+} // namespace
 
 void StateMap::create(const std::string& path, const MonitorState& state) {
     const Fd map = create_map(

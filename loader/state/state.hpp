@@ -7,7 +7,6 @@
 #include <string>
 
 #include "base/fd.hpp"
-#include "base/limits.hpp"
 #include "state/generation.hpp"
 
 namespace dynmon {
@@ -18,7 +17,7 @@ enum class Phase : std::uint32_t {
     unloading = 2, // being taken down: a killed `unload`
 };
 
-inline constexpr std::size_t most_metrics = limits::metrics;
+inline constexpr std::size_t most_metrics = 64; // limits::metrics; `pending` has a bit for each
 
 // The redo log of a read. `pending` says which metrics' window `pending_sequence` has been closed
 // but not yet handed out: those maps of the side that is not active hold exactly that window, and

@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 
 #include "bench.skel.h"
+#include "format/export_options.hpp"
 #include "kernel/map_batch.hpp"
 #include "measure.hpp"
 #include "source/typed_map.hpp"

@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 
 #include "floor.hpp"
+#include "format/export_options.hpp"
 #include "format/exporter.hpp"
 #include "full_map.hpp"
 #include "measure.hpp"

@@ -10,6 +10,7 @@
 
 #include <sys/mman.h>
 
+#include "format/export_options.hpp"
 #include "format/exporter.hpp"
 #include "format/openmetrics.hpp"
 #include "full_map.hpp"

@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "base/limits.hpp"
+#include "format/export_options.hpp"
 
 namespace dynmon::test {
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
 
 #include "base/json_text.hpp"
 

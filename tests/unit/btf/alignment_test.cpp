@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 #include "btf/alignment.hpp"
+#include "object/object.hpp"
 #include "object/test_objects.hpp"
 
 using namespace dynmon;

@@ -7,6 +7,8 @@
 
 #include "base/error.hpp"
 #include "decode/parameters.hpp"
+#include "manifest/manifest.hpp"
+#include "object/object.hpp"
 #include "object/test_objects.hpp"
 
 using namespace dynmon;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What each format says of a monitor that packets do not reach any more.
+#include "format/export_options.hpp"
 #include "format/metrics.hpp"
 #include "format/openmetrics.hpp"
 

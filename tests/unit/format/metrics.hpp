@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "decode/types.hpp"
+#include "format/export_options.hpp"
 #include "format/exporter.hpp"
 
 namespace dynmon::test {

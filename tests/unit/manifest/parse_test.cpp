@@ -129,7 +129,8 @@ TEST_CASE("every key of a manifest reaches its field") {
     CHECK(flows.open_metrics->series[0].unit == "bytes");
     CHECK(flows.open_metrics->series[2].type == MetricType::gauge);
     CHECK(manifest.paths[0].metrics.at(1).merge == Merge::none);
-    CHECK(manifest.paths[0].metrics.at(1).open_metrics->max_series == limits::series_per_metric);
+    CHECK(manifest.paths[0].metrics.at(1).open_metrics->max_series ==
+          dynmon::OpenMetrics::preset_series);
 }
 
 TEST_CASE("places are those of the values, counted in characters") {

@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include "base/error.hpp"
+#include "object/object.hpp"
 #include "object/object_types.hpp"
 #include "object/test_objects.hpp"
 

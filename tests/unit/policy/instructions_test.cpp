@@ -8,6 +8,7 @@
 #include <doctest/doctest.h>
 
 #include "base/error.hpp"
+#include "object/object.hpp"
 #include "policy/instructions.hpp"
 #include "policy/raw_programs.hpp"
 

@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 
 #include "base/error.hpp"
+#include "manifest/manifest.hpp"
+#include "object/object.hpp"
 #include "object/test_objects.hpp"
 #include "policy/instructions.hpp"
 #include "policy/machine_policy.hpp"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Maps of kinds that are well known, listed as if dynmon had never heard of them.
 #include <cerrno>
+#include <cstring>
 #include <map>
 #include <optional>
 
