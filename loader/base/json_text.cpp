@@ -8,8 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "base/printable.hpp"
-#include "base/utf8.hpp"
+#include "base/text.hpp"
 
 namespace dynmon {
 

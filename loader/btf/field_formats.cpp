@@ -5,7 +5,7 @@
 #include "base/error.hpp"
 #include "base/identifier.hpp"
 #include "btf/btf_type.hpp"
-#include "btf/path.hpp"
+#include "btf/layout.hpp"
 #include "btf/semantic.hpp"
 
 namespace dynmon {

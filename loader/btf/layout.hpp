@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// A BTF type as a tree of fields with offsets and semantics. Pure: needs no kernel and no root.
+// A BTF type as a tree of fields with offsets and semantics: paths to its fields, enums, addresses
+// of interfaces, keys of tries, alignment, and how two layouts differ. Pure: needs no kernel and no
+// root.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -133,5 +136,57 @@ bool has_interfaces(const Layout& layout);
 void name_interfaces(Layout& layout, const std::shared_ptr<const EnumSet>& names);
 
 bool is_scalar(const Layout& field); // prints as one value: not a struct, union or plain array
+
+// Field paths as a manifest writes them: "value.addrs[].x" and "value.addrs.x" are the same field.
+
+// Without the "[]" that says "every element"; numbered indices stay.
+std::string without_brackets(std::string_view path);
+
+// "key.proto" with root "key" → "proto"; "key" → "". False: the path starts with something else.
+bool split_root(std::string_view path, std::string_view root, std::string_view& rest);
+
+// The reverse: "key" and "addrs[0]" → "key.addrs[0]", "key" and "[0]" → "key[0]".
+std::string join_path(std::string_view root, std::string_view path);
+
+// Calls `visit` for each field that prints as one value, arrays unfolded: its path relative to
+// `root`, the field, and how many bytes to add to its offset. Throws Error{usage} when there are
+// more than limits::layout_nodes.
+using LeafVisitor =
+    std::function<void(const std::string& path, const Layout& leaf, std::uint32_t moved)>;
+void for_each_leaf(const Layout& root, const LeafVisitor& visit);
+
+// The member `name` of a struct or union, also of one within an anonymous member; nullptr if there
+// is none.
+const Layout* find_member(const Layout& group, std::string_view name);
+
+// Sets version_at of the addresses in `group` and its anonymous members: the version of `saddr` is
+// in the integer `saddr_version` of the same struct, or else in `ip_version`.
+void link_versions(Layout& group);
+
+// `field` and everything below moved by `bytes`.
+void shift(Layout& field, std::uint32_t bytes);
+
+// Whether what a program changes atomically stands on a multiple of its size in memory. Pure.
+//
+// x86 does it anyway, slowly; arm64 ends the kernel with an alignment fault. The verifier looks at
+// the place within the value only and takes it that values begin on a multiple of 8, which those of
+// an LPM trie do not.
+
+struct MapInfo;
+class Object;
+struct ProgramInfo;
+
+// By how many bytes a value of the map begins behind a multiple of 8 in the kernel's memory.
+std::uint32_t value_misalignment(const MapInfo& map);
+
+// "" or a sentence that names program, map and field.
+std::string alignment_problem(const Object& object, const ProgramInfo& program);
+inline constexpr const char* alignment_hint =
+    "keep the counter in a hash, an array or a per-CPU map, in a struct that is not packed";
+
+// Do two layouts describe the same bytes with the same names? What lets a map outlive its probe.
+
+// "" when equal, else a sentence with the path of the first field that differs. Pure.
+std::string layout_difference(const Layout& before, const Layout& after, const std::string& path);
 
 } // namespace dynmon

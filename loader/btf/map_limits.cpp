@@ -4,7 +4,7 @@
 #include <array>
 #include <limits>
 
-#include "base/map_type_name.hpp"
+#include "base/map_type.hpp"
 #include "object/object.hpp"
 
 namespace dynmon {

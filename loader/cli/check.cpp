@@ -6,7 +6,7 @@
 
 #include "base/error.hpp"
 #include "base/json_text.hpp"
-#include "base/printable.hpp"
+#include "base/text.hpp"
 #include "cli/options.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"

@@ -14,12 +14,11 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
-#include "base/iso_time.hpp"
-#include "base/printable.hpp"
-#include "cli/give_up.hpp"
+#include "base/text.hpp"
+#include "cli/map_argument.hpp"
 #include "cli/options.hpp"
-#include "cli/prefix_words.hpp"
 #include "cli/report.hpp"
+#include "cli/rounds.hpp"
 #include "cli/verb.hpp"
 #include "kernel/clock.hpp"
 

@@ -9,24 +9,22 @@
 
 #include <nlohmann/json.hpp>
 
-#include "base/counted.hpp"
 #include "base/error.hpp"
-#include "base/failures.hpp"
 #include "base/json_text.hpp"
 #include "base/log.hpp"
+#include "base/text.hpp"
 #include "cli/attachment.hpp"
 #include "cli/export_profiles.hpp"
-#include "cli/give_up.hpp"
 #include "cli/options.hpp"
 #include "cli/output.hpp"
 #include "cli/rounds.hpp"
 #include "cli/verb.hpp"
 #include "control/chain_lookup.hpp"
 #include "control/read.hpp"
-#include "export/flow_sink.hpp"
-#include "export/flow_state.hpp"
+#include "export/flow_cache.hpp"
+#include "export/flow_record.hpp"
 #include "export/output_dir.hpp"
-#include "filter/literal_number.hpp"
+#include "filter/literal.hpp"
 
 namespace dynmon {
 

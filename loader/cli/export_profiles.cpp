@@ -1,10 +1,150 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "cli/export_profiles.hpp"
 
-#include "cli/flow_profiles.hpp"
+#include <thread>
+#include <utility>
+
+#include "cli/options.hpp"
+#include "cli/output.hpp"
 #include "export/file_exporter.hpp"
+#include "export/flow_exporter.hpp"
+#include "export/flow_files.hpp"
+#include "export/ipfix_sink.hpp"
+#include "kernel/clock.hpp"
 
 namespace dynmon {
+
+namespace {
+
+constexpr std::size_t least_mtu = 576, most_mtu = 65535;
+
+TimeOuts time_outs_of(const FlowArguments& flows) {
+    const auto ns = [](const std::string& text, const char* option) {
+        return static_cast<std::uint64_t>(parse_duration(text, option).count());
+    };
+    return {ns(flows.idle, "--idle"), ns(flows.active, "--active")};
+}
+
+std::optional<FlowState> state_of(const ExportArguments& arguments) {
+    if (arguments.flows.state.empty())
+        return std::nullopt;
+    if (!time_outs_of(arguments.flows).keeps())
+        throw Error(ErrorKind::usage, "--state is of no use without time-outs")
+            .hint("with --idle 0 or --active 0 nothing is kept from one window to the next");
+    return FlowState(arguments.flows.state, arguments.monitor);
+}
+
+class CollectorTarget final : public ExportTarget {
+public:
+    CollectorTarget(const ExportArguments& arguments, ReportWindow report)
+        : sink_(options_of(arguments), collector_of(arguments.flows),
+                {[] { return std::chrono::nanoseconds(monotonic_ns()); }, epoch_ns,
+                 [](auto time) { std::this_thread::sleep_for(time); }, stop_requested}),
+          exporter_(time_outs_of(arguments.flows), arguments.flows.max_flows, sink_,
+                    std::move(report), state_of(arguments)) {}
+    Exporter& exporter() override { return exporter_; }
+    void close() override { exporter_.close(); }
+
+private:
+    static IpfixOptions options_of(const ExportArguments& arguments) {
+        const FlowArguments& flows = arguments.flows;
+        const std::uint32_t own =
+            ipfix::domain_of(arguments.monitor, arguments.netns, arguments.interface);
+        return {.domain = {flows.domain.value_or(own), arguments.interface},
+                .collector = CollectorAddress::parse(flows.to, "--to").text(),
+                .keeps = time_outs_of(flows).keeps(),
+                .template_refresh = parse_duration(flows.template_refresh, "--template-refresh"),
+                .template_messages = flows.template_messages,
+                .rate = flows.rate,
+                .share = arguments.interval / 2, // of the interval, so that windows are not late
+                .facts = facts_of(arguments),
+                .max_waiting = flows.max_flows};
+    }
+    static std::function<ipfix::Facts(std::uint32_t)> facts_of(const ExportArguments& arguments) {
+        return [sample = arguments.sample, device = arguments.device,
+                started_ms = epoch_ns() / 1'000'000](std::uint32_t generation) {
+            return ipfix::Facts{sample(generation), device, started_ms};
+        };
+    }
+    static std::unique_ptr<Collector> collector_of(const FlowArguments& flows) {
+        return make_collector(CollectorAddress::parse(flows.to, "--to"), flows.mtu, stop_requested);
+    }
+
+    IpfixSink sink_;
+    FlowExporter exporter_;
+};
+
+class FilesTarget final : public ExportTarget {
+public:
+    FilesTarget(const ExportArguments& arguments, ReportWindow report)
+        : dir_(arguments.out), files_(dir_, time_outs_of(arguments.flows).keeps()),
+          exporter_(time_outs_of(arguments.flows), arguments.flows.max_flows, files_,
+                    std::move(report), state_of(arguments)) {}
+    Exporter& exporter() override { return exporter_; }
+    void close() override { exporter_.close(); }
+
+private:
+    OutputDir dir_;
+    FlowFiles files_;
+    FlowExporter exporter_;
+};
+
+} // namespace
+
+void declare_flow_options(CLI::App& app, FlowArguments& arguments) {
+    app.add_option(
+           "--to", arguments.collectors,
+           "ipfix: the collector, udp:HOST:PORT or tcp:HOST:PORT, IPv6 as udp:[fd00::1]:PORT; "
+           "with --as more than once")
+        ->type_name("COLLECTOR")
+        ->expected(1)
+        ->take_all();
+    app.add_option("--idle", arguments.idle,
+                   "ipfix, netflow: a flow has ended when it is silent for so long; default: 15s; "
+                   "0: with its window")
+        ->type_name("TIME");
+    app.add_option("--active", arguments.active,
+                   "ipfix, netflow: a flow that goes on is handed out when it is so old; default: "
+                   "60s; 0: with every window")
+        ->type_name("TIME");
+    app.add_option("--max-flows", arguments.max_flows,
+                   "ipfix, netflow: so many are kept at most, and so many may wait for the "
+                   "collector; default: 1000000")
+        ->type_name("N")
+        ->check(at_least_one());
+    app.add_option("--state", arguments.state,
+                   "ipfix, netflow: file for flows that are kept from one window to the next, so "
+                   "that an export that is killed loses none")
+        ->type_name("FILE");
+    app.add_option("--domain", arguments.domain,
+                   "ipfix: observation domain; default: a number made of the monitor's name, the "
+                   "network namespace and the interface")
+        ->type_name("ID");
+    app.add_option("--mtu", arguments.mtu,
+                   "ipfix: bytes of the largest IP packet; default: that of the path, at most 1500")
+        ->type_name("BYTES")
+        ->check(CLI::Range(least_mtu, most_mtu));
+    app.add_option("--rate", arguments.rate,
+                   "ipfix over UDP: so many messages a second at most; 0: as fast as they go; "
+                   "default: 2000")
+        ->type_name("N");
+    app.add_option("--template-refresh", arguments.template_refresh,
+                   "ipfix over UDP: templates are sent with every window, and within it again "
+                   "after so long; default: 60s")
+        ->type_name("TIME");
+    app.add_option("--template-messages", arguments.template_messages,
+                   "ipfix over UDP: and after so many messages; default: 20")
+        ->type_name("N")
+        ->check(at_least_one());
+}
+
+std::unique_ptr<ExportTarget> open_ipfix(const ExportArguments& arguments, ReportWindow report) {
+    return std::make_unique<CollectorTarget>(arguments, std::move(report));
+}
+
+std::unique_ptr<ExportTarget> open_netflow(const ExportArguments& arguments, ReportWindow report) {
+    return std::make_unique<FilesTarget>(arguments, std::move(report));
+}
 
 namespace {
 

@@ -12,7 +12,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "export/report.hpp"
+#include "export/export_state.hpp"
 #include "format/exporter.hpp"
 
 namespace dynmon {
@@ -72,5 +72,12 @@ const std::vector<ExportProfile>& export_profiles();
 
 // Declares the options of all profiles.
 void declare_export_options(CLI::App& app, ExportArguments& arguments);
+
+// The profiles of `export` for flows: `ipfix` to a collector, `netflow` into files.
+
+void declare_flow_options(CLI::App& app, FlowArguments& arguments);
+
+std::unique_ptr<ExportTarget> open_ipfix(const ExportArguments& arguments, ReportWindow report);
+std::unique_ptr<ExportTarget> open_netflow(const ExportArguments& arguments, ReportWindow report);
 
 } // namespace dynmon

@@ -15,8 +15,7 @@
 #include "base/error.hpp"
 #include "base/json_text.hpp"
 #include "base/log.hpp"
-#include "base/log_form.hpp"
-#include "base/printable.hpp"
+#include "base/text.hpp"
 #include "cli/options.hpp"
 #include "cli/usage.hpp"
 #include "cli/verb.hpp"
@@ -88,7 +87,8 @@ struct CommandLine {
         for (const auto& verb : verbs) {
             CLI::App* sub = app.add_subcommand(verb->name(), verb->summary());
             sub->footer(std::string("Example:\n  ") + verb->example());
-            verb->declare(*sub);
+            // Options of one verb are declared when it is met: those of all take longer than a read.
+            sub->preparse_callback([verb = verb.get(), sub](std::size_t) { verb->declare(*sub); });
         }
     }
 

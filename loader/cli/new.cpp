@@ -12,15 +12,14 @@
 #include <sys/stat.h>
 
 #include "base/error.hpp"
-#include "base/fd.hpp"
+#include "base/file.hpp"
 #include "base/limits.hpp"
-#include "base/undo.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
 #include "kernel/rights.hpp"
-#include "object/find_probe.hpp"
-#include "object/trusted_file.hpp"
-#include "object/way.hpp"
+#include "object/probe.hpp"
+#include "object/traced_code.hpp"
+#include "object/trust.hpp"
 
 namespace dynmon {
 

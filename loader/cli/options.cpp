@@ -9,12 +9,11 @@
 #include <unistd.h>
 
 #include "base/error.hpp"
-#include "base/fd.hpp"
+#include "base/file.hpp"
 #include "base/log.hpp"
-#include "base/own_file.hpp"
-#include "filter/literal_number.hpp"
+#include "filter/literal.hpp"
 #include "kernel/rights.hpp"
-#include "object/way.hpp"
+#include "object/traced_code.hpp"
 
 namespace dynmon {
 

@@ -12,7 +12,7 @@
 #include "base/error.hpp"
 #include "cli/options.hpp"
 #include "format/export_options.hpp"
-#include "format/row_constants.hpp"
+#include "format/rows.hpp"
 #include "kernel/machine.hpp"
 
 namespace dynmon {

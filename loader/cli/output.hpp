@@ -9,10 +9,12 @@
 
 #include <CLI/CLI.hpp>
 
-#include "format/export_options.hpp"
 #include "format/exporter.hpp"
 
 namespace dynmon {
+
+struct ExportOptions; // format/export_options.hpp
+struct FormatRow;     // format/formats.hpp
 
 struct OutputOptions {
     std::string format; // "": table

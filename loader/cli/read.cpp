@@ -6,14 +6,14 @@
 #include "base/build_info.hpp"
 #include "base/error.hpp"
 #include "cli/attachment.hpp"
-#include "cli/give_up.hpp"
 #include "cli/options.hpp"
 #include "cli/output.hpp"
 #include "cli/rounds.hpp"
 #include "cli/verb.hpp"
 #include "control/hand_out.hpp"
-#include "format/spool.hpp"
-#include "state/store_user.hpp"
+#include "format/export_options.hpp"
+#include "format/sink.hpp"
+#include "state/store.hpp"
 
 namespace dynmon {
 

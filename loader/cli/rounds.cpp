@@ -4,11 +4,35 @@
 #include <utility>
 
 #include "base/log.hpp"
-#include "cli/give_up.hpp"
 #include "cli/output.hpp"
 #include "control/read.hpp"
 
 namespace dynmon {
+
+namespace {
+
+bool given_up = false;
+
+} // namespace
+
+void stay_reader(const Settings& settings, Confinement more) {
+    if (std::exchange(given_up, true))
+        return;
+    more.store = settings.bpffs;
+    drop_rights();
+    confine(more);
+}
+
+void stay_nobody() {
+    given_up = true;
+    become_nobody();
+    drop_rights();
+    confine({});
+}
+
+bool has_given_up() {
+    return given_up;
+}
 
 Rounds::Rounds(const Global& global, std::string what, std::string interval, std::uint64_t count)
     : global_(global), what_(std::move(what)), interval_(std::move(interval)), count_(count) {}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The rounds of a verb that reads a monitor again and again, until a signal or for months.
+// The rounds of a verb that reads a monitor again and again, until a signal or for months, and the
+// rights that it gives up before the first.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +10,23 @@
 
 #include "base/error.hpp"
 #include "cli/verb.hpp"
+#include "control/settings.hpp"
+#include "kernel/rights.hpp"
+#include "sandbox/confine.hpp"
 
 namespace dynmon {
+
+// What verbs that read give up once all is open that they need rights for.
+
+// Capabilities, and what they do not need of a user's rights: they go on opening pins of the store,
+// and what `more` says. The first call counts, later ones do nothing.
+void stay_reader(const Settings& settings, Confinement more = {});
+
+// Whether one of them has been called.
+bool has_given_up();
+
+// For those that have nothing to open any more: root becomes nobody.
+void stay_nobody();
 
 // Skips a round that finds a lock held, or a monitor that takes more rights to repair: warns once,
 // and tries again with the next one. The window of that round stays in the kernel.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "base/error.hpp"
-#include "cli/give_up.hpp"
 #include "cli/report.hpp"
+#include "cli/rounds.hpp"
 #include "cli/verb.hpp"
 #include "control/entry.hpp"
 

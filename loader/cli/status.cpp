@@ -6,15 +6,15 @@
 
 #include <nlohmann/json.hpp>
 
-#include "base/iso_time.hpp"
 #include "base/json_text.hpp"
-#include "cli/give_up.hpp"
+#include "base/text.hpp"
 #include "cli/options.hpp"
 #include "cli/report.hpp"
+#include "cli/rounds.hpp"
 #include "cli/verb.hpp"
 #include "control/system_report.hpp"
-#include "policy/effect.hpp"
-#include "state/store_user.hpp"
+#include "policy/rules.hpp"
+#include "state/store.hpp"
 
 namespace dynmon {
 

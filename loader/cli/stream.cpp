@@ -3,14 +3,14 @@
 
 #include <unistd.h>
 
-#include "base/counted.hpp"
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "base/text.hpp"
 #include "cli/attachment.hpp"
-#include "cli/give_up.hpp"
 #include "cli/map_argument.hpp"
 #include "cli/options.hpp"
 #include "cli/output.hpp"
+#include "cli/rounds.hpp"
 #include "cli/verb.hpp"
 
 namespace dynmon {

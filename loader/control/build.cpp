@@ -4,11 +4,11 @@
 #include <cstring>
 
 #include "base/error.hpp"
-#include "btf/alignment.hpp"
+#include "btf/layout.hpp"
 #include "btf/map_limits.hpp"
 #include "control/limit.hpp"
-#include "kernel/duplicate.hpp"
-#include "policy/permitted.hpp"
+#include "kernel/own_pin.hpp"
+#include "policy/helpers.hpp"
 #include "policy/rules.hpp"
 #include "state/bpffs.hpp"
 

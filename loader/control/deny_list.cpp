@@ -11,7 +11,7 @@
 
 #include "../../bpf/prefix_filter.h"
 #include "base/error.hpp"
-#include "decode/spelling.hpp"
+#include "decode/text.hpp"
 #include "source/find_map.hpp"
 #include "source/map_reader.hpp"
 #include "source/map_types.hpp"

@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "filter/network.hpp"
+#include "filter/field_value.hpp"
 #include "kernel/bpf.hpp"
 #include "state/generation.hpp"
 

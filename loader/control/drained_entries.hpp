@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "base/fd.hpp"
+#include "base/file.hpp"
 #include "format/exporter.hpp"
 
 namespace dynmon {

@@ -3,10 +3,10 @@
 
 #include <algorithm>
 
-#include "base/counted.hpp"
 #include "base/error.hpp"
 #include "base/identifier.hpp"
 #include "base/log.hpp"
+#include "base/text.hpp"
 #include "control/logged_metrics.hpp"
 #include "control/named_sources.hpp"
 #include "control/read_check.hpp"

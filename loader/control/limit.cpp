@@ -4,7 +4,7 @@
 #include <array>
 
 #include "base/error.hpp"
-#include "base/iso_time.hpp"
+#include "base/text.hpp"
 #include "kernel/bpf.hpp"
 #include "object/object.hpp"
 

@@ -6,7 +6,6 @@
 
 #include "base/error.hpp"
 #include "base/identifier.hpp"
-#include "base/undo.hpp"
 #include "control/build.hpp"
 #include "control/chain_lookup.hpp"
 #include "control/force_remove.hpp"

@@ -5,7 +5,7 @@
 #include "base/log.hpp"
 #include "control/chain_lookup.hpp"
 #include "control/recover_monitor.hpp"
-#include "hook/device_view.hpp"
+#include "hook/device_rules.hpp"
 #include "kernel/xdp.hpp"
 
 namespace dynmon {

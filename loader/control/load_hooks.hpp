@@ -2,11 +2,11 @@
 // The hooks of a load, made where they are missing, and taken down again if it fails.
 #pragma once
 
-#include "base/undo.hpp"
+#include "base/error.hpp"
 #include "control/build.hpp"
 #include "control/load.hpp"
 #include "hook/chain.hpp"
-#include "kernel/links.hpp"
+#include "kernel/device.hpp"
 #include "kernel/netns.hpp"
 
 namespace dynmon {

@@ -7,7 +7,7 @@
 
 #include "base/error.hpp"
 #include "hook/hook.hpp"
-#include "kernel/addresses.hpp"
+#include "kernel/device.hpp"
 #include "kernel/netns.hpp"
 
 namespace dynmon {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "filter/network.hpp"
+#include "filter/field_value.hpp"
 #include "state/store.hpp"
 
 namespace dynmon {

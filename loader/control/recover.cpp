@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <set>
 
-#include "base/failures.hpp"
+#include "base/error.hpp"
 #include "base/log.hpp"
 #include "control/chain_lookup.hpp"
 #include "control/force_remove.hpp"

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/fd.hpp"
+#include "base/file.hpp"
 #include "hook/chain.hpp"
 #include "hook/chain_order.hpp"
 #include "state/generation.hpp"

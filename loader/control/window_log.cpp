@@ -5,10 +5,10 @@
 #include <cstring>
 #include <utility>
 
-#include "base/counted.hpp"
 #include "base/error.hpp"
 #include "base/identifier.hpp"
 #include "base/log.hpp"
+#include "base/text.hpp"
 #include "kernel/bpf.hpp"
 #include "kernel/own_pin.hpp"
 #include "state/bpffs.hpp"

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "base/fd.hpp"
+#include "base/file.hpp"
 #include "format/exporter.hpp"
 
 namespace dynmon {

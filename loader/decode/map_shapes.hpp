@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// `maps:` of a manifest: types and sizes of maps that parameters decide.
+// `maps:` of a manifest: types and sizes of maps that parameters decide; and the fields that a
+// metric shows.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/map_type.hpp"
+#include "btf/layout.hpp"
 #include "decode/parameters.hpp"
 
 namespace dynmon {
@@ -34,5 +37,14 @@ std::vector<MapShape> resolve_maps(const Manifest& manifest, const Object& objec
 
 // `map` as one of `shapes` makes it.
 MapInfo shaped(MapInfo map, const std::vector<MapShape>& shapes);
+
+// What the fields of a map are good for in a metric, and how a message offers them.
+
+bool is_number(const Layout& field);  // can be added up and compared: neither an address nor a text
+bool is_integer(const Layout& field); // a number without a fraction
+std::string_view below_root(std::string_view path); // the part behind "key" or "value"
+// "did you mean …?", or the fields of `layout`, whose paths begin with `root`; "" when they are too
+// many.
+std::string field_hint(const Layout& layout, std::string_view root, const std::string& path);
 
 } // namespace dynmon

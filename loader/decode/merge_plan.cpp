@@ -1,16 +1,222 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Per-CPU copies → one value, leaf by leaf, in a layout where every sum has room.
+
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <limits>
+#include <type_traits>
 
 #include "base/error.hpp"
 #include "base/identifier.hpp"
-#include "btf/path.hpp"
+#include "btf/layout.hpp"
 #include "decode/decode_plan.hpp"
 #include "decode/merge_rule.hpp"
-#include "decode/merge_run.hpp"
+#include "decode/scalar.hpp"
 
 namespace dynmon {
+
+// One value of a leaf: loaded, combined with that of another CPU by a rule, stored.
+
+// A whole number of up to 64 bits; T says whether it has a sign.
+template <typename T, typename Byte, typename Short, typename Int>
+T load_word(const Scalar& scalar, const std::byte* root) {
+    const std::byte* at = root + scalar.offset;
+    if (scalar.bit_size == 0 && !scalar.swapped) {
+        switch (scalar.size) {
+        case 1:
+            return load<Byte>(at);
+        case 2:
+            return load<Short>(at);
+        case 4:
+            return load<Int>(at);
+        case 8:
+            return load<T>(at);
+        default:
+            break;
+        }
+    }
+    return static_cast<T>(load_integer(scalar, root));
+}
+
+inline void store_word(const Scalar& scalar, std::uint64_t value, std::byte* root) {
+    std::byte* at = root + scalar.offset;
+    if (scalar.bit_size == 0 && !scalar.swapped && scalar.size == 8)
+        std::memcpy(at, &value, 8);
+    else if (scalar.bit_size == 0 && !scalar.swapped && scalar.size == 4)
+        std::memcpy(at, &value, 4);
+    else
+        store_integer(scalar, value, root);
+}
+
+template <typename T>
+T load_as(const Scalar& scalar, const std::byte* root) {
+    if constexpr (std::is_same_v<T, double>)
+        return load_real(scalar, root);
+    else if constexpr (std::is_same_v<T, std::uint64_t>)
+        return load_word<T, std::uint8_t, std::uint16_t, std::uint32_t>(scalar, root);
+    else if constexpr (std::is_same_v<T, std::int64_t>)
+        return load_word<T, std::int8_t, std::int16_t, std::int32_t>(scalar, root);
+    else
+        return static_cast<T>(load_integer(scalar, root));
+}
+
+// The sum of a real, or modulo 2^128: others have room of their own, see MergePlan.
+template <typename T>
+T combine(MergeRule rule, T sofar, T value) {
+    switch (rule) {
+    case MergeRule::sum:
+        if constexpr (std::is_same_v<T, double>)
+            return sofar + value;
+        else
+            return static_cast<T>(static_cast<unsigned __int128>(sofar) +
+                                  static_cast<unsigned __int128>(value));
+    case MergeRule::max:
+        return value > sofar ? value : sofar;
+    case MergeRule::min:
+    case MergeRule::leads:
+        return value != 0 && (sofar == 0 || value < sofar) ? value : sofar;
+    case MergeRule::first:
+        return sofar != 0 ? sofar : value;
+    case MergeRule::last:
+        return value != 0 ? value : sofar;
+    case MergeRule::bit_or:
+        if constexpr (!std::is_same_v<T, double>)
+            return sofar | value;
+        break;
+    case MergeRule::follows: // is no matter of two values
+        break;
+    }
+    return sofar;
+}
+
+// The loop of a MergePlan, and the steps that it goes through.
+
+struct MergePlan::Step {
+    enum class Op : std::uint8_t {
+        bytes,
+        u64,
+        i64,
+        wide,
+        real,
+        // Sums with more room than what is added up.
+        u64_of_words,
+        i64_of_words,
+        u128_of_words,
+        i128_of_words,
+    };
+    Op op = Op::bytes;
+    MergeRule rule = MergeRule::first;
+    Scalar from;
+    Scalar to;
+    std::uint32_t body = 0; // of a loop: the next `body` steps are one element's; 0: no loop
+    std::uint32_t count = 0;
+    std::uint32_t from_stride = 0;
+    std::uint32_t to_stride = 0;
+};
+
+struct MergePlan::Run {
+    std::size_t cpus;
+    std::size_t stride;
+    std::size_t leader; // a CPU
+
+    static std::size_t find_leader(const Scalar& field, const std::byte* copies, std::size_t cpus,
+                                   std::size_t stride) {
+        std::size_t leader = 0;
+        unsigned __int128 least = 0;
+        for (std::size_t cpu = 0; cpu < cpus; ++cpu, copies += stride) {
+            const unsigned __int128 value = load_integer(field, copies);
+            const bool less = field.is_signed
+                                  ? static_cast<__int128>(value) < static_cast<__int128>(least)
+                                  : value < least;
+            if (value != 0 && (least == 0 || less)) {
+                least = value;
+                leader = cpu;
+            }
+        }
+        return leader;
+    }
+
+    // Bits around a bitfield come along, and nobody looks at them.
+    void take(const Step& step, std::size_t cpu, const std::byte* copies, std::byte* into) const {
+        std::memcpy(into + step.to.offset, copies + cpu * stride + step.from.offset,
+                    step.from.size);
+    }
+
+    template <typename T>
+    T fold(const Step& step, const std::byte* copies) const {
+        T result = load_as<T>(step.from, copies);
+        for (std::size_t cpu = 1; cpu < cpus; ++cpu) {
+            copies += stride;
+            result = combine(step.rule, result, load_as<T>(step.from, copies));
+        }
+        return result;
+    }
+
+    template <typename Word, typename Sum>
+    void add_up(const Step& step, const std::byte* copies, std::byte* into) const {
+        Sum sum = 0;
+        for (std::size_t cpu = 0; cpu < cpus; ++cpu, copies += stride)
+            sum += load_as<Word>(step.from, copies);
+        std::memcpy(into + step.to.offset, &sum, sizeof sum);
+    }
+
+    void bytes(const Step& step, const std::byte* copies, std::byte* into) const {
+        for (std::size_t i = 0; i < cpus; ++i) {
+            const std::size_t cpu = step.rule == MergeRule::last ? cpus - 1 - i : i;
+            const std::byte* from = copies + cpu * stride + step.from.offset;
+            const bool set = std::any_of(from, from + step.from.size,
+                                         [](std::byte byte) { return byte != std::byte{0}; });
+            if (set)
+                return take(step, cpu, copies, into);
+        }
+    }
+
+    void leaf(const Step& step, const std::byte* copies, std::byte* into) const {
+        using Op = Step::Op;
+        if (step.rule == MergeRule::follows)
+            return take(step, leader, copies, into);
+        switch (step.op) {
+        case Op::u64_of_words:
+            return add_up<std::uint64_t, std::uint64_t>(step, copies, into);
+        case Op::i64_of_words:
+            return add_up<std::int64_t, std::int64_t>(step, copies, into);
+        case Op::u128_of_words:
+            return add_up<std::uint64_t, unsigned __int128>(step, copies, into);
+        case Op::i128_of_words:
+            return add_up<std::int64_t, __int128>(step, copies, into);
+        case Op::u64:
+            return store_word(step.to, fold<std::uint64_t>(step, copies), into);
+        case Op::i64:
+            return store_word(step.to, static_cast<std::uint64_t>(fold<std::int64_t>(step, copies)),
+                              into);
+        case Op::wide:
+            return store_integer(step.to,
+                                 step.from.is_signed
+                                     ? static_cast<unsigned __int128>(fold<__int128>(step, copies))
+                                     : fold<unsigned __int128>(step, copies),
+                                 into);
+        case Op::real:
+            return store_real(step.to, fold<double>(step, copies), into);
+        case Op::bytes:
+            return bytes(step, copies, into);
+        }
+    }
+
+    void steps(const Step* step, const Step* end, const std::byte* copies, std::byte* into) const {
+        for (; step != end; ++step) {
+            if (step->body == 0) {
+                leaf(*step, copies, into);
+                continue;
+            }
+            for (std::size_t i = 0; i < step->count; ++i)
+                steps(step + 1, step + 1 + step->body, copies + i * step->from_stride,
+                      into + i * step->to_stride);
+            step += step->body;
+        }
+    }
+};
 
 namespace {
 using Kind = Layout::Kind;

@@ -6,7 +6,7 @@
 #include <tuple>
 
 #include "base/error.hpp"
-#include "btf/path.hpp"
+#include "btf/layout.hpp"
 #include "btf/semantic.hpp"
 #include "decode/decode_plan.hpp"
 

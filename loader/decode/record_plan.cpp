@@ -3,7 +3,7 @@
 
 #include "base/error.hpp"
 #include "base/limits.hpp"
-#include "btf/path.hpp"
+#include "btf/layout.hpp"
 
 namespace dynmon {
 

@@ -10,7 +10,6 @@
 #include <string_view>
 
 #include "btf/layout.hpp"
-#include "decode/cursor.hpp"
 #include "decode/decode_plan.hpp"
 #include "decode/digits.hpp"
 #include "decode/text.hpp"
@@ -114,7 +113,7 @@ void store_real(const Scalar& scalar, double value, std::byte* root);
 void store_integer(const Scalar& scalar, unsigned __int128 value, std::byte* root);
 
 // Everything that is not worth being inlined.
-void print_slow(const Scalar& scalar, const std::byte* root, Cursor& to, bool json);
+void print_slow(const Scalar& scalar, const std::byte* root, Cursor& to, bool as_json);
 
 template <typename Integer>
 Integer load(const std::byte* from) {
@@ -127,7 +126,7 @@ Integer load(const std::byte* from) {
 // quotes. Scalar::room must be reserved. `at` is a variable of the caller and not to.at, because a
 // register is what makes a long row of short fields fast.
 [[gnu::always_inline]] inline char* print_scalar(const Scalar& scalar, const std::byte* root,
-                                                 char* at, Cursor& to, bool json) {
+                                                 char* at, Cursor& to, bool as_json) {
     const std::byte* from = root + scalar.offset;
     switch (scalar.op) {
     case Scalar::Op::nothing:
@@ -158,13 +157,13 @@ Integer load(const std::byte* from) {
         if (load<std::uint64_t>(from + 8) == 0)
             return put_unsigned(at, load<std::uint64_t>(from));
         to.at = at;
-        print_slow(scalar, root, to, json);
+        print_slow(scalar, root, to, as_json);
         return to.at;
     case Scalar::Op::ipv4:
-        if (json)
+        if (as_json)
             *at++ = '"';
         at = put_ipv4(at, from);
-        if (json)
+        if (as_json)
             *at++ = '"';
         return at;
     case Scalar::Op::protocol8: {
@@ -172,23 +171,23 @@ Integer load(const std::byte* from) {
         const ShortText& text = protocol_texts[protocol];
         if (text.size == 0)
             return put_octet(at, protocol);
-        if (json)
+        if (as_json)
             *at++ = '"';
         at = put_short(at, text);
-        if (json)
+        if (as_json)
             *at++ = '"';
         return at;
     }
     case Scalar::Op::tcp_flags8:
-        if (json)
+        if (as_json)
             *at++ = '"';
         at = put_short(at, tcp_flags_texts[load<std::uint8_t>(from)]);
-        if (json)
+        if (as_json)
             *at++ = '"';
         return at;
     default:
         to.at = at;
-        print_slow(scalar, root, to, json);
+        print_slow(scalar, root, to, as_json);
         return to.at;
     }
 }

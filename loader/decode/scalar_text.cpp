@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The operations on a scalar that are not worth being inlined.
+
 #include "decode/scalar_text.hpp"
 
+#include <array>
 #include <cmath>
+#include <limits>
+
+#include "decode/text.hpp"
 
 namespace dynmon {
 
@@ -263,6 +268,238 @@ void print_slow(const Scalar& scalar, const std::byte* root, Cursor& to, bool js
         to.reserve(1);
         to.put('"');
     }
+}
+
+// Times and durations of every unit as text.
+
+namespace {
+
+// Seconds, rounded down, and the nanoseconds from there on.
+struct Instant {
+    std::int64_t second;
+    std::uint32_t ns;
+};
+
+template <std::uint64_t per_second>
+Instant split(std::uint64_t value, bool is_signed) {
+    constexpr auto per = static_cast<std::int64_t>(per_second);
+    auto second = static_cast<std::int64_t>(value / per_second);
+    auto rest = static_cast<std::int64_t>(value % per_second);
+    if (const auto below = static_cast<std::int64_t>(value); is_signed && below < 0) {
+        second = (below + 1) / per - 1;
+        rest = per == 1 ? 0 : (below + 1) % per + per - 1;
+    }
+    return {second, static_cast<std::uint32_t>(rest * (1'000'000'000 / per))};
+}
+
+Instant split(const Scalar& scalar, std::uint64_t value, bool is_signed) {
+    switch (scalar.unit) {
+    case 0:
+        return split<1'000'000'000>(value, is_signed);
+    case 1:
+        return split<1'000'000>(value, is_signed);
+    case 2:
+        return split<1'000>(value, is_signed);
+    default:
+        return split<1>(value, is_signed);
+    }
+}
+
+// What is beyond the years 0 to 9999 is a number.
+void put_time_of(const Scalar& scalar, const std::byte* root, Cursor& to, bool json) {
+    constexpr std::int64_t first = -62'167'219'200;
+    constexpr std::int64_t last = 253'402'300'799;
+    const std::uint64_t value = load_word(scalar, root);
+    const Instant when = split(scalar, value, scalar.is_signed);
+    const bool wrapped = !scalar.is_signed && when.second < 0; // more than 2^63 seconds
+    if (when.second < first || when.second > last || wrapped)
+        return put_nameless(scalar, root, to, json);
+    if (json)
+        to.put('"');
+    to.at = put_time(to.at, when.second, when.ns);
+    if (scalar.unit != 0) { // ".123456789Z": three digits less a unit, without them no point
+        to.at -= 1 + 3 * scalar.unit + (scalar.unit == 3 ? 1 : 0);
+        to.put('Z');
+    }
+    if (json)
+        to.put('"');
+}
+
+void put_duration_of(const Scalar& scalar, const std::byte* root, Cursor& to, bool json) {
+    const unsigned __int128 all = load_integer(scalar, root);
+    const auto value = static_cast<std::uint64_t>(all);
+    const auto extended =
+        static_cast<unsigned __int128>(__int128{static_cast<std::int64_t>(value)});
+    if (all != (scalar.is_signed ? extended : value)) // a sum of more than 500 years
+        return put_nameless(scalar, root, to, json);
+    const bool negative = scalar.is_signed && static_cast<std::int64_t>(value) < 0;
+    const Instant length = split(scalar, negative ? 0 - value : value, false);
+    if (json)
+        to.put('"');
+    to.at = put_seconds(to.at, static_cast<std::uint64_t>(length.second), length.ns, negative);
+    if (json)
+        to.put('"');
+}
+
+} // namespace
+
+// A time of 0 is "never": no probe has seen 1970 or the host's first nanosecond.
+void put_clock(const Scalar& scalar, const std::byte* root, Cursor& to, bool json) {
+    if (scalar.op != Scalar::Op::duration && load_word(scalar, root) == 0)
+        to.put(json ? "null" : "");
+    else if (scalar.op == Scalar::Op::time)
+        put_time_of(scalar, root, to, json);
+    else
+        put_duration_of(scalar, root, to, json);
+}
+
+// Names of IP protocols (IANA's keywords), of Ethernet's and of TCP flags.
+
+namespace {
+
+struct Protocol {
+    std::uint8_t number;
+    std::string_view name;
+};
+
+constexpr std::array protocols{
+    Protocol{0, "HOPOPT"},     Protocol{1, "ICMP"},       Protocol{2, "IGMP"},
+    Protocol{3, "GGP"},        Protocol{4, "IPv4"},       Protocol{5, "ST"},
+    Protocol{6, "TCP"},        Protocol{8, "EGP"},        Protocol{9, "IGP"},
+    Protocol{12, "PUP"},       Protocol{17, "UDP"},       Protocol{20, "HMP"},
+    Protocol{22, "XNS-IDP"},   Protocol{27, "RDP"},       Protocol{29, "ISO-TP4"},
+    Protocol{33, "DCCP"},      Protocol{36, "XTP"},       Protocol{37, "DDP"},
+    Protocol{38, "IDPR-CMTP"}, Protocol{41, "IPv6"},      Protocol{43, "IPv6-Route"},
+    Protocol{44, "IPv6-Frag"}, Protocol{45, "IDRP"},      Protocol{46, "RSVP"},
+    Protocol{47, "GRE"},       Protocol{50, "ESP"},       Protocol{51, "AH"},
+    Protocol{57, "SKIP"},      Protocol{58, "IPv6-ICMP"}, Protocol{59, "IPv6-NoNxt"},
+    Protocol{60, "IPv6-Opts"}, Protocol{73, "CPHB"},      Protocol{81, "VMTP"},
+    Protocol{88, "EIGRP"},     Protocol{89, "OSPFIGP"},   Protocol{93, "AX.25"},
+    Protocol{94, "IPIP"},      Protocol{97, "ETHERIP"},   Protocol{98, "ENCAP"},
+    Protocol{103, "PIM"},      Protocol{108, "IPComp"},   Protocol{112, "VRRP"},
+    Protocol{113, "PGM"},      Protocol{115, "L2TP"},     Protocol{118, "STP"},
+    Protocol{124, "ISIS"},     Protocol{132, "SCTP"},     Protocol{133, "FC"},
+    Protocol{135, "Mobility"}, Protocol{136, "UDPLite"},  Protocol{137, "MPLS-in-IP"},
+    Protocol{138, "manet"},    Protocol{139, "HIP"},      Protocol{140, "Shim6"},
+    Protocol{141, "WESP"},     Protocol{142, "ROHC"},     Protocol{143, "Ethernet"},
+    Protocol{144, "AGGFRAG"},  Protocol{145, "NSH"},
+};
+
+constexpr void append(ShortText& to, std::string_view text) {
+    for (const char c : text)
+        to.text[to.size++] = c;
+}
+
+constexpr std::array<ShortText, 256> make_protocol_texts() {
+    std::array<ShortText, 256> texts{};
+    for (const Protocol& protocol : protocols)
+        append(texts[protocol.number], protocol.name);
+    return texts;
+}
+
+constexpr std::array<ShortText, 256> make_flags_texts() {
+    constexpr std::array<std::string_view, 8> names = {"FIN", "SYN", "RST", "PSH",
+                                                       "ACK", "URG", "ECE", "CWR"};
+    std::array<ShortText, 256> texts{};
+    for (unsigned flags = 0; flags < texts.size(); ++flags) {
+        for (unsigned bit = 0; bit < names.size(); ++bit) {
+            if ((flags >> bit & 1) == 0)
+                continue;
+            append(texts[flags], texts[flags].size == 0 ? "" : "|");
+            append(texts[flags], names[bit]);
+        }
+    }
+    return texts;
+}
+
+} // namespace
+
+constinit const std::array<ShortText, 256> protocol_texts = make_protocol_texts();
+constinit const std::array<ShortText, 256> tcp_flags_texts = make_flags_texts();
+
+std::string_view protocol_name(std::uint64_t protocol) {
+    if (protocol >= protocol_texts.size())
+        return {};
+    return {protocol_texts[protocol].text, protocol_texts[protocol].size};
+}
+
+std::string_view ethernet_name(std::uint64_t protocol) {
+    switch (protocol) {
+    case 0x0800:
+        return "IPv4";
+    case 0x0806:
+        return "ARP";
+    case 0x22f3:
+        return "TRILL";
+    case 0x6558:
+        return "TEB";
+    case 0x8035:
+        return "RARP";
+    case 0x8100:
+        return "802.1Q";
+    case 0x86dd:
+        return "IPv6";
+    case 0x8808:
+        return "PAUSE";
+    case 0x8809:
+        return "LACP";
+    case 0x8847:
+        return "MPLS";
+    case 0x8848:
+        return "MPLS-multicast";
+    case 0x8863:
+        return "PPPoE-discovery";
+    case 0x8864:
+        return "PPPoE";
+    case 0x888e:
+        return "802.1X";
+    case 0x88a8:
+        return "802.1ad";
+    case 0x88cc:
+        return "LLDP";
+    case 0x88e5:
+        return "MACsec";
+    case 0x88f7:
+        return "PTP";
+    default:
+        return "";
+    }
+}
+
+std::string_view tcp_flags_text(std::uint8_t flags) {
+    return {tcp_flags_texts[flags].text, tcp_flags_texts[flags].size};
+}
+
+float from_half(std::uint16_t bits) {
+    const int exponent = bits >> 10 & 0x1f;
+    const int fraction = bits & 0x3ff;
+    float size = 0;
+    if (exponent == 0x1f)
+        size = fraction == 0 ? std::numeric_limits<float>::infinity()
+                             : std::numeric_limits<float>::quiet_NaN();
+    else if (exponent == 0)
+        size = std::ldexp(static_cast<float>(fraction), -24);
+    else
+        size = std::ldexp(static_cast<float>(fraction + 0x400), exponent - 25);
+    return std::copysign(size, bits & 0x8000 ? -1.0f : 1.0f);
+}
+
+std::uint16_t to_half(double value) {
+    const unsigned sign = std::signbit(value) ? 0x8000 : 0;
+    const double size = std::fabs(value);
+    unsigned bits = 0;
+    if (std::isnan(value))
+        bits = 0x7e00;
+    else if (size >= 65520)
+        bits = 0x7c00;
+    else if (size < 0x1p-14) // no leading one is implied: a carry makes the smallest normal
+        bits = static_cast<unsigned>(std::nearbyint(std::ldexp(size, 24)));
+    else {
+        const int exponent = std::ilogb(size);
+        const auto digits = static_cast<unsigned>(std::nearbyint(std::ldexp(size, 10 - exponent)));
+        bits = (static_cast<unsigned>(exponent + 15) << 10) + digits - 0x400; // a carry fits too
+    }
+    return static_cast<std::uint16_t>(sign | bits);
 }
 
 } // namespace dynmon

@@ -1,18 +1,47 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// How people write what a scalar stands for. Each put_… writes at most `longest_text` bytes at `at`
-// and returns the new end.
+// How people write what a scalar stands for, and bytes as text and as JSON strings. Each put_…
+// writes at most `longest_text` bytes at `at` and returns the new end.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string>
 #include <string_view>
 
-#include "decode/cursor.hpp"
+#include "base/text.hpp"
+#include "decode/decode_plan.hpp"
 #include "decode/digits.hpp"
 
 namespace dynmon {
+
+// Bytes as text and as JSON strings: what stands for itself, what is escaped, what is replaced.
+
+// Length of the run at the start of `text` that needs no look at its bytes: plain ASCII, and for
+// `as_json` without quotes, backslashes and control characters.
+std::size_t plain_length(std::string_view text, bool as_json);
+std::string_view json_escape(char c); // of a quote, backslash or control character
+
+// Gives `put` the pieces of `text` in order, invalid bytes as U+FFFD, escaped for JSON or not.
+template <typename Put>
+void spell(std::string_view text, bool as_json, Put&& put) {
+    while (!text.empty()) {
+        std::size_t taken = plain_length(text, as_json);
+        const bool ascii = static_cast<unsigned char>(text.front()) < 0x80;
+        if (taken == 0 && !ascii)
+            taken = utf8_length(text);
+        if (taken != 0)
+            put(text.substr(0, taken));
+        else
+            put(ascii ? json_escape(text.front()) : std::string_view("\xef\xbf\xbd"));
+        text.remove_prefix(std::max<std::size_t>(taken, 1));
+    }
+}
+
+// `text` as a JSON string with its quotes.
+void append_json_string(std::string_view text, std::string& out);
 
 inline constexpr std::size_t longest_text = 64;
 
@@ -54,11 +83,12 @@ std::string_view protocol_name(std::uint64_t protocol); // IANA's keyword; "": n
 std::string_view ethernet_name(std::uint64_t protocol); // "IPv4"; "": none
 std::string_view tcp_flags_text(std::uint8_t flags);    // "SYN|ACK"
 
-// Up to the first NUL. Bytes that are no UTF-8 become U+FFFD. `json`: escaped, without the quotes.
-void put_text(Cursor& to, std::string_view bytes, bool json);
+// Up to the first NUL. Bytes that are no UTF-8 become U+FFFD. `as_json`: escaped, without the
+// quotes.
+void put_text(Cursor& to, std::string_view bytes, bool as_json);
 // The same, but reversible: "0x" and all bytes in hexadecimal when the text is not valid UTF-8,
 // goes on after the NUL, or starts with "0x" itself.
-void put_exact_text(Cursor& to, std::string_view bytes, bool json);
+void put_exact_text(Cursor& to, std::string_view bytes, bool as_json);
 void put_hex(Cursor& to, std::string_view bytes);
 
 } // namespace dynmon

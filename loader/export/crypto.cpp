@@ -5,8 +5,8 @@
 
 #include "decode/merge_rule.hpp"
 #include "decode/text.hpp"
-#include "export/session.hpp"
-#include "export/window_formatter.hpp"
+#include "export/output_dir.hpp"
+#include "export/sessions.hpp"
 #include "format/rows.hpp"
 
 namespace dynmon {

@@ -2,8 +2,8 @@
 // Profile `ddos`: a CSV a session and window, its features in rows, or a JSON a window.
 #include <string_view>
 
-#include "export/packets.hpp"
-#include "export/window_formatter.hpp"
+#include "export/output_dir.hpp"
+#include "export/sessions.hpp"
 
 namespace dynmon {
 

@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "base/error.hpp"
-#include "btf/path.hpp"
+#include "btf/layout.hpp"
 
 namespace dynmon {
 

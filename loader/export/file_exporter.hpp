@@ -8,10 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "export/drain_file.hpp"
-#include "export/missed_counters.hpp"
+#include "export/export_state.hpp"
 #include "export/output_dir.hpp"
-#include "export/report.hpp"
 
 namespace dynmon {
 

@@ -1,16 +1,86 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Flows that windows are added up to until they end, are silent or are old. Pure: `now` is passed.
+// Flows that windows are added up to until they end, are silent or are old; the file that keeps
+// them from one run to the next, and how files sorted in parts are joined. Pure: `now` is passed.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <list>
+#include <optional>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "base/file.hpp"
 #include "export/flow_record.hpp"
 
 namespace dynmon {
+
+// Flows that were taken out of the kernel and have not gone where they are to go, in a file: so
+// that a killed export loses none.
+
+struct SavedFlows {
+    Window stored; // the last window whose flows are here, or have gone
+    std::vector<FlowRecord> cached;
+    std::vector<FlowRecord> waiting;
+};
+
+class FlowState {
+public:
+    // Of the flows of `monitor`. The folder of `path` has to be there. Throws Error{failed}.
+    FlowState(const std::string& path, std::string monitor);
+    static std::string folder_of(const std::string& path);
+
+    // Nothing when there is no file. Throws Error{usage} for one of another monitor or none of
+    // ours.
+    std::optional<SavedFlows> load() const;
+    // Replaces the file in one step, synced to the disk. Throws Error{failed}. `seen` goes into the
+    // cache behind `cached` when it is loaded.
+    void save(const Window& stored, const std::list<FlowRecord>& cached,
+              const std::vector<FlowRecord>& seen, const std::vector<FlowRecord>& waiting) const;
+    void remove() const;
+    const std::string& path() const { return path_; }
+    const std::string& monitor() const { return monitor_; }
+
+private:
+    std::string path_;
+    std::string name_;
+    std::string monitor_;
+    std::string in_; // the folder of path_
+    Fd folder_;
+};
+
+// Flows in the order of their first packets, of which only a few at a time are in memory.
+
+// Sorted runs of flows in a file without a name, which is gone with the object.
+class FlowRuns {
+public:
+    // Nothing is made before the first add(). `folder`, which is at `path`, must outlive it.
+    FlowRuns(int folder, std::string path) : folder_(folder), path_(std::move(path)) {}
+
+    // Throws Error{failed}; then none of `flows` is here.
+    void add(std::vector<FlowRecord> flows);
+    bool empty() const { return ends_.empty(); }
+    void clear(); // and gives back the room on the disk
+
+    // All that were added and `last`, the earliest first; those that came at the same time in the
+    // order in which they were added. Throws Error{failed}.
+    void for_each(std::vector<FlowRecord> last,
+                  const std::function<void(const FlowRecord&)>& each) const;
+
+private:
+    struct Run;
+
+    void open();
+    void fill(Run& run) const;
+    std::string file_path() const;
+
+    int folder_; // not owned
+    std::string path_;
+    Fd file_;
+    std::vector<std::uint64_t> ends_; // of the runs: records of the file before the next one
+};
 
 // 0: a flow leaves with the window that it was seen in.
 struct TimeOuts {

@@ -1,20 +1,43 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Takes the windows of a flow table into the cache, and hands on what leaves it.
+// Takes the windows of a flow table into the cache, and hands on what leaves it to a sink.
+// Which fields of a table are what of a flow.
 #pragma once
 
 #include <chrono>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "export/export_state.hpp"
+#include "export/fields.hpp"
 #include "export/flow_cache.hpp"
-#include "export/flow_fields.hpp"
-#include "export/flow_state.hpp"
-#include "export/missed_counters.hpp"
-#include "export/report.hpp"
+#include "export/flow_record.hpp"
+#include "format/rows.hpp"
 
 namespace dynmon {
+
+// Finds the fields of a flow table by their names, and reads its entries as flows.
+
+class FlowFields {
+public:
+    // Throws Error{usage} naming what `metric` does not have. Needed are key.saddr, key.daddr,
+    // key.proto, value.first, value.last, value.bytes and value.packets (or wire_packets, which is
+    // preferred). Used when there: key.sport, key.dport, key.ip_version, key.vlan, value.tcp_flags,
+    // value.tos, value.flows.
+    // What stays in the map would be counted with every window, and is refused too. `profile` is
+    // for the errors.
+    FlowFields(const MetricView& metric, std::string_view profile);
+
+    FlowRecord read(const Row& row) const;
+
+private:
+    std::uint8_t egress_;
+    Field saddr_, daddr_, proto_, sport_, dport_, ip_version_, vlan_;
+    Field first_, last_, packets_, bytes_, tcp_flags_, tos_, flows_;
+    std::uint64_t first_unit_ns_, last_unit_ns_;
+};
 
 // A window counts once, and whole: its flows go into the cache when all of them are there, and a
 // window that comes again because it could not be emptied is passed over.

@@ -3,11 +3,21 @@
 // window that comes in parts only one is in memory.
 #pragma once
 
-#include "export/flow_runs.hpp"
-#include "export/flow_sink.hpp"
+#include <string>
+#include <string_view>
+
+#include "export/flow_cache.hpp"
+#include "export/flow_record.hpp"
 #include "export/output_dir.hpp"
 
 namespace dynmon {
+
+// Flows as rows of a table for people and spreadsheets, with the columns of nfdump. Pure.
+
+extern const std::string_view flow_csv_header; // with its line end
+
+// Appends the row of a flow.
+void put_flow_csv_row(const FlowRecord& flow, std::string& out);
 
 class FlowFiles final : public FlowSink {
 public:

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/counted.hpp"
 #include "base/log.hpp"
-#include "export/ipfix_template.hpp"
+#include "base/text.hpp"
+#include "export/ipfix_message.hpp"
 
 namespace dynmon {
 

@@ -9,9 +9,8 @@
 #include <string>
 
 #include "export/collector.hpp"
-#include "export/flow_sink.hpp"
+#include "export/flow_record.hpp"
 #include "export/ipfix_message.hpp"
-#include "export/pace.hpp"
 
 namespace dynmon {
 

@@ -10,9 +10,9 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json_text.hpp"
-#include "export/packets.hpp"
-#include "export/window_formatter.hpp"
-#include "object/sha256.hpp"
+#include "export/output_dir.hpp"
+#include "export/sessions.hpp"
+#include "object/allow_list.hpp"
 
 namespace dynmon {
 

@@ -4,22 +4,243 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <cstdio>
+#include <cstring>
+#include <memory>
 #include <optional>
 #include <utility>
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 
 #include "base/error.hpp"
-#include "base/lock_holder.hpp"
-#include "export/drain_file.hpp"
-#include "export/file.hpp"
-#include "object/way.hpp"
+#include "base/file.hpp"
+#include "object/traced_code.hpp"
 
 namespace dynmon {
+
+namespace {
+
+std::string hint_for(int fault) {
+    switch (fault) {
+    case ENOSPC:
+    case EDQUOT:
+        return "make room and run it again: the window is kept and comes again";
+    case EACCES:
+    case EPERM:
+        return "the folder has to belong to who runs this, and root is no exception: capabilities "
+               "are "
+               "given up before it is opened; make it first: mkdir";
+    case ENOENT:
+        return "make the folder first: mkdir -p";
+    case ENOTDIR:
+        return "it has to be a folder";
+    case EEXIST:
+        return "move it away and run it again: the window is kept and comes again";
+    case ENODEV: // no writable mapping of files
+    case EROFS:
+        return "name a folder on another file system";
+    default:
+        return "";
+    }
+}
+
+} // namespace
+
+void fail_on_file(const char* what, const std::string& path) {
+    const int fault = errno;
+    throw Error(ErrorKind::failed, std::string(what) + " " + path, fault).hint(hint_for(fault));
+}
+
+Fd try_open_file(int folder, const std::string& name, int flags, const std::string& path) {
+    Fd file = open_own_file(folder, name, flags, 0, path + "/" + name);
+    if (!file && errno != ENOENT)
+        fail_on_file("open", path + "/" + name);
+    return file;
+}
+
+Fd open_file(int folder, const std::string& name, int flags, const std::string& path,
+             unsigned mode) {
+    Fd file = open_own_file(folder, name, flags, mode, path + "/" + name);
+    if (!file)
+        fail_on_file("open", path + "/" + name);
+    return file;
+}
+
+Fd open_folder(int folder, const std::string& name, const std::string& path) {
+    Fd opened(::openat(folder, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!opened)
+        fail_on_file("open", path + "/" + name);
+    require_own_folder(opened.get(), path + "/" + name);
+    return opened;
+}
+
+std::string read_whole(const Fd& file, const std::string& path, std::size_t limit) {
+    std::string text;
+    char piece[4096];
+    for (;;) {
+        const ssize_t got = ::read(file.get(), piece, sizeof piece);
+        if (got == 0)
+            return text;
+        if (got < 0 && errno != EINTR)
+            fail_on_file("read", path);
+        text.append(piece, static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+        if (text.size() > limit)
+            throw Error(ErrorKind::rejected, path + " has more than " + std::to_string(limit) +
+                                                 " bytes, which dynmon has not written")
+                .hint("look at it, and remove it, or name another place");
+    }
+}
+
+void copy_rest(const Fd& from, const Fd& to, const std::string& path) {
+    constexpr std::size_t piece = 1u << 20;
+    ssize_t copied = -1;
+    while ((copied = ::sendfile(to.get(), from.get(), nullptr, piece)) != 0)
+        if (copied < 0 && errno != EINTR)
+            fail_on_file("write", path);
+}
+
+void write_whole(int fd, std::string_view text, const std::string& path) {
+    while (!text.empty()) {
+        const ssize_t written = ::write(fd, text.data(), text.size());
+        if (written >= 0)
+            text.remove_prefix(static_cast<std::size_t>(written));
+        else if (errno != EINTR)
+            fail_on_file("write", path);
+    }
+}
+
+void sync_file(int fd, const std::string& path) {
+    if (::fsync(fd) != 0)
+        fail_on_file("sync", path);
+}
+
+void rename_new(int from, const std::string& name, int to, const std::string& new_name,
+                const std::string& path) {
+    if (::renameat2(from, name.c_str(), to, new_name.c_str(), RENAME_NOREPLACE) == 0)
+        return;
+    if (errno != EINVAL) // a file system that does not know the flag
+        fail_on_file("make", path + "/" + new_name);
+    if (::faccessat(to, new_name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        errno = EEXIST;
+    else if (::renameat(from, name.c_str(), to, new_name.c_str()) == 0)
+        return;
+    fail_on_file("make", path + "/" + new_name);
+}
+
+std::vector<std::string> names_in(int folder, const std::string& path) {
+    const int listed = ::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const std::unique_ptr<DIR, int (*)(DIR*)> dir(listed < 0 ? nullptr : ::fdopendir(listed),
+                                                  ::closedir);
+    if (!dir)
+        fail_on_file("list", path);
+    std::vector<std::string> names;
+    while (const dirent* entry = ::readdir(dir.get()))
+        if (const std::string name = entry->d_name; name != "." && name != "..")
+            names.push_back(name);
+    return names;
+}
+
+namespace {
+
+constexpr const char* prefix = ".dynmon-popped-";
+constexpr std::size_t most_drained = std::size_t{4} << 30; // the maps of a probe have no more
+
+std::string window_suffix(std::uint64_t sequence, std::uint64_t to_ns) {
+    return "-" + std::to_string(sequence) + "-" + std::to_string(to_ns);
+}
+
+} // namespace
+
+DrainFile::DrainFile(int folder, const std::string& path, const std::string& queue,
+                     const Window& window, std::size_t element, std::size_t bytes)
+    : folder_(folder), path_(path),
+      name_(prefix + queue + window_suffix(window.sequence, window.to_ns)) {
+    for (const std::string& name : names_in(folder, path)) // of whichever window it was
+        if (name.starts_with(prefix + queue + '-') &&
+            ::renameat(folder, name.c_str(), folder, name_.c_str()) != 0)
+            fail_on_file("rename", path + "/" + name);
+    file_ = open_file(folder, name_, O_RDWR | O_CREAT, path, 0600);
+    struct stat status {};
+    if (::fstat(file_.get(), &status) != 0)
+        fail_on_file("look at", path + "/" + name_);
+    const auto held = static_cast<std::size_t>(status.st_size);
+    if (held > most_drained)
+        throw Error(ErrorKind::rejected, path + "/" + name_ + " has more than " +
+                                             std::to_string(most_drained) +
+                                             " bytes, which dynmon has not written")
+            .hint("look at it, and remove it, or name another folder");
+    mapped_ = held + bytes;
+    void* const memory =
+        ::mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_SHARED, file_.get(), 0);
+    if (memory == MAP_FAILED)
+        fail_on_file("map", path + "/" + name_);
+    bytes_ = static_cast<std::byte*>(memory);
+    used_ = left_over_ = keep_elements(element, held);
+    if (::ftruncate(file_.get(), static_cast<off_t>(used_)) != 0)
+        fail_on_file("cut", path + "/" + name_);
+}
+
+DrainFile::~DrainFile() {
+    if (bytes_ != nullptr)
+        ::munmap(bytes_, mapped_);
+}
+
+// Moves the elements together to the front: those that were put back into their queue left gaps.
+// Returns their bytes.
+std::size_t DrainFile::keep_elements(std::size_t element, std::size_t held) {
+    std::size_t kept = 0;
+    for (std::byte* at = bytes_; at + element <= bytes_ + held; at += element) {
+        if (std::all_of(at, at + element, [](std::byte byte) { return byte == std::byte{0}; }))
+            continue;
+        if (at != bytes_ + kept) {
+            std::memcpy(bytes_ + kept, at, element);
+            std::memset(at, 0, element);
+        }
+        kept += element;
+    }
+    return kept;
+}
+
+std::byte* DrainFile::next(std::size_t bytes) {
+    const int fault =
+        ::posix_fallocate(file_.get(), static_cast<off_t>(used_), static_cast<off_t>(bytes));
+    if (fault != 0) {
+        errno = fault;
+        fail_on_file("make room for what is popped in", path_ + "/" + name_);
+    }
+    std::byte* const room = bytes_ + used_;
+    // Every page is made writable now, so that the kernel need not wait for one while it copies.
+    for (std::size_t at = 0; at < bytes; at += 4096)
+        static_cast<volatile std::byte*>(room)[at] = std::byte{0};
+    static_cast<volatile std::byte*>(room)[bytes - 1] = std::byte{0};
+    used_ += bytes;
+    return room;
+}
+
+bool DrainFile::exists(int folder, const std::string& queue, const Window& window) {
+    const std::string name = prefix + queue + window_suffix(window.sequence, window.to_ns);
+    return ::faccessat(folder, name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+void DrainFile::remove_of(int folder, const std::string& path, std::uint64_t sequence,
+                          std::uint64_t to_ns) {
+    for (const std::string& name : names_in(folder, path))
+        if (name.starts_with(prefix) && name.ends_with(window_suffix(sequence, to_ns)) &&
+            ::unlinkat(folder, name.c_str(), 0) != 0)
+            fail_on_file("remove", path + "/" + name);
+}
+
+void DrainFile::remove() {
+    if (::unlinkat(folder_, name_.c_str(), 0) != 0 && errno != ENOENT)
+        fail_on_file("remove", path_ + "/" + name_);
+}
 
 namespace {
 

@@ -10,16 +10,144 @@
 // what is read or appended to has to be a regular file with one name, of the user who runs this.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "base/fd.hpp"
+#include "base/file.hpp"
 #include "export/export_state.hpp"
-#include "export/window_formatter.hpp"
+#include "format/exporter.hpp"
 
 namespace dynmon {
+
+// Files of a folder that is open: whole reads and writes, errors with the path.
+
+// Throws Error{failed} "WHAT PATH: ENOSPC", with what to do about it, for errno as it is now.
+[[noreturn]] void fail_on_file(const char* what, const std::string& path);
+
+// A file of ours (base/file.hpp). `flags` as for openat(2), without O_TRUNC; of a new one
+// `mode`. Throws Error{failed} when it cannot be opened.
+Fd open_file(int folder, const std::string& name, int flags, const std::string& path,
+             unsigned mode = 0666);
+// The same; empty where there is no such file.
+Fd try_open_file(int folder, const std::string& name, int flags, const std::string& path);
+// A folder that is ours alone.
+Fd open_folder(int folder, const std::string& name, const std::string& path);
+// Throws Error{rejected} for more than `limit` bytes.
+std::string read_whole(const Fd& file, const std::string& path, std::size_t limit);
+// What is left of one file behind what the other one has.
+void copy_rest(const Fd& from, const Fd& to, const std::string& path);
+void write_whole(int fd, std::string_view text, const std::string& path);
+void sync_file(int fd, const std::string& path); // a folder too
+// Within one folder or between two of one file system; never overwrites where the file system can
+// tell. Throws Error{failed} (EEXIST).
+void rename_new(int from, const std::string& name, int to, const std::string& new_name,
+                const std::string& path);
+std::vector<std::string> names_in(int folder, const std::string& path);
+
+// A file in memory that the elements of a queue are drained into. Popping is the only way to see
+// them: so the kernel copies each right to where it outlives the process. One whose bytes are all 0
+// is none; what probes capture has a time, which is not.
+
+class DrainFile final : public DrainBuffer {
+public:
+    // Opens the one of this queue in `folder`, or makes it, for `window`; `bytes` more than it
+    // holds can be drained into it. `folder` and its `path`, for errors, must outlive this.
+    DrainFile(int folder, const std::string& path, const std::string& queue, const Window& window,
+              std::size_t element, std::size_t bytes);
+    ~DrainFile() override;
+    DrainFile(const DrainFile&) = delete;
+    DrainFile& operator=(const DrainFile&) = delete;
+
+    // What a run that was killed had drained and not stored, one element behind the other.
+    std::span<const std::byte> left_over() const { return {bytes_, left_over_}; }
+    // Reserved on the disk: throws Error{failed} (ENOSPC).
+    std::byte* next(std::size_t bytes) override;
+    void remove(); // all of it was stored
+
+    // Whether a run before has left the one of this queue and window.
+    static bool exists(int folder, const std::string& queue, const Window& window);
+    // Removes from `folder` what belongs to a window that was stored.
+    static void remove_of(int folder, const std::string& path, std::uint64_t sequence,
+                          std::uint64_t to_ns);
+
+private:
+    std::size_t keep_elements(std::size_t element, std::size_t held);
+
+    int folder_;
+    const std::string& path_;
+    std::string name_;
+    Fd file_;
+    std::byte* bytes_ = nullptr;
+    std::size_t mapped_ = 0;    // more than the file has: it grows
+    std::size_t left_over_ = 0; // bytes
+    std::size_t used_ = 0;      // and given out
+};
+
+// What a profile that writes files makes of a window. Pure: it sees entries and returns texts.
+
+// A file of a window. `header` set: the text is put behind what the file holds, and the header in
+// front of everything where the file is new.
+struct OutFile {
+    using Put = std::function<void(std::string_view)>;
+
+    std::string name;
+    std::string text;
+    std::string header = {};
+    // Hands the rest of the text to `put`, piece by piece, so that nobody has all of it in memory;
+    // may throw Error. Unset: there is no more.
+    std::function<void(const Put& put)> rest = {};
+    bool appends() const { return !header.empty(); }
+};
+
+// A window on its way into files. `iteration` counts the windows of a folder from 0.
+struct WindowName {
+    std::string monitor;
+    Window window;
+    std::uint64_t iteration = 0;
+};
+
+struct WindowCounts {
+    std::uint64_t sessions = 0;
+    std::uint64_t packets = 0; // as there are records or counts of them
+};
+
+class WindowFormatter {
+public:
+    virtual ~WindowFormatter() = default;
+    virtual const char* profile() const = 0;
+    virtual const char* probe() const { return profile(); } // which one it is made for
+    virtual std::vector<std::string> metrics() const = 0;   // by name; it needs all of them
+    // Call order: clear(), for each of its metrics (begin(), add()…), then the rest.
+    virtual void clear() = 0;
+    // Throws Error{usage} when `metric`, one of metrics(), lacks a field. Must outlive add().
+    virtual void begin(const MetricView& metric) = 0;
+    virtual void add(const Batch& batch) = 0;
+    virtual WindowCounts counts() const = 0;
+    virtual std::vector<OutFile>
+    files(const WindowName& name) const = 0; // none for an empty window
+};
+
+// Profile `ddos`: the packets of each session. `rows` of a CSV: 7, or 10 with length, TCP length
+// and TCP acknowledgement.
+std::unique_ptr<WindowFormatter> make_ddos_rendering(bool json, unsigned rows);
+// Profile `crypto`: counters and ratios of each session.
+std::unique_ptr<WindowFormatter> make_crypto_rendering(bool json);
+
+struct LucidOptions {
+    std::size_t packets = 10;      // of each flow
+    double seconds = 10;           // of a window
+    bool ipv6 = false;             // flows that LUCID itself leaves out
+    bool flags_with_offset = true; // IP flags as a word with the fragment offset, not as three bits
+};
+
+// Profile `lucid`: the first packets of each flow as LUCID's features.
+std::unique_ptr<WindowFormatter> make_lucid_rendering(const LucidOptions& options);
 
 class OutputDir {
 public:

@@ -6,7 +6,7 @@
 
 #include "base/error.hpp"
 #include "base/identifier.hpp"
-#include "btf/path.hpp"
+#include "btf/layout.hpp"
 
 namespace dynmon {
 

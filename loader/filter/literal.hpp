@@ -10,9 +10,23 @@
 #include "base/error.hpp"
 #include "btf/layout.hpp"
 #include "filter/field_value.hpp"
-#include "filter/literal_number.hpp"
 
 namespace dynmon {
+
+// Numbers, durations and times as people write them; each nullopt for a text that is none.
+
+struct ExactNumber {
+    bool negative = false;
+    bool too_large = false; // beyond 128 bits
+    unsigned __int128 size = 0;
+};
+
+// 443, -1, 0xff, 1_000, 1.5MB (10^6), 2GiB (2^30), 64K (10^3). A fraction must come out even.
+std::optional<ExactNumber> parse_exact_number(std::string_view text);
+// In ns: 5s, 1.25ms, 3us, 10ns, 2m, 1h, 7d, -5s; 0 without a unit.
+std::optional<ExactNumber> parse_exact_duration(std::string_view text);
+// In ns since the Unix epoch: 2026-11-21, 2026-11-21T01:02[:03[.5]][Z|+02:00], now, now-5m.
+std::optional<__int128> parse_exact_time(std::string_view text, std::uint64_t now_ns);
 
 // Each throws Error{usage} that says what was expected when the text is no such literal, or one
 // that the field cannot hold.
@@ -39,8 +53,7 @@ Prefix read_prefix_literal(const Layout& field, std::string_view text);
 // 'x' is not `expected`, for what no literal of the field's type can be.
 Error no_such_literal(std::string_view text, const std::string& expected);
 
-// Those of fields with a semantic whose values have names, and of clocks; see literal_names.cpp and
-// literal_clock.cpp. nullopt: no such name.
+// Those of fields with a semantic whose values have names, and of clocks. nullopt: no such name.
 std::optional<unsigned __int128> named_value(const Layout& field, std::string_view name);
 unsigned __int128 read_clock_literal(const Layout& field, std::string_view text,
                                      std::uint64_t now_ns);

@@ -9,7 +9,7 @@
 #include <optional>
 
 #include "base/error.hpp"
-#include "btf/path.hpp"
+#include "btf/layout.hpp"
 #include "btf/semantic.hpp"
 #include "decode/decode_plan.hpp"
 #include "decode/merge_rule.hpp"

@@ -3,8 +3,8 @@
 #include <set>
 #include <string_view>
 
-#include "base/map_type_name.hpp"
-#include "decode/spelling.hpp"
+#include "base/map_type.hpp"
+#include "decode/text.hpp"
 #include "format/export_options.hpp"
 #include "format/json_document.hpp"
 

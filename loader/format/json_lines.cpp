@@ -2,10 +2,9 @@
 // The `jsonl` exporter: one line an entry, each a JSON document of its own.
 #include <optional>
 
-#include "decode/spelling.hpp"
+#include "decode/text.hpp"
 #include "format/export_options.hpp"
 #include "format/json_document.hpp"
-#include "format/row_constants.hpp"
 #include "format/rows.hpp"
 
 namespace dynmon {

@@ -9,7 +9,7 @@
 #include "format/export_options.hpp"
 #include "format/exporter.hpp"
 #include "format/rows.hpp"
-#include "format/spool.hpp"
+#include "format/sink.hpp"
 #include "format/zip.hpp"
 
 namespace dynmon {

@@ -7,12 +7,20 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
-#include "format/series_table.hpp"
+#include "format/series.hpp"
 
 namespace dynmon {
+
+// Names and texts as the OpenMetrics grammar wants them.
+
+std::string metric_name(std::string_view text); // [a-zA-Z_:][a-zA-Z0-9_:]*, the rest becomes '_'
+std::string label_name(std::string_view text);  // the same without ':'
+void append_label(std::string_view name, std::string_view value, std::string& out); // name="value"
+void append_help(std::string_view text, std::string& out);
 
 // In the classic text the metadata of a counter have the name of its samples, and there is neither
 // a unit nor an end: readers of it, as the node exporter's textfile collector, take a counter for

@@ -5,9 +5,8 @@
 #include <set>
 
 #include "base/error.hpp"
-#include "format/columns.hpp"
 #include "format/export_options.hpp"
-#include "format/row_constants.hpp"
+#include "format/rows.hpp"
 
 namespace dynmon {
 

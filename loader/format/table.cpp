@@ -1,17 +1,71 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The `table` exporter: aligned columns under a title.
+// The format `table`: aligned columns under a title. Rows are kept until all of a table are known.
+
 #include <algorithm>
 #include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
-#include "base/counted.hpp"
-#include "base/map_type_name.hpp"
+#include "base/map_type.hpp"
+#include "base/text.hpp"
 #include "decode/text.hpp"
-#include "format/columns.hpp"
 #include "format/export_options.hpp"
 #include "format/exporter.hpp"
-#include "format/table_rows.hpp"
+#include "format/rows.hpp"
 
 namespace dynmon {
+
+// The rows of one printed table, kept until all of them are known and their columns can be aligned.
+
+class TableRows {
+public:
+    explicit TableRows(const Columns& columns) : columns_(columns) {}
+
+    void add(const Columns::Row& row);
+    std::size_t size() const { return rows_.size(); }
+    std::vector<std::string_view> cells(std::size_t row) const; // valid as long as the table
+
+private:
+    const Columns& columns_;
+    std::vector<std::string> rows_; // cells one after the other, each with a separator behind it
+};
+
+// Cells that are safe to show on a terminal.
+
+namespace {
+
+constexpr char separator = '\x1f'; // a control character: no printable cell has it
+
+} // namespace
+
+void TableRows::add(const Columns::Row& row) {
+    std::string& cells = rows_.emplace_back();
+    Cursor cursor(cells);
+    std::string text;
+    for (std::size_t column = 0; column < columns_.names().size(); ++column) {
+        if (columns_.plain(column)) {
+            columns_.append(column, row, cursor);
+        } else {
+            text.clear();
+            columns_.append(column, row, text);
+            cursor.put(printable_line(text));
+        }
+        cursor.put(std::string_view(&separator, 1));
+    }
+    cursor.finish();
+}
+
+std::vector<std::string_view> TableRows::cells(std::size_t row) const {
+    std::vector<std::string_view> cells;
+    std::string_view left = rows_[row];
+    while (!left.empty()) {
+        const std::size_t end = left.find(separator);
+        cells.push_back(left.substr(0, end));
+        left.remove_prefix(end + 1);
+    }
+    return cells;
+}
 
 namespace {
 

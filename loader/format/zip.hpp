@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "format/sink.hpp"
-#include "format/spool.hpp"
 
 namespace dynmon {
 

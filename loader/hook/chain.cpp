@@ -6,7 +6,7 @@
 #include "base/error.hpp"
 #include "base/limits.hpp"
 #include "kernel/bpf.hpp"
-#include "kernel/duplicate.hpp"
+#include "kernel/own_pin.hpp"
 #include "kernel/prog_array.hpp"
 
 namespace dynmon {

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "base/error.hpp"
-#include "base/fd.hpp"
+#include "base/file.hpp"
 #include "hook/chain_order.hpp"
 #include "state/generation.hpp"
 #include "state/lock.hpp"

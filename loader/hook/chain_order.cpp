@@ -13,7 +13,6 @@
 #include "kernel/prog_array.hpp"
 #include "state/bpffs.hpp"
 #include "state/json_pin.hpp"
-#include "state/pin_cache.hpp"
 
 namespace dynmon {
 

@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "base/fd.hpp"
+#include "base/file.hpp"
 #include "state/generation.hpp"
 #include "state/lock.hpp"
 #include "state/store.hpp"

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// What follows for a hook from what is known of its device. Pure: nothing here asks the kernel.
+// What is known of a hook's device, and what follows for the hook. Pure: nothing here asks the
+// kernel.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "kernel/links.hpp"
-#include "kernel/offloads.hpp"
+#include "kernel/device.hpp"
 #include "manifest/words.hpp"
 #include "state/hook_id.hpp"
+#include "state/store.hpp"
 
 namespace dynmon {
 
@@ -52,5 +54,22 @@ bool is_pair(const Link& device);
 // them off; at most one sentence a kind of offload.
 std::vector<std::string> xdp_warnings(const Link& device, XdpMode mode,
                                       const std::vector<OffloadSource>& sources);
+
+// Looks at the device of a hook, for the rules to judge.
+
+// The MTU of the device of a hook, whichever namespace it is in; 0: it cannot be looked at.
+std::uint32_t device_mtu(const Store& store, const HookId& id);
+
+// All that follow act in the calling thread's network namespace.
+
+// Throws Error{failed} when it is gone.
+Link link_of(const std::vector<Link>& links, int ifindex);
+
+// Throws Error{unsupported} with where to look instead.
+void require_suitable(const Link& device, const std::vector<Link>& links, HookPoint point);
+
+// What has a say in what XDP sees on `device`. Other ends of pairs are looked at in their own
+// namespaces, where those can be found and entered.
+std::vector<OffloadSource> offload_sources(const Link& device, const std::vector<Link>& links);
 
 } // namespace dynmon

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "base/fd.hpp"
+#include "base/file.hpp"
 #include "kernel/bpf.hpp"
 #include "kernel/netns.hpp"
 #include "manifest/words.hpp"

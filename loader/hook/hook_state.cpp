@@ -9,8 +9,8 @@
 #include "hook/attach.hpp"
 #include "hook/hook.hpp"
 #include "kernel/bpf.hpp"
-#include "kernel/filter_watch.hpp"
 #include "kernel/own_pin.hpp"
+#include "kernel/tc.hpp"
 #include "kernel/xdp.hpp"
 
 namespace dynmon {

@@ -12,7 +12,7 @@
 
 #include <linux/bpf.h>
 
-#include "base/fd.hpp"
+#include "base/file.hpp"
 #include "base/map_type.hpp"
 
 namespace dynmon {

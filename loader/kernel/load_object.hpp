@@ -4,11 +4,14 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "base/fd.hpp"
+#include <bpf/libbpf.h>
+
+#include "base/file.hpp"
 #include "decode/map_shapes.hpp"
 #include "object/kernel_btf.hpp"
 
@@ -53,5 +56,29 @@ Instance load_instance(const InstanceSpec& spec);
 // Likewise, for kernels that do not say `walked` of a loaded program: loads it once more, asks the
 // verifier for its statistics and leaves nothing in the kernel. nullopt: it says none.
 std::optional<std::uint32_t> walked_by_verifier(const InstanceSpec& spec);
+
+// An object in the hands of libbpf, before the kernel gets to see anything of it.
+
+struct ObjectClose {
+    void operator()(bpf_object* object) const { bpf_object__close(object); }
+};
+using ObjectPtr = std::unique_ptr<bpf_object, ObjectClose>;
+
+// All that follow throw Error with what libbpf says, or with what the spec asks for in vain.
+ObjectPtr open_object(const InstanceSpec& spec);
+
+// What all programs of a chain, its pivot included, have to agree in: the expected attach type of
+// their program type, and whether XDP runs on packets in several buffers.
+void set_chain_attributes(bpf_program* program, bool frags);
+
+// Of all programs only the wanted one will be loaded. Belongs to the object.
+bpf_program* choose_program(bpf_object* object, const InstanceSpec& spec);
+
+void set_rodata(bpf_object* object, const InstanceSpec& spec);
+void shape_maps(bpf_object* object, const InstanceSpec& spec); // types and sizes
+void share_maps(bpf_object* object, const InstanceSpec& spec); // the given ones
+
+// As everything but libbpf calls it: global data is ".rodata".
+std::string map_name(const bpf_map* map);
 
 } // namespace dynmon

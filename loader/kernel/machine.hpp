@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// What this machine is and allows, as far as it bears on BPF. Nothing is changed; what cannot be
-// told without rights is empty.
+// What this machine is and allows, as far as it bears on BPF: the kernel, its processes, its
+// mounts. Nothing is changed; what cannot be told without rights is empty.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "base/file.hpp"
 
 namespace dynmon {
 
@@ -46,5 +50,42 @@ struct BpffsFacts {
     std::uint32_t owner = 0; // user id
 };
 BpffsFacts bpffs_facts(const std::string& path);
+
+// Who may own a piece of local storage: the processes, cgroups and sockets of this machine, each
+// with the descriptor that a look-up takes as its key.
+
+struct Task {
+    std::uint32_t pid = 0;
+    std::uint32_t tid = 0; // differs from `pid` for a thread
+    std::string comm;
+};
+
+struct Cgroup {
+    std::uint64_t id = 0;
+    std::string path; // below the mount of cgroup2; "/" for the root
+};
+
+struct OwnedSocket {
+    std::uint64_t cookie = 0;
+    Task owner; // the first one found
+};
+
+// Each gives `visit` one owner after the other until it returns false; the descriptor is valid
+// during the call only. Owners that come and go meanwhile may be missed; so may those that this
+// process has no right to look at.
+
+// All threads since Linux 6.9; before that, threads other than a process's first have no pidfd.
+void for_each_task(const std::function<bool(const Fd& pidfd, const Task& task)>& visit);
+// Throws Error{unsupported} where no cgroup2 is mounted.
+void for_each_cgroup(const std::function<bool(const Fd& directory, const Cgroup& cgroup)>& visit);
+// Sockets that some process holds a descriptor of, each once (Linux 5.6). Those without any, such
+// as of connections not yet accepted, are not seen.
+void for_each_socket(const std::function<bool(const Fd& socket, const OwnedSocket& found)>& visit);
+
+// What is mounted where, as this process sees it.
+
+// Where file systems of this type are, in the order of /proc/self/mounts, in which a space in a
+// path stands as \040.
+std::vector<std::string> mounts_of(std::string_view type);
 
 } // namespace dynmon

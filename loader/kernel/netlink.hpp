@@ -12,7 +12,7 @@
 
 #include <linux/rtnetlink.h>
 
-#include "base/fd.hpp"
+#include "base/file.hpp"
 
 namespace dynmon {
 

@@ -16,7 +16,7 @@
 
 #include "base/error.hpp"
 #include "base/identifier.hpp"
-#include "kernel/duplicate.hpp"
+#include "kernel/own_pin.hpp"
 #include "kernel/rights.hpp"
 
 namespace dynmon {

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/fd.hpp"
+#include "base/file.hpp"
 
 namespace dynmon {
 

@@ -4,7 +4,12 @@
 #include <algorithm>
 #include <cerrno>
 
+#include <fcntl.h>
+
+#include <sys/resource.h>
 #include <sys/stat.h>
+
+#include "base/error.hpp"
 
 namespace dynmon {
 
@@ -74,6 +79,26 @@ OpenedMap open_own_map(const std::string& path, const OwnMap& wanted) {
         (wanted.value_size != 0 && facts.value_size != wanted.value_size))
         throw Damaged(path + " is a map of another type or size than dynmon puts there");
     return {std::move(map), std::move(facts)};
+}
+
+Fd duplicate(int fd) {
+    constexpr int above_standard_streams = 3;
+    Fd copy(fcntl(fd, F_DUPFD_CLOEXEC, above_standard_streams));
+    if (!copy)
+        throw Error(ErrorKind::failed, "duplicate descriptor", errno);
+    return copy;
+}
+
+void require_descriptors(unsigned count) {
+    rlimit limit{};
+    Fd lowest(::open("/", O_PATH | O_CLOEXEC));
+    if (!lowest)
+        throw Error(ErrorKind::failed, "open /", errno);
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
+        static_cast<rlim_t>(lowest.get()) + count <= limit.rlim_cur)
+        return;
+    throw Error(ErrorKind::failed, "open " + std::to_string(count) + " more descriptors", EMFILE)
+        .hint("raise the limit: ulimit -n");
 }
 
 } // namespace dynmon

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "base/error.hpp"
-#include "base/fd.hpp"
+#include "base/file.hpp"
 #include "base/map_type.hpp"
 #include "kernel/bpf.hpp"
 
@@ -36,5 +36,14 @@ OpenedMap open_own_map(const std::string& path, const OwnMap& wanted);
 // `kind`: "bpf-map", "bpf-prog" or "bpf-link". Empty when there is no such pin.
 Fd try_open_own(const std::string& path, const char* kind);
 Fd open_own(const std::string& path, const char* kind);
+
+// A second descriptor of the same object.
+
+// Closed on exec, like all of ours. Throws Error{failed} (EMFILE).
+Fd duplicate(int fd);
+
+// Throws Error{failed} with EMFILE when fewer than `count` more descriptors can be opened: libbpf
+// takes a probe of the kernel that fails for that reason for a feature that is lacking.
+void require_descriptors(unsigned count);
 
 } // namespace dynmon

@@ -7,7 +7,7 @@
 #include <linux/if_link.h>
 
 #include "kernel/bpf.hpp"
-#include "kernel/tiny_program.hpp"
+#include "kernel/pivot.hpp"
 
 namespace dynmon {
 

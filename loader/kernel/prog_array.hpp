@@ -8,7 +8,7 @@
 #include <linux/bpf.h>
 
 #include "base/error.hpp"
-#include "base/fd.hpp"
+#include "base/file.hpp"
 
 namespace dynmon {
 

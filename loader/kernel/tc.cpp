@@ -15,7 +15,7 @@
 #include <linux/rtnetlink.h>
 
 #include "base/error.hpp"
-#include "base/libbpf_log.hpp"
+#include "base/log.hpp"
 #include "kernel/bpf.hpp"
 #include "kernel/netlink.hpp"
 #include "kernel/netns.hpp"
@@ -224,6 +224,37 @@ void detach_filter(int ifindex, TcDirection direction) {
     const int result = bpf_tc_detach(&hook, &options);
     if (result < 0 && result != -ENOENT && result != -EINVAL && result != -ENODEV)
         fail("detach TC filter", -result);
+}
+
+FilterWatch::FilterWatch() : socket_(open_netlink()) {}
+
+bool FilterWatch::has_device(int ifindex) const {
+    ifinfomsg request{};
+    request.ifi_index = ifindex;
+    const int fault = ask_netlink(socket_, RTM_GETLINK, 0, &request, sizeof request, "an interface",
+                                  [](const nlmsghdr*) {});
+    if (fault != 0 && fault != ENODEV)
+        throw Error(ErrorKind::failed, "look for interface " + std::to_string(ifindex), fault);
+    return fault == 0;
+}
+
+std::optional<std::uint32_t> FilterWatch::program(int ifindex, TcDirection direction) const {
+    tcmsg request{};
+    request.tcm_ifindex = ifindex;
+    request.tcm_parent = tc_parent(direction);
+    std::optional<std::uint32_t> found;
+    // The kernel refuses when there is no such device, or no clsact qdisc on it.
+    ask_netlink(socket_, RTM_GETTFILTER, NLM_F_DUMP, &request, sizeof request, "TC filters",
+                [&](const nlmsghdr* answer) {
+                    const Attributes attributes = attributes_of<tcmsg>(answer);
+                    if (static_cast<const tcmsg*>(NLMSG_DATA(answer))->tcm_handle ==
+                            filter_handle &&
+                        attributes.text(TCA_KIND) == "bpf")
+                        if (const auto id =
+                                attributes.nested(TCA_OPTIONS).number<std::uint32_t>(TCA_BPF_ID))
+                            found = id;
+                });
+    return found;
 }
 
 } // namespace dynmon

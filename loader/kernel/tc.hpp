@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// clsact and its direct-action BPF filters, for kernels without TCX (before 6.6).
+// clsact and its direct-action BPF filters, for kernels without TCX (before 6.6), and whether a
+// filter still stands.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "base/fd.hpp"
+#include "base/file.hpp"
 
 namespace dynmon {
 
@@ -51,5 +52,22 @@ void attach_filter(int ifindex, TcDirection direction, const Fd& program, std::u
 // Program id of our filter; nullopt when there is none.
 std::optional<std::uint32_t> query_filter(int ifindex, TcDirection direction);
 void detach_filter(int ifindex, TcDirection direction); // absent is fine
+
+// Looks for our TC filters in a network namespace that cannot be entered again: a reader gives up
+// the right to once everything is open.
+
+class FilterWatch {
+public:
+    // In the namespace that the calling thread is in now. The kernel keeps that namespace for as
+    // long as this lives, also when its name is gone.
+    FilterWatch();
+
+    bool has_device(int ifindex) const;
+    // Program id of our filter; nothing when there is none.
+    std::optional<std::uint32_t> program(int ifindex, TcDirection direction) const;
+
+private:
+    Fd socket_;
+};
 
 } // namespace dynmon

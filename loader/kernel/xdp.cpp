@@ -5,7 +5,7 @@
 #include <linux/if_link.h>
 
 #include "base/error.hpp"
-#include "base/libbpf_log.hpp"
+#include "base/log.hpp"
 
 namespace dynmon {
 

@@ -11,7 +11,7 @@
 #include <yaml-cpp/parser.h>
 
 #include "base/limits.hpp"
-#include "base/printable.hpp"
+#include "base/text.hpp"
 #include "manifest/text_form.hpp"
 
 namespace dynmon {

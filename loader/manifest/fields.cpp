@@ -8,7 +8,8 @@
 
 #include "base/error.hpp"
 #include "base/identifier.hpp"
-#include "base/utf8.hpp"
+#include "base/text.hpp"
+#include "manifest/rules.hpp"
 #include "manifest/text_form.hpp"
 
 namespace dynmon {
@@ -300,6 +301,20 @@ std::string read_text(const Node& node, std::string_view key, const TextRule& ru
         return "";
     }
     return node.text;
+}
+
+std::set<Power> read_powers(const Fields& fields, std::string_view key) {
+    std::set<Power> powers;
+    for (const Node& node : fields.list(key))
+        if (const auto power = fields.choose(node, key, power_choices))
+            powers.insert(*power);
+    return powers;
+}
+
+std::set<Power> with_implied(std::set<Power> powers) {
+    if (powers.contains(Power::redirect))
+        powers.insert(Power::drop);
+    return powers;
 }
 
 } // namespace dynmon

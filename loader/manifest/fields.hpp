@@ -3,12 +3,14 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "manifest/document.hpp"
 #include "manifest/rules.hpp"
+#include "manifest/words.hpp"
 
 namespace dynmon {
 
@@ -95,5 +97,13 @@ private:
 
 // The text of a scalar that must be text and follow `rule`; "" after reporting otherwise.
 std::string read_text(const Node& node, std::string_view key, const TextRule& rule, Faults& faults);
+
+// `may: [drop, loops]`: the list of powers, in a manifest and in an administrator's policy.
+
+// Every word of `key` that is a power; the others become faults.
+std::set<Power> read_powers(const Fields& fields, std::string_view key);
+
+// With what each implies: a packet that is sent elsewhere is gone from here.
+std::set<Power> with_implied(std::set<Power> powers);
 
 } // namespace dynmon

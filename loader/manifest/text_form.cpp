@@ -5,7 +5,7 @@
 #include <string>
 
 #include "base/limits.hpp"
-#include "base/utf8.hpp"
+#include "base/text.hpp"
 
 namespace dynmon {
 

@@ -3,7 +3,9 @@
 // its manifest may be.
 #pragma once
 
+#include <cstddef>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +13,10 @@
 #include "manifest/words.hpp"
 
 namespace dynmon {
+
+// SHA-256 as FIPS 180-4 defines it. https://doi.org/10.6028/NIST.FIPS.180-4
+
+std::string sha256_hex(std::span<const std::byte> bytes); // 64 hex digits, lower case
 
 // What is to be loaded.
 struct Candidate {

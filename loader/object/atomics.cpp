@@ -11,7 +11,6 @@
 #include <linux/bpf.h>
 
 #include "object/elf.hpp"
-#include "object/trace_state.hpp"
 #include "object/traced_code.hpp"
 
 namespace dynmon {

@@ -15,7 +15,7 @@
 #include "base/limits.hpp"
 #include "object/btf_check.hpp"
 #include "object/object.hpp"
-#include "object/trusted_file.hpp"
+#include "object/trust.hpp"
 
 namespace dynmon {
 

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "base/fd.hpp"
+#include "base/file.hpp"
 
 namespace dynmon {
 

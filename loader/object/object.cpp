@@ -10,14 +10,13 @@
 #include <bpf/libbpf.h>
 
 #include "base/error.hpp"
-#include "base/libbpf_log.hpp"
 #include "base/limits.hpp"
+#include "base/log.hpp"
+#include "object/allow_list.hpp"
 #include "object/elf.hpp"
 #include "object/libbpf_hint.hpp"
 #include "object/object_types.hpp"
-#include "object/refers_to.hpp"
-#include "object/sha256.hpp"
-#include "object/used_maps.hpp"
+#include "object/references.hpp"
 #include "sandbox/run_sandboxed.hpp"
 
 namespace dynmon {

@@ -9,7 +9,7 @@
 #include "base/limits.hpp"
 #include "object/btf_check.hpp"
 #include "object/elf.hpp"
-#include "object/trusted_file.hpp"
+#include "object/trust.hpp"
 #include "sandbox/run_sandboxed.hpp"
 
 namespace dynmon {

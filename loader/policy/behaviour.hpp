@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// What one program of a probe may do: everything beyond looking, with its place in the source.
+// What one program of a probe may do: everything beyond looking, with its place in the source, and
+// the verdicts that it may give.
 #pragma once
 
 #include <string>
 #include <vector>
 
-#include "policy/effect.hpp"
+#include <linux/bpf.h>
+
+#include "policy/rules.hpp"
+#include "policy/state.hpp"
 
 namespace dynmon {
 
@@ -31,3 +35,19 @@ Effects behaviour_of(const Object& object, const ProgramInfo& program, bool may_
                      std::vector<UnaskedLookup>& unasked);
 
 } // namespace dynmon
+
+// What the numbers mean that a program returns.
+
+namespace dynmon::policy {
+
+// Nothing when the packet goes on as if the program had not been there. TC takes every number that
+// it does not know for TC_ACT_UNSPEC, XDP for XDP_ABORTED.
+Effects verdict_effects(bpf_prog_type type, const Value& verdict);
+
+// Whether the packet may go on with such a verdict, be it that it is kept from other programs.
+bool may_pass(bpf_prog_type type, const Value& verdict);
+
+// "TC_ACT_SHOT", "XDP_TX"; the number for one that has no name.
+std::string verdict_name(bpf_prog_type type, std::int32_t verdict);
+
+} // namespace dynmon::policy

@@ -4,12 +4,12 @@
 #include "base/error.hpp"
 #include "base/limits.hpp"
 #include "base/log.hpp"
-#include "btf/alignment.hpp"
+#include "btf/layout.hpp"
 #include "decode/map_shapes.hpp"
 #include "decode/parameters.hpp"
 #include "policy/behaviour.hpp"
-#include "policy/map_memory.hpp"
-#include "policy/permitted.hpp"
+#include "policy/helpers.hpp"
+#include "policy/memory.hpp"
 #include "policy/rules.hpp"
 
 namespace dynmon {

@@ -8,9 +8,9 @@
 
 #include "decode/check.hpp"
 #include "object/probe.hpp"
-#include "policy/effect.hpp"
 #include "policy/instructions.hpp"
 #include "policy/machine_policy.hpp"
+#include "policy/rules.hpp"
 
 namespace dynmon {
 

@@ -5,9 +5,8 @@
 
 #include "base/error.hpp"
 #include "object/object.hpp"
-#include "policy/cycles.hpp"
 #include "policy/helpers.hpp"
-#include "policy/opcodes.hpp"
+#include "policy/loops.hpp"
 #include "policy/walk.hpp"
 
 namespace dynmon {

@@ -3,7 +3,9 @@
 // Found by Walk; how long they make a program is worked out in instructions.hpp.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -12,6 +14,22 @@
 #include <vector>
 
 #include "policy/state.hpp"
+
+// The cycles of a graph. Pure.
+
+namespace dynmon::policy {
+
+struct Component {
+    std::vector<std::size_t> nodes;
+    bool cycle = false; // a way leads from each of them back to it
+};
+
+using Successors = std::function<std::vector<std::size_t>(std::size_t)>;
+
+// `nodes` apart into what is on a cycle with each other, by the edges among them.
+std::vector<Component> components(const std::set<std::size_t>& nodes, const Successors& successors);
+
+} // namespace dynmon::policy
 
 namespace dynmon::policy {
 

@@ -6,11 +6,10 @@
 #include "base/error.hpp"
 #include "manifest/document.hpp"
 #include "manifest/fields.hpp"
-#include "manifest/powers.hpp"
-#include "object/trusted_file.hpp"
-#include "policy/effect.hpp"
+#include "object/trust.hpp"
 #include "policy/instructions.hpp"
-#include "policy/map_memory.hpp"
+#include "policy/memory.hpp"
+#include "policy/rules.hpp"
 
 namespace dynmon {
 

@@ -2,7 +2,7 @@
 #include "policy/walk.hpp"
 
 #include "object/object.hpp"
-#include "policy/opcodes.hpp"
+#include "policy/instructions.hpp"
 
 namespace dynmon::policy {
 

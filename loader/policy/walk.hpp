@@ -13,10 +13,10 @@
 #include <vector>
 
 #include "policy/calls.hpp"
-#include "policy/findings.hpp"
 #include "policy/linked_code.hpp"
 #include "policy/loops.hpp"
 #include "policy/memory.hpp"
+#include "policy/rules.hpp"
 #include "policy/state.hpp"
 
 namespace dynmon::policy {

@@ -23,7 +23,7 @@
 #include <sys/syscall.h>
 
 #include "base/error.hpp"
-#include "sandbox/seccomp_filter.hpp"
+#include "sandbox/confine.hpp"
 
 namespace dynmon {
 

@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 
 #include "base/error.hpp"
-#include "base/fd.hpp"
+#include "base/file.hpp"
 #include "base/log.hpp"
 #include "sandbox/restrict.hpp"
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "base/fd.hpp"
+#include "base/file.hpp"
 
 namespace dynmon {
 

@@ -4,7 +4,7 @@
 #include <array>
 
 #include "base/error.hpp"
-#include "base/map_type_name.hpp"
+#include "base/map_type.hpp"
 
 namespace dynmon {
 
@@ -15,7 +15,7 @@ struct Known {
     const char* why_not = ""; // follows "map 'x' is of type y: "
 };
 
-// By the number of enum bpf_map_type, as base/map_type_name.cpp names them.
+// By the number of enum bpf_map_type, as base/map_type.cpp names them.
 constexpr std::array<Known, first_unknown_type> known_types{{
     {MapKind::closed, "that is no type at all"},                                 // unspec
     {MapKind::plain},                                                            // hash

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "base/map_type_name.hpp"
+#include "base/map_type.hpp"
 #include "kernel/bpf.hpp"
 #include "kernel/rights.hpp"
 

@@ -5,7 +5,7 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
-#include "kernel/map_batch.hpp"
+#include "kernel/map_calls.hpp"
 #include "object/object.hpp"
 #include "source/map_kind.hpp"
 #include "source/walk.hpp"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Running totals of a metric's series, pinned, so that OpenMetrics counters never go back when
-// the map behind them is swapped, emptied or replaced.
+// the map behind them is swapped, emptied or replaced; and of what was lost.
 #pragma once
 
 #include <cstdint>
@@ -8,10 +8,29 @@
 #include <string>
 #include <vector>
 
-#include "base/fd.hpp"
+#include "base/file.hpp"
 #include "format/openmetrics.hpp"
+#include "kernel/bpf.hpp"
 
 namespace dynmon {
+
+// How many events found no room in a ring buffer: what DYNMON_EVENTS of bpf/dynmon.h counts, as
+// the kernel does not.
+
+class LostCounter {
+public:
+    // Looks for the map NAME_lost beside the pin, else among the maps of the programs that use the
+    // ring. There need not be one.
+    LostCounter(const MapFacts& ring, const std::string& name, const std::string& pin_path);
+
+    // Since the call before, or since this object was made.
+    std::uint64_t since_last_time();
+
+private:
+    std::uint64_t read() const;
+    Fd map_; // empty: nobody counts
+    std::uint64_t before_ = 0;
+};
 
 // Two maps. One has the series: bytes of the label fields → the id of the last window that changed
 // it, and one u64 (or the bits of a double) per number. It has room for max_series of them. The

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// One loaded version of a probe as it stands in bpffs: its programs, its maps, its record.
+// One loaded version of a probe as it stands in bpffs: its programs, its maps, and its record, the
+// JSON that says what they are.
 #pragma once
 
 #include <array>
@@ -10,6 +11,8 @@
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <nlohmann/json_fwd.hpp>
 
 #include "base/map_type.hpp"
 #include "kernel/bpf.hpp"
@@ -128,5 +131,14 @@ private:
 // Generations below a monitor's directory, oldest first; the last one is the current one.
 std::vector<std::uint32_t> generation_numbers(const std::string& monitor_dir);
 GenerationDir generation_dir(const std::string& monitor_dir, std::uint32_t number);
+
+// The record of a generation as JSON, and back: only within what dynmon writes.
+
+nlohmann::json to_json(const GenerationRecord& record);
+
+// `path`: of the record's pin, which has to be that of its monitor and number. Throw Damaged, an
+// exception of nlohmann::json, or Error{unsupported} for the record of another version.
+GenerationRecord record_from(const nlohmann::json& document, const std::string& path);
+std::vector<ProgramRecord> programs_from(const nlohmann::json& document, const std::string& path);
 
 } // namespace dynmon

@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // JSON and raw bytes kept in a pinned map, beside the objects they describe: they live and die
-// together, and a frozen map can be changed by nobody.
+// together, and a frozen map can be changed by nobody. What was made of one holds as long as the
+// same inode stands at its path.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -29,5 +36,52 @@ auto from_pinned_json(const std::string& path, Read&& read) {
         throw Damaged(path + " is damaged: " + error.what());
     }
 }
+
+// What a pin holds that cannot change while the pin stands, read once: a frozen record, the number
+// of a program.
+
+// Tells one pin from another that is made at the same path later. The kernel makes an inode for
+// each.
+struct PinIdentity {
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+    std::int64_t made_s = 0;
+    std::int64_t made_ns = 0;
+
+    bool operator==(const PinIdentity&) const = default;
+};
+std::optional<PinIdentity> pin_identity(const std::string& path); // nothing: no pin, or no right
+
+// One for each kind of value and process. Thread-safe.
+template <typename Value>
+class PinCache {
+public:
+    // What `read()` makes of the pin at `path`, from the last call if the same pin still stands
+    // there. Passes on what `read` throws, and remembers nothing then.
+    template <typename Read>
+    std::shared_ptr<const Value> get(const std::string& path, Read&& read) {
+        const std::lock_guard lock(mutex_);
+        // Before the pin is opened: if another one comes in between, it is read again next time.
+        const std::optional<PinIdentity> identity = pin_identity(path);
+        if (const auto known = values_.find(path); known != values_.end()) {
+            if (identity == known->second.first)
+                return known->second.second;
+            values_.erase(known);
+        }
+        auto value = std::make_shared<const Value>(read());
+        if (!identity)
+            return value;
+        if (values_.size() >= most)
+            values_.clear();
+        values_.emplace(path, std::pair(*identity, value));
+        return value;
+    }
+
+private:
+    static constexpr std::size_t most = 4096; // of long runs, whose monitors come and go
+
+    std::mutex mutex_;
+    std::map<std::string, std::pair<PinIdentity, std::shared_ptr<const Value>>> values_;
+};
 
 } // namespace dynmon

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 
 #include "base/error.hpp"
-#include "base/lock_holder.hpp"
+#include "base/file.hpp"
 #include "state/bpffs.hpp"
 
 namespace dynmon {

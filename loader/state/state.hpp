@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string>
 
-#include "base/fd.hpp"
+#include "base/file.hpp"
 #include "state/generation.hpp"
 
 namespace dynmon {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The directory in bpffs that holds all state of dynmon: where things are, and that it is safe.
+// The directory in bpffs that holds all state of dynmon: where things are, that it is safe, and
+// whose it is.
 #pragma once
 
 #include <optional>
@@ -10,6 +11,15 @@
 #include "state/lock.hpp"
 
 namespace dynmon {
+
+// Root looks at the store of the units, which belongs to their user.
+
+inline constexpr const char* service_user = "dynmon"; // systemd/dynmon.sysusers makes it
+
+// Called as root, where the store at `bpffs` (--bpffs) belongs to the user `dynmon`: the process
+// becomes that user, for good and without any capability, so that nothing in that store can do more
+// than its owner. Else without effect: Store::open() says then whose it is.
+void become_store_user(const std::string& bpffs);
 
 inline constexpr const char* default_store = "/sys/fs/bpf/dynmon";
 inline constexpr std::string_view staging_prefix = "__stage_";

@@ -16,7 +16,7 @@
 
 #include "bench.skel.h"
 #include "format/export_options.hpp"
-#include "kernel/map_batch.hpp"
+#include "kernel/map_calls.hpp"
 #include "measure.hpp"
 #include "source/typed_map.hpp"
 

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "entry.h"
-#include "kernel/map_batch.hpp"
+#include "kernel/map_calls.hpp"
 
 namespace bench {
 

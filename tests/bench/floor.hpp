@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "base/fd.hpp"
+#include "base/file.hpp"
 
 namespace bench {
 

@@ -11,7 +11,7 @@
 
 #include "bench.skel.h"
 #include "entry.h"
-#include "kernel/map_batch.hpp"
+#include "kernel/map_calls.hpp"
 #include "source/map_reader.hpp"
 
 namespace bench {

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "base/fd.hpp"
+#include "base/file.hpp"
 #include "floor.hpp"
 
 struct bench_bpf;

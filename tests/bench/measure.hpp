@@ -9,7 +9,7 @@
 
 #include <time.h>
 
-#include "base/fd.hpp"
+#include "base/file.hpp"
 #include "results.hpp"
 
 namespace bench {

@@ -11,7 +11,7 @@
 
 #include <sys/wait.h>
 
-#include "base/fd.hpp"
+#include "base/file.hpp"
 #include "measure.hpp"
 
 namespace bench {

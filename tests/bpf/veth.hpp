@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "base/fd.hpp"
+#include "base/file.hpp"
 #include "frames.hpp"
 
 // As struct virtio_net_hdr, whose own header is not C++.

@@ -20,7 +20,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include "base/fd.hpp"
+#include "base/file.hpp"
 #include "frames.hpp"
 #include "storm_lane.hpp"
 

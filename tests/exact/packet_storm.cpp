@@ -22,7 +22,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include "base/fd.hpp"
+#include "base/file.hpp"
 #include "storm_flows.hpp"
 #include "storm_lane.hpp"
 

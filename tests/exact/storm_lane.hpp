@@ -8,7 +8,7 @@
 #include <mutex>
 #include <string>
 
-#include "base/fd.hpp"
+#include "base/file.hpp"
 #include "kernel/netns.hpp"
 
 namespace storm {

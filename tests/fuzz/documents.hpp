@@ -10,7 +10,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "decode/spelling.hpp"
+#include "decode/text.hpp"
 #include "fuzz/expect.hpp"
 
 namespace dynmon::fuzz {

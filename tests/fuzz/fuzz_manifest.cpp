@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
-#include "decode/spelling.hpp"
+#include "decode/text.hpp"
 #include "fuzz/expect.hpp"
 #include "manifest/manifest.hpp"
 

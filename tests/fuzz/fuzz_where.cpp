@@ -14,7 +14,7 @@
 #include <bpf/libbpf.h>
 
 #include "btf/layout.hpp"
-#include "decode/spelling.hpp"
+#include "decode/text.hpp"
 #include "filter/condition.hpp"
 #include "filter/predicate.hpp"
 #include "fuzz/expect.hpp"

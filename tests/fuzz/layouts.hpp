@@ -10,10 +10,9 @@
 
 #include "base/error.hpp"
 #include "btf/layout.hpp"
-#include "btf/path.hpp"
 #include "decode/decode_plan.hpp"
 #include "decode/merge_rule.hpp"
-#include "decode/spelling.hpp"
+#include "decode/text.hpp"
 #include "fuzz/expect.hpp"
 
 namespace dynmon::fuzz {

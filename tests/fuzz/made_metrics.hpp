@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/limits.hpp"
-#include "btf/path.hpp"
+#include "btf/layout.hpp"
 #include "decode/merge_rule.hpp"
 #include "format/exporter.hpp"
 #include "fuzz/expect.hpp"

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "decode/record_plan.hpp"
-#include "filter/entry_order.hpp"
+#include "filter/projection.hpp"
 #include "format/merged_metric.hpp"
 #include "format/shape.hpp"
 #include "fuzz/documents.hpp"

@@ -13,7 +13,6 @@
 
 #include "base/error.hpp"
 #include "btf/layout.hpp"
-#include "btf/path.hpp"
 #include "decode/decode_plan.hpp"
 #include "decode/record_plan.hpp"
 #include "decode/text.hpp"

@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "decode/half.hpp"
+#include "decode/scalar_text.hpp"
 
 namespace dynmon::test {
 

@@ -4,7 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "base/error.hpp"
-#include "export/flow_sink.hpp"
+#include "export/flow_record.hpp"
 #include "kernel/own_pin.hpp"
 
 using namespace dynmon;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <doctest/doctest.h>
 
-#include "base/printable.hpp"
+#include "base/text.hpp"
 
 using namespace dynmon;
 

@@ -3,7 +3,7 @@
 
 #include <doctest/doctest.h>
 
-#include "base/utf8.hpp"
+#include "base/text.hpp"
 
 using namespace dynmon;
 

@@ -5,7 +5,7 @@
 
 #include <doctest/doctest.h>
 
-#include "btf/alignment.hpp"
+#include "btf/layout.hpp"
 #include "object/object.hpp"
 #include "object/test_objects.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "btf/path.hpp"
+#include "btf/layout.hpp"
 #include "decode/types.hpp"
 
 using namespace dynmon;

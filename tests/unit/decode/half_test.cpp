@@ -3,7 +3,7 @@
 
 #include <doctest/doctest.h>
 
-#include "decode/half.hpp"
+#include "decode/scalar_text.hpp"
 
 using namespace dynmon;
 

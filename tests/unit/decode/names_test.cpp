@@ -19,7 +19,6 @@
 #include "decode/text.hpp"
 #include "kernel/rights.hpp"
 #include "policy/helpers.hpp"
-#include "policy/permitted.hpp"
 
 using namespace dynmon;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <doctest/doctest.h>
 
-#include "decode/spelling.hpp"
+#include "decode/text.hpp"
 
 using namespace dynmon;
 

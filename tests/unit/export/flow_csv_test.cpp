@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "export/flow_csv.hpp"
+#include "export/flow_files.hpp"
 #include "export/flows.hpp"
 
 using namespace dynmon;

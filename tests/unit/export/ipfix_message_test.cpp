@@ -3,7 +3,6 @@
 
 #include "export/flows.hpp"
 #include "export/ipfix_message.hpp"
-#include "export/ipfix_template.hpp"
 
 using namespace dynmon;
 using namespace dynmon::test;

@@ -9,7 +9,6 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-#include "export/drain_file.hpp"
 #include "export/output_dir.hpp"
 #include "export/sessions.hpp"
 

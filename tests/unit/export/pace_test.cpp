@@ -3,7 +3,7 @@
 
 #include <doctest/doctest.h>
 
-#include "export/pace.hpp"
+#include "export/collector.hpp"
 
 using namespace dynmon;
 using namespace std::chrono_literals;

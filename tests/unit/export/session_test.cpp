@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "export/session.hpp"
 #include "export/sessions.hpp"
 
 using namespace dynmon;

@@ -9,7 +9,7 @@
 
 #include <arpa/inet.h>
 
-#include "export/window_formatter.hpp"
+#include "export/output_dir.hpp"
 #include "format/metrics.hpp"
 
 namespace dynmon::test {

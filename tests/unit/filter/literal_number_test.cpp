@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <doctest/doctest.h>
 
-#include "decode/parameter_type.hpp"
-#include "filter/literal_number.hpp"
+#include "decode/parameters.hpp"
+#include "filter/literal.hpp"
 
 using namespace dynmon;
 

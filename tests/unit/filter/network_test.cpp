@@ -6,7 +6,7 @@
 #include <doctest/doctest.h>
 
 #include "base/error.hpp"
-#include "filter/network.hpp"
+#include "filter/field_value.hpp"
 
 using dynmon::Error;
 using dynmon::Network;

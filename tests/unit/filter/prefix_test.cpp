@@ -2,8 +2,8 @@
 #include <algorithm>
 
 #include "decode/types.hpp"
-#include "filter/entry_order.hpp"
 #include "filter/predicate.hpp"
+#include "filter/projection.hpp"
 
 using namespace dynmon;
 using namespace dynmon::test;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "format/metrics.hpp"
-#include "format/row_constants.hpp"
+#include "format/rows.hpp"
 
 using namespace dynmon;
 using namespace dynmon::test;

@@ -10,7 +10,7 @@
 #include <doctest/doctest.h>
 
 #include "base/error.hpp"
-#include "base/fd.hpp"
+#include "base/file.hpp"
 #include "format/sink.hpp"
 
 using namespace dynmon;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <doctest/doctest.h>
 
-#include "kernel/map_flags.hpp"
+#include "kernel/map_calls.hpp"
 
 using namespace dynmon;
 

@@ -12,7 +12,7 @@
 #include <linux/bpf.h>
 
 #include "base/error.hpp"
-#include "kernel/ring_walk.hpp"
+#include "kernel/events.hpp"
 
 using namespace dynmon;
 

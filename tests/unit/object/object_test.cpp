@@ -9,8 +9,8 @@
 #include <doctest/doctest.h>
 
 #include "base/error.hpp"
+#include "object/allow_list.hpp"
 #include "object/object.hpp"
-#include "object/sha256.hpp"
 #include "object/test_objects.hpp"
 #include "sandboxing.hpp"
 

@@ -11,7 +11,7 @@
 #include <sys/un.h>
 
 #include "base/error.hpp"
-#include "base/fd.hpp"
+#include "base/file.hpp"
 #include "object/test_objects.hpp"
 
 using namespace dynmon;

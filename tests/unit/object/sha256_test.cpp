@@ -4,7 +4,7 @@
 
 #include <doctest/doctest.h>
 
-#include "object/sha256.hpp"
+#include "object/allow_list.hpp"
 
 using namespace dynmon;
 

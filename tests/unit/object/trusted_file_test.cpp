@@ -10,7 +10,7 @@
 
 #include "base/error.hpp"
 #include "object/test_objects.hpp"
-#include "object/trusted_file.hpp"
+#include "object/trust.hpp"
 
 using namespace dynmon;
 

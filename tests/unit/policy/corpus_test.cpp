@@ -10,7 +10,7 @@
 #include "manifest/manifest.hpp"
 #include "object/object.hpp"
 #include "policy/behaviour.hpp"
-#include "policy/permitted.hpp"
+#include "policy/helpers.hpp"
 #include "policy/raw_programs.hpp"
 #include "policy/rules.hpp"
 

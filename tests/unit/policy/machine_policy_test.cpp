@@ -10,7 +10,7 @@
 #include "object/test_objects.hpp"
 #include "policy/instructions.hpp"
 #include "policy/machine_policy.hpp"
-#include "policy/map_memory.hpp"
+#include "policy/memory.hpp"
 
 using namespace dynmon;
 

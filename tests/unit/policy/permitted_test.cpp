@@ -5,7 +5,7 @@
 
 #include "base/error.hpp"
 #include "object/test_objects.hpp"
-#include "policy/permitted.hpp"
+#include "policy/helpers.hpp"
 
 using namespace dynmon;
 

@@ -13,8 +13,8 @@
 #include "object/elf.hpp"
 #include "object/object.hpp"
 #include "policy/behaviour.hpp"
-#include "policy/effect.hpp"
 #include "policy/linked_code.hpp"
+#include "policy/rules.hpp"
 #include "sandboxing.hpp"
 
 namespace dynmon::test {

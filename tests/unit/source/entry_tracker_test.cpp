@@ -6,7 +6,7 @@
 
 #include <doctest/doctest.h>
 
-#include "source/entry_tracker.hpp"
+#include "source/follow.hpp"
 
 using namespace dynmon;
 

@@ -4,7 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "decode/decode_plan.hpp"
-#include "source/synthetic.hpp"
+#include "source/typed_map.hpp"
 
 using namespace dynmon;
 
