@@ -184,7 +184,7 @@ public:
             });
         } catch (...) {
             for (Destination& destination : destinations_)
-                close_after_error(*destination.target);
+                close_after_error(*destination.exporter);
             throw;
         }
         close_sinks();
@@ -201,7 +201,7 @@ private:
         std::string collector; // "": files
         ReadRequest request;
         WindowClaim claim;
-        std::unique_ptr<ExportTarget> target;
+        std::unique_ptr<Exporter> exporter;
         std::optional<SinkUnavailable> away; // the last window was not taken
     };
 
@@ -236,14 +236,14 @@ private:
 
     void open(Destination& destination, const ExportProfile& profile, ReportWindow report) {
         arguments_.flows.to = destination.collector;
-        destination.target = profile.open(arguments_, std::move(report));
-        destination.request.consumer = &destination.target->exporter();
+        destination.exporter = profile.open(arguments_, std::move(report));
+        destination.request.consumer = destination.exporter.get();
     }
 
     void close_sinks() {
         Failures failures;
         for (Destination& destination : destinations_)
-            failures.attempt([&] { destination.target->close(); });
+            failures.attempt([&] { destination.exporter->close(); });
         failures.throw_first();
     }
 
@@ -309,9 +309,9 @@ private:
         }
     }
 
-    static void close_after_error(ExportTarget& target) {
+    static void close_after_error(Exporter& exporter) {
         try {
-            target.close();
+            exporter.close();
         } catch (const Error& error) {
             // The first error is printed with its hint; later ones only count.
             log::warn(error.what() + (error.hint().empty() ? "" : ": " + error.hint()));

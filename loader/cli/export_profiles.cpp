@@ -34,16 +34,20 @@ std::optional<FlowState> state_of(const ExportArguments& arguments) {
     return FlowState(arguments.flows.state, arguments.monitor);
 }
 
-class CollectorTarget final : public ExportTarget {
+// What an exporter stands on is a base in front of it: made before it, and gone after it.
+struct CollectorBase {
+    IpfixSink sink;
+};
+
+class CollectorExporter final : private CollectorBase, public FlowExporter {
 public:
-    CollectorTarget(const ExportArguments& arguments, ReportWindow report)
-        : sink_(options_of(arguments), collector_of(arguments.flows),
-                {[] { return std::chrono::nanoseconds(monotonic_ns()); }, epoch_ns,
-                 [](auto time) { std::this_thread::sleep_for(time); }, stop_requested}),
-          exporter_(time_outs_of(arguments.flows), arguments.flows.max_flows, sink_,
-                    std::move(report), state_of(arguments)) {}
-    Exporter& exporter() override { return exporter_; }
-    void close() override { exporter_.close(); }
+    CollectorExporter(const ExportArguments& arguments, ReportWindow report)
+        : CollectorBase{{options_of(arguments),
+                         collector_of(arguments.flows),
+                         {[] { return std::chrono::nanoseconds(monotonic_ns()); }, epoch_ns,
+                          [](auto time) { std::this_thread::sleep_for(time); }, stop_requested}}},
+          FlowExporter(time_outs_of(arguments.flows), arguments.flows.max_flows, sink,
+                       std::move(report), state_of(arguments)) {}
 
 private:
     static IpfixOptions options_of(const ExportArguments& arguments) {
@@ -69,24 +73,24 @@ private:
     static std::unique_ptr<Collector> collector_of(const FlowArguments& flows) {
         return make_collector(CollectorAddress::parse(flows.to, "--to"), flows.mtu, stop_requested);
     }
-
-    IpfixSink sink_;
-    FlowExporter exporter_;
 };
 
-class FilesTarget final : public ExportTarget {
-public:
-    FilesTarget(const ExportArguments& arguments, ReportWindow report)
-        : dir_(arguments.out), files_(dir_, time_outs_of(arguments.flows).keeps()),
-          exporter_(time_outs_of(arguments.flows), arguments.flows.max_flows, files_,
-                    std::move(report), state_of(arguments)) {}
-    Exporter& exporter() override { return exporter_; }
-    void close() override { exporter_.close(); }
+struct FolderBase {
+    explicit FolderBase(const std::string& path) : dir(path) {}
+    OutputDir dir;
+};
 
-private:
-    OutputDir dir_;
-    FlowFiles files_;
-    FlowExporter exporter_;
+struct FlowFilesBase : FolderBase {
+    FlowFilesBase(const std::string& path, bool keeps) : FolderBase(path), files(dir, keeps) {}
+    FlowFiles files;
+};
+
+class FlowFilesExporter final : private FlowFilesBase, public FlowExporter {
+public:
+    FlowFilesExporter(const ExportArguments& arguments, ReportWindow report)
+        : FlowFilesBase(arguments.out, time_outs_of(arguments.flows).keeps()),
+          FlowExporter(time_outs_of(arguments.flows), arguments.flows.max_flows, files,
+                       std::move(report), state_of(arguments)) {}
 };
 
 } // namespace
@@ -138,46 +142,41 @@ void declare_flow_options(CLI::App& app, FlowArguments& arguments) {
         ->check(at_least_one());
 }
 
-std::unique_ptr<ExportTarget> open_ipfix(const ExportArguments& arguments, ReportWindow report) {
-    return std::make_unique<CollectorTarget>(arguments, std::move(report));
+std::unique_ptr<Exporter> open_ipfix(const ExportArguments& arguments, ReportWindow report) {
+    return std::make_unique<CollectorExporter>(arguments, std::move(report));
 }
 
-std::unique_ptr<ExportTarget> open_netflow(const ExportArguments& arguments, ReportWindow report) {
-    return std::make_unique<FilesTarget>(arguments, std::move(report));
+std::unique_ptr<Exporter> open_netflow(const ExportArguments& arguments, ReportWindow report) {
+    return std::make_unique<FlowFilesExporter>(arguments, std::move(report));
 }
 
 namespace {
 
-class FolderTarget final : public ExportTarget {
+class FolderExporter final : private FolderBase, public FileExporter {
 public:
-    FolderTarget(const std::string& path, std::unique_ptr<WindowFormatter> rendering,
-                 ReportWindow report)
-        : dir_(path), exporter_(dir_, std::move(rendering), std::move(report)) {}
-    Exporter& exporter() override { return exporter_; }
-
-private:
-    OutputDir dir_;
-    FileExporter exporter_;
+    FolderExporter(const std::string& path, std::unique_ptr<WindowFormatter> formatter,
+                   ReportWindow report)
+        : FolderBase(path), FileExporter(dir, std::move(formatter), std::move(report)) {}
 };
 
-std::unique_ptr<ExportTarget> open_ddos(const ExportArguments& arguments, ReportWindow report) {
-    return std::make_unique<FolderTarget>(
-        arguments.out, make_ddos_rendering(arguments.format == "json", arguments.rows),
+std::unique_ptr<Exporter> open_ddos(const ExportArguments& arguments, ReportWindow report) {
+    return std::make_unique<FolderExporter>(
+        arguments.out, make_ddos_formatter(arguments.format == "json", arguments.rows),
         std::move(report));
 }
 
-std::unique_ptr<ExportTarget> open_crypto(const ExportArguments& arguments, ReportWindow report) {
-    return std::make_unique<FolderTarget>(
-        arguments.out, make_crypto_rendering(arguments.format == "json"), std::move(report));
+std::unique_ptr<Exporter> open_crypto(const ExportArguments& arguments, ReportWindow report) {
+    return std::make_unique<FolderExporter>(
+        arguments.out, make_crypto_formatter(arguments.format == "json"), std::move(report));
 }
 
-std::unique_ptr<ExportTarget> open_lucid(const ExportArguments& arguments, ReportWindow report) {
+std::unique_ptr<Exporter> open_lucid(const ExportArguments& arguments, ReportWindow report) {
     const LucidOptions options{.packets = arguments.packets,
                                .seconds = std::chrono::duration<double>(arguments.interval).count(),
                                .ipv6 = arguments.ipv6,
                                .flags_with_offset = arguments.ip_flags == "word"};
-    return std::make_unique<FolderTarget>(arguments.out, make_lucid_rendering(options),
-                                          std::move(report));
+    return std::make_unique<FolderExporter>(arguments.out, make_lucid_formatter(options),
+                                            std::move(report));
 }
 
 } // namespace

@@ -50,22 +50,12 @@ struct ExportArguments {
     std::function<std::uint32_t(std::uint32_t generation)> sample;
 };
 
-// A consumer of windows and what it stands on.
-class ExportTarget {
-public:
-    virtual ~ExportTarget() = default;
-    virtual Exporter& exporter() = 0;
-    // The export ends, in whatever way: what was kept from one window to the next goes out. Throws
-    // Error{failed} that says what is lost.
-    virtual void close() {}
-};
-
 struct ExportProfile {
     const char* name;
     const char* summary;              // one line of --help
     std::vector<const char*> options; // besides those of every profile; "--out!" has to be given
     // Opens what the windows go to. Throws Error. `report` is called for each window.
-    std::unique_ptr<ExportTarget> (*open)(const ExportArguments& arguments, ReportWindow report);
+    std::unique_ptr<Exporter> (*open)(const ExportArguments& arguments, ReportWindow report);
 };
 
 const std::vector<ExportProfile>& export_profiles();
@@ -77,7 +67,7 @@ void declare_export_options(CLI::App& app, ExportArguments& arguments);
 
 void declare_flow_options(CLI::App& app, FlowArguments& arguments);
 
-std::unique_ptr<ExportTarget> open_ipfix(const ExportArguments& arguments, ReportWindow report);
-std::unique_ptr<ExportTarget> open_netflow(const ExportArguments& arguments, ReportWindow report);
+std::unique_ptr<Exporter> open_ipfix(const ExportArguments& arguments, ReportWindow report);
+std::unique_ptr<Exporter> open_netflow(const ExportArguments& arguments, ReportWindow report);
 
 } // namespace dynmon

@@ -6,7 +6,7 @@
 #include "decode/merge_rule.hpp"
 #include "decode/text.hpp"
 #include "export/output_dir.hpp"
-#include "export/sessions.hpp"
+#include "export/session.hpp"
 #include "format/rows.hpp"
 
 namespace dynmon {
@@ -174,7 +174,7 @@ private:
 
 } // namespace
 
-std::unique_ptr<WindowFormatter> make_crypto_rendering(bool json) {
+std::unique_ptr<WindowFormatter> make_crypto_formatter(bool json) {
     return std::make_unique<CryptoFormatter>(json);
 }
 

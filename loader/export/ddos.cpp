@@ -3,7 +3,7 @@
 #include <string_view>
 
 #include "export/output_dir.hpp"
-#include "export/sessions.hpp"
+#include "export/session.hpp"
 
 namespace dynmon {
 
@@ -125,7 +125,7 @@ private:
 
 } // namespace
 
-std::unique_ptr<WindowFormatter> make_ddos_rendering(bool json, unsigned rows) {
+std::unique_ptr<WindowFormatter> make_ddos_formatter(bool json, unsigned rows) {
     return std::make_unique<DdosFormatter>(json, rows);
 }
 

@@ -18,10 +18,10 @@ double seconds_between(std::chrono::steady_clock::time_point from,
 
 } // namespace
 
-FileExporter::FileExporter(OutputDir& dir, std::unique_ptr<WindowFormatter> rendering,
+FileExporter::FileExporter(OutputDir& dir, std::unique_ptr<WindowFormatter> formatter,
                            ReportWindow report)
-    : dir_(dir), rendering_(std::move(rendering)), report_(std::move(report)),
-      metrics_(rendering_->metrics()) {
+    : dir_(dir), formatter_(std::move(formatter)), report_(std::move(report)),
+      metrics_(formatter_->metrics()) {
     name_.iteration = dir_.next_iteration();
 }
 
@@ -34,11 +34,11 @@ void FileExporter::prepare(const std::vector<const MetricView*>& metrics) {
         const auto found = std::find_if(metrics.begin(), metrics.end(), has_name);
         if (found == metrics.end())
             throw Error(ErrorKind::usage, "the monitor has no metric '" + needed +
-                                              "', which profile '" + rendering_->profile() +
+                                              "', which profile '" + formatter_->profile() +
                                               "' needs")
-                .hint(std::string("the probe `") + rendering_->probe() +
+                .hint(std::string("the probe `") + formatter_->probe() +
                       "` has it, or one of your own with the same metrics and fields");
-        rendering_->begin(**found);
+        formatter_->begin(**found);
         if (is_queue_like((*found)->map_type))
             queues_.push_back(**found);
     }
@@ -49,7 +49,7 @@ void FileExporter::begin_document(const std::string& monitor, const Window& wind
     name_.monitor = monitor;
     name_.window = window;
     repeated_ = dir_.has(monitor, window);
-    rendering_->clear();
+    formatter_->clear();
     missed_.clear();
     drained_.clear();
 }
@@ -60,7 +60,7 @@ void FileExporter::begin_metric(const MetricView& metric) {
     if (repeated_)
         return;
     if (std::find(metrics_.begin(), metrics_.end(), metric.name) != metrics_.end()) {
-        rendering_->begin(metric);
+        formatter_->begin(metric);
         role_ = Role::rendered;
     } else if (MissedCounters::is_one(metric)) {
         missed_.begin(metric);
@@ -82,7 +82,7 @@ void FileExporter::open_drained(const MetricView& queue, std::size_t bytes) {
     const auto left = drained_.back()->left_over();
     if (left.empty())
         return;
-    rendering_->add({left.size() / size, nullptr, left.data(), 0, size});
+    formatter_->add({left.size() / size, nullptr, left.data(), 0, size});
     log::info(std::to_string(left.size() / size) +
               " packets that a run before had taken and not stored are in this window");
 }
@@ -94,18 +94,18 @@ void FileExporter::take_left_over() {
     for (const MetricView& queue : queues_) {
         if (!DrainFile::exists(dir_.fd(), queue.map_name, name_.window))
             continue;
-        rendering_->begin(queue);
+        formatter_->begin(queue);
         open_drained(queue, queue.value.size);
     }
 }
 
 void FileExporter::entries(const Batch& batch) {
     if (role_ == Role::rendered)
-        rendering_->add(batch);
+        formatter_->add(batch);
     else if (role_ == Role::missed)
         missed_.add(batch);
     else if (!repeated_ && unused_.insert(metric_).second)
-        log::warn("metric '" + metric_ + "' is not written: profile '" + rendering_->profile() +
+        log::warn("metric '" + metric_ + "' is not written: profile '" + formatter_->profile() +
                   "' has no use for it");
 }
 
@@ -118,10 +118,10 @@ void FileExporter::end_document() {
     const Clock::time_point read = Clock::now();
     if (!repeated_) {
         take_left_over();
-        const WindowCounts counts = rendering_->counts();
+        const WindowCounts counts = formatter_->counts();
         report.sessions = counts.sessions;
         report.packets = counts.packets;
-        const std::vector<OutFile> files = rendering_->files(name_);
+        const std::vector<OutFile> files = formatter_->files(name_);
         if (!files.empty())
             dir_.store(name_, files);
         for (const OutFile& file : files)

@@ -13,10 +13,10 @@
 
 namespace dynmon {
 
-class FileExporter final : public Exporter {
+class FileExporter : public Exporter {
 public:
     // `dir` must outlive it. `report` is called for each window once it is stored.
-    FileExporter(OutputDir& dir, std::unique_ptr<WindowFormatter> rendering, ReportWindow report);
+    FileExporter(OutputDir& dir, std::unique_ptr<WindowFormatter> formatter, ReportWindow report);
     ~FileExporter() override;
 
     // Throws Error{usage} when the monitor lacks a metric or one of its fields.
@@ -36,7 +36,7 @@ private:
     void take_left_over();
 
     OutputDir& dir_;
-    std::unique_ptr<WindowFormatter> rendering_;
+    std::unique_ptr<WindowFormatter> formatter_;
     ReportWindow report_;
     std::vector<std::string> metrics_;
     Role role_ = Role::none; // of the metric at hand

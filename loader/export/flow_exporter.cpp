@@ -6,7 +6,7 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
-#include "export/sessions.hpp"
+#include "export/session.hpp"
 
 namespace dynmon {
 

@@ -41,7 +41,7 @@ private:
 
 // A window counts once, and whole: its flows go into the cache when all of them are there, and a
 // window that comes again because it could not be emptied is passed over.
-class FlowExporter final : public Exporter {
+class FlowExporter : public Exporter {
 public:
     // `sink` must outlive it, and keep what it cannot hand on if the time-outs do. `state`, where
     // there is one, has to be opened already; what it holds is gone on with. `report` is called for
@@ -58,9 +58,9 @@ public:
     void end_metric(std::uint64_t timestamp_us) override;
     void end_document() override;
 
-    // The export ends: what the cache has leaves, and the sink is closed. Throws as that does,
-    // and leaves in the state what has not arrived.
-    void close();
+    // What the cache has leaves, and the sink is closed. Throws as that does, and leaves in the
+    // state what has not arrived.
+    void close() override;
 
     std::size_t cached() const { return cache_.size(); }
 

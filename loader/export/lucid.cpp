@@ -11,7 +11,7 @@
 
 #include "base/json_text.hpp"
 #include "export/output_dir.hpp"
-#include "export/sessions.hpp"
+#include "export/session.hpp"
 #include "object/allow_list.hpp"
 
 namespace dynmon {
@@ -292,7 +292,7 @@ private:
 
 } // namespace
 
-std::unique_ptr<WindowFormatter> make_lucid_rendering(const LucidOptions& options) {
+std::unique_ptr<WindowFormatter> make_lucid_formatter(const LucidOptions& options) {
     return std::make_unique<LucidFormatter>(options);
 }
 

@@ -135,9 +135,9 @@ public:
 
 // Profile `ddos`: the packets of each session. `rows` of a CSV: 7, or 10 with length, TCP length
 // and TCP acknowledgement.
-std::unique_ptr<WindowFormatter> make_ddos_rendering(bool json, unsigned rows);
+std::unique_ptr<WindowFormatter> make_ddos_formatter(bool json, unsigned rows);
 // Profile `crypto`: counters and ratios of each session.
-std::unique_ptr<WindowFormatter> make_crypto_rendering(bool json);
+std::unique_ptr<WindowFormatter> make_crypto_formatter(bool json);
 
 struct LucidOptions {
     std::size_t packets = 10;      // of each flow
@@ -147,7 +147,7 @@ struct LucidOptions {
 };
 
 // Profile `lucid`: the first packets of each flow as LUCID's features.
-std::unique_ptr<WindowFormatter> make_lucid_rendering(const LucidOptions& options);
+std::unique_ptr<WindowFormatter> make_lucid_formatter(const LucidOptions& options);
 
 class OutputDir {
 public:

@@ -128,6 +128,9 @@ public:
     virtual void end_document() = 0;
     // After the last document, once.
     virtual void finish() {}
+    // Nothing comes any more, for whatever reason: what was kept from one document to the next goes
+    // out. Throws Error{failed} that says what is lost.
+    virtual void close() {}
 };
 
 // All formats but OpenMetrics, which has its own writer (format/openmetrics.hpp) because

@@ -14,10 +14,10 @@ std::vector<OutFile> render(bool json, const std::vector<Key>& keys,
     const Sessions made;
     MetricView view = made.crypto(cpus);
     view.merge = merge;
-    const auto rendering = make_crypto_rendering(json);
-    rendering->begin(view);
-    rendering->add(batch(keys, values, cpus));
-    return rendering->files(window_name(5));
+    const auto formatter = make_crypto_formatter(json);
+    formatter->begin(view);
+    formatter->add(batch(keys, values, cpus));
+    return formatter->files(window_name(5));
 }
 
 // The server is the key's source.
@@ -89,7 +89,7 @@ TEST_CASE("crypto: a field that is missing is named") {
     for (Layout& field : view.value.fields)
         if (field.name == "n_bytes")
             field.name = "n_bits";
-    CHECK(fault([&] { make_crypto_rendering(false)->begin(view); })
+    CHECK(fault([&] { make_crypto_formatter(false)->begin(view); })
               .starts_with("metric 'sessions_tracked_crypto' has no field 'value.n_bytes', which "
                            "profile 'crypto' needs"));
 }

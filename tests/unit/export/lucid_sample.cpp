@@ -90,8 +90,8 @@ int main(int argc, char** argv) {
         packets.push_back(random_packet(random, timestamp - random() % 1'000'000));
         std::cout << line(packets.back()) << '\n';
     }
-    const auto rendering = make_lucid_rendering({.packets = 10, .seconds = 12.5});
-    for (const OutFile& file : render_ddos(*rendering, packets, {}, {}))
+    const auto formatter = make_lucid_formatter({.packets = 10, .seconds = 12.5});
+    for (const OutFile& file : render_ddos(*formatter, packets, {}, {}))
         std::ofstream(folder + '/' + file.name) << file.text;
     return 0;
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+#include "export/session.hpp"
 #include "export/sessions.hpp"
 
 using namespace dynmon;

@@ -159,20 +159,20 @@ inline WindowName window_name(std::uint64_t iteration) {
     return {"web", window_7, iteration};
 }
 
-// What a rendering of the ddos probe's metrics makes of these.
-inline std::vector<OutFile> render_ddos(WindowFormatter& rendering,
+// What a formatter of the ddos probe's metrics makes of these.
+inline std::vector<OutFile> render_ddos(WindowFormatter& formatter,
                                         const std::vector<Packet>& packets,
                                         const std::vector<Key>& keys,
                                         const std::vector<Tracked>& values,
                                         std::uint64_t iteration = 0) {
     const Sessions made;
     const MetricView packet_view = made.packets(), session_view = made.sessions();
-    rendering.clear();
-    rendering.begin(packet_view);
-    rendering.add(queue_batch(packets));
-    rendering.begin(session_view);
-    rendering.add(batch(keys, values));
-    return rendering.files(window_name(iteration));
+    formatter.clear();
+    formatter.begin(packet_view);
+    formatter.add(queue_batch(packets));
+    formatter.begin(session_view);
+    formatter.add(batch(keys, values));
+    return formatter.files(window_name(iteration));
 }
 
 } // namespace dynmon::test

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "export/sessions.hpp"
+#include "export/session.hpp"
 
 #include <algorithm>
 #include <string_view>
