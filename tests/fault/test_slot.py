@@ -38,7 +38,7 @@ class ForeignCase(harness.Case):
 class SlotTest(ForeignCase):
     """PROMISES:
     S-23 Truth, in order
-    H-9 A hook that is attached but whose slots somebody cleared is mended by the next verb
+    H-9 The next verb mends an attached hook whose slots another process cleared
     H-10 A foreign program is never overwritten or detached, wherever it stands"""
 
     def setUp(self):
