@@ -19,7 +19,7 @@ namespace dynmon {
 enum class ErrorKind {
     failed = 1,      // an operation did not succeed
     usage = 2,       // wrong arguments, manifest or object: nothing was tried
-    busy = 3,        // somebody else holds the interface, the lock or the name
+    busy = 3,        // another process or program holds the interface, the lock or the name
     unsupported = 4, // this kernel or device lacks what is needed
     rejected = 5,    // refused by the verifier or by policy
 };
@@ -35,7 +35,7 @@ public:
     Error& during(std::string_view step);
     Error& hint(std::string text);    // one command or sentence, in place of what was there
     Error& or_hint(std::string text); // another one, which stands on a line of its own
-    // For who knows better what it means: chain, errno and hint stay.
+    // For a caller that knows better what it means: chain, errno and hint stay.
     Error& as(ErrorKind kind);
 
     ErrorKind kind() const { return kind_; }
@@ -80,7 +80,7 @@ decltype(auto) during(std::string_view step, Body&& body) {
 
 // For work that goes on where a part of it fails.
 
-// The first error is kept, the others are said. Not thread-safe.
+// Keeps the first error and prints the others as warnings. Not thread-safe.
 class Failures {
 public:
     template <typename Body>

@@ -80,7 +80,7 @@ private:
     std::size_t length_;
 };
 
-// BTF → Layout. The BTF may come from anybody: nothing it says is believed before it was checked.
+// BTF → Layout. The BTF may come from anywhere: nothing it says is believed before it was checked.
 
 LayoutBuilder::Level::Level(LayoutBuilder& builder, const std::string& step, std::uint32_t type_id)
     : builder_(builder), length_(builder.path_.size()) {
@@ -186,7 +186,7 @@ void LayoutBuilder::describe(Layout& field, const BareType& bare, const Place& p
     case BTF_KIND_DATASEC:
         return section(field, bare);
     case BTF_KIND_FWD:
-        refuse("'" + bare.base_name + "' is declared only: nobody says what is in it");
+        refuse("'" + bare.base_name + "' is declared only: the types do not say what is in it");
     default:
         refuse("a type of this kind cannot be stored (BTF kind " +
                std::to_string(btf_kind(bare.type)) + ")");

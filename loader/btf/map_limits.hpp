@@ -8,8 +8,8 @@ namespace dynmon {
 
 struct MapInfo;
 
-// Why no kernel makes such a map, in words that follow its name; "" when that is not known. Of a
-// type that dynmon does not know, nothing is.
+// Why no kernel makes such a map, in words that follow its name; "" when that is not known, as for
+// a type that dynmon does not know.
 std::string map_fault(const MapInfo& map);
 
 inline constexpr const char* map_fault_hint =

@@ -20,7 +20,7 @@ public:
 
 private:
     std::string monitor_;
-    std::map<std::string, std::string> said_; // by hook: the word that was said last
+    std::map<std::string, std::string> said_; // by hook: the word that was printed last
 };
 
 // The same for verbs that read a map and know no more of its monitor than the name.

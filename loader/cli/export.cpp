@@ -60,7 +60,7 @@ std::string as_text(const WindowReport& report) {
     return text + (missed.empty() ? "" : "; not captured: " + missed);
 }
 
-// By direction; null: that cannot be told.
+// By direction; null: not known.
 nlohmann::ordered_json attached_json(const std::vector<CountingPlace>& places) {
     nlohmann::ordered_json attached = nlohmann::ordered_json::object();
     for (const CountingPlace& place : places) {
@@ -159,7 +159,7 @@ public:
         arguments_.sample = [&](std::uint32_t generation) {
             return sample_of(record_of(global, generation));
         };
-        give_up(global); // before the folder is opened, which may be anybody's
+        give_up(global); // before it opens the folder, which may belong to any user
         for (Destination& destination : destinations_)
             open(destination, profile, [&](const WindowReport& report) {
                 if (!global.json)

@@ -216,7 +216,8 @@ void declare_export_options(CLI::App& app, ExportArguments& arguments) {
                    "ddos: 7 features of a packet, or 10 with length, TCP length and TCP "
                    "acknowledgement; default: 7")
         ->check(CLI::IsMember({7, 10}));
-    app.add_option("--packets", arguments.packets, "lucid: so many of each flow; default: 10")
+    app.add_option("--packets", arguments.packets,
+                   "lucid: how many packets of each flow; default: 10")
         ->check(CLI::Range(1, 10000))
         ->type_name("N");
     app.add_flag("--ipv6", arguments.ipv6, "lucid: IPv6 flows too, which LUCID itself leaves out");

@@ -145,7 +145,7 @@ void reserve_standard_descriptors() {
 
 int main(int argc, char** argv) {
     reserve_standard_descriptors();
-    std::signal(SIGPIPE, SIG_IGN); // a reader who goes away is an error of write(), not our death
+    std::signal(SIGPIPE, SIG_IGN); // a reader that goes away is an error of write(), not our death
     std::signal(SIGXFSZ, SIG_IGN); // and so is a file that reaches its limit
     const bool json = wants_json(argc, argv);
     CommandLine line;

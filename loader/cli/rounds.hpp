@@ -25,7 +25,7 @@ void stay_reader(const Settings& settings, Confinement more = {});
 // Whether one of them has been called.
 bool has_given_up();
 
-// For those that have nothing to open any more: root becomes nobody.
+// For verbs that have nothing to open any more: root becomes the user nobody.
 void stay_nobody();
 
 // Skips a round that finds a lock held, or a monitor that takes more rights to repair: warns once,

@@ -288,7 +288,7 @@ void FlowExporter::end_document() {
 void FlowExporter::close() {
     std::vector<FlowRecord> left;
     cache_.drain(EndReason::forced, left);
-    sink_.add(std::move(left), {at_.monitor, at_.window}); // what it missed was told with it
+    sink_.add(std::move(left), {at_.monitor, at_.window}); // what it missed was reported with it
     const bool saved = state_ && stored_ && save_rest();   // if not, it is sent anyway
     try {
         sink_.close(saved);

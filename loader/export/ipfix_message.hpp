@@ -11,7 +11,7 @@
 
 #include "export/flow_record.hpp"
 
-// What collectors are told of the export itself: records of options (RFC 7011, 3.4.2). Pure.
+// What the export reports about itself: records of options (RFC 7011, 3.4.2). Pure.
 
 namespace dynmon::ipfix {
 
@@ -75,7 +75,7 @@ public:
     std::size_t write(std::span<const FlowRecord> flows, bool with_templates, std::size_t max_bytes,
                       std::uint32_t export_time, std::string& message);
 
-    // Makes a message of what collectors are told of the export itself; least_bytes hold it.
+    // Makes a message of what the export reports about itself; least_bytes hold it.
     void write_options(const Facts& facts, const Statistics& statistics, bool with_templates,
                        std::uint32_t export_time, std::string& message);
 

@@ -8,7 +8,7 @@ namespace dynmon::policy {
 
 namespace {
 
-// A probe of the house takes some ten thousand steps. Values have up to 300 bytes, and hostile
+// A probe of this repository takes some ten thousand steps. Values have up to 300 bytes, and hostile
 // programs have many of them on the stacks of eight functions.
 constexpr std::size_t most_steps = 1'000'000;
 constexpr std::size_t most_kept = 2'000'000;   // values, of all states
