@@ -69,7 +69,7 @@ class NamespacesTest(harness.Case):
             self.dynmon("unload", "two")
 
     def rows_of(self, sources):
-        """Of one file that the rows of several monitors went into."""
+        """The rows of one file that the rows of several monitors went into."""
         for output in ("csv", "jsonl"):
             text = "".join(self.dynmon("read", name, "--direction", "ingress", "--format", output).out
                            for name in sources)
