@@ -39,7 +39,7 @@ private:
 // Files outside the store, in folders that others may write to. What is opened by a name there is
 // believed only after a look at the open descriptor.
 
-const char* kind_of_file(mode_t mode); // "a FIFO", of what is not a regular file
+const char* kind_of_file(mode_t mode); // "a FIFO": of a file that is not regular
 
 // A regular file of the calling user that has no other name (hard link); throws Error{rejected}.
 void require_own_file(const struct stat& status, const std::string& path);

@@ -205,8 +205,8 @@ void LayoutBuilder::integer(Layout& field, const BareType& bare) {
     field.is_signed = (encoding & BTF_INT_SIGNED) != 0;
     if (encoding & BTF_INT_BOOL)
         field.kind = Layout::Kind::boolean;
-    // Only its name tells a char from a small number: of the encoding's bit for it clang makes no
-    // use, and bpf-gcc gives it to unsigned char too.
+    // Only its name tells a char from a small number: clang never sets the encoding's bit for it,
+    // and bpf-gcc sets it for unsigned char too.
     else if (field.size == 1 && bare.base_name == "char")
         field.kind = Layout::Kind::character;
     if (bits < field.size * 8)

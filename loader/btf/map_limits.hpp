@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// What the kernel asks of the definition of a map, said before it is asked.
+// What the kernel asks of the definition of a map, checked before the kernel sees it.
 #pragma once
 
 #include <string>

@@ -26,7 +26,7 @@ private:
 // The same for verbs that read a map and know no more of its monitor than the name.
 class AttachmentWatch {
 public:
-    // "": the map belongs to no monitor, and nothing is ever said.
+    // "": the map belongs to no monitor, and there is never a warning.
     AttachmentWatch(const Settings& settings, const std::string& monitor)
         : settings_(settings), monitor_(monitor), notes_(monitor) {}
 

@@ -69,11 +69,11 @@ CLI::Option* ReaderOptions::declare(CLI::App& app) {
                        ->type_name("READER");
     app.add_option(
            "--keep", keep,
-           "windows wait for this reader for so long, and are lost to it then; default: 10m")
+           "windows wait for this reader for that long, and are lost to it then; default: 10m")
         ->needs(option)
         ->type_name("TIME");
     app.add_option("--keep-memory", keep_memory,
-                   "memory for windows that wait for any reader, said by the first one; default: "
+                   "memory for windows that wait for any reader; the first one sets it; default: "
                    "16MiB")
         ->needs(option)
         ->type_name("BYTES");

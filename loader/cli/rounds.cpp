@@ -57,7 +57,7 @@ void Rounds::run_once(const std::function<void()>& body) {
             throw;
         return leave_out(broken);
     } catch (const Error& error) {
-        if (!is_store_there()) // whatever a round makes of it that began before
+        if (!is_store_there()) // whatever error the round made of it
             throw Error(error)
                 .as(ErrorKind::failed)
                 .hint(global_.settings.bpffs +

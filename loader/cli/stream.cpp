@@ -48,10 +48,10 @@ public:
         declare_u64(app, u64_);
         declare_where(app, options_.where, "events");
         declare_columns(app, options_.columns);
-        app.add_option("--count", options_.count, "so many events; default: until Ctrl-C")
+        app.add_option("--count", options_.count, "how many events; default: until Ctrl-C")
             ->type_name("N")
             ->check(at_least_one());
-        app.add_option("--timeout", timeout_, "no longer than that, e.g. 10s")->type_name("TIME");
+        app.add_option("--timeout", timeout_, "end after that time, e.g. 10s")->type_name("TIME");
     }
 
     int run(const Global& global) override {

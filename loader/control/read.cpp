@@ -427,7 +427,7 @@ private:
         }
     }
 
-    // What a named reader of totals takes, it has in them.
+    // A named reader of totals takes its windows by reading the totals, which hold them.
     void expose() {
         if (const auto waiting = log_->waiting(reader_); !waiting.empty())
             log_->took(reader_, waiting.back().serial, epoch_ns());

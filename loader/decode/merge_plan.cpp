@@ -225,7 +225,7 @@ unsigned bits_of(const Layout& field) {
     return field.bit_size != 0 ? field.bit_size : field.size * 8;
 }
 
-// The sum of so many numbers like `field` as the kernel has CPUs at most. A number of 128 bits has
+// The sum of as many numbers like `field` as the kernel may have CPUs. A number of 128 bits has
 // no larger type.
 Layout sum_of(const Layout& field) {
     constexpr unsigned cpu_bits = 16;

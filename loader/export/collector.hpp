@@ -70,7 +70,7 @@ public:
     // How long the next message has to wait.
     std::chrono::nanoseconds wait(std::chrono::nanoseconds now) const;
     void sent(std::chrono::nanoseconds now); // a message
-    // So many messages are to take no longer than `time` from here on.
+    // The next `messages` may take no longer than `time` from here on.
     void fit(std::uint64_t messages, std::chrono::nanoseconds time);
 
 private:

@@ -275,7 +275,8 @@ void FlowExporter::end_document() {
     }
     const std::size_t waiting = sink_.waiting().size();
     if (left_flows_ == 0 || save_counted())
-        report.files = sink_.send(); // if it throws and keeps nothing, nor does the cache
+        report.files =
+            sink_.send(); // if it throws and keeps nothing, the cache keeps nothing either
     stored_ = at_.window;
     if (sink_.waiting().size() != waiting)
         save_counted();

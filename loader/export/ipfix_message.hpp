@@ -56,7 +56,7 @@ Template template_of(const FlowKey& key);
 
 struct Domain {
     std::uint32_t id = 0;        // observation domain
-    std::uint32_t interface = 0; // index of the interface that is observed; 0: not told
+    std::uint32_t interface = 0; // index of the interface that is observed; 0: not known
 };
 
 // The observation domain of what `monitor` sees at an interface of a network namespace (its inode):

@@ -27,7 +27,7 @@ void append_help(std::string_view text, std::string& out);
 // untyped otherwise.
 enum class Exposition { openmetrics, classic };
 
-// What dynmon says of a monitor besides its metrics; what is not known is not said.
+// What dynmon says of a monitor besides its metrics; what is not known is left out.
 struct MonitorFacts {
     std::string build;                // as build_name() has it
     std::optional<double> window_age; // seconds since the window that is shown began

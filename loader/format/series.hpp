@@ -88,7 +88,7 @@ public:
         ended, // what series had counted that gave up their places
     };
     void add_rest(Rest rest, const std::uint64_t* values);
-    // So many series at least found no place.
+    // How many series, at least, found no place.
     std::size_t left_out() const { return left_out_; }
     bool has_rest(Rest rest) const { return !rest_numbers(rest).empty(); }
     std::uint32_t rest_row(Rest rest) const {
