@@ -64,7 +64,7 @@ class NamespacesTest(harness.Case):
         self.assertEqual(self.hook("tc-ingress")["chain"],
                          ["one/packets_ingress", "two/packets_ingress"])
         self.receive(frames.plain(60))
-        with self.other.blue.inside():  # where the caller is matters to nothing
+        with self.other.blue.inside():  # the caller's namespace makes no difference
             self.assertEqual([self.packets("one"), self.packets("two")], [1, 1])
             self.dynmon("unload", "two")
 

@@ -97,7 +97,7 @@ class LoadErrorTest(ErrorCase):
     def check(self, done):
         self.send(1, 1)
         known = 1
-        if self.status()["monitors"]:  # it was done but for telling so
+        if self.status()["monitors"]:  # it was done, and could not say so
             self.assert_one_generation()
         else:
             known = 0
