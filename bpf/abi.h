@@ -6,7 +6,7 @@
 /* Entries of a hook's PROG_ARRAY. Slot 0 is the first probe, any other is owned by one program. */
 #define DYNMON_CHAIN_SLOTS 128
 
-/* `dynmon_slot` of a program that hands over to nobody: beyond the array, the tail call fails. */
+/* `dynmon_slot` of a program that hands over to no other: beyond the array, the tail call fails. */
 #define DYNMON_NO_SLOT 0xffffffffU
 
 /* `dynmon_clock_source`: the kernel clock to which `dynmon_clock_base` is added. */

@@ -131,7 +131,7 @@ static __always_inline enum dynmon_app dynmon_app_of_icmp(const struct dynmon_pa
     return quoted.protocol == IPPROTO_UDP ? DYNMON_APP_QUOTES_UDP : DYNMON_APP_NONE;
 }
 
-/* Of a packet whose L4 header is there, with so many bytes behind it. */
+/* For a packet whose L4 header is there, with `payload` bytes behind it. */
 static __always_inline enum dynmon_app
 dynmon_app(const struct dynmon_packet* pkt, const struct dynmon_headers* headers, __u32 payload) {
     enum dynmon_app app = DYNMON_APP_DATA;

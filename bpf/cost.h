@@ -20,7 +20,7 @@ volatile struct {
     __u64 ns;    /* what a packet cost in the end */
 } dynmon_over[2] SEC(".data.dynmon_limit") = {};
 
-/* Of the packets that were measured: all of them during `status --stats`, and with a limit one of
+/* What the measured packets cost. During `status --stats` all are measured, with a limit one of
  * some DYNMON_LIMIT_EVERY. The loader reads the first three fields. */
 struct dynmon_cost {
     __u64 runs;
@@ -72,7 +72,7 @@ static __always_inline bool dynmon_is_due(__u32 direction) {
 }
 
 /* What to take from the clock at the end to get the time in between, without what the reading of
- * the clock itself costs; 0: nobody measures. The verifier must not see the 0: it would walk
+ * the clock itself costs; 0: no process measures. The verifier must not see the 0: it would walk
  * through the whole program twice. */
 static __always_inline __u64 dynmon_meter_begin(__u32 direction) {
     __u64 began = 0;

@@ -19,7 +19,7 @@
 #define IPPROTO_SHIM6 140
 #endif
 
-/* Of `tcp_flags`. */
+/* Bits of `tcp_flags`. */
 #define DYNMON_TCP_FIN 0x01
 #define DYNMON_TCP_SYN 0x02
 #define DYNMON_TCP_RST 0x04

@@ -185,7 +185,7 @@ static __always_inline void dynmon_parse_ports(const struct dynmon_packet* pkt,
 }
 
 /* What is cut off stays 0, but ICMP, where 0 is an echo reply, DYNMON_ICMP_UNKNOWN: the packet is
- * an IP packet all the same. Ports are the first 4 bytes, whatever is cut off behind them. */
+ * still an IP packet. Ports are the first 4 bytes, whatever is cut off behind them. */
 static __always_inline void dynmon_parse_l4(const struct dynmon_packet* pkt,
                                             struct dynmon_headers* headers) {
     const __u32 at = dynmon_forget(headers->l4_offset);

@@ -18,7 +18,7 @@
 
 #include "packet.h"
 
-/* Of TCP: in a super-packet of UDP there may be a tunnel. */
+/* Only for TCP: in a super-packet of UDP there may be a tunnel. */
 static __always_inline void dynmon_plain_super_packet(const struct dynmon_packet* pkt,
                                                       struct dynmon_headers* headers) {
     const __u32 payload = headers->l4_offset + headers->l4_header;

@@ -75,7 +75,7 @@ struct dynmon_candidates {
     __u64 whole;
 };
 
-/* Of one half of the lengths. Without a branch for what the filter says: the memory of all lengths
+/* For one half of the lengths. Without a branch for what the filter says: the memory of all lengths
  * is asked for at once, and the verifier sees one way through the loop. */
 #define DYNMON_CANDIDATES(into, units_left, most, hash_of_unit)                                    \
     do {                                                                                           \

@@ -137,10 +137,10 @@ static __always_inline bool dynmon_session_key(struct dynmon_session_key* key,
 
 /* How the server was found; the numbers of the first three are those of the original probe. */
 enum dynmon_server_method {
-    DYNMON_SERVER_SYN = 1,        /* who gets the SYN or sends the SYN with ACK */
-    DYNMON_SERVER_KNOWN_PORT = 2, /* who has a port below 1024; both: the destination */
+    DYNMON_SERVER_SYN = 1,        /* the side that gets the SYN or sends the SYN with ACK */
+    DYNMON_SERVER_KNOWN_PORT = 2, /* the side with a port below 1024; both: the destination */
     DYNMON_SERVER_LOWER_PORT = 3, /* equal ports: the destination */
-    DYNMON_SERVER_ECHO = 4,       /* who gets an ICMP echo request or sends the reply */
+    DYNMON_SERVER_ECHO = 4,       /* the side that gets an ICMP echo request or sends the reply */
 };
 
 /* The server of a session: in a map's value as DYNMON_SERVER_FIELDS. */
@@ -171,7 +171,7 @@ struct dynmon_server_note {
         __type(value, struct dynmon_server_note);                                                  \
     } NAME SEC(".maps")
 
-/* Opens a connection. With FIN or RST it is no SYN that anybody answers. */
+/* Opens a connection. With FIN or RST it is no SYN that a host answers. */
 static __always_inline bool dynmon_is_syn(const struct dynmon_headers* headers) {
     return (headers->tcp_flags & (DYNMON_TCP_SYN | DYNMON_TCP_FIN | DYNMON_TCP_RST)) ==
            DYNMON_TCP_SYN;
@@ -271,7 +271,7 @@ static __always_inline bool dynmon_is_at_source(const struct dynmon_server* serv
 }
 
 /* True: a later packet of the session knows the server better than `server` does, and
- * dynmon_set_server() has to follow. Of ports alone the first packet has said all. */
+ * dynmon_set_server() has to follow. Later packets say nothing new by their ports alone. */
 static __always_inline bool dynmon_corrects_server(const struct dynmon_session_key* key,
                                                    const struct dynmon_headers* headers,
                                                    bool reverse, const struct dynmon_server* server,

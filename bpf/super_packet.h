@@ -103,7 +103,7 @@ static __always_inline __u32 dynmon_walk_udp(const struct dynmon_walk_bytes* byt
                               (1 - geneve - vxlan) * DYNMON_WALK_FOUND);
 }
 
-/* Of the transports behind which a segment's payload begins; 0: another. */
+/* Bytes of the transport header in front of a segment's payload; 0: another transport. */
 static __always_inline __u32 dynmon_walk_transport(__u32 next,
                                                    const struct dynmon_walk_bytes* bytes) {
     return dynmon_is(next, IPPROTO_TCP) * (bytes->at[12] >> 4) * 4 +

@@ -60,7 +60,8 @@ static __always_inline enum dynmon_tunnel dynmon_tunnel_at_port(__be16 port) {
     }
 }
 
-/* Of a packet that dynmon_parse() called DYNMON_IP. A later fragment of UDP has no ports: NONE. */
+/* The tunnel of a packet that dynmon_parse() called DYNMON_IP. A later fragment of UDP has no
+ * ports: NONE. */
 static __always_inline enum dynmon_tunnel dynmon_tunnel(const struct dynmon_headers* headers) {
     enum dynmon_tunnel tunnel;
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # bpf-gcc 12 writes the dimensions of an array of arrays into BTF the wrong way round: int grid[2][3]
-# is three lists of two. Seen with Debian 12's gcc-bpf 12.2.0; clang has them as C says. It meets
-# whoever decodes values of such an object by its BTF: the bytes are all there, in other rows, and no
+# is three lists of two. Seen with Debian 12's gcc-bpf 12.2.0; clang has them as C says. It hits
+# every program that decodes values of such an object by its BTF: the bytes are all there, in other rows, and no
 # size is wrong, so that nothing can tell. Arrays of one dimension are right.
 set -euo pipefail
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # promtool lints OpenMetrics as if it were the classic text: of a valid document it refuses the types info,
 # stateset and unknown, times with a fraction and exemplars, and calls a counter one without help.
-# Seen with promtool 2.42.0 of Debian 12. It meets who checks an OpenMetrics exposition in CI. The plausible
+# Seen with promtool 2.42.0 of Debian 12. It hits every CI job that checks an OpenMetrics exposition. The plausible
 # guess: the linter of Prometheus reads every format that Prometheus scrapes, the more so since the
 # same promtool makes blocks of the very documents that its linter refuses.
 set -euo pipefail

@@ -63,7 +63,7 @@ out.bind(("near", 0))
 try:
     out.send(b"\2\0\0\0\0\1\2\0\0\0\0\2\x88\xb5" + bytes(46))
 except OSError:
-    pass  # that it was dropped is said to the sender'
+    pass  # the kernel reports the drop to the sender'
     after=$(ip -s -j link show far | python3 -c 'import json, sys; print(json.load(sys.stdin)[0]["stats64"]["rx"]["packets"])')
     tc filter del dev near egress
     [ "$after" -gt "$before" ] && echo passed || echo dropped

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""What the scripts of ci/ leave behind, without what they call: commands of PATH stand in for it."""
+"""What the scripts of ci/ find and leave behind. Commands of PATH stand in for what they call."""
 import os
 import pathlib
 import shutil
@@ -44,7 +44,7 @@ class BuildTest(unittest.TestCase):
         return {path.stat().st_uid for path in [self.checkout / "build",
                                                 *(self.checkout / "build").rglob("*")]}
 
-    def test_what_root_builds_for_the_demo_belongs_to_who_owns_the_checkout(self):
+    def test_what_root_builds_for_the_demo_belongs_to_the_owner_of_the_checkout(self):
         self.give(SOMEBODY)
         self.assertEqual(self.build(), [str(SOMEBODY)] * 2)
         self.assertEqual(self.owners(), {SOMEBODY})
@@ -64,8 +64,40 @@ class BuildTest(unittest.TestCase):
         self.assertEqual(self.build(), ["0"] * 2)
 
 
+@unittest.skipUnless(shutil.which("git"), "needs git")
+class WordsTest(unittest.TestCase):
+    # "|" is left out: ci/words reads this file too.
+    BAD = ("It starts a|new.", "Who|ever runs it.", "It is some|body else's.", "No|body reads it.",
+           "It is read by no|body.", "It is to|ld so.", "So ma|ny of them.", "It works all the sa|me.",
+           "It is so. O|f a metric it has one.", "# O|f `x` the end.", "Wh|o reads it gets it.",
+           "It is kept by wh|o reads it.", "It dies with hi|s lock.", "It is of the ho|use.")
+    GOOD = ("It runs as the user nobody instead.", "uid_t nobody = 65534;", "A user who reads it.",
+            "A list of what it reads.", "told(probe)", "It starts again.")
+
+    def words(self, *lines):
+        """Runs ci/words in a checkout with a file of these lines: (exit code, lines of stderr)."""
+        with tempfile.TemporaryDirectory(prefix="dynmon-ci-") as folder:
+            (pathlib.Path(folder) / "ci").mkdir()
+            shutil.copy(CI / "words", pathlib.Path(folder) / "ci" / "words")
+            (pathlib.Path(folder) / "text").write_text("".join(f"{line}\n" for line in lines))
+            for command in (["git", "init", "-q"], ["git", "add", "."]):
+                subprocess.run(command, check=True, cwd=folder)
+            done = subprocess.run([f"{folder}/ci/words"], capture_output=True, text=True)
+            return done.returncode, done.stderr.splitlines()
+
+    def test_each_word_that_is_not_plain_is_shown_with_its_line_and_what_to_write(self):
+        for line in self.BAD:
+            line = line.replace("|", "")
+            code, shown = self.words("", line)
+            self.assertEqual((code, len(shown)), (1, 1), (line, shown))
+            self.assertTrue(shown[0].startswith(f"text:2:{line}: write "), shown)
+
+    def test_plain_words_pass(self):
+        self.assertEqual(self.words(*self.GOOD), (0, []))
+
+
 if __name__ == "__main__":
     if os.geteuid() != 0:
-        print("skipped: ci (only root can build for somebody else)")
+        print("skipped: ci (only root can build for another user)")
         sys.exit(77)
     unittest.main()

@@ -6,7 +6,7 @@
     PROMISES:
     S-1 Traffic is never stopped
 
-so that who changes a promise meets the tests that prove it, and every quotation is one of a promise.
+so that a change of a promise leads to the tests that prove it, and every quotation is of a promise.
 What is not promised (**N-1** …) need not be quoted."""
 import pathlib
 import re

@@ -5,7 +5,7 @@
 
 namespace dynmon::test {
 
-// Off for the whole process: bodies are then run by who asks for the sandbox, and only there.
+// Off for the whole process: then the caller itself runs the bodies, and only there.
 void set_sandboxing(bool enabled);
 
 } // namespace dynmon::test

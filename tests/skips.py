@@ -8,7 +8,7 @@ import re
 import sys
 
 TEST = re.compile(r"^\d+/\d+ Testing: (\S+)$")
-# Of unittest, where a test with a sentence of its own has it on the line after its name; of doctest;
+# The lines of unittest, where a test with a docstring has it on the line after its name; of doctest;
 # of ci/kernels.
 REASONS = (re.compile(r"^(?P<case>\w+) \(.*\)(?: \(.*\))? \.\.\. skipped (?P<quote>['\"])(?P<why>.*)(?P=quote)$"),
            re.compile(r"^(?P<case>.*) \.\.\. skipped (?P<quote>['\"])(?P<why>.*)(?P=quote)$"),

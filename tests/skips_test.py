@@ -69,7 +69,7 @@ class SkipsTest(unittest.TestCase):
         self.assertEqual(code, 1, said)
 
     def test_a_program_of_doctest_names_what_it_skips(self):
-        # Run by nobody, where all that asks for root is left out.
+        # Run as the user nobody, which leaves out all that needs root.
         case = "to look at a file is not to believe it"
         nobody = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
         with open(BUILD / "tests/unit/dynmon-unit", "rb") as program:

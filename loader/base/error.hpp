@@ -29,7 +29,7 @@ decltype(auto) during(std::string_view step, Body&& body) {
 
 // For work that goes on where a part of it fails.
 
-// The first error is kept, the others are said. Not thread-safe.
+// Keeps the first error and prints the others as warnings. Not thread-safe.
 class Failures {
 public:
     template <typename Body>

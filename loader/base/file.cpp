@@ -73,7 +73,7 @@ Fd open_own_file(int folder, const std::string& name, int flags, mode_t mode,
                  const std::string& path) {
     Fd file(::openat(folder, name.c_str(), flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
                      mode));
-    if (!file && errno == ENXIO) // nobody reads the FIFO, or a socket
+    if (!file && errno == ENXIO) // a FIFO without a reader, or a socket
         refuse(path, "is a FIFO or a socket, not a file");
     if (!file && errno == ELOOP)
         refuse(path, "is a symbolic link, not a file");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Files: a descriptor that closes itself, files that belong to the caller, and who holds a lock on
-// one.
+// Files: a descriptor that closes itself, files that belong to the caller, and which process holds
+// a lock on one.
 #pragma once
 
 #include <string>
@@ -39,11 +39,11 @@ private:
 // Files outside the store, in folders that others may write to. What is opened by a name there is
 // believed only after a look at the open descriptor.
 
-const char* kind_of_file(mode_t mode); // "a FIFO", of what is not a regular file
+const char* kind_of_file(mode_t mode); // "a FIFO": of a file that is not regular
 
 // A regular file of the calling user that has no other name (hard link); throws Error{rejected}.
 void require_own_file(const struct stat& status, const std::string& path);
-// A directory of the calling user that nobody else can write to; throws Error{rejected}.
+// A directory of the calling user that no other user can write to; throws Error{rejected}.
 void require_own_folder(int fd, const std::string& path);
 
 // Opens `name` in the folder (AT_FDCWD: a path of its own), neither through a symbolic link nor
@@ -53,7 +53,7 @@ void require_own_folder(int fd, const std::string& path);
 Fd open_own_file(int folder, const std::string& name, int flags, mode_t mode,
                  const std::string& path);
 
-// Who holds a lock of flock(2), for messages.
+// Which process holds a lock of flock(2), for messages.
 
 // "pid 123 (dynmon-load read web)", printable; "pid 123" where nothing tells the command line, or
 // "another process".

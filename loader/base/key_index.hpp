@@ -23,7 +23,7 @@ public:
             place = (place + 1) & mask;
         return place;
     }
-    std::uint32_t at(std::size_t place) const { return places_[place]; } // none: nobody
+    std::uint32_t at(std::size_t place) const { return places_[place]; } // none: free
     void put(std::size_t place, std::uint32_t number) { places_[place] = number; }
 
     // One more than `count` keys would leave less than half of the places free: to be rebuilt.

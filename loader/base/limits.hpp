@@ -20,7 +20,7 @@ inline constexpr std::size_t buckets = 512; // of a histogram
 inline constexpr std::size_t layout_depth = 32;
 inline constexpr std::size_t layout_nodes = 65'536; // after expanding nested structs
 inline constexpr std::size_t array_elements = 65'536;
-// That one value may be printed as: arrays of empty structs and of unions multiply out of nothing.
+// In the print of one value: arrays of empty structs and of unions make many out of nothing.
 inline constexpr std::uint64_t printed_fields = 1u << 24;
 inline constexpr std::uint32_t chain_slots = 128;    // entries of a hook's PROG_ARRAY
 inline constexpr std::uint32_t tail_calls = 33;      // the kernel's limit per packet

@@ -42,7 +42,7 @@ std::string printable_message(std::string_view text);
 template <typename Escape>
 std::string escape_unprintable(std::string_view text, Escape escape);
 
-// Of one whole character in UTF-8: its number, and whether `printable` escapes it.
+// `character`: one whole character in UTF-8. Its number, and whether `printable` escapes it.
 std::uint32_t code_point(std::string_view character);
 bool is_unprintable(std::string_view character);
 

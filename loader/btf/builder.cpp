@@ -80,7 +80,7 @@ private:
     std::size_t length_;
 };
 
-// BTF → Layout. The BTF may come from anybody: nothing it says is believed before it was checked.
+// BTF → Layout. The BTF may come from anywhere: nothing it says is believed before it was checked.
 
 LayoutBuilder::Level::Level(LayoutBuilder& builder, const std::string& step, std::uint32_t type_id)
     : builder_(builder), length_(builder.path_.size()) {
@@ -186,7 +186,7 @@ void LayoutBuilder::describe(Layout& field, const BareType& bare, const Place& p
     case BTF_KIND_DATASEC:
         return section(field, bare);
     case BTF_KIND_FWD:
-        refuse("'" + bare.base_name + "' is declared only: nobody says what is in it");
+        refuse("'" + bare.base_name + "' is declared only: the types do not say what is in it");
     default:
         refuse("a type of this kind cannot be stored (BTF kind " +
                std::to_string(btf_kind(bare.type)) + ")");
@@ -205,8 +205,8 @@ void LayoutBuilder::integer(Layout& field, const BareType& bare) {
     field.is_signed = (encoding & BTF_INT_SIGNED) != 0;
     if (encoding & BTF_INT_BOOL)
         field.kind = Layout::Kind::boolean;
-    // Only its name tells a char from a small number: of the encoding's bit for it clang makes no
-    // use, and bpf-gcc gives it to unsigned char too.
+    // Only its name tells a char from a small number: clang never sets the encoding's bit for it,
+    // and bpf-gcc sets it for unsigned char too.
     else if (field.size == 1 && bare.base_name == "char")
         field.kind = Layout::Kind::character;
     if (bits < field.size * 8)

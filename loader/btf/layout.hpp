@@ -58,7 +58,7 @@ const std::vector<std::string>& semantic_names();
 struct EnumSet {
     std::string name;
     bool is_signed = false;
-    // People see number and name, "3 (eth0)": nobody knows whether the name is the right one.
+    // People see number and name, "3 (eth0)": the name may be the wrong one.
     bool numbered = false;
     // Sorted by value; of flags: in the order of print, as bits of the field they belong to.
     std::vector<std::pair<std::int64_t, std::string>> values;
@@ -96,7 +96,8 @@ struct Layout {
     std::uint32_t count = 0;                    // elements, for arrays
     std::uint32_t stride = 0;                   // bytes from one element to the next
     std::shared_ptr<const EnumSet> enumerators; // of an enum
-    // What people see instead: of flags, states, interfaces; of an opaque field its own name.
+    // What people see instead: names of flags, states, interfaces; an opaque field has its own
+    // name.
     std::shared_ptr<const EnumSet> names;
     std::vector<Layout> fields; // struct/union members, or the one element type of an array
                                 // (whose offsets are those of element 0)
@@ -120,7 +121,7 @@ Layout untyped_layout(std::uint32_t size);
 // The key of an LPM trie: gives `key` the semantic `cidr` when it is a prefix length and an
 // address.
 void mark_trie_key(Layout& key);
-// Of a trie without BTF: the same for 8 and 20 bytes, otherwise the prefix length and bytes.
+// The key of a trie without BTF: the same for 8 and 20 bytes, else the prefix length and bytes.
 Layout untyped_trie_key(std::uint32_t size);
 
 // The field at `path` relative to `root` ("a.b[3].c"; "" is the root itself), members of anonymous

@@ -20,13 +20,13 @@ public:
 
 private:
     std::string monitor_;
-    std::map<std::string, std::string> said_; // by hook: the word that was said last
+    std::map<std::string, std::string> said_; // by hook: the word that was printed last
 };
 
 // The same for verbs that read a map and know no more of its monitor than the name.
 class AttachmentWatch {
 public:
-    // "": the map belongs to no monitor, and nothing is ever said.
+    // "": the map belongs to no monitor, and there is never a warning.
     AttachmentWatch(const Settings& settings, const std::string& monitor)
         : settings_(settings), monitor_(monitor), notes_(monitor) {}
 

@@ -138,7 +138,7 @@ private:
         return lines;
     }
 
-    // What nobody has looked at, each with what does.
+    // What this check did not look at, each with what does.
     std::vector<std::string> not_tried(const CheckedProbe& checked) const {
         std::vector<std::string> open;
         if (!kernel_)

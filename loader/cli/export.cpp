@@ -60,7 +60,7 @@ std::string as_text(const WindowReport& report) {
     return text + (missed.empty() ? "" : "; not captured: " + missed);
 }
 
-// By direction; null: that cannot be told.
+// By direction; null: not known.
 nlohmann::ordered_json attached_json(const std::vector<CountingPlace>& places) {
     nlohmann::ordered_json attached = nlohmann::ordered_json::object();
     for (const CountingPlace& place : places) {
@@ -132,7 +132,7 @@ public:
         reader_.declare(app);
         app.add_option("--interval", interval_, "how long a window is; default: 10s")
             ->type_name("TIME");
-        app.add_option("--count", count_, "so many windows; default: until Ctrl-C")
+        app.add_option("--count", count_, "how many windows; default: until Ctrl-C")
             ->type_name("N")
             ->check(at_least_one());
     }
@@ -159,7 +159,7 @@ public:
         arguments_.sample = [&](std::uint32_t generation) {
             return sample_of(record_of(global, generation));
         };
-        give_up(global); // before the folder is opened, which may be anybody's
+        give_up(global); // before it opens the folder, which may belong to any user
         for (Destination& destination : destinations_)
             open(destination, profile, [&](const WindowReport& report) {
                 if (!global.json)
@@ -331,8 +331,8 @@ private:
             require_packets(record);
     }
 
-    // Also of one that was replaced, while a window of it is there. Flows of a state may be of one
-    // that is gone.
+    // A replaced generation has one too, while a window of it is there. Flows of a state may belong
+    // to a generation that is gone.
     GenerationRecord record_of(const Global& global, std::uint32_t generation) const {
         const Store store = global.settings.open_store(false);
         const GenerationDir dir = generation_dir(store.monitor_dir(request_.name), generation);

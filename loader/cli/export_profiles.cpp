@@ -104,16 +104,16 @@ void declare_flow_options(CLI::App& app, FlowArguments& arguments) {
         ->expected(1)
         ->take_all();
     app.add_option("--idle", arguments.idle,
-                   "ipfix, netflow: a flow has ended when it is silent for so long; default: 15s; "
+                   "ipfix, netflow: a flow ends when it is silent for that long; default: 15s; "
                    "0: with its window")
         ->type_name("TIME");
     app.add_option("--active", arguments.active,
-                   "ipfix, netflow: a flow that goes on is handed out when it is so old; default: "
-                   "60s; 0: with every window")
+                   "ipfix, netflow: a flow that goes on is handed out at that age; default: 60s; "
+                   "0: with every window")
         ->type_name("TIME");
     app.add_option("--max-flows", arguments.max_flows,
-                   "ipfix, netflow: so many are kept at most, and so many may wait for the "
-                   "collector; default: 1000000")
+                   "ipfix, netflow: how many flows are kept at most, and how many may wait for "
+                   "the collector; default: 1000000")
         ->type_name("N")
         ->check(at_least_one());
     app.add_option("--state", arguments.state,
@@ -129,15 +129,15 @@ void declare_flow_options(CLI::App& app, FlowArguments& arguments) {
         ->type_name("BYTES")
         ->check(CLI::Range(least_mtu, most_mtu));
     app.add_option("--rate", arguments.rate,
-                   "ipfix over UDP: so many messages a second at most; 0: as fast as they go; "
+                   "ipfix over UDP: how many messages a second at most; 0: as fast as they go; "
                    "default: 2000")
         ->type_name("N");
     app.add_option("--template-refresh", arguments.template_refresh,
                    "ipfix over UDP: templates are sent with every window, and within it again "
-                   "after so long; default: 60s")
+                   "after that time; default: 60s")
         ->type_name("TIME");
     app.add_option("--template-messages", arguments.template_messages,
-                   "ipfix over UDP: and after so many messages; default: 20")
+                   "ipfix over UDP: and after that many messages; default: 20")
         ->type_name("N")
         ->check(at_least_one());
 }
@@ -215,7 +215,8 @@ void declare_export_options(CLI::App& app, ExportArguments& arguments) {
                    "ddos: 7 features of a packet, or 10 with length, TCP length and TCP "
                    "acknowledgement; default: 7")
         ->check(CLI::IsMember({7, 10}));
-    app.add_option("--packets", arguments.packets, "lucid: so many of each flow; default: 10")
+    app.add_option("--packets", arguments.packets,
+                   "lucid: how many packets of each flow; default: 10")
         ->check(CLI::Range(1, 10000))
         ->type_name("N");
     app.add_flag("--ipv6", arguments.ipv6, "lucid: IPv6 flows too, which LUCID itself leaves out");

@@ -17,7 +17,7 @@
 
 namespace dynmon {
 
-// Of the profiles for flows.
+// Arguments of the profiles for flows.
 struct FlowArguments {
     std::vector<std::string> collectors;
     std::string to; // the one of them at hand
@@ -46,7 +46,7 @@ struct ExportArguments {
     std::uint32_t interface = 0; // index of the one that the monitor observes
     std::uint64_t netns = 0;     // inode of its network namespace
     std::string device;          // its name; "": not known
-    // Of how many packets a generation of the probe looks at one.
+    // A generation of the probe looks at one packet in this many.
     std::function<std::uint32_t(std::uint32_t generation)> sample;
 };
 

@@ -81,13 +81,14 @@ struct CommandLine {
                "interval; default: 5s")
             ->type_name("TIME");
         app.add_flag("-v,--verbose", verbose, "say more on stderr");
-        app.add_flag("-q,--quiet", quiet, "say only warnings and errors on stderr");
+        app.add_flag("-q,--quiet", quiet, "print only warnings and errors on stderr");
         app.require_subcommand(1);
         app.fallthrough(); // options of all verbs may stand before or after the verb
         for (const auto& verb : verbs) {
             CLI::App* sub = app.add_subcommand(verb->name(), verb->summary());
             sub->footer(std::string("Example:\n  ") + verb->example());
-            // Options of one verb are declared when it is met: those of all take longer than a read.
+            // Options of one verb are declared when it is met: those of all take longer than a
+            // read.
             sub->preparse_callback([verb = verb.get(), sub](std::size_t) { verb->declare(*sub); });
         }
     }
@@ -145,7 +146,7 @@ void reserve_standard_descriptors() {
 
 int main(int argc, char** argv) {
     reserve_standard_descriptors();
-    std::signal(SIGPIPE, SIG_IGN); // a reader who goes away is an error of write(), not our death
+    std::signal(SIGPIPE, SIG_IGN); // a reader that goes away is an error of write(), not our death
     std::signal(SIGXFSZ, SIG_IGN); // and so is a file that reaches its limit
     const bool json = wants_json(argc, argv);
     CommandLine line;

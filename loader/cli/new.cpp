@@ -100,7 +100,7 @@ std::string own_path() {
     return fault ? "dynmon-load" : path.string();
 }
 
-// Just made, as `path`: whoever may write to the folder above could have exchanged it.
+// Just made, as `path`: a user who may write to the folder above could have exchanged it.
 Fd open_stage(const fs::path& path) {
     Fd stage(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!stage)
@@ -144,7 +144,7 @@ public:
 
     int run(const Global& global) override {
         require_c_name(name_);
-        drop_rights(); // the folder may be anybody's
+        drop_rights(); // the folder may belong to any user
         const fs::path target = fs::path(dir_) / name_;
         during("new '" + name_ + "'", [&] {
             // Never from the current folder: its owner would write what root is to run.

@@ -69,11 +69,11 @@ CLI::Option* ReaderOptions::declare(CLI::App& app) {
                        ->type_name("READER");
     app.add_option(
            "--keep", keep,
-           "windows wait for this reader for so long, and are lost to it then; default: 10m")
+           "windows wait for this reader for that long, and are lost to it then; default: 10m")
         ->needs(option)
         ->type_name("TIME");
     app.add_option("--keep-memory", keep_memory,
-                   "memory for windows that wait for any reader, said by the first one; default: "
+                   "memory for windows that wait for any reader; the first one sets it; default: "
                    "16MiB")
         ->needs(option)
         ->type_name("BYTES");
@@ -156,7 +156,7 @@ void KeepOptions::declare(CLI::App& app) {
     auto* keep_all = app.add_flag("--keep-maps", all,
                                   "go on with the running maps; refuse if the type of one differs");
     app.add_flag("--keep-matching-maps", matching,
-                 "go on with the maps whose type is equal, start the others anew")
+                 "go on with the maps whose type is equal, start the others empty")
         ->excludes(keep_all);
 }
 
@@ -189,8 +189,8 @@ CLI::Validator at_least_one() {
             ""};
 }
 
-// By then nothing is left to do that needs a capability: who runs this is mostly root, and the
-// folder may be anybody's.
+// By then nothing is left to do that needs a capability: the caller is mostly root, and the
+// folder may belong to any user.
 void write_verifier_log(const std::string& file, const VerifierError& error) {
     if (file.empty())
         return;
@@ -201,7 +201,7 @@ void write_verifier_log(const std::string& file, const VerifierError& error) {
             require_own_way(out.get(), file);
         if (!out || ::ftruncate(out.get(), 0) != 0)
             throw Error(ErrorKind::failed, "open " + file, errno)
-                .hint("the folder has to belong to who runs this");
+                .hint("the folder has to belong to the user who runs this");
         std::string_view text = error.log();
         while (!text.empty()) {
             const ssize_t count = ::write(out.get(), text.data(), text.size());

@@ -71,7 +71,7 @@ void declare_columns(CLI::App& app, std::vector<std::string>& columns) {
 }
 
 void OutputOptions::declare_of_windows(CLI::App& app) {
-    app.add_flag("--rate", rate, "what adds up per second of the window, not in all");
+    app.add_flag("--rate", rate, "show what adds up as a rate per second of the window");
     app.add_flag("--no-origin", no_origin,
                  names_of_formats(&FormatRow::origin, ", ") +
                      ": rows without host, monitor, device, namespace, from and to");

@@ -48,7 +48,7 @@ void print_result(const Global& global, const ordered_json& document, const std:
 
 namespace {
 
-// Nothing: somebody has unloaded the monitor in the meantime.
+// Nothing: another process has unloaded the monitor meanwhile.
 std::optional<HookRecord> record_of(const Store& store, const HookId& hook) {
     try {
         return read_hook_record(store, hook);

@@ -19,7 +19,7 @@ void print_result(const Global& global, const nlohmann::ordered_json& document,
 nlohmann::ordered_json neighbours_json(const std::optional<std::vector<Neighbour>>& neighbours);
 // [{"problem": …, "remedy": …, "ill": …}, …]
 nlohmann::ordered_json problems_json(const std::vector<SystemProblem>& ailments);
-// Of a verb that looks: 0 when nothing is ill.
+// The exit code of a verb that looks: 0 when nothing is ill.
 int exit_code(const std::vector<SystemProblem>& ailments);
 // As generation_json(), with the programs of others in front of each program; warns of them too.
 nlohmann::ordered_json placed_json(const Global& global, const GenerationRecord& record);

@@ -38,7 +38,7 @@ Rounds::Rounds(const Global& global, std::string what, std::string interval, std
     : global_(global), what_(std::move(what)), interval_(std::move(interval)), count_(count) {}
 
 void Rounds::run(const std::function<void()>& body) {
-    const StopOnSignal signals; // before anybody hears that it runs
+    const StopOnSignal signals; // before any other process can know that it runs
     log::info(what_ + ": the first window ends in " + interval_ +
               (count_ == 1   ? ""
                : count_ == 0 ? ", then one follows every " + interval_ + "; Ctrl-C ends it"
@@ -53,11 +53,11 @@ void Rounds::run_once(const std::function<void()>& body) {
     } catch (const LockHeld& held) {
         return leave_out(held);
     } catch (const NeedsRepair& broken) {
-        if (!has_given_up()) // there is nobody with more rights
+        if (!has_given_up()) // no other process has more rights
             throw;
         return leave_out(broken);
     } catch (const Error& error) {
-        if (!is_store_there()) // whatever a round makes of it that began before
+        if (!is_store_there()) // whatever error the round made of it
             throw Error(error)
                 .as(ErrorKind::failed)
                 .hint(global_.settings.bpffs +

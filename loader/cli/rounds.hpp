@@ -25,7 +25,7 @@ void stay_reader(const Settings& settings, Confinement more = {});
 // Whether one of them has been called.
 bool has_given_up();
 
-// For those that have nothing to open any more: root becomes nobody.
+// For verbs that have nothing to open any more: root becomes the user nobody.
 void stay_nobody();
 
 // Skips a round that finds a lock held, or a monitor that takes more rights to repair: warns once,
@@ -35,8 +35,8 @@ public:
     // As repeat(). `what`: "read 'web'". `global` must outlive it.
     Rounds(const Global& global, std::string what, std::string interval, std::uint64_t count);
 
-    // Says what comes when, and runs `body` so often. What a round throws ends it, but for what is
-    // over in the next one.
+    // Logs when the first window ends, and runs `body` until the count is full. An error of a round
+    // ends it, unless the next round may succeed.
     void run(const std::function<void()>& body);
     // Throws what kept the last round from its work, if anything did.
     void require_last() const;

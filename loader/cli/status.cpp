@@ -26,7 +26,7 @@ double ns_per_run(const Cost& cost) {
     return cost.runs == 0 ? 0 : static_cast<double>(cost.ns) / static_cast<double>(cost.runs);
 }
 
-// Of a hook the kernel measures no more than that; of a program see add_worst().
+// The kernel measures no more than that of a hook; for a program see add_worst().
 void add_cost(ordered_json& document, const std::optional<Cost>& cost) {
     document["run-count"] = cost ? ordered_json(cost->runs) : ordered_json();
     document["ns-per-run"] = cost ? ordered_json(ns_per_run(*cost)) : ordered_json();
@@ -152,7 +152,7 @@ void print_monitor(const MonitorStatus& monitor, bool stats) {
               << (monitor.loaded_ns == 0 ? "" : "  since " + iso_time(monitor.loaded_ns)) << "\n";
     if (monitor.unread_generations > 0)
         std::cout << "  " << monitor.unread_generations
-                  << " replaced generation(s) with windows that nobody has read\n";
+                  << " replaced generation(s) with unread windows\n";
     if (monitor.unfinished)
         std::cout << "  " << describe(*monitor.unfinished)
                   << ": the next read hands it out again\n";

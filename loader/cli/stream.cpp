@@ -30,9 +30,8 @@ public:
             "  sudo dynmon-load stream name my_ring --object my.bpf.o --timeout 5s\n"
             "  sudo dynmon-load stream web/EVENTS --where 'dport == 443 && length > 1KB' "
             "--columns saddr,length\n\n"
-            "Each event can be read once: who reads the map otherwise does not see it any "
-            "more,\n"
-            "and gets no more events of a perf event array at all until it opens it anew.\n\n" +
+            "Each event can be read once: another reader of the map does not see it any more,\n"
+            "and gets no more events of a perf event array at all until it opens it again.\n\n" +
             std::string(condition_help) +
             "\n  The fields are those of the event: value.dport or just dport. Events that do not "
             "meet the\n"
@@ -49,10 +48,10 @@ public:
         declare_u64(app, u64_);
         declare_where(app, options_.where, "events");
         declare_columns(app, options_.columns);
-        app.add_option("--count", options_.count, "so many events; default: until Ctrl-C")
+        app.add_option("--count", options_.count, "how many events; default: until Ctrl-C")
             ->type_name("N")
             ->check(at_least_one());
-        app.add_option("--timeout", timeout_, "no longer than that, e.g. 10s")->type_name("TIME");
+        app.add_option("--timeout", timeout_, "end after that time, e.g. 10s")->type_name("TIME");
     }
 
     int run(const Global& global) override {

@@ -90,7 +90,7 @@ private:
         }
     }
 
-    // With --all it does not matter who takes it away. False: somebody else did.
+    // With --all it does not matter which process unloads it. False: another one did.
     bool unload(const Settings& settings, const std::string& name) const {
         try {
             unload_monitor(settings, name);

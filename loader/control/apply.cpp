@@ -58,7 +58,7 @@ private:
             there ? hook_state(store_, program.hook) : HookState{HookHealth::defunct, ""};
         if (state.health == HookHealth::taken)
             throw Error(ErrorKind::busy, state.problem)
-                .hint("whoever put it there has to take it off; dynmon does not overwrite it");
+                .hint("remove that program first; dynmon does not overwrite it");
         if (state.health == HookHealth::defunct) {
             running.gone = true;
             return;
@@ -156,7 +156,7 @@ ApplyReport apply_to(const std::optional<Running>& running, const Settings& sett
 
 } // namespace
 
-// Between the look and the deed somebody else may load or unload it: then look again.
+// Between look and change another process may load or unload it: then look again.
 ApplyReport apply_monitor(const Settings& settings, const Probe& probe, const LoadRequest& request,
                           ReplaceRequest::Keep keep_maps) {
     constexpr int most_looks = 10;

@@ -22,9 +22,9 @@ struct ApplyReport {
 };
 
 // The same object, manifest and parameters on the same hook, which counts: unchanged. A hook that
-// somebody detached is attached again, with all monitors on it; from an interface that is gone the
-// monitor goes to the one that `request` names. Throws Error{busy} when it runs on another device
-// or hook than `request` asks for.
+// another process detached is attached again, with all monitors on it; from an interface that is
+// gone the monitor goes to the one that `request` names. Throws Error{busy} when it runs on another
+// device or hook than `request` asks for.
 ApplyReport apply_monitor(const Settings& settings, const Probe& probe, const LoadRequest& request,
                           ReplaceRequest::Keep keep_maps);
 

@@ -76,7 +76,7 @@ std::vector<Fd> pinned_programs_of(const std::string& monitor_dir) {
     return programs;
 }
 
-// Of these those that call the slots of the hook's chain.
+// Adds those that call the slots of the hook's chain.
 void add_opaque(const Store& store, const HookId& hook, const std::string& monitor,
                 const Error& reason, std::vector<OpaqueMember>& opaque) {
     const std::vector<std::uint32_t> chains = chain_ids(store, hook);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Who is where: the generations of all monitors, by hook.
+// Which monitor is where: the generations of all monitors, by hook.
 #pragma once
 
 #include <map>
@@ -19,8 +19,8 @@ namespace dynmon {
 // Programs at a hook of all monitors that still have them pinned.
 struct HookPrograms {
     std::vector<ChainMember> members;
-    // Of monitors whose records cannot be used. The others go on: what such a program is in the way
-    // of is decided by the Chain.
+    // Programs of monitors whose records cannot be used. The others go on: the Chain decides what
+    // such a program is in the way of.
     std::vector<OpaqueMember> opaque;
 
     bool is_empty() const { return members.empty() && opaque.empty(); }
@@ -31,13 +31,13 @@ HookPrograms programs_at(const Store& store, const HookId& hook);
 bool has_programs(const GenerationDir& dir, const GenerationRecord& record);
 
 // The hook that stands there now is the one that the program was loaded for. A device that was
-// deleted and made anew may have the same number, and a hook of its own: programs of the old one
+// deleted and made again may have the same number, and a hook of its own: programs of the old one
 // call the slots of a chain that is gone. The hook must exist.
 bool is_made_for_hook(const Store& store, const ProgramRecord& program);
 // Whether it ran on the device that is there now, by this hook or one before it.
 bool is_made_for_device(const Store& store, const ProgramRecord& program);
 
-// What is said of a record that is damaged or of another version, and no fault of the system.
+// The error is about a record that is damaged or of another version, and no fault of the system.
 bool is_about_record(const Error& error);
 
 // The chain at `hook`, read now.

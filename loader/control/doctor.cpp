@@ -57,7 +57,7 @@ void look_into_store(const Settings& settings, SystemReport& found) {
         found.store.staged = staged_in(store);
     } catch (const Error& error) {
         if (!found.bpffs.mounted)
-            return; // said by the diagnosis of the file system
+            return; // the diagnosis of the file system says it
         if (error.kind() != ErrorKind::busy)
             found.store.state = StoreState::refused;
         found.ailments.push_back({std::string("store: ") + error.what(), advice_of(error)});

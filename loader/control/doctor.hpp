@@ -15,7 +15,7 @@ namespace dynmon {
 struct SystemProblem {
     std::string problem; // what is wrong
     std::string remedy;  // one sentence: what to do
-    bool ill = true;     // false: dynmon works all the same
+    bool ill = true;     // false: dynmon still works
 };
 
 struct FoundFeature {

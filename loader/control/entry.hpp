@@ -32,7 +32,7 @@ public:
 
 private:
     std::vector<std::byte> encode_key(const std::string& key) const;
-    // Of the very key: a look-up in a trie finds a shorter prefix too.
+    // The value of exactly this key: a look-up in a trie finds a shorter prefix too.
     bool read(const std::vector<std::byte>& key, std::vector<std::byte>& value) const;
 
     Fd map_;

@@ -54,7 +54,7 @@ Ids pinned_programs(const std::string& monitor_dir) {
 // One chain as it is, with the slots that its whole members own.
 class RawChain {
 public:
-    // `removed`: the monitor whose slots are told apart by not being anybody else's.
+    // `removed`: the monitor whose slots are those that no other monitor has.
     RawChain(const Store& store, const HookId& hook, const std::string& removed)
         : map_(open_chain(store, hook)), kept_(store.hook_dir(hook)) {
         HookPrograms programs_here = programs_at(store, hook);
@@ -73,9 +73,9 @@ public:
         }
     }
 
-    // Whoever ran before one of `ids` now runs what came after it.
+    // A program that ran before one of `ids` now runs what came after it.
     void take_out(const Ids& ids, const std::string& hook) {
-        if (other_version_) // slots that seem to be nobody's are emptied below
+        if (other_version_) // slots that seem to have no owner are emptied below
             throw *other_version_;
         Ids successors;
         for (const auto& [slot, id] : slots_)
@@ -83,7 +83,7 @@ public:
                 successors.insert(id);
         if (successors.size() > 1)
             throw Error(ErrorKind::failed,
-                        "what comes next in the chain of " + hook + " cannot be told any more")
+                        "cannot find out any more what comes next in the chain of " + hook)
                 .hint("unload the other monitors there, then `dynmon-load recover`");
         const Fd next = successors.empty() ? Fd() : program(*successors.begin());
         kept_.forget();
@@ -109,7 +109,7 @@ private:
                 return member.dir.open_program(member.program, *side);
         throw Error(ErrorKind::busy,
                     "the chain holds " + describe_program(id) + ", which dynmon did not put there")
-            .hint("whoever wrote it has to take it out; dynmon does not overwrite it");
+            .hint("remove it from the chain first; dynmon does not overwrite it");
     }
     void write(std::uint32_t slot, const Fd& program) const {
         if (!program) {

@@ -114,7 +114,7 @@ void HandOut::run() {
                                           " windows wait for reader '" + reader + "'")
             .hint("--format npz has room for all of them");
     for (std::size_t i = 0; i < waiting.size(); ++i) {
-        // Who reads what Dynmon printed expects one document: the oldest window.
+        // A reader of what Dynmon printed expects one document: the oldest window.
         if (prints && output_.format->one_document && i > 0)
             return log::info("a newer window is there too: the next read prints it");
         hand_out(waiting[i], i + 1 == waiting.size());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Named readers: who they are, and how they get the windows that wait for them.
+// Named readers: which there are, and how they get the windows that wait for them.
 #pragma once
 
 #include <memory>
@@ -34,7 +34,8 @@ public:
             const std::vector<MetricSource>& sources, const std::vector<CountingPlace>& places,
             Sink& sink);
 
-    // Each window is taken off when all of it is written. Who is killed before gets it once more.
+    // Each window is taken off when all of it is written. A reader that is killed before gets it
+    // once more.
     void run();
 
 private:

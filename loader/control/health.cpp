@@ -47,7 +47,7 @@ std::vector<CountingPlace> places_of(const Store& store, const GenerationDir& di
             place.health = health.word;
             place.problem = health.problem;
         } catch (const Error& error) {
-            log::debug(std::string("whether it counts cannot be told: ") + error.what());
+            log::debug(std::string("cannot find out whether it counts: ") + error.what());
         }
         places.push_back(std::move(place));
     }
@@ -61,7 +61,7 @@ ProgramHealth program_health(const Store& store, const GenerationDir& dir,
     if (!exists(store.hook_dir(program.hook)) || !is_made_for_device(store, program))
         return {to_string(HookHealth::defunct), "", false};
     if (!is_made_for_hook(store, program))
-        return {to_string(HookHealth::detached), "its hook was made anew, for other monitors",
+        return {to_string(HookHealth::detached), "its hook was made again, for other monitors",
                 false};
     const HookState state = look(store, program.hook);
     if (state.health == HookHealth::attached && !in_chain)

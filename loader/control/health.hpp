@@ -22,8 +22,8 @@ struct ProgramHealth {
 
 using LookAtHook = std::function<HookState(const Store&, const HookId&)>;
 
-// Of a program of the generation in `dir`. `look`: hook_state, or running_state in a hurry.
-// `in_chain`: the chain of its hook leads to it.
+// The health of a program of the generation in `dir`. `look`: hook_state, or running_state in a
+// hurry. `in_chain`: the chain of its hook leads to it.
 ProgramHealth program_health(const Store& store, const GenerationDir& dir,
                              const ProgramRecord& program, const LookAtHook& look, bool in_chain);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // `load --limit`: a program of dynmon.h measures some of its packets by itself and skips its own
-// body for good once they cost more than its limit on average. Here is read what it found.
+// body for good once they cost more than its limit on average. This reads what it found.
 #pragma once
 
 #include <cstdint>

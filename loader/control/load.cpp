@@ -24,7 +24,7 @@ namespace dynmon {
 
 namespace {
 
-// A running monitor is left alone: its own lock, which changing it takes, may be somebody else's.
+// Leaves a running monitor alone: a change takes its own lock, which another process may hold.
 void require_new_name(const Store& store, const DirectoryLock& lock, const std::string& name) {
     std::vector<std::string> actions;
     if (!exists(store.monitor_dir(name)) ||
@@ -87,7 +87,7 @@ void publish_monitor(const Store& store, const LoadedGeneration& generation, Und
 }
 
 // From here on packets are counted. The first write is the commit of a load with one direction;
-// until the state says `running`, a killed loader is taken back by whoever comes next.
+// until the state says `running`, the next verb takes a killed load back.
 void start_monitor(const Store& store, const DirectoryLock& lock, const GenerationRecord& record,
                    const Placement& placement, Undo& undo) {
     undo.add([&] { fence(); });

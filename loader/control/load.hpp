@@ -38,7 +38,7 @@ GenerationRecord load_monitor(const Settings& settings, const Probe& probe,
 struct ReplaceRequest {
     std::string name;
     // Go on with the maps of the running generation: `all` refuses when a map of the same name is
-    // of another type, `matching` starts that one anew.
+    // of another type, `matching` starts that one empty.
     enum class Keep { none, matching, all } keep_maps = Keep::none;
     std::optional<ClockSource> clock;
     std::optional<std::uint64_t> limit_ns; // unset: that of the running generation

@@ -8,8 +8,8 @@
 
 namespace dynmon {
 
-// `name`: of a map, or of a metric, whose map it is then. Of a swapped map the side that is
-// written now. Throws Error{usage} when the monitor has neither.
+// `name`: a map, or a metric, whose map it is then. For a swapped map the side that programs write
+// now. Throws Error{usage} when the monitor has neither.
 std::string map_pin(const Store& store, const std::string& monitor, const std::string& name);
 
 } // namespace dynmon

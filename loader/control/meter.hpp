@@ -14,7 +14,7 @@ namespace dynmon {
 struct Cost {
     std::uint64_t runs = 0;
     std::uint64_t ns = 0;
-    // ns of the worst of them, an interrupt in it included; nullopt: nobody keeps it.
+    // ns of the worst of them, an interrupt in it included; nullopt: the program does not keep it.
     std::optional<std::uint64_t> worst = std::nullopt;
 };
 
@@ -23,11 +23,11 @@ struct Cost {
 bool set_metering(const GenerationDir& dir, const GenerationRecord& record, bool on);
 
 // Several may measure at once. Each holds a shared lock on the hooks' directory meanwhile, which
-// dies with it: so whoever gets it alone knows that a switch that is on was forgotten.
+// dies with it: so a process that gets it alone knows that a switch that is on was forgotten.
 DirectoryLock lock_for_metering(const Store& store);
 
 // Switches off what a process that was killed left on; returns false when nothing was, or when
-// somebody is measuring.
+// another process is measuring.
 bool stop_forgotten_metering(const Store& store, const GenerationDir& dir,
                              const GenerationRecord& record);
 

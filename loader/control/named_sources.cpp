@@ -15,7 +15,7 @@ namespace dynmon {
 
 namespace {
 
-// A reader who has given up its capabilities cannot enter another namespace again: it goes on with
+// A reader that has given up its capabilities cannot enter another namespace again: it goes on with
 // the names that it saw there before.
 std::shared_ptr<const EnumSet> names_in(const Store& store, const HookId& hook) {
     static std::mutex mutex;

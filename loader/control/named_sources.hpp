@@ -21,7 +21,7 @@ std::vector<MetricSource> named_logged_sources(const Store& store, const Generat
                                                const GenerationRecord& record,
                                                const std::vector<LoggedMetric>& metrics);
 
-// Of a monitor by its name; null: as above.
+// The same for a monitor by its name; null: as above.
 std::shared_ptr<const EnumSet> interfaces_of_monitor(const Store& store, const std::string& name);
 
 // The same of a generation that runs, with all its maps open: throws Error{failed} with the pin of

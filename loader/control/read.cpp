@@ -92,7 +92,7 @@ private:
                              : counting_places(store_, current_, record_.programs);
     }
 
-    // Who reads what Dynmon printed expects one document: the oldest window.
+    // A reader of what Dynmon printed expects one document: the oldest window.
     bool is_full() const {
         return request_.consumer == nullptr && output_.format->one_document &&
                delivered_windows_ > 0;
@@ -174,9 +174,9 @@ private:
             remove_pin(old.map_path(item.source->map, side));
     }
 
-    // The swap gives all metrics new maps to count in: those that hold the last window. Of a metric
-    // that is not read now they may hold it still, and then both are read as one later. Not if
-    // somebody has seen a part of the last one: it goes out first, under its number.
+    // The swap gives all metrics new maps to count in: those that held the last window. Where this
+    // read leaves a metric out, they may still hold it: a later read shows both windows as one. If
+    // a reader has seen a part of the last one, that goes out first, under its number.
     std::vector<const MetricSource*> find_unfinished() const {
         std::vector<const MetricSource*> found;
         if (!request_.takes() || !any_swapped())
@@ -241,7 +241,7 @@ private:
         deliver_pending(unfinished_, plain);
     }
 
-    // A window that was closed by a reader who did not get to hand it out, or who wanted another
+    // A window that a reader closed and did not get to hand out, or that it closed for another
     // metric of the same monitor.
     void deliver_pending(const std::vector<const MetricSource*>& sources, WindowWriter& writer) {
         WindowContent content;
@@ -263,7 +263,7 @@ private:
         if (request_.takes()) {
             state_.begun |= delivered;
             state_map_.write(state_);
-            fence(); // who closed it may have been killed before his own
+            fence(); // the reader that closed it may have been killed before its own fence
         }
         deliver(content, writer);
         if (request_.takes())
@@ -427,7 +427,7 @@ private:
         }
     }
 
-    // What a named reader of totals takes, it has in them.
+    // A named reader of totals takes its windows by reading the totals, which hold them.
     void expose() {
         if (const auto waiting = log_->waiting(reader_); !waiting.empty())
             log_->took(reader_, waiting.back().serial, epoch_ns());

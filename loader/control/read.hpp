@@ -30,7 +30,7 @@ struct ReadRequest {
     const ExportOptions* output = nullptr; // not owned; null: ExportOptions{}
     // Not owned: gets the windows instead of the sink, each map once, whatever `output` says.
     Exporter* consumer = nullptr;
-    // Not owned: kept from one read to the next by who reads again and again; null: reads once.
+    // Not owned: a caller that reads again and again keeps it between reads; null: reads once.
     WindowClaim* claim = nullptr;
     unsigned jobs = 1; // as MapReader takes it
     bool peek = false; // change nothing: show the open window and what was not read yet
@@ -54,7 +54,7 @@ public:
 };
 
 // All of read_monitor() that needs capabilities, and what it finds wrong before it reads: what was
-// interrupted is finished, the consumer is told which metrics will come. Hands out nothing.
+// interrupted is finished, the consumer hears which metrics will come. Hands out nothing.
 void prepare_read(const Settings& settings, const ReadRequest& request);
 
 // Writes what the request asks for to `sink`, or hands it to the consumer, window by window, oldest

@@ -93,7 +93,7 @@ Recovered recover(const Settings& settings) {
         failures.attempt([&] { remove_if_idle(store, lock, hook, result.actions); });
     store.remove_if_empty(lock);
     if (failures.any())
-        for (const std::string& action : result.actions) // was done all the same
+        for (const std::string& action : result.actions) // was done in spite of them
             log::info(action);
     failures.throw_first();
     return result;

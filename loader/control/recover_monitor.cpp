@@ -29,8 +29,8 @@ bool has_only(const std::vector<ChainMember>& members, const std::string& monito
                        [&](const ChainMember& member) { return member.monitor == monitor; });
 }
 
-// Nothing can be taken out of a chain that somebody unpinned, nor need it be where the hook goes
-// along.
+// Nothing can be taken out of a chain that another process unpinned, nor need it be where the hook
+// goes along.
 bool goes_with_its_chain(const Store& store, const HookId& hook, const std::string& monitor) {
     if (exists(store.hook_dir(hook) + "/chain"))
         return false;
@@ -184,8 +184,8 @@ void remove_monitor(const Store& store, const DirectoryLock& lock, const std::st
         dirs.push_back(generation);
         hooks.merge(hooks_of(records.back()));
     }
-    // What somebody else has changed, and a hook that must not be removed by us, are refused while
-    // nothing has been changed yet.
+    // Refuses what another program has changed, and a hook that dynmon must not remove, before it
+    // changes anything.
     for (const HookId& hook : hooks) {
         if (!chain_is_live(store, hook))
             continue;
@@ -196,7 +196,7 @@ void remove_monitor(const Store& store, const DirectoryLock& lock, const std::st
         }
         const Chain chain = open_chain_of(store, hook);
         for (const GenerationRecord& record : records)
-            chain.active_side(name, record.number); // throws if its place cannot be told
+            chain.active_side(name, record.number); // throws if its place is not known
         if (has_only(chain.members(), name))
             require_right_to_remove(store, hook);
     }
@@ -251,7 +251,8 @@ void remove_stale_staging(const Store&, const DirectoryLock&, const std::string&
             continue;
         int pid = 0;
         std::from_chars(name.data() + staging_prefix.size(), name.data() + name.size(), pid);
-        // The lock is ours, so whoever staged this is not at work on it, whatever its pid does now.
+        // The lock is ours, so the process that staged this is not at work on it, whatever has its
+        // pid now.
         remove_tree(directory + "/" + name);
         actions.push_back("removed what process " + std::to_string(pid) + " had staged");
     }

@@ -65,8 +65,9 @@ std::string map_difference(const Successor& to, const btf* old_types, const MapR
         layout_or_untyped(types, map.value_type_id, map.value_size, "value"), "value");
 }
 
-// What dynmon.h declares is of the house, not of the probe: the clock and whether its programs are
-// metered go on with every replace; what they cost starts anew, held against the limit again.
+// What dynmon.h declares belongs to dynmon, not to the probe: the clock and whether its programs
+// are metered go on with every replace; what they cost starts at zero, held against the limit
+// again.
 bool goes_on(const std::string& name) {
     return name == clock_map_name || name == meter_switch_name;
 }
@@ -95,8 +96,8 @@ std::map<MapSide, Fd> carry_maps(const Successor& to) {
         const std::string difference = map_difference(to, old_types.get(), *running, map);
         if (!difference.empty() && to.request.keep_maps == ReplaceRequest::Keep::all)
             throw Error(ErrorKind::rejected, "map '" + map.name + "' cannot be kept: " + difference)
-                .hint("--keep-matching-maps keeps the others and starts this one anew; without "
-                      "either, all maps start anew");
+                .hint("--keep-matching-maps keeps the others and starts this one empty; without "
+                      "either, all maps start empty");
         if (!difference.empty())
             continue;
         carried.emplace(MapSide{map.name, Side::a}, to.old_dir.open_map(*running, Side::a).fd);
@@ -144,12 +145,12 @@ void require_live_hook(const Successor& to, const HookId& hook) {
         return;
     if (state.health == HookHealth::taken)
         throw Error(ErrorKind::busy, state.problem)
-            .hint("whoever put it there has to take it off; dynmon does not overwrite it");
+            .hint("remove that program first; dynmon does not overwrite it");
     throw Error(ErrorKind::failed,
                 "the hook of monitor '" + to.request.name + "' is not attached any more")
         .hint(state.health == HookHealth::defunct
                   ? "its interface is gone: `apply` puts the monitor on another one"
-                  : "somebody has detached it: `apply` attaches it again");
+                  : "another process has detached it: `apply` attaches it again");
 }
 
 ProgramPlan plan_program(const Successor& to, Direction direction, Undo& undo) {
@@ -198,7 +199,7 @@ void require_room_for_unread(const Store& store, const std::string& name) {
     const std::size_t unread = retired_generations(store, name).size();
     if (unread >= limits::unread_generations)
         throw Error(ErrorKind::busy, std::to_string(unread) + " replaced generations of '" + name +
-                                         "' still hold windows that nobody has read")
+                                         "' still hold unread windows")
             .hint("`dynmon-load read " + name + "` takes them, then replace again");
 }
 
@@ -248,8 +249,8 @@ ReplaceReport replace_monitor(const Settings& settings, const Probe& probe,
                                              : plan_programs(to, undo);
     const LoadedGeneration generation = load_generation(plan);
 
-    // Publishing is the point of no return: whoever comes next rolls this forward, and that is
-    // also how it is done here.
+    // Publishing is the point of no return: the next verb rolls this forward if it is killed, by
+    // the same steps as here.
     publish_generation(to, generation);
     undo.commit();
     ReplaceReport report{.record = generation.record};

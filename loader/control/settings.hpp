@@ -12,7 +12,7 @@ namespace dynmon {
 
 struct Settings {
     std::string bpffs = default_store;
-    // Of one command, or of one round of it: renewed by who runs another one.
+    // For one command, or one round of it: the loop of rounds renews it.
     LockPatience lock_patience{std::chrono::seconds(5)};
 
     std::string allow;  // a list of objects beside the machine's; "": none

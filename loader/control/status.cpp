@@ -105,7 +105,7 @@ void set_front(HookStatus& hook, const Front& front) {
     hook.in_front_problem = front.problem;
 }
 
-// Of a queue the kernel tells no more than whether there is something in it.
+// The kernel says of a queue no more than whether there is something in it.
 std::optional<std::uint32_t> count_entries(const Fd& map, const MapFacts& facts) {
     if (is_array_like(facts.type))
         return facts.max_entries;
@@ -188,7 +188,7 @@ void fill_monitor(Looks& looks, MonitorStatus& status) {
     status.sequence = state.sequence;
     for (const MapRecord& map : record.maps) {
         if (map.name.starts_with(".data.dynmon") || map.name == meter_map_name)
-            continue; // the house's own
+            continue; // dynmon's own
         const Side side = map.swapped ? state.active_side() : Side::a;
         const auto [fd, facts] = dir.open_map(map, side);
         status.maps.push_back(
@@ -329,7 +329,7 @@ private:
             const GenerationDir dir = current_generation(store_, monitor);
             stop_forgotten_metering(store_, dir, dir.read_record());
         } catch (const Error&) {
-            // unloaded in the meantime, or left to whoever comes next
+            // unloaded meanwhile, or left to the next verb
         }
     }
 

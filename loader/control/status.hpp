@@ -54,8 +54,8 @@ struct MonitorStatus {
     std::uint64_t loaded_ns = 0; // this generation, since the Unix epoch
     std::size_t unread_generations = 0;
     std::uint64_t unread_bytes = 0;             // of memory, that their maps take
-    std::optional<UnfinishedWindow> unfinished; // none while somebody reads
-    std::string problem;                        // "" or why the rest could not be told
+    std::optional<UnfinishedWindow> unfinished; // none while a process reads
+    std::string problem;                        // "" or why the rest is not known
     std::string advice;                         // what to do about it; "": `dynmon-load recover`
     std::string health; // "interrupted", "over-limit", or as to_string(HookHealth)
     std::string object;
@@ -101,7 +101,7 @@ Status measure_status(const Settings& settings, const std::string& name,
 bool has_hooks_elsewhere(const Settings& settings);
 
 // `name` "": everything. Throws Error{usage} with the nearest name for an unknown monitor.
-// Changes nothing; what cannot be told is said in `problem`.
+// Changes nothing; `problem` says what could not be found out.
 // `locked` is called when nothing can be loaded or unloaded any more, before anything is looked at
 // but the programs in front of the hooks, for which the kernel wants CAP_NET_ADMIN.
 Status read_status(const Settings& settings, const std::string& name,

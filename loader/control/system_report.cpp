@@ -110,7 +110,7 @@ std::string remedy_of(const Neighbour& neighbour, const HookStatus& hook) {
     return again + ": they go to the head";
 }
 
-// XDP comes before TC whatever anybody does: it is shown, but it is no ailment.
+// XDP always comes before TC: it is shown, but it is no ailment.
 void diagnose_front(const std::string& what, const HookStatus& hook, SystemProblems& out) {
     for (const Neighbour& neighbour : hook.in_front.value_or(std::vector<Neighbour>{}))
         if (neighbour.place != Neighbour::Place::xdp)
@@ -137,7 +137,7 @@ void diagnose_hook(const Status& status, const HookStatus& hook, SystemProblems&
              "its counts can be read until then"});
     else if (hook.health == HookHealth::detached)
         out.push_back({what + " is not attached: " +
-                           (hook.problem.empty() ? "somebody took it off" : hook.problem),
+                           (hook.problem.empty() ? "another process detached it" : hook.problem),
                        "dynmon-load apply, for one of its monitors, attaches it again"});
     else if (hook.chain.empty())
         out.push_back({what + ": its chain is empty, so nothing is counted",
@@ -176,7 +176,7 @@ void diagnose_monitor(const Status& loaded, const MonitorStatus& monitor, System
                        "dynmon-load read " + monitor.name + " hands it out again", false});
     if (monitor.unread_generations >= many_unread)
         out.push_back({what + ": " + std::to_string(monitor.unread_generations) +
-                           " replaced generations hold windows that nobody has read, in " +
+                           " replaced generations hold unread windows, in " +
                            std::to_string(monitor.unread_bytes >> 10) + " KiB of maps; at " +
                            std::to_string(limits::unread_generations) + " replace is refused",
                        "dynmon-load read " + monitor.name +

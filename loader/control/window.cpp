@@ -126,7 +126,7 @@ bool holds_open_window(const GenerationDir& old, const GenerationRecord& record,
     return false;
 }
 
-// Unpins what nobody has to read: maps that live on, empty ones, and those of no metric.
+// Unpins what no reader needs: maps that live on, empty ones, and those of no metric.
 bool drop_what_is_read(const GenerationDir& old, const GenerationRecord& record,
                        const std::set<std::uint32_t>& live_on) {
     bool unread = false;

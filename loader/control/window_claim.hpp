@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Who takes the windows of a monitor, or those of one of its named readers, for as long as it runs.
+// Which process takes the windows of a monitor, or of one of its named readers, while it runs.
 #pragma once
 
 #include <optional>
@@ -10,7 +10,7 @@
 namespace dynmon {
 
 // A lock on a directory beside the monitor's maps, so that it ends with its holder, however that
-// ends. Not thread-safe. Who asks for it holds the monitor's lock, exclusively.
+// ends. Not thread-safe. A caller that asks for it holds the monitor's lock, exclusively.
 class WindowClaim {
 public:
     // Takes it, or keeps it. Throws Error{busy} that names the process that has it.

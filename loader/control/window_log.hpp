@@ -36,8 +36,8 @@ struct LoggedWindow {
 // Two pinned arrays in the directory of a monitor that has named readers. One has the bytes of the
 // windows, in chunks that are used in a ring. The other has one element, which is written whole and
 // says what is in the first and where each reader is: a process that is killed has made a change or
-// has not. Who uses it holds the monitor's lock. docs/dev/protocol/store.md says in which order all
-// is written.
+// has not. A caller that uses it holds the monitor's lock. docs/dev/protocol/store.md says in which
+// order all is written.
 class WindowLog {
 public:
     static constexpr std::size_t most_readers = 16, most_windows = 1024;
@@ -69,7 +69,7 @@ public:
     std::vector<LoggedWindow> waiting(const std::string& reader) const; // oldest first
     std::vector<std::byte> bytes_of(const LoggedWindow& window) const;
     void took(const std::string& reader, std::uint64_t serial, std::uint64_t now_ns);
-    // How many windows the reader has lost since it was told last.
+    // How many windows the reader has lost since the last call for it.
     std::uint64_t tell_lost(const std::string& reader);
 
 private:

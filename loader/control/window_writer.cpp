@@ -80,7 +80,7 @@ bool WindowWriter::takes(const WindowContent& content, std::size_t index) const 
            });
 }
 
-// What is taken out has to have been shown: by the last one that does.
+// What is taken out has to be shown before: the last metric that shows a map takes it.
 bool WindowWriter::takes_out(const WindowContent& content, std::size_t index) const {
     const std::vector<WindowMap>& items = content.items;
     for (std::size_t i = index + 1; i < items.size(); ++i)
@@ -228,7 +228,7 @@ void WindowWriter::deliver(const WindowContent& content) {
         shown_from_ns_ = content.window.from_ns;
     std::vector<std::unique_ptr<SeriesTable>> series(content.items.size());
     try {
-        print(content, series); // what is emptied below must have left the house
+        print(content, series); // flushes too: the maps are emptied below
     } catch (...) {
         drained_.put_back();
         throw;

@@ -24,8 +24,8 @@ struct WindowMap {
     const MetricSource* source = nullptr;
     std::shared_ptr<const OpenedMap> map;
     bool take = false; // what is read leaves the map
-    // Nobody writes the map any more (the side that was swapped out, a retired generation): it can
-    // be emptied after it was written out. Otherwise taking means look-up-and-delete.
+    // No program writes the map any more (the side that was swapped out, a retired generation): it
+    // can be emptied after it was written out. Otherwise taking means look-up-and-delete.
     bool quiet = false;
     std::uint64_t from_ns = 0; // when the map began to count; 0: with the window
 };
@@ -37,7 +37,7 @@ struct WindowContent {
     std::vector<WindowMap> items;
 };
 
-// Makes the totals of all metrics that have some, so that who reads needs no right to make maps.
+// Makes the totals of all metrics that have some, so that a reader needs no right to make maps.
 // `monitor_dir` may still be staged.
 void make_totals(const std::string& monitor_dir, const std::vector<MetricSource>& sources);
 

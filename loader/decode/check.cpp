@@ -103,7 +103,7 @@ void check_programs(const Manifest& manifest, const Object& object, const PathCo
                       path.xdp_program.empty() ? path.at : path.xdp_program_at, found);
 }
 
-// With what is set unless the user says otherwise; what is wrong with a default was said above.
+// With the defaults; what is wrong with a default itself was reported above.
 void check_maps(const Manifest& manifest, const Object& object, std::vector<Diagnostic>& found) {
     if (!found.empty())
         return;

@@ -138,7 +138,7 @@ struct MergePlan::Run {
         return leader;
     }
 
-    // Bits around a bitfield come along, and nobody looks at them.
+    // Bits around a bitfield come along, and no reader looks at them.
     void take(const Step& step, std::size_t cpu, const std::byte* copies, std::byte* into) const {
         std::memcpy(into + step.to.offset, copies + cpu * stride + step.from.offset,
                     step.from.size);
@@ -225,7 +225,7 @@ unsigned bits_of(const Layout& field) {
     return field.bit_size != 0 ? field.bit_size : field.size * 8;
 }
 
-// The sum of so many numbers like `field` as the kernel has CPUs at most. A number of 128 bits has
+// The sum of as many numbers like `field` as the kernel may have CPUs. A number of 128 bits has
 // no larger type.
 Layout sum_of(const Layout& field) {
     constexpr unsigned cpu_bits = 16;
@@ -414,7 +414,7 @@ private:
         return placed;
     }
 
-    // Of names for one field: merged once, by the rule that one of them has.
+    // Several names of one field: merged once, by the rule that one of them has.
     void one_field(const Layout& field, Wanted wanted, Layout& placed) {
         const auto ruled = [this](const Layout& arm) { return has_rule_below(arm); };
         const auto chosen = std::find_if(field.fields.begin(), field.fields.end(), ruled);

@@ -24,15 +24,16 @@ MergeRule preset_rule(const Layout& field, MergeRule preset);
 bool preset_fits(MergeRule preset, const Layout& field);
 bool rule_fits(MergeRule rule, const Layout& field); // when it was asked for explicitly
 
-// Of a union: its arms differ in their names only, as in {__u64 packets; __u64 rx_packets;}, so
+// The arms of a union differ in their names only, as in {__u64 packets; __u64 rx_packets;}, so
 // that whichever of them a program wrote, each says the same.
 bool has_one_semantic(const Layout& arms);
 
 // By the path of a field: "value.first", with or without the "[]" of arrays.
 using MergeFields = std::map<std::string, Merge>;
-// What merges values where nobody says how: sum, or none where it does not fit every field.
+// What merges values where no rule says how: sum, or none where it does not fit every field.
 Merge default_merge(const Layout& value, const MergeFields& fields);
-// `fields`, and first for what has no rule and cannot be added up: for who looks at numbers only.
+// `fields`, and the rule first for what has none and cannot be added up: for a caller that looks at
+// numbers only.
 MergeFields with_rules_for_bytes(const Layout& value, const MergeFields& fields);
 
 } // namespace dynmon

@@ -249,7 +249,7 @@ private:
             if (const int fault = pending_error(fd); fault != 0)
                 return fault;
         }
-        if (address_.tcp) { // who has died without a word is noticed
+        if (address_.tcp) { // notices a collector that died without a word
             set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 20'000u);
             set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
         } else {
@@ -275,7 +275,7 @@ private:
             fail("send to", fault);
     }
 
-    // Collectors have nothing to say. One that talks all the same is not listened to: a little is
+    // Collectors have nothing to say. If one still talks, nothing listens: a little is
     // thrown away, so that the end behind it is found, and what is more fills its own buffers.
     bool is_closed() const {
         if (!address_.tcp)

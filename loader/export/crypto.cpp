@@ -76,7 +76,7 @@ public:
 
     void clear() override { sessions_.clear(); }
 
-    // How CPUs become one is for the manifest to say; what it leaves open is said here.
+    // The manifest says how CPUs become one; this decides what it leaves open.
     void begin(const MetricView& metric) override {
         rows_.reset();
         metric_ = metric;

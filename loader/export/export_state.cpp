@@ -96,7 +96,7 @@ private:
     const std::string& path_;
 };
 
-// Of a file in the folder itself, and none that dynmon keeps for its own use.
+// The name of a file in the folder itself, and none that dynmon keeps for its own use.
 bool is_file_name(const std::string& name) {
     return !name.empty() && name.size() <= 255 && name.front() != '.' &&
            name.find('/') == std::string::npos && name.find('\0') == std::string::npos;

@@ -18,7 +18,7 @@
 
 namespace dynmon {
 
-// What is said of each window that an export has stored.
+// What an export reports of each window that it has stored.
 
 struct WindowReport {
     std::string monitor;

@@ -41,7 +41,7 @@ private:
     std::vector<std::string> metrics_;
     Role role_ = Role::none; // of the metric at hand
     std::string metric_;
-    std::set<std::string> unused_; // metrics with entries that nobody wants
+    std::set<std::string> unused_; // metrics with entries that the profile does not use
     WindowName name_;
     bool repeated_ = false; // it is stored already
     MissedCounters missed_;

@@ -21,7 +21,7 @@ namespace dynmon {
 
 namespace {
 
-// Of this machine and this version: whoever reads it is the same program as a rule.
+// In the layout of this machine and this version: as a rule the same program reads it.
 struct Header {
     char magic[16] = "dynmon flows 1";
     std::uint64_t record_size = sizeof(FlowRecord);
@@ -118,7 +118,7 @@ void FlowState::save(const Window& stored, const std::list<FlowRecord>& cached,
     for (const FlowRecord& flow : waiting)
         put(&flow, sizeof flow, text);
     const std::string fresh = name_ + ".new";
-    // What a killed run left, or somebody else put there, is not written to.
+    // What a killed run left, or another process put there, is not written to.
     if (::unlinkat(folder_.get(), fresh.c_str(), 0) != 0 && errno != ENOENT)
         fail_on_file("remove", path_ + ".new");
     const Fd file = open_file(folder_.get(), fresh, O_WRONLY | O_CREAT | O_EXCL, in_, 0600);
@@ -161,7 +161,7 @@ std::string FlowRuns::file_path() const {
 }
 
 void FlowRuns::open() {
-    // What a run left that was killed in between, or what somebody else put there.
+    // What a killed run left, or another process put there.
     if (::unlinkat(folder_, runs_file, 0) != 0 && errno != ENOENT)
         fail_on_file("remove", file_path());
     Fd file = open_file(folder_, runs_file, O_RDWR | O_CREAT | O_EXCL, path_, 0600);

@@ -28,7 +28,8 @@ struct SavedFlows {
 
 class FlowState {
 public:
-    // Of the flows of `monitor`. The folder of `path` has to be there. Throws Error{failed}.
+    // The state of the flows of `monitor`. The folder of `path` has to be there. Throws
+    // Error{failed}.
     FlowState(const std::string& path, std::string monitor);
     static std::string folder_of(const std::string& path);
 

@@ -275,7 +275,8 @@ void FlowExporter::end_document() {
     }
     const std::size_t waiting = sink_.waiting().size();
     if (left_flows_ == 0 || save_counted())
-        report.files = sink_.send(); // if it throws and keeps nothing, nor does the cache
+        report.files =
+            sink_.send(); // if it throws and keeps nothing, the cache keeps nothing either
     stored_ = at_.window;
     if (sink_.waiting().size() != waiting)
         save_counted();
@@ -288,7 +289,7 @@ void FlowExporter::end_document() {
 void FlowExporter::close() {
     std::vector<FlowRecord> left;
     cache_.drain(EndReason::forced, left);
-    sink_.add(std::move(left), {at_.monitor, at_.window}); // what it missed was told with it
+    sink_.add(std::move(left), {at_.monitor, at_.window}); // what it missed was reported with it
     const bool saved = state_ && stored_ && save_rest();   // if not, it is sent anyway
     try {
         sink_.close(saved);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Stores flows as CSV files in a folder, one for each window that some left the cache with. Of a
-// window that comes in parts only one is in memory.
+// Stores flows as CSV files in a folder, one for each window that some left the cache with. Only
+// one part of a window that comes in parts is in memory.
 #pragma once
 
 #include <string>

@@ -108,7 +108,7 @@ public:
     // Before a window is closed. Throws SinkUnavailable when it is known that send() would have to,
     // or when there is no room for what would have to be kept.
     virtual void make_room() = 0;
-    // The number of the window for people: how many went before, whichever run had them.
+    // The number of the window for people: how many went before, in all runs.
     virtual std::uint64_t iteration(const Window& window) const {
         return window.sequence > 0 ? window.sequence - 1 : 0;
     }
@@ -119,9 +119,9 @@ public:
     // arrived; a part may have. Returns the files that were written.
     virtual std::vector<std::string> send() = 0;
     virtual const std::vector<FlowRecord>& waiting() const = 0; // not known to have arrived
-    // send_part() may be called, so that nobody has to keep all of a window.
+    // send_part() may be called, so that no caller has to keep all of a window.
     virtual bool takes_parts() const { return false; }
-    // What was added, of a window of which more will be. Throws as send().
+    // Sends what was added of a window that has more to come. Throws as send().
     virtual void send_part() { send(); }
     // What was added is of a window that was given up on the way.
     virtual void forget() {}

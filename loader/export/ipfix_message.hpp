@@ -11,7 +11,7 @@
 
 #include "export/flow_record.hpp"
 
-// What collectors are told of the export itself: records of options (RFC 7011, 3.4.2). Pure.
+// What the export reports about itself: records of options (RFC 7011, 3.4.2). Pure.
 
 namespace dynmon::ipfix {
 
@@ -56,7 +56,7 @@ Template template_of(const FlowKey& key);
 
 struct Domain {
     std::uint32_t id = 0;        // observation domain
-    std::uint32_t interface = 0; // index of the interface that is observed; 0: not told
+    std::uint32_t interface = 0; // index of the interface that is observed; 0: not known
 };
 
 // The observation domain of what `monitor` sees at an interface of a network namespace (its inode):
@@ -75,7 +75,7 @@ public:
     std::size_t write(std::span<const FlowRecord> flows, bool with_templates, std::size_t max_bytes,
                       std::uint32_t export_time, std::string& message);
 
-    // Makes a message of what collectors are told of the export itself; least_bytes hold it.
+    // Makes a message of what the export reports about itself; least_bytes hold it.
     void write_options(const Facts& facts, const Statistics& statistics, bool with_templates,
                        std::uint32_t export_time, std::string& message);
 

@@ -204,7 +204,7 @@ void IpfixSink::hurry() {
         return;
     const std::size_t in_one =
         collector_->max_message() / ipfix::record_size(ipfix::Template::ipv6); // the longest
-    // Of a window that comes in parts there may be many more.
+    // A window that comes in parts may have many more.
     const nanoseconds time = options_.patience / (takes_parts() ? 16 : 1);
     pace_.fit((waiting_.size() - in_flight_) / in_one, time);
 }
@@ -239,7 +239,7 @@ void IpfixSink::lose(Error fault, nanoseconds now) {
     told_ = true;
 }
 
-// The last word. Whoever does not hear it has all flows still.
+// The last message. A collector that does not get it still has all flows.
 void IpfixSink::tell_totals() {
     try {
         if (connected_ && facts_)

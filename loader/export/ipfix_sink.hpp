@@ -21,11 +21,11 @@ struct IpfixOptions {
     // How long a template is good for over UDP, and for how many messages.
     std::chrono::nanoseconds template_refresh = std::chrono::seconds(60);
     std::uint64_t template_messages = 20;
-    // Messages a second over UDP, 0: as fast as they go. Nobody there says that he is not keeping
-    // up. A window's share: if it keeps flows, the rest goes with the next one.
+    // Messages a second over UDP, 0: as fast as they go. A receiver there cannot say that it is not
+    // keeping up. A window's share: if it keeps flows, the rest goes with the next one.
     std::uint64_t rate = 2000;
     std::chrono::nanoseconds share = std::chrono::seconds(5);
-    // What the collector is told of the probe, for the windows of a generation; none: nothing.
+    // What the export reports of the probe, for the windows of a generation; none: nothing.
     std::function<ipfix::Facts(std::uint32_t generation)> facts = {};
     std::size_t max_waiting = 1'000'000;      // flows that are kept while the collector is away
     std::chrono::milliseconds patience{5000}; // for a window to arrive, and at the end
@@ -106,7 +106,7 @@ private:
     ipfix::Statistics statistics_;
     std::uint64_t last_ignored_ = 0, last_dropped_ = 0; // of the last window, which are in them
     bool knows_options_ = false;                        // the collector, their templates
-    std::optional<Nanoseconds> facts_at_; // when they were told; none: not these, or not here
+    std::optional<Nanoseconds> facts_at_; // when they were sent; none: not these, or not here
     bool has_news_ = false; // packets that the probe missed, and the collector does not know of
 };
 

@@ -34,9 +34,9 @@ std::string hint_for(int fault) {
         return "make room and run it again: the window is kept and comes again";
     case EACCES:
     case EPERM:
-        return "the folder has to belong to who runs this, and root is no exception: capabilities "
-               "are "
-               "given up before it is opened; make it first: mkdir";
+        return "the folder has to belong to the user who runs this, and root is no exception, "
+               "because dynmon gives up its capabilities before it opens the folder; make it "
+               "first: mkdir";
     case ENOENT:
         return "make the folder first: mkdir -p";
     case ENOTDIR:
@@ -262,7 +262,7 @@ std::uint64_t size_of(const Fd& file, const std::string& path) {
     return static_cast<std::uint64_t>(status.st_size);
 }
 
-// A symbolic link may be somebody else's, and would lead what root writes to a folder of root.
+// Another user's symbolic link would lead what root writes to a folder of root.
 Fd open_output(const std::string& path) {
     Fd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     struct stat status {};
@@ -459,7 +459,7 @@ void OutputDir::append(int from, const std::string& name, const ExportState::App
     const std::string staged = path_ + "/" + committed;
     const Fd source = open_file(from, name, O_RDONLY, staged);
     const Fd file = open_file(dir_.get(), name, O_WRONLY | O_CREAT, path_);
-    const std::uint64_t at = // somebody may have moved or emptied it meanwhile
+    const std::uint64_t at = // another process may have moved or emptied it
         std::min(rows.at, size_of(file, path));
     const auto cut = [&] {
         if (::ftruncate(file.get(), static_cast<off_t>(at)) != 0 ||

@@ -3,8 +3,8 @@
 //
 // A window is written into a folder of its own beside the files, .dynmon-staging. One rename of
 // that to .dynmon-committed is the point from which on the window counts as stored; then its files
-// are moved to their places, and last .dynmon-export.json, which says what was stored. Who comes
-// next throws away what is staged and finishes what is committed.
+// are moved to their places, and last .dynmon-export.json, which says what was stored. The next
+// run throws away what is staged and finishes what is committed.
 //
 // Others may be able to write to the folder. What they put there is not followed and not believed:
 // what is read or appended to has to be a regular file with one name, of the user who runs this.
@@ -99,7 +99,7 @@ struct OutFile {
     std::string name;
     std::string text;
     std::string header = {};
-    // Hands the rest of the text to `put`, piece by piece, so that nobody has all of it in memory;
+    // Hands the rest of the text to `put`, piece by piece, so that not all of it is in memory;
     // may throw Error. Unset: there is no more.
     std::function<void(const Put& put)> rest = {};
     bool appends() const { return !header.empty(); }
@@ -159,7 +159,7 @@ public:
 
     // Stored already, by this run or by one that was killed before it could say so.
     bool has(const std::string& monitor, const Window& window) const;
-    // Of the first window that was not stored yet; goes on where the run before ended.
+    // The number of the first window that was not stored yet; goes on where the run before ended.
     std::uint64_t next_iteration() const { return state_.next; }
 
     // Stores all of it, synced to the disk, or nothing: then it throws. Overwrites no file.
@@ -169,7 +169,7 @@ public:
     int fd() const { return dir_.get(); }
 
 private:
-    // A file that only its user can open, so that nobody else can hold it up; gone with the lock.
+    // A file that only its user can open, so that no other user can hold it up; gone with the lock.
     class Lock {
     public:
         Lock(int folder, const std::string& path);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Who talks to whom: the key of a session, how files and documents name it, and its packets.
+// Sessions: the key of one, how files and documents name it, and its packets.
 #pragma once
 
 #include <compare>
@@ -63,7 +63,8 @@ struct Sides {
     bool swapped = false; // the client is the key's destination
 };
 
-// Whose address and port `server` is; where it is nobody's the destination counts as the server.
+// The side whose address and port `server` is; where it is neither side's the destination counts as
+// the server.
 Sides sides_of(const SessionId& id, const Endpoint& server);
 
 // "10.0.0.1-5000___10.0.0.2-80___TCP": client, server, protocol. In IPv6 addresses '-' stands for

@@ -29,7 +29,7 @@ public:
         return true;
     }
 
-    // Of a plain array: every element.
+    // A plain array stands for every element.
     void enter_arrays() {
         while (!is_scalar(*field_) && field_->kind == Kind::array)
             enter();
@@ -90,7 +90,7 @@ private:
 
 constexpr std::size_t most_names = 1000; // that are offered or compared
 
-// Paths with the arrays folded: a large one has more elements than anybody wants to be offered.
+// Paths with the arrays folded: a large one has more elements than a message should offer.
 void collect_names(const Layout& field, const std::string& path, std::vector<std::string>& names) {
     if (names.size() >= most_names)
         return;

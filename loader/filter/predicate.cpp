@@ -105,7 +105,7 @@ private:
             located(node.at, node.path.size(), [&] { return resolve_field(types_, node.path); });
         Test test(ref);
         test.compare = node.compare;
-        // Of what has no inside, to be in a list is to be equal to one of it.
+        // A value that is no prefix is in a list when it equals one of its elements.
         if (node.compare == Compare::within && test.value.kind() != ValueClass::prefix)
             test.compare = Compare::equal;
         located(node.at, node.path.size(), [&] {

@@ -52,7 +52,7 @@ struct RatePlan::Step {
     Scalar from;
     std::uint32_t to = 0;
     double unit = 1; // what one of the field is
-    // Of a loop: the next `body` steps are one element's.
+    // A loop: the next `body` steps are one element's.
     std::uint32_t body = 0;
     std::uint32_t count = 0;
     std::uint32_t from_stride = 0;

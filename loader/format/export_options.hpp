@@ -33,7 +33,7 @@ struct ExportOptions {
     std::vector<std::string> columns = {}; // only these fields, in this order
     bool rate = false;                     // counts per second of the window
     std::uint64_t now_ns = 0;              // `now` in a condition: ns since the Unix epoch
-    std::string build = {}; // json, openmetrics: which dynmon prints it; "": not said
+    std::string build = {}; // json, openmetrics: which dynmon prints it; "": left out
     // csv, jsonl: the machine that each row of a monitor begins with, before the monitor, its
     // device, its namespace and the window; unset: rows do not say where they come from
     std::optional<std::string> host = {};

@@ -26,7 +26,7 @@ struct ExportOptions; // format/export_options.hpp
 struct CountingPlace {
     Direction direction = Direction::ingress;
     std::string hook;   // "xdp", "tc-ingress", "tc-egress"
-    std::string device; // as its hook recorded it; "": that cannot be told
+    std::string device; // as its hook recorded it; "": not known
     std::string netns;  // its namespace: the name it was loaded under, or else the inode number
     // Whether packets reach the monitor there now. Nothing: the caller has no right to look.
     std::optional<bool> attached;
@@ -123,8 +123,9 @@ public:
     virtual void kept_back(std::uint64_t /*filtered*/, std::uint64_t /*beyond*/) {}
     // `timestamp_us`: µs since the epoch, when the last entry was read.
     virtual void end_metric(std::uint64_t timestamp_us) = 0;
-    // What is written to the sink is flushed after this; who stores it elsewhere has to have done
-    // so when this returns. Only then it is taken out of the kernel; throw, and it comes again.
+    // What is written to the sink is flushed after this; an exporter that stores it elsewhere
+    // has to have done so when this returns. Only then it is taken out of the kernel; throw, and it
+    // comes again.
     virtual void end_document() = 0;
     // After the last document, once.
     virtual void finish() {}

@@ -29,7 +29,7 @@ struct FormatRow {
     // Null: --where, --sort, --top, --columns and --rate. Else why not.
     const char* why_unshaped = nullptr;
 
-    // Who prints in it, besides `read`.
+    // What prints in it, besides `read`.
     bool of_maps = true;  // `dump`
     bool follows = false; // `dump --follow`
 

@@ -354,7 +354,7 @@ void write_family(const JoinedFamily& joined, const LabelledRows& rows, Expositi
     std::vector<Sample> numbers(joined.family.histogram ? joined.family.histogram->numbers() : 1);
     const std::string padded = name + std::string(Cursor::block, '\0');
     Cursor cursor(sink.buffer());
-    std::size_t no_counts = 0; // they are told all the same: Prometheus stores them
+    std::size_t no_counts = 0; // written too: Prometheus stores them
     for (const std::uint32_t first : rows.firsts()) {
         if (!join_numbers(joined, rows, first, numbers))
             continue;

@@ -27,7 +27,7 @@ void append_help(std::string_view text, std::string& out);
 // untyped otherwise.
 enum class Exposition { openmetrics, classic };
 
-// What dynmon says of a monitor besides its metrics; what is not known is not said.
+// What dynmon says of a monitor besides its metrics; what is not known is left out.
 struct MonitorFacts {
     std::string build;                // as build_name() has it
     std::optional<double> window_age; // seconds since the window that is shown began
@@ -39,9 +39,9 @@ struct MonitorFacts {
 // within it samples whose labels read the same. Unknown types have no TYPE line and quotes in help
 // become apostrophes: so the text is also valid to readers of the older Prometheus format.
 // A gauge dynmon_hook_attached says of each of `places` whether packets reach the monitor there, as
-// far as that is known: counters that stand still are else not to be told from an idle line.
-// So say dynmon_build_info, dynmon_window_age_seconds, dynmon_map_entries and
-// dynmon_map_max_entries what `facts` has. Throws Error{usage} when two metrics claim a name as
+// far as that is known: without it, counters of a detached monitor look like an idle line.
+// dynmon_build_info, dynmon_window_age_seconds, dynmon_map_entries and dynmon_map_max_entries say
+// what `facts` has. Throws Error{usage} when two metrics claim a name as
 // different things, or one claims one of these.
 void write_openmetrics(const std::vector<const SeriesTable*>& tables,
                        const std::vector<std::pair<std::string, std::string>>& identity, Sink& sink,

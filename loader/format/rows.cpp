@@ -136,7 +136,7 @@ void LabelledRows::chain_equal() {
 
 namespace {
 
-// Of CSV and JSON lines, whichever of them a metric has.
+// Columns of CSV and JSON lines, whichever of them a metric has.
 constexpr std::string_view own_names[] = {
     "host", "monitor", "device", "namespace", "metric", "direction", "sequence",
     "from", "to",      "key",    "cpu",       "value",  "attached",  "health"};

@@ -144,8 +144,8 @@ private:
     std::vector<std::uint32_t> firsts_;
 };
 
-// What all rows of a metric have in common: where they come from, and what was added to them. So
-// rows of several hosts, monitors and windows can be told apart in one file or database.
+// What all rows of a metric have in common: where they come from, and what was added to them. They
+// distinguish rows of several hosts, monitors and windows in one file or database.
 
 struct RowConstant {
     enum class Kind { text, number, unknown };

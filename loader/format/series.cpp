@@ -93,7 +93,7 @@ std::uint64_t count_at(const Scalar& scalar, std::size_t moved, const std::byte*
                                                                 : static_cast<std::uint64_t>(value);
 }
 
-// Of a host-order integer its value, of anything else its first bytes: both sort as people would.
+// The value of a host-order integer, else the first bytes: both sort as people would.
 std::uint64_t sort_key(const Layout* first, std::string_view id) {
     std::uint64_t key = 0;
     const std::size_t size = std::min<std::size_t>(first ? first->size : id.size(), 8);

@@ -66,8 +66,8 @@ private:
 // to the smallest ids: whatever the order of the entries, and so that no series comes out of the
 // rest, which is never smaller than before while nothing is taken out of the map.
 //
-// Entries of an array are told apart by their index, and where the manifest keeps the CPUs apart
-// (merge: none) their values by the CPU, unless labels say otherwise.
+// The index distinguishes the entries of an array and, where the manifest keeps the CPUs apart
+// (merge: none), the CPU their values, unless labels say otherwise.
 class SeriesTable {
 public:
     // `metric` must have open_metrics; it is copied.
@@ -88,7 +88,7 @@ public:
         ended, // what series had counted that gave up their places
     };
     void add_rest(Rest rest, const std::uint64_t* values);
-    // So many series at least found no place.
+    // How many series, at least, found no place.
     std::size_t left_out() const { return left_out_; }
     bool has_rest(Rest rest) const { return !rest_numbers(rest).empty(); }
     std::uint32_t rest_row(Rest rest) const {
@@ -111,8 +111,8 @@ public:
     // Rows by their first label and then by the bytes of the others, so that output is stable;
     // the rests come last.
     std::vector<std::uint32_t> sorted_rows() const;
-    // Of one number of a row: a double and not an integer; an integer that may be negative; adds up
-    // (and not: the last one wins).
+    // Whether a number of a row is a double and not an integer; is an integer that may be negative;
+    // adds up (and not: the last one wins).
     bool is_real(std::size_t number) const { return numbers_[number].is_real; }
     bool is_signed(std::size_t number) const { return numbers_[number].is_signed; }
     bool adds_up(std::size_t number) const { return numbers_[number].adds_up; }

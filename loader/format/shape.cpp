@@ -120,7 +120,7 @@ MetricShape::MetricShape(const ShapeRequest& request, const MetricView& metric)
             during("--columns", [&] { return project(shown, request.columns); });
         shaped_.key = std::move(projection.key);
         shaped_.value = std::move(projection.value);
-        shaped_.whole = shaped_.whole && !shaped_.key; // who asks for the index gets it
+        shaped_.whole = shaped_.whole && !shaped_.key; // an index that was asked for is shown
     }
     shaped_.whole = shaped_.whole && !where_ && !kept_;
 }

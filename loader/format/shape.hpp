@@ -72,7 +72,7 @@ public:
     // merged, or to be kept apart. `metric` must outlive it.
     MetricShape(const ShapeRequest& request, const MetricView& metric);
 
-    // What the format is told.
+    // What the format gets.
     const MetricView& view() const { return shaped_; }
     const std::string& sort_fault() const { return sort_fault_; } // why it is not sorted
     const std::string& sort_hint() const { return sort_hint_; }

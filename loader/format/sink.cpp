@@ -42,7 +42,7 @@ void Sink::flush() {
         if (written >= 0) {
             left.remove_prefix(static_cast<std::size_t>(written));
         } else if (errno == EAGAIN) {
-            wait_until_writable(fd_); // somebody made the pipe non-blocking
+            wait_until_writable(fd_); // another process made the pipe non-blocking
         } else if (errno != EINTR) {
             const int fault = errno;
             buffer_.clear(); // must not be written a second time by a later flush

@@ -26,8 +26,8 @@ public:
             flush();
     }
     void flush(); // writes everything; throws Error{failed}
-    // The header of the one table that a CSV file is, which those who write it one after the other
-    // share; "": it has none yet.
+    // The header of the one table that a CSV file is, which its writers share one after the other;
+    // "": it has none yet.
     std::string& header() { return header_; }
 
 private:

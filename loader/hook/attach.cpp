@@ -150,7 +150,7 @@ std::string store_of_pivot(std::uint32_t program_id) {
                   ", where several monitors share the hook, or with "
                   "--hook tc");
     throw Error(ErrorKind::busy, text)
-        .hint("dynmon never replaces a program of somebody else: remove it first, or use "
+        .hint("dynmon never replaces another owner's program: remove it first, or use "
               "--hook tc, which several can share");
 }
 

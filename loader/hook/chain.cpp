@@ -47,7 +47,7 @@ void Chain::read_order() {
                                              " of the chain holds program " +
                                              describe_program(*id) +
                                              ", which dynmon did not put there; " + unreached())
-                .hint("whoever wrote it has to take it out; dynmon does not overwrite it");
+                .hint("remove it from the chain first; dynmon does not overwrite it");
         if (order_.size() > limits::chain_slots)
             throw Error(ErrorKind::failed, "the chain runs in a circle");
         if (!members_[order_.back().member].program.hand_over)

@@ -58,7 +58,7 @@ public:
     // swapped and removed. Nothing is put into a chain that opaque programs may have slots in, and
     // what is asked about members that are not before them throws their reason.
     // Throws Error{busy} when a slot holds a program that is none of `members` and `opaque`:
-    // somebody else wrote there, and dynmon does not overwrite it.
+    // another program wrote there, and dynmon does not overwrite it.
     // `kept`: where the order is written down after each change.
     Chain(Fd map, std::vector<ChainMember> members, std::vector<OpaqueMember> opaque,
           ChainOrder kept);

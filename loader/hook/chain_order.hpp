@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The order of a chain as the store keeps it beside the chain: who reads or swaps one program finds
+// The order of a chain as the store keeps it beside the chain: a read or swap of one program finds
 // its place without the records of all other monitors.
 //
-// It is a frozen record, `order` in the hook's directory. Who changes the chain removes it first
-// and writes a new one last, so a change that was killed leaves none; then only a look at all
-// monitors tells the order (Chain). It says which slots are whose. Which program is in a slot, only
-// the kernel says: each place is held against it. A swap changes neither, and needs no new record.
+// It is a frozen record, `order` in the hook's directory. A process that changes the chain
+// removes it first and writes a new one last, so a change that was killed leaves none; then only a
+// look at all monitors tells the order (Chain). It says which slots are whose. Which program is in
+// a slot, only the kernel says: each place is held against it. A swap changes neither, and needs no
+// new record.
 #pragma once
 
 #include <cstdint>

@@ -113,7 +113,7 @@ std::string hexadecimal(const std::string& bytes) {
     return text;
 }
 
-// The record of a hook that is to be made anew, with its pivot if no older one is known.
+// The record of a hook that is to be made again, with its pivot if no older one is known.
 std::optional<HookRecord> predecessor(const Store& store, const HookId& id) {
     try {
         HookRecord record = read_hook_record(store, id);
@@ -121,7 +121,7 @@ std::optional<HookRecord> predecessor(const Store& store, const HookId& id) {
             record.first_pivot = pivot_id(store, id);
         return record;
     } catch (const Error&) {
-        return std::nullopt; // somebody has damaged it
+        return std::nullopt; // it is damaged
     }
 }
 
@@ -276,7 +276,7 @@ std::optional<ProgramFacts> whole_pivot(const Store& store, const HookId& id) {
         if (exists(store.hook_dir(id) + "/pivot"))
             return *known_pivot(store, id);
     } catch (const Damaged&) {
-        // somebody else's
+        // another owner's
     }
     return std::nullopt;
 }
@@ -341,7 +341,7 @@ Fd open_chain(const Store& store, const HookId& id) {
                                          " (id " + std::to_string(pivot->id) +
                                          "), which does not run through the chain (map id " +
                                          std::to_string(number) + ")")
-            .hint("somebody has replaced one of the two pins: whoever it was has to put it back");
+            .hint("another process has replaced one of the two pins: put the original back");
     return std::move(chain.fd);
 }
 
@@ -388,7 +388,7 @@ bool restore_chain(const Store& store, const DirectoryLock&, const HookId& id,
         if (!map)
             fault = errno;
         else if (map_facts(map).type == BPF_MAP_TYPE_PROG_ARRAY) {
-            remove_tree(path); // what somebody else put there
+            remove_tree(path); // what another process put there
             pin(map, path);
             wait_until_emptied(map, pivot);
             return true;
@@ -409,7 +409,7 @@ std::uint32_t pivot_id(const Store& store, const HookId& id) {
     return known_pivot(store, id)->id;
 }
 
-// Taking a hook down, whoever wrote into its directory.
+// Taking a hook down, whatever other programs wrote into its directory.
 
 namespace {
 
@@ -443,7 +443,7 @@ void require_right_to_remove(const Store& store, const HookId& id) {
 
 namespace {
 
-// What of a hook can be taken down, whoever wrote into its directory.
+// What of a hook can be taken down, whatever other programs wrote into its directory.
 struct Remains {
     Attach attach = Attach::link;
     bool made_qdisc = false;
@@ -483,7 +483,7 @@ Remains remains_of(const Store& store, const HookId& id) {
 } // namespace
 
 // Hold the descriptor, detach, unlink, close last: unlinking the last reference alone would detach
-// some milliseconds later, when nobody is looking any more.
+// some milliseconds later, when no caller checks it any more.
 void remove_hook(const Store& store, const DirectoryLock&, const HookId& id) {
     const std::string dir = store.hook_dir(id);
     const Remains remains = remains_of(store, id);

@@ -53,7 +53,7 @@ enum class HookHealth {
     detached, // pins are there, but nothing is attached (yet, or any more)
     defunct,  // the device or its namespace is gone
     moved,    // our pivot runs on, but the device is in another namespace now
-    taken,    // somebody else's program is where our pivot was
+    taken,    // another owner's program is where our pivot was
 };
 
 // Packets reach our pivot, here or wherever the device is now.
@@ -91,7 +91,7 @@ void require_frags_fit(const HookRecord& record, const HookRequest& request);
 // found that way. Throws EACCES or EPERM where this user may not follow the path.
 std::optional<NetNs> netns_of(const Store& store, const HookId& id);
 
-// False when somebody removed pins of the hook, so that its chain cannot be written any more.
+// False when pins of the hook were removed, so that its chain cannot be written any more.
 bool is_whole(const Store& store, const HookId& id);
 
 HookRecord read_hook_record(const Store& store, const HookId& id);
@@ -102,7 +102,7 @@ HookState hook_state(const Store& store, const HookId& id);
 // gone. A namespace with a clsact filter is kept alive by this process until it is asked again.
 HookState running_state(const Store& store, const HookId& id);
 // As the device is called now; as this process saw it last, or as it was called when the hook was
-// made, if that cannot be told.
+// made, if that is not known.
 std::string hook_device(const Store& store, const HookId& id);
 // The PROG_ARRAY. Throws Error{busy} when it is not the one that our pivot runs through.
 Fd open_chain(const Store& store, const HookId& id);
@@ -113,7 +113,7 @@ std::vector<std::uint32_t> chain_ids(const Store& store, const HookId& id);
 // is left for open_chain() to refuse, or with `replace_damaged` makes way.
 bool restore_chain(const Store& store, const DirectoryLock& lock, const HookId& id,
                    bool replace_damaged = false);
-// Throws Error{busy} when somebody else's program runs through our link.
+// Throws Error{busy} when another owner's program runs through our link.
 void require_own_link(const Store& store, const HookId& id);
 ProgramFacts pivot_facts(const Store& store, const HookId& id);
 std::uint32_t pivot_id(const Store& store, const HookId& id);

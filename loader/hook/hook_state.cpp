@@ -208,7 +208,8 @@ void require_own_link(const Store& store, const HookId& id) {
     if (state.health != HookHealth::taken)
         return;
     throw Error(ErrorKind::busy, state.problem)
-        .hint("dynmon takes off nobody else's program: put its pivot back, or remove the pin " +
+        .hint("dynmon never detaches another owner's program: put the pivot back, or remove the "
+              "pin " +
               store.hook_dir(id) + "/link");
 }
 

@@ -15,7 +15,7 @@ namespace dynmon {
 struct Neighbour {
     enum class Place { xdp, tcx, clsact } place = Place::tcx;
     std::uint32_t program_id = 0; // 0: a filter that is no BPF program
-    std::string name;             // of the program, if it can be told; or the kind of the filter
+    std::string name;             // of the program, if it is known; or the kind of the filter
     std::uint32_t priority = 0;   // of a filter
 };
 const char* to_string(Neighbour::Place place);

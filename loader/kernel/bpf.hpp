@@ -97,7 +97,7 @@ LinkFacts link_facts(const Fd& link);
 Fd try_open_program(std::uint32_t id);
 Fd try_open_map(std::uint32_t id);
 std::optional<std::uint32_t> next_map_id(std::uint32_t id);
-// Nothing at the end, and for a caller who may not look.
+// Nothing at the end, and for a caller that may not look.
 std::optional<std::uint32_t> next_program_id(std::uint32_t id);
 Fd try_open_btf(std::uint32_t id);
 std::vector<std::byte> btf_bytes(const Fd& types);

@@ -85,7 +85,7 @@ struct EventHandlers {
 
 class EventSource {
 public:
-    // From here on events come to this process, and to nobody else that read them. Throws
+    // From here on events come to this process, and to no other that read them. Throws
     // Error{failed}, and Error{unsupported} with the names of the flags for a map that was made
     // with flags that dynmon has not been written for; `facts` is of one of the two types.
     static std::unique_ptr<EventSource> open(const Fd& map, const MapFacts& facts,

@@ -91,7 +91,7 @@ const std::vector<Feature>& all_features() {
         {"memcg-accounting", "maps count against the cgroup (5.11); without: RLIMIT_MEMLOCK",
          memcg_accounting},
         {"global-data", "parameters in .rodata (5.2); needed", global_data},
-        {"map-freeze", "records that nobody can change (5.2); needed", freeze},
+        {"map-freeze", "records that no process can change (5.2); needed", freeze},
         {"bounded-loops", "loops in probes (5.3)", bounded_loops},
         {"large-programs", "more than 4096 instructions (5.2)", large_programs},
         {"bpf-loop", "helper bpf_loop (5.17)", bpf_loop},
@@ -477,8 +477,8 @@ Support clock_tai() {
     return clock_helper(ktime_get_tai_ns);
 }
 
-// Of a device that does not exist: a kernel with TCX looks for it, one without does not know the
-// attach type.
+// Asks for a device that does not exist: a kernel with TCX looks for it, one without does not know
+// the attach type.
 Support tcx() {
     std::uint32_t flags = 0;
     std::uint32_t count = 0;
@@ -572,7 +572,7 @@ Support rename_exchange() {
     return renames(RENAME_EXCHANGE, true);
 }
 
-// Of a pin that does not exist, in attributes that headers of older systems do not name.
+// Asks for a pin that does not exist, in attributes that headers of older systems do not name.
 Support pin_below_directory() {
     constexpr std::uint32_t by_directory = 1u << 14; // BPF_F_PATH_FD
     struct {

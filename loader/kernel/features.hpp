@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What this kernel can do, found by trying it: versions say little, since distributions carry
 // features back and leave others out of their configuration. Nothing that is tried is attached,
-// pinned or seen by anybody else.
+// pinned or seen by another process.
 #pragma once
 
 #include <vector>

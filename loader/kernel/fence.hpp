@@ -11,7 +11,7 @@ void fence();
 
 bool has_membarrier();      // the kernel offers MEMBARRIER_CMD_GLOBAL
 bool fence_is_membarrier(); // … and it is one here: with one CPU online it returns at once
-// Opens now what fence() will want, for a caller who is about to give up its capabilities.
+// Opens now what fence() will want, for a caller that is about to give up its capabilities.
 void prepare_fence();
 
 } // namespace dynmon

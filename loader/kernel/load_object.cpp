@@ -310,7 +310,7 @@ void dry_run_load(const Object& object, const std::vector<std::string>& programs
             const ObjectPtr opened = open_object(spec);
             choose_program(opened.get(), spec);
             share_maps(opened.get(), spec);
-            bpf_object__load(opened.get()); // what is wrong with it, the load itself says
+            bpf_object__load(opened.get()); // the load itself says what is wrong with it
         }
     });
 }

@@ -71,7 +71,7 @@ ObjectPtr open_object(const InstanceSpec& spec);
 // their program type, and whether XDP runs on packets in several buffers.
 void set_chain_attributes(bpf_program* program, bool frags);
 
-// Of all programs only the wanted one will be loaded. Belongs to the object.
+// Only the wanted one of all programs will be loaded. Belongs to the object.
 bpf_program* choose_program(bpf_object* object, const InstanceSpec& spec);
 
 void set_rodata(bpf_object* object, const InstanceSpec& spec);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // What this machine is and allows, as far as it bears on BPF: the kernel, its processes, its
-// mounts. Nothing is changed; what cannot be told without rights is empty.
+// mounts. Nothing is changed; what it may not see without rights is empty.
 #pragma once
 
 #include <cstddef>
@@ -31,7 +31,7 @@ struct ProcessFacts {
 };
 
 struct Restrictions {
-    std::optional<int> unprivileged_bpf_disabled; // sysctl: 0 anybody may load, 1 for good, 2 no
+    std::optional<int> unprivileged_bpf_disabled; // sysctl: 0 every user may load, 1 for good, 2 no
     std::optional<std::string> lockdown;          // "none", "integrity", "confidentiality"
     std::optional<int> jit;                       // sysctl bpf_jit_enable: 0 off, 1 on, 2 debugging
     int landlock = 0; // version; 0: none, and readers that root runs keep the rights of its files
@@ -51,7 +51,7 @@ struct BpffsFacts {
 };
 BpffsFacts bpffs_facts(const std::string& path);
 
-// Who may own a piece of local storage: the processes, cgroups and sockets of this machine, each
+// What may own a piece of local storage: the processes, cgroups and sockets of this machine, each
 // with the descriptor that a look-up takes as its key.
 
 struct Task {

@@ -59,7 +59,7 @@ NetNsScope::NetNsScope(const NetNs& target) {
 }
 
 NetNsScope::~NetNsScope() {
-    // Going on in a foreign namespace would act on somebody else's devices: stop instead.
+    // Going on in a foreign namespace would act on its devices: stop instead.
     if (home_ && setns(home_.get(), CLONE_NEWNET) != 0) {
         std::perror("dynmon: cannot return to own network namespace");
         std::abort();

@@ -44,7 +44,7 @@ private:
 
 // In the calling thread's namespace. Throws Error{usage} with the nearest existing name.
 int interface_index(const std::string& name);
-std::string interface_name(int ifindex); // "" when there is none; throws when it cannot be told
+std::string interface_name(int ifindex); // "" when there is none; throws when it is not known
 // All of them by index, in rising order; empty when they cannot be listed.
 std::vector<std::pair<std::int64_t, std::string>> interface_names();
 

@@ -25,7 +25,7 @@ ArrayOwner owner_of(const Fd& array);
 bool compares_attach_types();
 
 // The error for a program that the kernel refused in `array` with EINVAL: what differs, as far as
-// that can be told. Pure but for its arguments.
+// that is known. Pure but for its arguments.
 Error array_refusal(const std::string& program, bpf_prog_type type, const ArrayOwner& owner,
                     bool attach_types_compared);
 

@@ -114,7 +114,7 @@ void drop_rights(const Rights& keep) {
         prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0)
         throw Error(ErrorKind::failed, "drop capabilities", errno);
     kept &= before.permitted;
-    set({kept, before.permitted}); // still to be had back, should bpf(2) want it
+    set({kept, before.permitted}); // dynmon can take it back if bpf(2) wants it
     if (!may_use_bpf())
         kept |= bit(Right::bpf) & before.permitted;
     set({kept, kept});

@@ -21,8 +21,8 @@ struct VerifierSummary {
 
 VerifierSummary summarize_verifier_log(std::string_view log);
 
-// Thrown when the kernel refuses a program; log() is everything the verifier said. Of the kind
-// `unsupported` when the kernel lacks a type or field that the program names, else `rejected`.
+// Thrown when the kernel refuses a program; log() is everything the verifier said. Its kind
+// is `unsupported` when the kernel lacks a type or field that the program names, else `rejected`.
 class VerifierError : public Error {
 public:
     VerifierError(const std::string& program, int error_number, std::string log);

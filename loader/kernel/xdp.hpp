@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Which XDP program a device runs, whoever attached it.
+// Which XDP program a device runs, whatever program attached it.
 #pragma once
 
 #include <cstdint>

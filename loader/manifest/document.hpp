@@ -27,7 +27,7 @@ struct Node {
     Position at;
 };
 
-inline constexpr std::size_t most_faults = 100; // of one document; nobody reads more
+inline constexpr std::size_t most_faults = 100; // of one document; no reader wants more
 
 // Parses one document. A fault of form (syntax, duplicate key, anchor, tag, bad encoding, too
 // large, too deep) goes to `faults`; nothing is returned when there is no tree to go on with. Never

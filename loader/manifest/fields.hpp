@@ -48,7 +48,7 @@ public:
     const Node* find(std::string_view key) const;
     bool has(std::string_view key) const { return find(key) != nullptr; }
     bool mentions(std::string_view key) const; // with or without a value
-    // Of the value; of the mapping when the key is absent.
+    // Where the value is, or the mapping when the key is absent.
     Position at(std::string_view key) const;
     Position at() const { return node_->at; }
 

@@ -165,7 +165,7 @@ std::string manifest_to_json(const Manifest& manifest) {
             object["may"].push_back(to_string(power));
     for (const Parameter& parameter : manifest.parameters)
         object["parameters"].push_back(parameter_json(parameter));
-    std::map<std::string, Json> maps; // in an order that does not depend on who wrote them
+    std::map<std::string, Json> maps; // in an order that does not depend on the file
     for (const MapConfig& map : manifest.maps)
         maps[map.name] = map_json(map);
     if (!maps.empty())

@@ -27,7 +27,7 @@ const char* to_string(HookKind kind) {
 }
 
 const char* to_string(XdpMode mode) {
-    // No manifest can ask for it, but a program of somebody else may run so.
+    // No manifest can ask for it, but another owner's program may run so.
     return mode == XdpMode::offload ? "offload" : name_in(xdp_mode_choices, mode);
 }
 

@@ -15,7 +15,7 @@ namespace dynmon {
 
 namespace {
 
-// Of one section; libbpf compares each with all symbols. A kernel has no symbols to compare with.
+// In one section; libbpf compares each with all symbols. A kernel has no symbols to compare with.
 constexpr std::uint32_t most_variables = 8192;
 constexpr std::uint32_t most_kernel_variables = 1u << 20;
 
@@ -295,7 +295,7 @@ void check_btf(std::span<const std::byte> bytes) {
     try {
         BtfCheck(bytes, most_variables).run();
     } catch (Error& error) {
-        throw error.hint("build the object anew: clang -target bpf -g -O2");
+        throw error.hint("build the object again: clang -target bpf -g -O2");
     }
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Types of libbpf that are freed with who has them.
+// Types of libbpf that are freed with their owner.
 #pragma once
 
 #include <memory>

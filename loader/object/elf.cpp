@@ -31,7 +31,7 @@ constexpr std::uint64_t instruction_bytes = 8;
 }
 
 [[noreturn]] void refuse_damaged(const std::string& what) {
-    refuse("damaged ELF: " + what, "build the object anew, or copy it again");
+    refuse("damaged ELF: " + what, "build the object again, or copy it again");
 }
 
 template <typename Record>

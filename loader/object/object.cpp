@@ -96,7 +96,7 @@ std::string first_complaint(const std::string& log, int error_number) {
         if (line.find("Ignored and continue") == std::string::npos)
             return line.starts_with(prefix) ? line.substr(prefix.size()) : line;
     }
-    if (error_number == ENOENT) // said by libbpf at debug level only
+    if (error_number == ENOENT) // libbpf says so at debug level only
         return "its BTF names a section or variable that it does not have";
     std::array<char, 128> text{};
     libbpf_strerror(error_number, text.data(), text.size());

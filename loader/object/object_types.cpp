@@ -16,7 +16,7 @@ namespace dynmon {
 
 namespace {
 
-// The compiler leaves sizes and places of global data to whoever links or loads the object.
+// The compiler leaves sizes and places of global data to the linker or loader of the object.
 class DataSections {
 public:
     explicit DataSections(const ElfFile& elf) : elf_(elf) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The types of an object file that is only read: dump and stream decode foreign maps with them.
-// Such a file need not be one that dynmon, or anybody, could load.
+// Such a file need not be one that dynmon or another program could load.
 #pragma once
 
 #include <cstddef>

@@ -159,7 +159,7 @@ std::string not_looked_at() {
     return (status.st_mode & (S_IWGRP | S_IWOTH)) != 0 ? "can be written to by others" : "";
 }
 
-// Of a probe that would be found if the current folder were looked at.
+// For a probe that would be found if the current folder were looked at.
 std::string hint_of_current_folder(const std::string& name) {
     const std::string reason = not_looked_at();
     if (reason.empty())
@@ -172,7 +172,7 @@ std::string hint_of_current_folder(const std::string& name) {
     return "";
 }
 
-// probes/ beside the program: of a build tree, or wherever somebody put both.
+// probes/ beside the program: of a build tree, or wherever both were copied.
 std::string beside_program() {
     std::error_code error;
     const fs::path program = fs::read_symlink("/proc/self/exe", error);
@@ -321,7 +321,7 @@ std::vector<const MapInfo*> readable_maps(const Object& object) {
     return found;
 }
 
-// Of more maps than there can be metrics, those that the programs use come first.
+// When there are more maps than there can be metrics, those that the programs use come first.
 std::vector<MetricConfig> metrics_of(const Object& object, std::size_t most) {
     std::vector<const MapInfo*> maps = readable_maps(object);
     if (maps.size() > most) {

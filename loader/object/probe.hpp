@@ -13,7 +13,7 @@
 
 namespace dynmon {
 
-// PROBE on the command line → the file that it names, and who is believed for its sake.
+// PROBE on the command line → the file that it names, and which owner is believed for its sake.
 
 struct FoundProbe {
     std::string path; // of the manifest, or of an object without one
@@ -21,9 +21,9 @@ struct FoundProbe {
 };
 
 // PROBE is a path (folder, probe.yaml/.json, .bpf.o) or a name looked for in `search_path()`. A
-// name has no '/' and no '.', and a folder holds probe.yaml. Who owns a path that is named is
-// believed; who owns what a name leads to is not. Throws Error{usage} that lists the places looked
-// at.
+// name has no '/' and no '.', and a folder holds probe.yaml. The owner of a path that is
+// named is believed; the owner of what a name leads to is not. Throws Error{usage} that lists the
+// places looked at.
 FoundProbe find_probe(const std::string& probe, Purpose purpose = Purpose::load);
 
 // Whether the file is an object: by what is in it, or, where that cannot be read, by its name.
@@ -52,7 +52,7 @@ struct Probe {
 // object that is not on `allowed`; only its hash was looked at then.
 Probe open_probe(const std::string& probe, const AllowLists& allowed = {});
 
-// The steps of open_probe(), for those who want every fault and not just the first.
+// The steps of open_probe(), for callers that want every fault and not just the first.
 struct ManifestText {
     std::string text;
     std::string sha256;
@@ -66,7 +66,7 @@ Candidate candidate_of(const Probe& probe);
 
 // A manifest for an object that has none: a path for each direction that has a program (egress says
 // so in name or section), every map that can be read a metric of its own name, no swap, no empty.
-// Of more maps than a monitor can have metrics, those that programs use come first. Throws
+// With more maps than a monitor can have metrics, those that programs use come first. Throws
 // Error{usage} when no program is for a network device.
 Manifest derive_manifest(const Object& object, const std::string& name);
 

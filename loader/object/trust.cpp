@@ -123,8 +123,7 @@ void Trust::require(const Step& step) const {
         throw Error(ErrorKind::rejected,
                     of_user(step) +
                         (geteuid() == 0 ? ", not to root" : ", neither to root nor you"))
-            .hint("whoever owns it decides what is loaded: look at it, then chown root " +
-                  step.path);
+            .hint("its owner decides what is loaded: look at it, then chown root " + step.path);
     const bool matters = S_ISDIR(status.st_mode)
                              ? (status.st_mode & S_ISVTX) == 0 && !is_above_program(status)
                              : S_ISREG(status.st_mode);

@@ -26,8 +26,8 @@ enum class Purpose {
     look, // there is a warning only: nothing is loaded
 };
 
-// Believes root, the caller, and whoever can exchange the program that runs: the caller runs it, so
-// their code decides already.
+// Believes root, the caller, and each user who can exchange the program that runs: the caller runs
+// it, so their code decides already.
 class Trust {
 public:
     explicit Trust(Purpose purpose = Purpose::load) : purpose_(purpose) {}
@@ -36,7 +36,7 @@ public:
     // Error{rejected} where the name is no proof, because others can put something else under it.
     void believe_owner_of(const std::string& path);
 
-    // Throws Error{rejected} that names the first step which somebody else owns or can write to.
+    // Throws Error{rejected} that names the first step which another user owns or can write to.
     void require(const Steps& steps) const;
 
 private:

@@ -44,7 +44,7 @@ namespace dynmon::policy {
 // it does not know for TC_ACT_UNSPEC, XDP for XDP_ABORTED.
 Effects verdict_effects(bpf_prog_type type, const Value& verdict);
 
-// Whether the packet may go on with such a verdict, be it that it is kept from other programs.
+// Whether the packet may go on with such a verdict, even if other programs do not get it.
 bool may_pass(bpf_prog_type type, const Value& verdict);
 
 // "TC_ACT_SHOT", "XDP_TX"; the number for one that has no name.

@@ -16,7 +16,7 @@ public:
           Findings& findings)
         : object_(object), program_(program), memory_(memory), findings_(findings) {}
 
-    // Of a helper that comes back here; callbacks are the caller's to follow.
+    // For a helper that comes back here; the caller follows callbacks.
     void call_helper(std::size_t at, const Helper& helper, State& state) const;
     void call_kernel_function(std::size_t at, const std::string& name, State& state) const;
 

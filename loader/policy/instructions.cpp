@@ -67,7 +67,7 @@ public:
     }
 
 private:
-    // Of what runs by itself: the program, a callback, a round of a loop.
+    // The total of what runs by itself: the program, a callback, a round of a loop.
     std::uint64_t total(const Sum& sum) {
         bound_.unrolled = bound_.unrolled || (sum.unrolled && !walked_);
         return plus(sum.unrolled && walked_ ? *walked_ : sum.walked, sum.more);
@@ -174,8 +174,8 @@ private:
         return false;
     }
 
-    // Of the loop that asks at `place` whether to go on; nullopt: none of `nodes`, or it may begin
-    // again in each of their rounds.
+    // The rounds of the loop that asks at `place` whether to go on; nullopt: none of `nodes`, or it
+    // may begin again in each of their rounds.
     std::optional<Rounds> rounds_of_iterator(const Place& place,
                                              const std::set<std::size_t>& nodes) const {
         if (code_.instructions()[place.second].code == policy::opcode::may_goto)
@@ -199,8 +199,8 @@ private:
         return rounds;
     }
 
-    // Whether what asks at `at` leaves `nodes` when there is no more: an answer that nobody looks
-    // at ends no loop.
+    // Whether what asks at `at` leaves `nodes` when there is no more: an answer that is not
+    // looked at ends no loop.
     bool leaves_at_end(std::size_t at, const std::set<std::size_t>& nodes) const {
         if (code_.instructions()[at].code == policy::opcode::may_goto)
             return !nodes.contains(jump_target(at));

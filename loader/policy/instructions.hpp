@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // How many instructions a program may run for one packet. What the verifier walks through is an
-// upper bound for a program whose loops it walks round by round. Those by helpers, iterators and
-// may_goto it does not: here they are multiplied, rounds by instructions, nested ones by each
-// other.
+// upper bound for a program whose loops it walks round by round. It does not walk those by
+// helpers, iterators and may_goto: here they are multiplied, rounds by instructions, nested ones by
+// each other.
 #pragma once
 
 #include <cstdint>

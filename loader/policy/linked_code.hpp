@@ -17,7 +17,7 @@
 #include "object/elf.hpp"
 
 // .BTF.ext of an object: which line an instruction comes from, and which ones libbpf adapts to the
-// running kernel. Reads what is there; of a damaged section nothing is believed.
+// running kernel. Reads what is there; believes nothing in a damaged section.
 
 struct btf;
 

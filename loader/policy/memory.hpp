@@ -41,7 +41,7 @@ private:
     Value load_context(std::optional<std::int64_t> place, unsigned size) const;
     Value load_value(const Value& pointer, std::optional<std::int64_t> place, unsigned size) const;
     std::string field_name(std::optional<std::int64_t> place) const;
-    // Reports a write through it, "writes …", unless everybody may do so.
+    // Reports a write through it, "writes …", unless every probe may do so.
     void check_write(std::size_t at, const std::string& who, const Target& to) const;
 
     struct Constant { // of .rodata, that the loader alone sets
@@ -72,8 +72,8 @@ class Object;
 // When no policy of the machine says otherwise.
 inline constexpr std::uint64_t preset_map_memory = std::uint64_t{4} << 30;
 
-// Of one map when it is full, about: keys, values, on each of `cpus` where it is per CPU, and what
-// the kernel keeps beside them.
+// What one map takes when it is full, about: keys, values, on each of `cpus` where it is per CPU,
+// and what the kernel keeps beside them.
 std::uint64_t map_bytes(const MapInfo& map, std::size_t cpus);
 
 // Throws Error{rejected} with the largest map when all of them, as `shapes` makes them and twice

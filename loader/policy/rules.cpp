@@ -113,7 +113,7 @@ Problems map_problems(const Manifest& manifest, const Object& object) {
         if (map.type == BPF_MAP_TYPE_PROG_ARRAY && map.name == chain_map_name)
             continue;
         if (map.type == BPF_MAP_TYPE_PROG_ARRAY)
-            problems.push_back({name + " calls programs that nobody has checked (prog_array)",
+            problems.push_back({name + " calls programs that dynmon has not checked (prog_array)",
                                 "the only one that a probe may have is dynmon_chain"});
         else if (!holds(redirecting_maps, map.type))
             problems.push_back(

@@ -72,10 +72,10 @@ struct Problem {
 };
 using Problems = std::vector<Problem>;
 
-// Of the maps of the object, which all programs share.
+// Problems of the object's maps, which all programs share.
 Problems map_problems(const Manifest& manifest, const Object& object);
 
-// Of one program, given what it does.
+// Problems of one program, given what it does.
 Problems effect_problems(const Manifest& manifest, const ProgramInfo& program,
                          const Effects& effects);
 

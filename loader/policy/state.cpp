@@ -222,7 +222,7 @@ bool Value::join(const Value& other) {
             map = other.map;
         } else {
             more = join_known(offset, other.offset) || more;
-            // Of a pointer that is none of the stack, `frame` says nothing; and so on.
+            // `frame` says nothing of a pointer that is none of the stack; and so on.
             const auto join_part = [&](auto& mine, const auto& theirs, std::uint16_t part) {
                 if (!other.may_be(part))
                     return;

@@ -87,7 +87,7 @@ namespace dynmon::policy {
 inline constexpr std::size_t register_count = 11;
 inline constexpr std::size_t kept_registers = 4; // r6 to r9, which a function gives back
 
-// Of one function that has been called and has not returned.
+// What is known of one function that has been called and has not returned.
 struct Frame {
     struct Slot {
         Value value;

@@ -8,8 +8,8 @@ namespace dynmon::policy {
 
 namespace {
 
-// A probe of the house takes some ten thousand steps. Values have up to 300 bytes, and hostile
-// programs have many of them on the stacks of eight functions.
+// A probe of this repository takes some ten thousand steps. Values have up to 300 bytes, and
+// hostile programs have many of them on the stacks of eight functions.
 constexpr std::size_t most_steps = 1'000'000;
 constexpr std::size_t most_kept = 2'000'000;   // values, of all states
 constexpr std::size_t most_moved = 20'000'000; // values, from one state to the next

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Follows every path of a program, whether or not it can be taken, through its functions and
-// callbacks, until nothing new can be said of any of its instructions.
+// callbacks, until it learns nothing new of any of its instructions.
 #pragma once
 
 #include <array>

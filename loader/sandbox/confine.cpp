@@ -258,7 +258,7 @@ void confine(const Confinement& allowed) {
 }
 
 void become_nobody() {
-    constexpr uid_t nobody = 65534; // of the kernel too: who has no id here
+    constexpr uid_t nobody = 65534; // of the kernel too: a user without an id here
     if (geteuid() != 0 || prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0)
         return;
     if (::setgroups(0, nullptr) == 0 && ::setresgid(nobody, nobody, nobody) == 0)

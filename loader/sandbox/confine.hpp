@@ -14,7 +14,7 @@
 
 namespace dynmon {
 
-// A seccomp filter by the names of system calls, and the calls that harm nobody.
+// A seccomp filter by the names of system calls, and the calls that do no harm.
 
 class SeccompFilter {
 public:

@@ -195,7 +195,7 @@ void drop_all_but(const std::vector<int>& keep) {
 }
 
 void stand_in_at(int place) {
-    constexpr off_t larger_than_any_map = off_t{1} << 40; // sparse: of it exists what is written
+    constexpr off_t larger_than_any_map = off_t{1} << 40; // sparse: only what is written exists
     const int memory = memfd_create("dynmon-nothing", 0);
     if (memory < 0 || ftruncate(memory, larger_than_any_map) != 0 || dup2(memory, place) < 0)
         return; // then what is prepared there ends early

@@ -30,7 +30,7 @@ namespace {
 std::mutex refused_mutex;
 std::set<std::string> refused_so_far;
 
-constexpr std::size_t longest_report = 1u << 20; // of a child that may be nobody's friend any more
+constexpr std::size_t longest_report = 1u << 20; // of a child that may be hostile by now
 constexpr char end_mark = '\n';                  // no report without it is whole
 
 // What the child says when it comes to an end, field by field, each with its length.
@@ -84,7 +84,7 @@ Report report_of(const Error& error) {
                             RefusedCalls& refused, const std::function<void()>& body) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
-        _exit(1); // who asked is gone
+        _exit(1); // the parent is gone
     die_of_crashes();
     limit_memory(options.memory);
     limit_cpu(options.cpu);
@@ -141,7 +141,7 @@ int wait_for(pid_t child) {
     int status = 0;
     while (waitpid(child, &status, 0) < 0) {
         if (errno != EINTR)
-            return 0; // somebody ignores SIGCHLD; the report says enough
+            return 0; // the process ignores SIGCHLD; the report says enough
     }
     return status;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// Code that may crash, hang or eat memory on somebody else's bytes, tried in a child process first.
+// Code that may crash, hang or eat memory on foreign bytes, tried in a child process first.
 #pragma once
 
 #include <chrono>
@@ -28,7 +28,7 @@ struct SandboxOptions {
 void run_sandboxed(const std::string& what, const SandboxOptions& options,
                    const std::function<void()>& body);
 
-// The system calls that were refused in sandboxes of this process which ended well all the same.
+// The system calls that were refused in sandboxes of this process which still ended well.
 std::vector<std::string> refused_in_sandboxes();
 
 // What to do when a sandbox refuses something that libbpf needs.

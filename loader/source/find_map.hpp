@@ -32,10 +32,10 @@ Fd open_map_pin(const std::string& path);
 Fd open_map_id(std::uint32_t id); // needs CAP_SYS_ADMIN
 // Likewise; Error{usage} unless exactly one map has the name (of which the kernel keeps 15
 // characters). Opens only maps of that name where the kernel's list of maps is mounted: opening
-// the PROG_ARRAY of somebody who is just taking it down would make the kernel keep it.
+// a PROG_ARRAY that another process is just taking down would make the kernel keep it.
 Fd open_map_name(const std::string& name);
 
-// Of all maps whose name is what the kernel keeps of `name`, without opening others where the
+// The ids of all maps whose name is what the kernel keeps of `name`; opens no others where the
 // kernel's list is mounted. Needs CAP_SYS_ADMIN.
 std::vector<std::uint32_t> map_ids_by_name(const std::string& name);
 

@@ -56,10 +56,10 @@ private:
 
 class Follower {
 public:
-    // Of `options` count raw, where and columns. An entry is there while it meets the condition:
-    // one that begins to is added, one that ceases to is removed; the condition may say `now`.
-    // Throws Error{usage} for a queue or stack, for what does not fit the map, and for sort, top,
-    // rate and another format than JSON. `map` must outlive it.
+    // Only raw, where and columns of `options` count. An entry is there while it meets the
+    // condition: one that begins to is added, one that ceases to is removed; the condition may say
+    // `now`. Throws Error{usage} for a queue or stack, for what does not fit the map, and for sort,
+    // top, rate and another format than JSON. `map` must outlive it.
     Follower(const TypedMap& map, const ExportOptions& options);
     ~Follower();
 

@@ -47,7 +47,7 @@ MapDefinition read_definition(const btf* types, std::string name, std::uint32_t 
     return result;
 }
 
-// Of the name `kept` by the kernel; `whole` goes on from there, or says nothing.
+// `kept`: the name in the kernel; `whole` goes on from there, or says nothing.
 bool is_named(std::string_view name, std::string_view kept, std::string_view whole) {
     if (kept.size() < kept_characters)
         return name == kept;

@@ -23,19 +23,19 @@ struct MapTypes {
     std::string missing; // why there are no types; "": there are
     // What the manifest says of a map of dynmon.
     Formats formats;
-    std::optional<Merge> merge; // unset: nobody says
+    std::optional<Merge> merge; // unset: the manifest does not say
     std::map<std::string, Merge> merge_fields;
     bool of_monitor = false; // they are from the record of a monitor
 };
 
-// Of the first of these that knows the map: the object `object_path` ("" for none), the record of
+// From the first of these that knows the map: the object `object_path` ("" for none), the record of
 // dynmon beside the pin, the BTF that the kernel keeps for the map, that of a program which uses
-// it. By the definition in a program or object also what the kernel does not keep: queues, rings,
+// it. The definition in a program or object also has what the kernel does not keep: queues, rings,
 // maps of maps. Throws Error{usage} when the object does not say what the map is: it has none of
 // that name and those sizes, or several.
 MapTypes types_of_map(const MapFacts& facts, const FoundMap& map, const std::string& object_path);
 
-// Of the maps within an array or hash of maps, by the definition of that one.
+// The same for the maps within an array or hash of maps, by the definition of that one.
 MapTypes types_of_inner_maps(const MapTypes& outer, const MapFacts& inner);
 
 // A copy of the types, for a second owner.
@@ -43,7 +43,7 @@ MapTypes copy_types(const MapTypes& types);
 
 Layout key_layout(const MapTypes& types, const MapFacts& facts);
 Layout value_layout(const MapTypes& types, const MapFacts& facts);
-// The same of types that somebody else owns; 0: no type.
+// The same for types that the caller owns; 0: no type.
 Layout key_layout(const btf* types, std::uint32_t type_id, const MapFacts& facts,
                   const Formats& formats);
 Layout value_layout(const btf* types, std::uint32_t type_id, const MapFacts& facts,

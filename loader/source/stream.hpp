@@ -28,9 +28,9 @@ namespace dynmon {
 
 // The type of the events in a ring buffer or perf event array, which the kernel knows nothing of.
 
-// Of the type `name` ("struct x", "x") in the BTF of `types`, or else, when that is "", of what
-// DYNMON_EVENTS in bpf/dynmon.h left there. Nothing when neither says; throws Error{usage} when
-// there is no type of that name.
+// The layout of the type `name` ("struct x", "x") in the BTF of `types`, or, when that is "", of
+// what DYNMON_EVENTS in bpf/dynmon.h left there. Nothing when neither says; throws Error{usage}
+// when there is no type of that name.
 std::optional<Layout> event_layout(const MapTypes& types, const std::string& name);
 
 struct StreamOptions {
@@ -39,7 +39,7 @@ struct StreamOptions {
     bool raw = false;
     bool wide_as_text = false; // integers whose type has more than 53 bits are strings
     // Fields of the event are "value.x" or just "x", as filter/field_ref.hpp has it.
-    std::string where; // a condition; what does not meet it is taken out all the same
+    std::string where;                // a condition; events that do not meet it are taken out too
     std::vector<std::string> columns; // only these fields, in this order
     std::uint64_t count = 0;          // events to print; 0: no end
     std::optional<std::chrono::nanoseconds> timeout;

@@ -60,7 +60,7 @@ LostCounter::LostCounter(const MapFacts& ring, const std::string& name,
     before_ = read();
 }
 
-// Somebody may have emptied it meanwhile.
+// Another process may have emptied it meanwhile.
 std::uint64_t LostCounter::since_last_time() {
     const std::uint64_t now = read();
     const std::uint64_t before = std::exchange(before_, now);

@@ -28,7 +28,7 @@ public:
 
 private:
     std::uint64_t read() const;
-    Fd map_; // empty: nobody counts
+    Fd map_; // empty: nothing counts
     std::uint64_t before_ = 0;
 };
 
@@ -54,7 +54,7 @@ public:
     // already, entirely or in part, by a process that was killed, is not added twice.
     // `table` has kept the places of those that had some. False: some found no place.
     bool fold(std::uint64_t window, const SeriesTable& table) const;
-    // Of a window's series what fold() has added already, entirely or in part.
+    // Leaves out what fold() has already added of a window's series, entirely or in part.
     void leave_out_folded(std::uint64_t window, SeriesTable& table) const;
     void add_to(SeriesTable& table) const;      // counters and everything that adds up
     void keep_places(SeriesTable& table) const; // series that have one have it in `table` too

@@ -97,7 +97,7 @@ TypedMap::TypedMap(FoundMap map, const std::string& object)
     view_.value = listing_->value;
     view_.cpus = listing_->cpus;
     view_.merge_fields = std::move(types.merge_fields);
-    // What adds up in a map of others, nobody has said.
+    // No manifest says what adds up in a map of others.
     view_.merge = !types.of_monitor
                       ? Merge::none
                       : types.merge.value_or(default_merge(view_.value, view_.merge_fields));

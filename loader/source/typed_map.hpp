@@ -51,7 +51,7 @@ class Listing;
 
 class TypedMap {
 public:
-    // A pinned map, of dynmon or of anybody else. Types come from `object` when one is named
+    // A pinned map, of dynmon or of another owner. Types come from `object` when one is named
     // (Error{usage} when it does not say what the map is), else from the record beside the pin
     // (maps of dynmon; formats and merge rules of their metric too), else from the BTF that the
     // kernel keeps for the map, else from that of a program that uses it (both need CAP_SYS_ADMIN);

@@ -213,8 +213,8 @@ private:
     std::uint32_t capacity_;
     std::vector<Lane> lanes_;
     std::size_t lane_ = 0;
-    // Of a trie the kernel fills the batch key by key: when the last key is deleted meanwhile it
-    // starts over: keys seen are remembered, and the number of entries is bounded.
+    // The kernel fills the batch of a trie key by key and starts over when the last key is deleted
+    // meanwhile: keys seen are remembered, and the number of entries is bounded.
     bool by_key_;
     std::uint64_t left_;
     std::unordered_set<std::string> seen_;
@@ -400,7 +400,7 @@ namespace {
 constexpr std::size_t batch_bytes = 1u << 15; // stays in the first-level cache
 
 // Each batch is copied out of the mapping before it is handed on: programs write the values
-// meanwhile, and whoever reads a text twice (what is to be escaped? then: print it) must find the
+// meanwhile, and code that reads a text twice (what is to be escaped? then: print it) must find the
 // same bytes. From cache to cache this costs next to nothing.
 class WalkByMmap : public MapReader::Walk {
 public:

@@ -121,9 +121,8 @@ OpenedMap GenerationDir::open_map(const MapRecord& map, Side side) const {
     OpenedMap opened = try_open_map(map, side);
     if (!opened.fd)
         throw Error(ErrorKind::failed, "open pin " + map_path(map, side), ENOENT)
-            .hint(
-                "somebody has removed the pin: what was counted in it is lost; unload the monitor "
-                "and load it again");
+            .hint("another process has removed the pin: what was counted in it is lost; unload the "
+                  "monitor and load it again");
     return opened;
 }
 
@@ -164,7 +163,7 @@ Fd GenerationDir::open_program(const ProgramRecord& program, Side side) const {
         throw Error(ErrorKind::busy, path + " is program " + facts.name + " (id " +
                                          std::to_string(facts.id) + "), and dynmon had pinned id " +
                                          std::to_string(loaded))
-            .hint("somebody has replaced the pin: whoever it was has to put it back");
+            .hint("another process has replaced the pin: put the original back");
     return fd;
 }
 
@@ -205,7 +204,7 @@ using nlohmann::json;
 namespace {
 
 constexpr int record_version = 1;
-constexpr std::size_t longest_build = 64; // of a name that somebody else may have written
+constexpr std::size_t longest_build = 64; // of a name that another program may have written
 
 Direction direction_from(const std::string& text) {
     return text == "egress" ? Direction::egress : Direction::ingress;

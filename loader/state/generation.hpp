@@ -75,7 +75,7 @@ struct Retirement {
     std::uint64_t to_ns = 0;
     Side active = Side::a;
     std::uint64_t sequence = 0; // of the window that was open on the active side
-    // Of the window that was closed before, on the other side, and of which metrics it was pending.
+    // The window that was closed before, on the other side, and for which metrics it was pending.
     std::uint64_t pending_sequence = 0;
     std::uint64_t pending_to_ns = 0;
     std::uint64_t pending = 0;
@@ -91,7 +91,7 @@ public:
     void write_record(const GenerationRecord& record) const;
     bool has_record() const; // false: an interrupted unload has begun to remove it
     GenerationRecord read_record() const;
-    // Of the record only this: without its manifest, whose parsing takes most of the time.
+    // Only this part of the record: without its manifest, whose parsing takes most of the time.
     std::vector<ProgramRecord> read_programs() const;
     void write_btf(const std::vector<std::byte>& bytes) const;
     BtfPtr read_btf(const GenerationRecord& record) const; // has every type that `record` names

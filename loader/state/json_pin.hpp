@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // JSON and raw bytes kept in a pinned map, beside the objects they describe: they live and die
-// together, and a frozen map can be changed by nobody. What was made of one holds as long as the
+// together, and no process can change a frozen map. What was made of one holds as long as the
 // same inode stands at its path.
 #pragma once
 

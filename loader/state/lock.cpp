@@ -30,7 +30,7 @@ Fd open_directory(const std::string& directory) {
     throw Error(ErrorKind::failed, "open " + directory, fault);
 }
 
-// A directory may be removed and made anew between open and flock: then the lock is on a ghost.
+// A directory may be removed and made again between open and flock: then the lock is on a ghost.
 bool still_named(const Fd& fd, const std::string& directory) {
     struct stat held {};
     struct stat named {};
@@ -64,13 +64,13 @@ DirectoryLock::DirectoryLock(const std::string& directory, Mode mode,
         if (waited() >= patience.left()) {
             patience.spend(waited());
             LockHeld error(ErrorKind::busy, directory + " is locked by " + lock_holder(fd.get()));
-            error.hint("wait for it to end, which a `read` does when somebody takes its output, "
-                       "end it, or "
-                       "give it more time with --lock-timeout");
+            error.hint(
+                "wait for it to end, which a `read` does when its output is read, end it, or "
+                "give it more time with --lock-timeout");
             throw error;
         }
-        // Short, and always the same: who waits longer and longer never gets a lock that others
-        // take again and again, each time after a few milliseconds.
+        // Short, and always the same: a process that waits longer and longer never gets a lock that
+        // others take again and again, each time after a few milliseconds.
         std::this_thread::sleep_for(1ms);
     }
 }

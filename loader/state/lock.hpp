@@ -29,7 +29,7 @@ inline LockPatience no_patience() {
     return LockPatience(std::chrono::nanoseconds(0));
 }
 
-// The patience is at its end, and somebody else has the lock. May be over the next time.
+// The patience is at its end, and another process has the lock. The next try may succeed.
 class LockHeld : public Error {
 public:
     using Error::Error;

@@ -21,14 +21,15 @@ inline constexpr std::size_t most_metrics = 64; // limits::metrics; `pending` ha
 
 // The redo log of a read. `pending` says which metrics' window `pending_sequence` has been closed
 // but not yet handed out: those maps of the side that is not active hold exactly that window, and
-// nobody writes them any more. docs/dev/protocol/store.md says in which order all this is written.
+// no program writes them any more. docs/dev/protocol/store.md says in which order all this is
+// written.
 struct MonitorState {
     std::uint32_t version = 2;
     Phase phase = Phase::loading;
     std::uint64_t sequence = 0; // the last number that was given to a window
     std::uint64_t pending = 0;  // bit per metric
     std::uint64_t pending_sequence = 0;
-    // Of the pending ones, those of which a reader may have seen something already: they must be
+    // Those of the pending ones of which a reader may have seen something already: they must be
     // handed out under their number before their side is written again.
     std::uint64_t begun = 0;
     std::uint64_t pending_to_ns = 0;

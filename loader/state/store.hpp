@@ -50,8 +50,8 @@ public:
     // Nothing: the last unload has removed it.
     std::optional<DirectoryLock> try_lock(DirectoryLock::Mode mode) const;
     void make_directories(const DirectoryLock& lock) const; // hooks and monitors, if missing
-    // Removes a published directory: it vanishes in one step, so that nobody meets half of it, and
-    // what a process killed after that leaves is swept up like a load that was never published.
+    // Removes a published directory: it vanishes in one step, so that no process meets half of it,
+    // and what a process killed after that leaves is swept up like a load that was never published.
     void discard(const std::string& directory) const;
     // Removes the store's own directories when nothing is in them. `lock` is exclusive.
     void remove_if_empty(const DirectoryLock& lock) const;

@@ -20,7 +20,7 @@ struct features {
 struct missed {
     DYNMON_SESSION_UNFIT
     __u64 map_full;
-    __u64 expired;         // sessions that started anew on a CPU
+    __u64 expired;         // sessions that started again on a CPU
     __u64 expired_packets; // that were counted in them until then
     __u64 estimated;       // frames of XDP that were several packets: counted by the MTU
 };

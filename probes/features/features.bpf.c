@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
-// A buffer of packets' features that fills, pauses and starts again, without anybody reading it.
+// A buffer of packets' features that fills, pauses and starts again, while no reader takes anything
+// out.
 #include "dynmon.h"
 #include "packet_features.h"
 

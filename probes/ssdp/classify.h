@@ -8,7 +8,7 @@
 
 #define PORTS_MAX 1024
 
-// From SSDP_SEARCH to WATCHED a packet is told of.
+// A packet of a kind from SSDP_SEARCH to WATCHED is sent as an event.
 enum traffic {
     OTHER,
     DENIED,
@@ -129,7 +129,7 @@ static __always_inline enum traffic amplifier(__u16 port) {
     }
 }
 
-// What nobody amplifies with: questions, and the time of day.
+// What no attack amplifies with: questions, and the time of day.
 static __always_inline bool is_harmless(enum traffic kind, const struct dynmon_packet* pkt,
                                         const struct dynmon_headers* headers) {
     __u32 start; // little endian: its first byte is the lowest
@@ -155,7 +155,7 @@ static __always_inline enum traffic classify(const struct dynmon_packet* pkt,
         return OTHER;
     if (headers->sport == bpf_htons(1900) || headers->dport == bpf_htons(1900))
         return classify_ssdp(pkt, headers);
-    if (is_multicast(headers)) // nobody is flooded by an answer to a group
+    if (is_multicast(headers)) // an answer to a group floods no host
         return OTHER;
     kind = amplifier(bpf_ntohs(headers->sport));
     if (kind == OTHER)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
-// Drops what comes from denied prefixes; tells of SSDP and of what amplifiers answer.
+// Drops what comes from denied prefixes; sends events for SSDP and for what amplifiers answer.
 #include "classify.h"
 #include "deny.h"
 #include "dynmon.h"
@@ -8,12 +8,12 @@
 #define KINDS_MAX 64 // more than enum traffic has
 #define SECOND_NS 1000000000ULL
 
-const volatile __u32 sample = 1;               // tells of one of so many, at random
+const volatile __u32 sample = 1;               // an event for one of so many, at random
 const volatile __u32 events_per_second = 1000; // of each kind, of all CPUs; 0: no limit
-const volatile __u32 min_length = 0;           // tells only of packets of so many bytes of IP
+const volatile __u32 min_length = 0;           // of IP, for an event
 
-// One for each kind of traffic. The packets of a kind are passed + dropped; the packets to be told
-// of (super-packets count once) are events + skipped + suppressed + lost.
+// One for each kind of traffic. The packets of a kind are passed + dropped; those that should be
+// sent as events (super-packets count once) are events + skipped + suppressed + lost.
 struct counted {
     __u64 passed;
     __u64 dropped;
@@ -51,7 +51,7 @@ struct event {
 
 DYNMON_EVENTS(EVENTS, struct event, 1 << 18);
 
-// Of a kind of its own each, so that a flood of one does not hide the others.
+// Each kind of traffic has its own, so that a flood of one does not hide the others.
 struct budget {
     struct bpf_spin_lock lock;
     __u32 used;

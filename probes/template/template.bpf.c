@@ -13,7 +13,7 @@ const volatile bool per_packet = false;  // an event for every packet
 const volatile bool payload = false;     // with its first bytes behind the TCP or UDP header
 const volatile __u32 entries = 4096;     // of each table, see maps: in probe.yaml
 
-// Of keys every byte has to be a field: one that is not would tell equal ones apart.
+// Every byte of a key has to be a field: a byte of padding would make equal keys differ.
 struct link_key {
     enum dynmon_direction direction;
     dynmon_eth_proto_t ethertype;

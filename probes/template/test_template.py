@@ -29,7 +29,7 @@ def run(*words):
 
 
 def frame(protocol, segment, source=CLIENT, to=SERVER):
-    """Ethernet to a station that does not exist: nobody answers."""
+    """Ethernet to a station that does not exist: no host answers."""
     header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(segment), 0, 0, 64, protocol, 0,
                          socket.inet_aton(source), socket.inet_aton(to))
     return bytes.fromhex("020000000099" "020000000001") + struct.pack("!H", IPV4) + header + segment

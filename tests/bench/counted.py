@@ -83,7 +83,7 @@ def faults_of_softflowd(control, seen, patience=10):
 
 
 def cpu_seconds(pid):
-    """Of a process and all its threads."""
+    """CPU time of a process and all its threads."""
     fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

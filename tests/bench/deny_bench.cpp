@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// ns a packet of the deny list of `ssdp`, by how many lengths of prefixes it has and by who sends;
+// ns a packet of the deny list of `ssdp`, by how many lengths of prefixes it has and by sender;
 // and of one look-up in a hash and in a trie.
 #include <algorithm>
 #include <cstring>
@@ -34,7 +34,7 @@ constexpr std::uint32_t addresses = 16384;
 constexpr std::uint32_t prefixes = 16384;
 constexpr int pool_size = sizeof(sources_bpf::sources_bpf__bss::sources) / sizeof(Address);
 
-using Pool = std::vector<Address>; // who sends, in turns
+using Pool = std::vector<Address>; // the senders, in turns
 
 // Addresses and prefixes that are the same in every run.
 class Chance {
@@ -255,7 +255,7 @@ private:
                 throw std::runtime_error("'" + name + "' is not treated as it should be");
     }
 
-    // Who sends, and what is behind `to_next`.
+    // The senders, and what is behind `to_next`.
     void put(const Pool& pool, const Denied* list) {
         std::memcpy(own_.bss->sources, pool.data(), pool.size() * sizeof(Address));
         own_.bss->turn = 0;

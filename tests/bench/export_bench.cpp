@@ -52,7 +52,7 @@ std::string printed(const TypedMap& map, bool raw, Format format = Format::json)
     return contents(file);
 }
 
-// Who prints something else is not to be compared with.
+// A comparison needs the same output.
 void require_same_output(const FullMap& full, const TypedMap& map) {
     for (const bool typed : {false, true}) {
         const Fd by_hand(::memfd_create("floor", MFD_CLOEXEC));

@@ -31,7 +31,7 @@ double ns_of(Body&& body) {
         .count();
 }
 
-// Of this thread on a CPU: what other processes take meanwhile is not in it.
+// ns of this thread on a CPU: what other processes take meanwhile is not in it.
 template <typename Body>
 double cpu_ns_of(Body&& body) {
     const auto now = [] {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// ns a packet of every probe, by what it is told to do; and of natural against packed values.
+// ns a packet of every probe, by its parameters; and of natural against packed values.
 #include <deque>
 #include <filesystem>
 #include <stdexcept>
@@ -22,7 +22,7 @@ struct Subject {
     const char* probe;
     std::vector<std::string> assignments;
     ClockSource clock = ClockSource::ktime;
-    bool fresh = false;         // what it holds fills up: loaded anew for every round
+    bool fresh = false;         // what it holds fills up: loaded again for every round
     int repeat = 1'000'000;     // so often it can be run until then
     double most_over_empty = 0; // ns; 0: no target. Under TC.
 };

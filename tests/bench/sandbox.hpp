@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// A bpffs and a veth pair that nobody else sees and that are gone with the process.
+// A bpffs and a veth pair that no other process sees and that are gone with this one.
 #pragma once
 
 #include <atomic>

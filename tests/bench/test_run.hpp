@@ -15,7 +15,7 @@
 
 namespace bench {
 
-// Of `repeat` runs over the same frame: the kernel's own average, whole ns.
+// `repeat` runs over the same frame: the kernel's own average, whole ns.
 double ns_per_run(int program, const Bytes& frame, int repeat = 1'000'000);
 
 // `program` in the first slot of the pivot's chain.

@@ -63,7 +63,7 @@ class Run:
     faults: tuple = ()  # counters that do not agree with the kernel's
 
     def gbits_a_busy_second(self):
-        """Waiting for a CPU that somebody else has is not in it."""
+        """Waiting for a CPU that another process has is not in it."""
         return self.gbits * self.seconds / (self.busy + self.cpu * self.seconds)
 
 

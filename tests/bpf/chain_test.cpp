@@ -102,7 +102,7 @@ TEST_CASE("a program without the leave to drop cannot: the rest of the chain run
     }
 }
 
-TEST_CASE("a program with the leave to drop drops: nobody behind it sees the packet") {
+TEST_CASE("a program with the leave to drop drops: no program behind it sees the packet") {
     for (const Hook& hook : hooks) {
         CAPTURE(hook.pivot);
         Chain chain(hook, true);

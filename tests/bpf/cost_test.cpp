@@ -101,7 +101,7 @@ TEST_CASE("a program that keeps to its limit runs on, and few of its packets are
     for (const Way& way : ways) {
         CAPTURE(way.program);
         Limited probe(way, 1'000'000);
-        CHECK(probe.packets(100'000, 1) != way.pass); // it drops, as it is told
+        CHECK(probe.packets(100'000, 1) != way.pass); // it drops, as its parameter says
         CHECK(probe.out_since(way.direction) == 0);
         CHECK(probe.seen() == 100'000);
         CHECK(probe.measured("runs") >= 100'000 / 96);

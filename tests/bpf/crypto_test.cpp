@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The probe `crypto`: what adds up in a session, on which CPU what stands, and when it starts anew.
+// The probe `crypto`: what adds up in a session, on which CPU what stands, and when it starts
+// again.
 #include <algorithm>
 
 #include <doctest/doctest.h>
@@ -162,7 +163,7 @@ TEST_CASE("crypto: the next window knows the server that this one has found") {
     CHECK(ntohs(static_cast<std::uint16_t>(session.sum("server_port"))) == 40000);
 }
 
-TEST_CASE("crypto: a session starts anew after a silence of more than expire_after") {
+TEST_CASE("crypto: a session starts again after a silence of more than expire_after") {
     constexpr std::uint64_t second = 1'000'000'000;
     Probe probe("crypto_ingress",
                 [](crypto_bpf& skeleton) { skeleton.rodata->expire_after = 30 * second; });
@@ -181,14 +182,14 @@ TEST_CASE("crypto: a session starts anew after a silence of more than expire_aft
     const auto start = only_value(probe).sum("start_timestamp");
 
     at(1080, back(payload(3)));
-    const Value anew = only_value(probe);
-    CHECK(anew.sum("n_packets") == 0);
-    CHECK(anew.sum("n_bytes") == 0);
-    CHECK(anew.sum("n_packets_reverse") == 1);
-    CHECK(anew.sum("n_bytes_reverse") == 43);
-    CHECK(anew.sum("start_timestamp") > start + 79 * second);
-    CHECK(anew.sum("start_timestamp") == anew.sum("alive_timestamp"));
-    CHECK(anew.sum("method") == 3);
+    const Value fresh = only_value(probe);
+    CHECK(fresh.sum("n_packets") == 0);
+    CHECK(fresh.sum("n_bytes") == 0);
+    CHECK(fresh.sum("n_packets_reverse") == 1);
+    CHECK(fresh.sum("n_bytes_reverse") == 43);
+    CHECK(fresh.sum("start_timestamp") > start + 79 * second);
+    CHECK(fresh.sum("start_timestamp") == fresh.sum("alive_timestamp"));
+    CHECK(fresh.sum("method") == 3);
     CHECK(missed(probe, "expired") == 1);
     CHECK(missed(probe, "expired_packets") == 3);
 }

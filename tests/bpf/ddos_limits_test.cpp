@@ -159,7 +159,7 @@ TEST_CASE("ddos: a feature that is switched off reads 0, the others stay") {
     CHECK(program_bytes(Probe("ddos_egress", none).fd()) < all_bytes * 9 / 10);
 }
 
-TEST_CASE("ddos: the payload is told by ports and first bytes") {
+TEST_CASE("ddos: ports and first bytes tell the payload") {
     const Bytes body = payload(20);
     CHECK(app_of_tcp("") == 0);
     CHECK(app_of(udp(1, 2), IPPROTO_UDP) == 0);
@@ -205,7 +205,7 @@ TEST_CASE("ddos: an error of ICMP has the protocol of the packet that it quotes"
     for (const std::uint8_t type : {3, 4, 5, 11, 12}) {
         CHECK(quoting(type, of_tcp) == 10);
         CHECK(quoting(type, of_udp) == 11);
-        CHECK(quoting(type, Bytes(28)) == 0); // nothing that can be told
+        CHECK(quoting(type, Bytes(28)) == 0); // nothing to recognize
     }
     CHECK(quoting(8, of_udp) == 1); // an echo quotes nothing
     Bytes later = of_udp;

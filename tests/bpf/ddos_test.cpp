@@ -100,7 +100,7 @@ TEST_CASE("ddos: UDP sizes have 16 bits, ICMP has its type") {
               .of("icmpType") == 135);
 }
 
-TEST_CASE("ddos: what TCP carries is told by port and first bytes, as tshark tells it") {
+TEST_CASE("ddos: port and first bytes tell what TCP carries, as tshark tells it") {
     constexpr unsigned none = 0, data = 1, http = 4, tls = 6, ftp_data = 8, ftp_text = 12;
     const struct {
         std::uint16_t port;

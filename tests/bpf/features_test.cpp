@@ -64,7 +64,7 @@ Probe::Setup with(const Limits& limits) {
     };
 }
 
-// However slow the machine is, nothing starts anew.
+// However slow the machine is, nothing starts again.
 Probe::Setup without_restarts(const Limits& limits) {
     return [=](features_bpf& skeleton) {
         with(limits)(skeleton);
@@ -131,7 +131,7 @@ TEST_CASE("features: no more sessions are accepted until none was for the restar
     Timeline time({2, 100, 200});
     time.at(0, {1, 2, 3, 1});
     CHECK(missed(time.probe(), "session_limit") == 1);
-    CHECK(sessions(time.probe()->maps.SESSIONS_TRACKED).size() == 2); // 3 evicts nobody
+    CHECK(sessions(time.probe()->maps.SESSIONS_TRACKED).size() == 2); // 3 evicts no session
     time.at(4.9, {3, 2});
     CHECK(ports(time.probe()) == Ports{1, 2, 1, 2});
     time.at(5.1, {3, 1, 2}); // a new round: 3 and 1 are in it, 2 has to wait

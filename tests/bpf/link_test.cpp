@@ -83,7 +83,7 @@ TEST_CASE("TC on such a device: a super-packet behind any header is its segments
     CHECK(probe->bss->seen.wire_bytes == 11 * 40 + 1001);
 }
 
-TEST_CASE("TC on such a device: what is not IP is told by the kernel's protocol") {
+TEST_CASE("TC on such a device: the kernel's protocol tells what is not IP") {
     const Loaded<mirror_bpf> probe = other_link("mirror_ingress");
     run(probe.fd(), ethernet(ETH_P_ARP, payload(46)));
     CHECK(probe->bss->seen.parsed == 1);

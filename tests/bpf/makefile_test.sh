@@ -28,7 +28,7 @@ says() { grep -q -- "$1" "$work/log"; }
 steps() { grep -cE '^  (CLANG|SKEL|COPY|MINBTF) ' "$work/log"; }
 rebuilds() { test "$(steps)" -eq "$1"; }
 
-# A tree of our own, so that touching a header disturbs nobody.
+# A tree of our own, so that touching a header disturbs no other test.
 tree=$work/tree
 mkdir -p "$tree/probes"
 cp -r "$source/Makefile.bpf" "$source/bpf" "$source/vmlinux" "$tree/"
@@ -185,7 +185,7 @@ check "… that has the type and the field that a probe needs" sh -c \
     "bpftool btf dump file build/btf/one.btf | grep -A1 \"STRUCT 'sk_buff'\" | grep -q \"'len'\""
 check "… and not the thousands of others" sh -c "test \$(stat -c %s build/btf/one.btf) -lt 1000"
 build PROBES=mine min-btf BTF="one.btf two.btf"
-check "… and makes nothing anew" rebuilds 0
+check "… and makes nothing again" rebuilds 0
 check "min-btf without a file is an error" refuse build PROBES=mine min-btf
 check "… that says what it wants" says 'BTF="FILE'
 printf 'no BTF' >broken.btf

@@ -334,7 +334,7 @@ TEST_CASE("IPv6 fragments: first, later and atomic") {
     });
 }
 
-TEST_CASE("what is not IP is told from what is malformed") {
+TEST_CASE("what is not IP counts apart from what is malformed") {
     Bytes bad_version = ipv4({}, tcp({}));
     bad_version[0] = 0x55;
     Bytes short_header = ipv4({}, tcp({}));

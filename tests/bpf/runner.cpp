@@ -81,7 +81,7 @@ bool has_xdp_frags() {
 unsigned allowed_cpus() {
     cpu_set_t allowed;
     if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0)
-        throw std::runtime_error("on which CPUs this may run is not to be had");
+        throw std::runtime_error("cannot find out on which CPUs this may run");
     return static_cast<unsigned>(CPU_COUNT(&allowed));
 }
 

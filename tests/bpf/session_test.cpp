@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// bpf/session.h as the probe `ddos` shows it: which packets are one session, and who is its server.
+// bpf/session.h as the probe `ddos` shows it: which packets are one session, and which side is its
+// server.
 #include <doctest/doctest.h>
 
 #include "abi.h"
@@ -184,7 +185,7 @@ TEST_CASE("a session has the same server in the next window") {
     }
 }
 
-TEST_CASE("the first packet of a session says who is its server") {
+TEST_CASE("the first packet of a session says which side is its server") {
     CHECK(server_of({tcp_frame(40000, 8080, 0x02), tcp_frame(8080, 40000, 0x10, down),
                      tcp_frame(40000, 8080, 0x12)}) == "10.0.0.2:8080 1");
 }

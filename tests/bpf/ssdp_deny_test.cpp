@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The probe `ssdp`: who is dropped, and what is counted of it.
+// The probe `ssdp`: which senders it drops, and what it counts of them.
 #include <cstring>
 
 #include <arpa/inet.h>

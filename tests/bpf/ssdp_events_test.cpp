@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The probe `ssdp`: what is told of, and how much of it.
+// The probe `ssdp`: which packets become events, and how many.
 #include <cstring>
 
 #include <doctest/doctest.h>
@@ -29,7 +29,7 @@ std::vector<Event> told(const Loaded<ssdp_bpf>& probe) {
 
 } // namespace
 
-TEST_CASE("an event says who spoke to whom, when, and of what kind and length") {
+TEST_CASE("an event says which host spoke to which, when, and of what kind and length") {
     on_both([](const Loaded<ssdp_bpf>& probe) {
         const std::uint64_t before = uptime_ns();
         run(probe.fd(),
@@ -37,7 +37,7 @@ TEST_CASE("an event says who spoke to whom, when, and of what kind and length") 
                      vlan(9, ETH_P_IP,
                           ipv4({.protocol = IPPROTO_UDP, .source = "192.0.2.7", .ttl = 33},
                                udp(11211, 40000, payload(100))))));
-        run(probe.fd(), from("10.0.0.1")); // nothing to tell of
+        run(probe.fd(), from("10.0.0.1")); // no event
         const auto seen = told(probe);
         REQUIRE(seen.size() == 1);
         const Event& event = seen.front();
@@ -124,7 +124,7 @@ TEST_CASE("sample, min_length and a full buffer are counted apart") {
         });
 }
 
-TEST_CASE("a super-packet counts for its segments and is told of once") {
+TEST_CASE("a super-packet counts for its segments and is one event") {
     Loaded<ssdp_bpf> probe("ssdp_ingress");
     run(probe.fd(), from("10.0.0.1", udp(19, 40000, payload(1000))), {100, 10});
     CHECK(kinds(probe, "passed") == Kinds{{"CHARGEN", 10}});

@@ -29,7 +29,7 @@ void expect_udp(const std::string& kind, std::uint16_t source, std::uint16_t des
 
 } // namespace
 
-TEST_CASE("SSDP is told apart by its first line") {
+TEST_CASE("the first line tells the kind of SSDP") {
     expect_udp("SSDP_SEARCH", 40000, 1900, text("M-SEARCH * HTTP/1.1\r\n\r\n"));
     expect_udp("SSDP_NOTIFY", 1900, 1900, text("NOTIFY * HTTP/1.1\r\n\r\n"));
     expect_udp("SSDP_RESPONSE", 1900, 40000, text("HTTP/1.1 200 OK\r\n\r\n"));
@@ -88,7 +88,7 @@ TEST_CASE("of DNS only answers count, of NTP only modes 6 and 7") {
     }
 }
 
-TEST_CASE("what goes to a group is no flood of answers, but SSDP all the same") {
+TEST_CASE("what goes to a group is no flood of answers, but still SSDP") {
     const Bytes mdns = udp(5353, 5353, payload(64));
     for (const char* group : {"224.0.0.251", "239.1.2.3", "255.255.255.255"})
         expect_kind("OTHER", ethernet(ETH_P_IP,
@@ -112,7 +112,7 @@ TEST_CASE("fragments, other protocols and what is no IP have kinds of their own"
         ethernet(ETH_P_IP, ipv4({.protocol = IPPROTO_UDP, .more_fragments = true}, answer)));
     expect_kind("FRAGMENT",
                 ethernet(ETH_P_IPV6, ipv6({.next = 44}, fragment(17, 20, true, answer))));
-    // Of any protocol, and where what it begins with is not known.
+    // Any protocol, also where what it begins with is not known.
     expect_kind("FRAGMENT", ethernet(ETH_P_IP, ipv4({.fragment_offset = 20}, payload(64))));
     expect_kind("FRAGMENT",
                 ethernet(ETH_P_IPV6, ipv6({.next = 44}, fragment(60, 20, true, answer))));

@@ -14,7 +14,7 @@ struct Sample {
     Bytes frame;
     std::size_t l3;         // offset of the IP header
     std::size_t l4;         // offset of what the IP header and its extensions carry
-    std::size_t l4_header;  // bytes of it which must be there for its length to be told
+    std::size_t l4_header;  // bytes of it which must be there for its length to be known
     std::size_t ports = 4;  // and for ports, or type and code, to be read
     std::uint16_t none = 0; // what is shown where they are not there
 };

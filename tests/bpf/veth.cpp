@@ -33,7 +33,7 @@ void shell(const std::string& command) {
 VethPair::VethPair() : home_(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)) {
     require(home_.get() >= 0, "open own network namespace");
     require(::unshare(CLONE_NEWNET) == 0, "unshare(CLONE_NEWNET)");
-    // Without IPv6 nobody but the test sends anything.
+    // Without IPv6 only the test sends anything.
     shell("echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6");
     shell("echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6");
     shell("ip link add left mtu 9000 type veth peer name right mtu 9000");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The probe `window`: the latest packets are kept, and who is the server of their sessions.
+// The probe `window`: the latest packets are kept, and which side is the server of their sessions.
 #include <doctest/doctest.h>
 
 #include "sessions.hpp"
@@ -71,7 +71,7 @@ TEST_CASE("window: a super-packet has the bytes of all its segments") {
     CHECK(kept[0].of("n_bytes") == 11 * 40 + 1001);
 }
 
-TEST_CASE("window: the first packet of a session says who is its server") {
+TEST_CASE("window: the first packet of a session says which side is its server") {
     Probe probe("window_ingress");
     run(probe.fd(),
         ethernet(ETH_P_IPV6, ipv6({}, tcp({.source = 40000, .destination = 3333, .flags = 0x02}))));
@@ -80,7 +80,7 @@ TEST_CASE("window: the first packet of a session says who is its server") {
           "2001:db8::2:3333 1");
 }
 
-TEST_CASE("window: a SYN corrects who is taken for the server") {
+TEST_CASE("window: a SYN corrects which side is taken for the server") {
     Probe probe("window_ingress");
     const auto send = [&](std::uint8_t flags) {
         run(probe.fd(),

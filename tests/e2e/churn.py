@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Maps that are nobody's, and processes that change them while they are dumped."""
+"""Maps without a monitor, and processes that change them while they are dumped."""
 import contextlib
 import ctypes
 import json
@@ -41,7 +41,7 @@ class OpenMap:
 
 class ChurnCase(harness.Case):
     def make(self, kind, key_size, value_size, entries, flags=0, inner=0):
-        """A pinned map that is nobody's."""
+        """A pinned map of no monitor."""
         path = BPFFS / f"churn{kind}"
         with kernel.closing(kernel.make_map(kind, key_size, value_size, entries, flags,
                                             inner)) as fd:
@@ -81,7 +81,7 @@ class ChurnCase(harness.Case):
         self.assertEqual([worker.exitcode for worker in workers], [0] * len(workers))
 
     def dump(self, path, *words, before=()):
-        """(entries, what was said beside them, but that nothing knows the types of these maps)"""
+        """(entries, warnings, but for the one that nothing knows the types of these maps)"""
         done = subprocess.run([*before, str(harness.DYNMON), "dump", str(path), "--format", "json",
                                "--value-only", *words], capture_output=True, text=True, timeout=60,
                               env=harness.untraceable() if before else harness.environment(),

@@ -4,7 +4,7 @@ import ipaddress
 import struct
 
 RED_MAC = bytes.fromhex("020000000001")
-# Nobody has this address: the frame is seen by every hook, and no stack answers it.
+# No device has this address: every hook sees the frame, and no stack answers it.
 NOBODY_MAC = bytes.fromhex("020000000099")
 
 ARP, IPV4, IPV6, VLAN, QINQ = 0x0806, 0x0800, 0x86DD, 0x8100, 0x88A8

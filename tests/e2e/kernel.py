@@ -128,7 +128,7 @@ def object_id(path):
 
 
 def is_alive(kind, number):
-    """Whether a program or map with this id exists, whoever holds it. Looks at the list of ids:
+    """Whether a program or map with this id exists. Looks at the list of ids:
     opening a PROG_ARRAY by its id while the kernel takes it down would leave it there for ever
     (prog_array_map_clear() takes a reference for a work that is queued already)."""
     command = PROG_NEXT_ID if kind == "prog_id" else MAP_NEXT_ID
@@ -183,7 +183,7 @@ def _query_tcx(ifindex, attach_type):
 
 
 def attach_link(pin, ifindex, attach_type):
-    """Attaches a pinned program as somebody else would; closing the link takes it off."""
+    """Attaches a pinned program as another loader would; closing the link takes it off."""
     with closing(open_pin(pin)) as fd:
         return bpf(LINK_CREATE, struct.pack("<IIII", fd, ifindex, attach_type, 0))
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""LUCID's preprocessing, written anew from its description: frames in, samples out. Shares nothing
+"""LUCID's preprocessing, written again from its description: frames in, samples out. Shares nothing
 with dynmon but the frames."""
 import hashlib
 import ipaddress
@@ -7,7 +7,7 @@ import struct
 
 import numpy
 
-# Of CountVectorizer, which sorts its vocabulary: bit i stands for word i.
+# CountVectorizer sorts its vocabulary: bit i stands for word i.
 WORDS = sorted(["arp", "data", "dns", "ftp", "http", "icmp", "ip", "ssdp", "ssl", "telnet", "tcp",
                 "udp"])
 HTTP = (b"GET ", b"POST ", b"HEAD ", b"PUT ", b"DELET", b"OPTIO", b"PATCH", b"CONNE", b"TRACE", b"HTTP/")

@@ -8,7 +8,7 @@ import jsonschema
 import harness
 
 SCHEMA = json.loads((harness.SOURCE / "schemas" / "output.schema.json").read_text())
-# Of these every value of a field is a good one.
+# Any value of a field is valid in these.
 FIELDS = ("key", "value", "was", "event")
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Objects that a test compiles: what others write, and what nobody should."""
+"""Objects that a test compiles: what others write, and what they should not."""
 import wire
 
 HEAD = """

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Maps that change while they are read: what stays is read, once; what is read a second time or may
-be missed is said so."""
+"""Maps that change while they are read: what stays is read, once; a warning says when an
+entry may be read a second time or missed."""
 import collections
 import ctypes
 import json

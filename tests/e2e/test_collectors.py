@@ -125,7 +125,7 @@ class AwayTest(ExportCase):
         collector = self.collector("tcp", port=late.port)
         self.export(["--to", late.to], "--idle", 0, "--count", 1)
         self.eventually(lambda: sum(r["packetDeltaCount"] for r in collector.records()) == 3,
-                        "every packet is told")
+                        "every packet arrives")
 
     def test_a_collector_that_is_restarted_loses_nothing(self):
         self.load("f", "flows")
@@ -164,7 +164,7 @@ class AwayTest(ExportCase):
         self.receive(PING)
         heard = []
         self.eventually(lambda: heard.append(exporter.stderr.readline())
-                        or "wait for the collector" in heard[-1], "the refusal is told")
+                        or "wait for the collector" in heard[-1], "the refusal is printed")
         second = self.collector("udp", port=first.port)
         self.eventually(second.records, "the second record is there", 20)
         self.finish(exporter)
@@ -229,7 +229,7 @@ class KilledTest(ExportCase):
             self.kill(exporter)
         self.export(["--to", collector.to], "--idle", "1h", "--state", state, "--count", 1)
         self.assertFalse(state.exists())
-        self.eventually(lambda: len(collector.records()) >= len(FLOWS), "all flows are told")
+        self.eventually(lambda: len(collector.records()) >= len(FLOWS), "all flows arrive")
         counts = collections.Counter()
         for record in collector.records():
             flow = flow_of(record)
@@ -254,7 +254,7 @@ class KilledTest(ExportCase):
             exporter.wait(30 * wire.PATIENCE)
             self.assertEqual(exporter.returncode, -signal.SIGKILL, (call, number))
         self.dynmon("export", "f", *options, "--count", 1)
-        self.eventually(lambda: len(collector.records()) >= 2, "both flows are told")
+        self.eventually(lambda: len(collector.records()) >= 2, "both flows arrive")
         counts = sorted((r["protocolIdentifier"], r["packetDeltaCount"], r["octetDeltaCount"])
                         for r in collector.records())
         sent = len(places)
@@ -286,7 +286,7 @@ class KilledTest(ExportCase):
         self.kill(exporter)
         collector = self.collector("tcp", port=late.port)
         self.export(["--to", late.to], "--idle", 0, "--count", 1)
-        self.eventually(collector.records, "the flow is told")
+        self.eventually(collector.records, "the flow arrives")
         self.assertEqual([r["packetDeltaCount"] for r in collector.records()], [2])
 
     def test_a_state_without_time_outs_is_refused(self):

@@ -118,7 +118,7 @@ class CryptoTest(CryptoCase):
             self.receive(to_blue(10))
         with wire.on_cpu(second):
             self.transmit(to_red(flags=SYN))
-        for last in (False, True):  # no packet of the second window says who is the server
+        for last in (False, True):  # no packet of the second window says which is the server
             value = self.session(self.window("c"))
             self.assertEqual((value["server_ip"], value["server_port"], value["method"],
                               value["server_ip_version"]), (RED, 40000, 1, 4))

@@ -26,7 +26,7 @@ class DoctorTest(harness.Case):
         return {entry["problem"]: entry["remedy"] for entry in self.doctor(*options)["problems"]}
 
     def remedy(self, part):
-        """Of the one problem that has `part` in its text."""
+        """The remedy of the one problem that has `part` in its text."""
         found = [(text, remedy) for text, remedy in self.problems().items() if part in text]
         self.assertEqual(len(found), 1, (part, self.problems()))
         return found[0][1]

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""`dump`: any map, decoded, whoever made it; queues only as far as they can be seen."""
+"""`dump`: any map of any program, decoded; queues only as far as they can be seen."""
 import json
 import os
 import shutil
@@ -123,7 +123,7 @@ class DumpTest(harness.Case):
         self.assertIn("--merge is for per-CPU maps, and 'KIND_HASH' is none", error["message"])
 
     def per_cpu(self, name, value_size, entries):
-        """A map of somebody else without types, and how many of the CPUs there are."""
+        """A map of another owner without types, and how many CPUs there are."""
         path = self.foreign(name, "type", "percpu_hash", "key", "4", "value", str(value_size),
                             "entries", "4", "name", name)
         cpus = kernel.possible_cpus()

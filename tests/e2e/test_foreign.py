@@ -267,7 +267,7 @@ static __attribute__((used)) SEC("tc") int unseen(struct __sk_buff* skb) { retur
 
 
 class TypesOnlyTest(ForeignCase):
-    """Of a file that only says what the map holds, nothing is asked that a load would need."""
+    """A file that only says what the map holds needs nothing that a load would need."""
     NAME = "counters_of_eac"  # what the kernel keeps
     ENTRY = struct.pack("<I", 7), struct.pack("<QQ", 3, 180)
 

@@ -211,7 +211,7 @@ class RateTest(ExportCase):
 
 
 class OptionsTest(ExportCase):
-    """What a collector is told of the export itself."""
+    """What the export reports to a collector about itself."""
 
     def options(self, collector):
         (stream,) = collector.streams.values()
@@ -256,10 +256,10 @@ class OptionsTest(ExportCase):
             return [record["samplingInterval"] for stream in collector.streams.values()
                     for record in stream.options if "samplingInterval" in record]
         self.receive(*many)
-        self.eventually(rates, "the flow is told")
+        self.eventually(rates, "the flow arrives")
         self.dynmon("replace", "f", "flows", "--set", "sample=3")
         self.receive(*many)
-        self.eventually(lambda: 3 in rates(), "the flow of the new one is told")
+        self.eventually(lambda: 3 in rates(), "the flow of the new one arrives")
         self.finish(exporter)
         self.assertEqual(sorted(set(rates())), [2, 3])
 
@@ -275,9 +275,9 @@ class OptionsTest(ExportCase):
         self.eventually(collector.records, "a flow is there")
         told_packets = lambda: sum(r["packetDeltaCount"] for r in collector.records())
         self.eventually(lambda: told("droppedPacketTotalCount") == [40 - told_packets()],
-                        "what found no place is told")
+                        "what found no place is reported")
         self.receive(bytes(12) + b"\x88\xb5" + bytes(46))  # no IP, and no flow beside it
-        self.eventually(lambda: told("ignoredPacketTotalCount") == [1], "what is no IP is told")
+        self.eventually(lambda: told("ignoredPacketTotalCount") == [1], "what is no IP is reported")
         flows = len(collector.records())
         self.receive(UDP)
         self.eventually(lambda: told("exportedFlowRecordTotalCount") == [flows],
@@ -330,7 +330,7 @@ class TimeOutTest(ExportCase):
         for entry in self.value(self.window("f"), "flows"):  # came after the last window
             sent -= entry["value"]["packets"]
         self.eventually(lambda: sum(r["packetDeltaCount"] for r in collector.records()) == sent,
-                        "every packet is told")
+                        "every packet arrives")
         reasons = [record["flowEndReason"] for record in collector.records()]
         self.assertEqual(reasons[:3], [2, 2, 2])
         self.assertLessEqual(set(reasons[3:]), {2, 4})

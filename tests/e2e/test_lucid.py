@@ -16,7 +16,7 @@ from frames import ACK, FIN, SYN
 
 
 def unfragmented(frame):
-    """Of IPv4, and not to be fragmented; nobody looks at the check sum."""
+    """A frame of IPv4, not to be fragmented; nothing looks at the check sum."""
     return frame[:20] + b"\x40\0" + frame[22:]
 
 

@@ -109,7 +109,7 @@ class TableTest(NetflowCase):
 
 
 class KilledTest(NetflowCase):
-    """Which call it is killed at is told by its number."""
+    """A number says at which call it is killed."""
     PLACES = [*[("renameat", n) for n in range(1, 6)], *[("renameat2", n) for n in range(1, 3)],
               *[("fsync", n) for n in range(1, 14)], ("unlinkat", 1), ("unlinkat", 2),
               *[("bpf", n) for n in range(230, 300, 5)]]

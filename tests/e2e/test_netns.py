@@ -64,12 +64,12 @@ class NamespacesTest(harness.Case):
         self.assertEqual(self.hook("tc-ingress")["chain"],
                          ["one/packets_ingress", "two/packets_ingress"])
         self.receive(frames.plain(60))
-        with self.other.blue.inside():  # where the caller is matters to nothing
+        with self.other.blue.inside():  # the caller's namespace makes no difference
             self.assertEqual([self.packets("one"), self.packets("two")], [1, 1])
             self.dynmon("unload", "two")
 
     def rows_of(self, sources):
-        """Of one file that the rows of several monitors went into."""
+        """The rows of one file that the rows of several monitors went into."""
         for output in ("csv", "jsonl"):
             text = "".join(self.dynmon("read", name, "--direction", "ingress", "--format", output).out
                            for name in sources)

@@ -20,7 +20,7 @@ class NewTest(harness.Case):
                                  self.dynmon("--json", "new", name, *options, **keywords).out)
 
     def shell(self, command, **environment):
-        """A command as it is printed, by root, who needs no sudo."""
+        """Runs a printed command as root, without its sudo."""
         done = subprocess.run(["sh", "-ec", command.removeprefix("sudo ")], cwd=self.folder,
                               env={**harness.environment(), **environment}, capture_output=True,
                               text=True, timeout=120 * wire.PATIENCE)
@@ -87,7 +87,7 @@ class NewTest(harness.Case):
         self.assertIn("\nOK\n", self.shell(made["test"]))
 
     def plant(self, folder):
-        """A template of somebody else, and a Makefile above it."""
+        """A template of another user, and a Makefile above it."""
         shutil.copytree(harness.probe("template"), folder / "probes" / "template")
         with open(folder / "probes" / "template" / "test_template.py", "a") as test:
             test.write("print('planted')\n")
@@ -96,7 +96,7 @@ class NewTest(harness.Case):
         (folder / "bpf" / "dynmon.h").write_text("")
 
     def test_it_begins_with_what_is_installed_and_never_with_the_current_folder(self):
-        """Root is told to run what comes of it."""
+        """The printed commands ask root to run what comes of it."""
         self.plant(self.folder)
         self.plant(self.folder / "build")
         made = self.new("hello", env=harness.environment(DYNMON_PROBE_PATH=""))

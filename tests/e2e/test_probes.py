@@ -103,7 +103,7 @@ class ParametersTest(harness.Case):
         self.assertEqual(error["hint"], "did you mean 'step'?")
         self.assertIn("parameter 'step' is set twice", self.refuse("step=1", "step=2")["message"])
         self.assertIn("'step' sets nothing", self.refuse("step")["message"])
-        # The loader's own globals are nobody else's to set.
+        # Only the loader sets its own globals.
         self.assertIn("no parameter 'dynmon_slot'", self.refuse("dynmon_slot=1")["message"])
 
     def test_a_refused_parameter_leaves_nothing(self):

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Named readers: each gets every window, whoever else reads, or is told what it has lost."""
+"""Named readers: each gets every window beside other readers, or a warning of what it has lost."""
 import json
 import os
 import signal
@@ -235,7 +235,7 @@ class LateTest(ReadersCase):
         self.send(4)
         self.take("a")
         result = self.dynmon("read", "f", "--as", "b", "--format", "json")
-        self.assertEqual(result.err, "")  # it is told once
+        self.assertEqual(result.err, "")  # one warning, not two
         self.assertEqual(self.packets_of([json.loads(line)
                                           for line in result.out.splitlines()]), 4)
 
@@ -265,7 +265,7 @@ class LateTest(ReadersCase):
 
 
 class DamagedTest(ReadersCase):
-    """What somebody else wrote over it is refused, and goes with the monitor or its readers."""
+    """What another program wrote over it is refused, and goes with the monitor or its readers."""
 
     CHUNK, FIRST = 16384, struct.pack("I", 0)
 

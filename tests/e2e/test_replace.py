@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Replacing a probe in place: what is kept, what begins anew, and that no packet goes uncounted."""
+"""Replacing a probe in place: what is kept, what begins again, and that no packet goes uncounted."""
 import json
 
 import frames

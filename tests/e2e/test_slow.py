@@ -57,7 +57,7 @@ class Peer:
             pass
 
     def records(self):
-        """Of the last connection, in messages that are there as a whole."""
+        """The records of the last connection, in messages that are there as a whole."""
         stream, data = ipfix.Stream(), self.taken[-1] if self.taken else b""
         while len(data) >= 4 and len(data) >= (length := int.from_bytes(data[2:4], "big")):
             stream.message(data[:length])
@@ -137,7 +137,7 @@ class SlowTest(ExportCase):
 
 class TalkTest(ExportCase):
     def talker(self):
-        """Says more than anybody can listen to, and takes what it gets."""
+        """Sends more than an exporter can read, and takes what it gets."""
         def talk(peer, connection):
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 << 20)
 

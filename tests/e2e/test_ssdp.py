@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""The probe `ssdp`: what is denied is dropped and counted for its prefix, what is suspicious is told
-of, and every packet is counted as what it is."""
+"""The probe `ssdp`: it drops what is denied and counts it for its prefix, sends events for what is
+suspicious, and counts every packet as what it is."""
 import ipaddress
 import json
 import struct
@@ -274,7 +274,7 @@ class DenyTest(SsdpCase):
                 self.assertIn(why, error["message"])
                 self.assertIn("--force", error["hint"])
                 self.assertEqual(self.denied(), {})
-        self.deny("add", "10.0.0.0/8", "--dry-run")  # harms nobody
+        self.deny("add", "10.0.0.0/8", "--dry-run")  # drops no packet
         self.deny("add", "0.0.0.0/0", "--force")
         self.receive(udp4(1, 2), dropped=True)
         self.receive(udp6(1, 2))
@@ -401,7 +401,7 @@ class EventsTest(SsdpCase):
 
     def test_what_finds_no_room_is_counted_as_lost(self):
         self.guard("--set", "events_per_second=0")
-        self.receive(*[udp4(1900, 40000, RESPONSE)] * 5000)  # nobody reads them
+        self.receive(*[udp4(1900, 40000, RESPONSE)] * 5000)  # no process reads them
         row = self.traffic_of()["SSDP_RESPONSE"]
         self.assertEqual(row["events"] + row["lost"], 5000)
         self.assertEqual(len(self.events(row["events"])), row["events"])

@@ -89,7 +89,7 @@ class PeekTest(WindowCase):
             peeked = self.window("k", "--peek")
             self.assertEqual(self.value(peeked, "array"), [0, 2, 0, 130])
             self.assertEqual(len(self.value(peeked, "lru")), 2)
-            # Of a queue only the head can be seen.
+            # Only the head of a queue can be seen.
             self.assertEqual(self.value(peeked, "queue"), [{"length": 60, "marker": 0xabcd}])
         read = self.window("k")
         self.assertEqual(self.value(read, "array"), [0, 2, 0, 130])

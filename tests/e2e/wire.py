@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Two network namespaces, red and blue, and a veth pair between them on which nobody speaks but
-the test. Counts are exact: when receive() or transmit() is back, every hook has seen the frames."""
+"""Two network namespaces, red and blue, and a veth pair between them on which only the test
+sends. Counts are exact: when receive() or transmit() is back, every hook has seen the frames."""
 import collections
 import contextlib
 import json
@@ -67,7 +67,7 @@ class Namespace:
             return socket.if_nametoindex(device)
 
     def socket(self, *kind):
-        """A socket of this namespace, for a caller who is in another."""
+        """A socket of this namespace, for a caller that is in another."""
         with self.inside():
             return socket.socket(*kind)
 
@@ -140,7 +140,7 @@ class Wire:
                 listeners[protocol].recv(1)
 
     def forget_listeners(self):
-        """Before traffic that nobody reads: what piled up would be taken for what comes later."""
+        """Before traffic that the test does not read: what piled up would pass for what comes later."""
         for key in [key for key in self.sockets if key[0] == "blue0" and key[1] != 0]:
             self.sockets.pop(key).close()
 

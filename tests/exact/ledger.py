@@ -57,7 +57,7 @@ class Ledger:
                 if counted.get(flow) != [packets, packets, size]:
                     found.append(f"{direction} {dict(flow)}: {packets} packets of {size} bytes in "
                                  f"all were sent, {counted.get(flow)} are counted")
-            found += [f"{direction} {dict(flow)}: {sums} are counted, nobody sent that"
+            found += [f"{direction} {dict(flow)}: {sums} are counted, the test did not send that"
                       for flow, sums in counted.items() if flow not in expected[direction]]
         found += [f"{count} packets are missed: {where}"
                   for where, count in self.missed.items() if count]

@@ -38,7 +38,7 @@ struct Options {
     double seconds = 1;
 };
 
-// Half of them TCP, half UDP, 60 bytes as the smallest Ethernet has; nobody answers their address.
+// Half of them TCP, half UDP, 60 bytes as the smallest Ethernet has; no host answers their address.
 std::vector<Bytes> frames_of(std::uint16_t flows) {
     std::vector<Bytes> frames;
     for (std::uint16_t i = 0; i < flows; ++i) {

@@ -99,7 +99,7 @@ private:
 struct Shared {
     std::vector<std::unique_ptr<Lane>> lanes;
     std::vector<std::vector<Flow>> flows; // by lane
-    std::atomic<bool> closed{false};      // nobody wants more than `count`
+    std::atomic<bool> closed{false};      // `count` is enough
     std::atomic<bool> failed{false};
     std::atomic<std::size_t> waiting{0}; // threads that have sent nothing yet
 };
@@ -211,7 +211,7 @@ nlohmann::ordered_json report(const Shared& shared, const Senders& senders) {
 void wait_until_closed() {
     char ignored = 0;
     while (::read(STDIN_FILENO, &ignored, 1) > 0) {
-        // whatever is said, only the end counts
+        // only the end of the input counts
     }
 }
 

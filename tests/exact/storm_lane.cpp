@@ -139,7 +139,7 @@ void Lane::drain() {
         count_arrivals();
     }
     give_up_dropped();
-    count_arrivals(); // also what nobody expected
+    count_arrivals(); // also what was not expected
     if (arrived_ + given_up_ != sent_)
         throw std::runtime_error(from_.device() + " sent " + std::to_string(sent_) + " packets, " +
                                  to_.device() + " received " + std::to_string(arrived_) + ", " +

@@ -28,7 +28,7 @@ PATIENCE = 120  # seconds; a machine that is busy with other things is slow, not
 
 
 class Storm:
-    """Sends until it is told to finish, and at least `count` packets."""
+    """Sends until the test ends it, and at least `count` packets."""
 
     def __init__(self, case, count, rate):
         cpus = [str(cpu) for cpu in sorted(os.sched_getaffinity(0))[:4]]
@@ -67,7 +67,7 @@ class Reader:
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
     def wait(self):
-        """Its documents, when it has read as often as it was told to."""
+        """Its documents, when it has read as often as --count says."""
         self.process.wait(PATIENCE)
         error = self.process.stderr.read()
         if self.process.returncode != 0 or error:
@@ -76,7 +76,7 @@ class Reader:
         return [json.loads(line) for line in self.out]
 
     def stop(self):
-        """Its documents, when it is told to stop."""
+        """Stops it and returns its documents."""
         self.process.send_signal(signal.SIGTERM)
         return self.wait()
 
@@ -103,7 +103,7 @@ class ExactCase(harness.Case):
         report = self.storming.finish()
         for lane in report["lanes"]:
             self.assertEqual((lane["dropped"], lane["refused"]), (0, 0),
-                             f"{lane['from']} dropped packets: nothing can be said of this run")
+                             f"{lane['from']} dropped packets: this run shows nothing")
         self.assertGreaterEqual(report["sent"], least)
         self.assertGreater(min(thread["sent"] for thread in report["threads"]), 0)
         expected = ledger.sent_by(report, "blue0")

@@ -16,10 +16,10 @@ import harness
 FRAME = frames.plain(60)
 # Every single one with DYNMON_EVERY_SYSCALL=1. Else calls that can change nothing but the process'
 # own memory and descriptors are thinned: with a kill on entry of one of them the world is what it
-# is with a kill on entry of the next one that can change it, which is always in the list. (bpf(2)
-# is told apart by its command; every call that is in neither list counts as one that changes.)
+# is with a kill on entry of the next one that can change it, which is always in the list. (The command
+# of a bpf(2) call decides; every call that is in neither list counts as one that changes.)
 EVERY = os.environ.get("DYNMON_EVERY_SYSCALL") == "1"
-STRIDE = 61  # of those, one in so many all the same: that the rule is right is tested too
+STRIDE = 61  # one of so many is killed too, to test that the rule is right
 PRIVATE_CALLS = {
     "access", "bind", "brk", "capget", "capset", "clock_gettime", "clock_nanosleep", "close", "dup",
     "dup3", "epoll_create1", "exit_group", "faccessat", "faccessat2", "fcntl", "fstat", "fstatfs",
@@ -154,7 +154,7 @@ class CrashCase(harness.Case):
         found = dict(re.findall(r'^(?!dynmon_).*direction="(\w+)"\} (\d+)$', text, re.M))
         return int(found.get("ingress", -1)), int(found.get("egress", -1))
 
-    # What has to be true whenever somebody has cleaned up
+    # What has to be true after each clean-up
 
     def assert_one_generation(self):
         status = self.status()

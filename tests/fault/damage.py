@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A store that somebody else writes to: pins that dynmon did not make, and a monitor beside them."""
+"""A store that another program writes to: pins that dynmon did not make, and a monitor beside them."""
 import ctypes
 import json
 import os

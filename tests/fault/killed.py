@@ -58,7 +58,7 @@ class RunningCase(KilledCase):
         self.sent = (self.sent[0] + received, self.sent[1] + sent)
 
     def next_verb(self, number, *words):
-        """Whoever comes next has to find its way."""
+        """The next verb has to find its way."""
         if number % 3 == 0:
             return self.printed(self.dynmon(*words).out)
         if number % 3 == 1:

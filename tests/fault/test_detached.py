@@ -58,7 +58,7 @@ class ApplyTest(harness.Case):
                 self.receive(*[UDP] * 4)
                 self.assertEqual(self.ill("status"), (harness.OK, []))
                 self.detach()
-                self.receive(UDP)  # counted by nobody
+                self.receive(UDP)  # no program counts it
                 self.assert_ill("is not attached")
                 again = self.apply(*options)
                 self.assertEqual((again["outcome"], again["generation"]), ("attached", 1))
@@ -131,7 +131,7 @@ class DetachedTest(harness.Case):
                                  [("detached", None, None)] * 2)
                 said = self.dynmon("read", "a").err
                 self.assertIn("(detached): nothing of it is attached any more (its hook was made "
-                              "anew, for other monitors)", said)
+                              "again, for other monitors)", said)
                 self.assertNotIn("interface", said)
                 self.assertIn("in no chain", self.dynmon("status", "a").out)
                 self.dynmon("unload", "--all")
@@ -147,7 +147,7 @@ class DetachedTest(harness.Case):
         self.load("p", "packets", *options)
         self.receive(*[UDP] * 4)
         self.detach(point)
-        self.receive(UDP)  # counted by nobody
+        self.receive(UDP)  # no program counts it
         self.assertNotEqual(self.hook(point)["health"], "attached")
         self.assertNotEqual(self.status("p")["monitors"][0]["health"], "attached")
         self.assertEqual(self.packets("p"), 4)
@@ -167,10 +167,10 @@ class DetachedTest(harness.Case):
 
 
 class ReadersTest(harness.Case):
-    """Who reads a monitor that packets do not reach is told so, on stderr and in what is printed."""
+    """A read of a monitor that packets do not reach says so, on stderr and in what it prints."""
 
     def attached(self, *words):
-        """By direction, and what is said on stderr."""
+        """By direction, and what it prints on stderr."""
         result = self.dynmon("read", "p", *words, "--format", "json")
         document = published.require(self, "read", result.out)
         return document["attached"], result.err

@@ -29,7 +29,7 @@ def status_of(pid, *names):
 
 
 def capabilities(pid):
-    """Of every thread: (effective, permitted, inheritable, ambient, no_new_privs)."""
+    """The sets of every thread: (effective, permitted, inheritable, ambient, no_new_privs)."""
     return {tuple(int(field, 16) for field in fields) for fields in
             status_of(pid, "CapEff", "CapPrm", "CapInh", "CapAmb", "NoNewPrivs")}
 

@@ -13,7 +13,7 @@ import harness
 ERRORS = ("ENOMEM", "EPERM", "EINTR", "EAGAIN", "ENOSPC", "EMFILE")
 # No other error is known of these.
 MEMORY = {"mmap", "mprotect", "brk"}
-# These cannot fail so, or their failure means nothing to anybody.
+# These cannot fail so, or their failure has no effect.
 NEVER = {"close", "exit_group", "futex", "getpid", "geteuid", "munmap", "rt_sigaction",
          "rt_sigprocmask", "uname", "sysinfo", "clock_nanosleep", "clock_gettime"}
 # Done again or done without: then the verb succeeds.
@@ -22,7 +22,7 @@ RETRIED = {("flock", "EINTR"), ("flock", "EAGAIN"), ("write", "EINTR"), ("write"
 
 
 def injected(call, error):
-    """What strace is told. brk never returns an error: the kernel answers with the break as it is,
+    """What strace has to inject. brk never returns an error: the kernel answers with the break as it is,
     and the C library compares; a negative number would be taken for a very large success."""
     return "retval=0" if call == "brk" else f"error={error}"
 
@@ -97,7 +97,7 @@ class LoadErrorTest(ErrorCase):
     def check(self, done):
         self.send(1, 1)
         known = 1
-        if self.status()["monitors"]:  # it was done but for telling so
+        if self.status()["monitors"]:  # it was done, and could not say so
             self.assert_one_generation()
         else:
             known = 0

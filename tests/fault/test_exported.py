@@ -25,7 +25,7 @@ LENGTHS = 1400  # of payloads
 
 class Ledger:
     """Packets with a number each, which their payload's length and their client's port tell, and
-    who has them."""
+    where they went."""
 
     def __init__(self, case, out):
         self.case, self.out, self.sent = case, out, 0
@@ -74,7 +74,7 @@ class Ledger:
 
 
 class CountedLedger(Ledger):
-    """Of the profile `crypto`: how many packets there were."""
+    """A ledger of the profile `crypto`: how many packets there were."""
 
     def written(self):
         path = self.out / "results.csv"
@@ -177,7 +177,7 @@ class FullDiskTest(Words, harness.Case):
         return harness.Result(done.returncode, done.stdout, done.stderr)
 
     def clear_disk(self, ledger):
-        """What was written is taken away, as who reads it would."""
+        """Takes away what was written, as a reader would."""
         ledger.sent = 0
         for path in self.out.iterdir():
             if not path.name.startswith("."):

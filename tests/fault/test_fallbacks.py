@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """What dynmon does where the kernel lacks something, or refuses: it takes the other way, counts are
-as exact as that way allows, and what fails is said."""
+as exact as that way allows, and an error names what fails."""
 import contextlib
 import errno
 import json
@@ -31,10 +31,10 @@ class FenceTest(harness.Case):
     """A swap without membarrier.
 
     PROMISES:
-    H-6 After a slot write a fence waits until nobody runs what stood there"""
+    H-6 After a slot write a fence waits until no CPU runs what stood there"""
 
     def flow_packets(self, **keywords):
-        """Of all windows that were not read yet."""
+        """The packets of all windows that were not read yet."""
         out = self.dynmon("read", "f", "--format", "json", **keywords).out
         return sum(entry["value"]["packets"] for line in out.splitlines()
                    for entry in self.value(json.loads(line), "flows"))
@@ -97,7 +97,7 @@ class NoBatchTest(harness.Case):
         return old_kernel.refusing(bpf=dict.fromkeys(old_kernel.BATCHES, error))
 
     def entries(self, *options, **keywords):
-        """The flows by their key as text, and what was said on the way."""
+        """The flows by their key as text, and the warnings."""
         done = self.dynmon("--json", "read", "f", "--format", "json", *options, **keywords)
         document = json.loads(done.out)
         entries = [(str(entry["key"]), entry["value"]["packets"])
@@ -252,7 +252,7 @@ DYNMON_INGRESS(large) {
 
 
 class StrangeMapTest(harness.Case):
-    """Maps of somebody else's with flags and sizes that a reader may not count on."""
+    """Foreign maps with flags and sizes that a reader may not count on."""
 
     def make(self, *words):
         pin = harness.BPFFS / "strange"

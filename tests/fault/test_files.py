@@ -92,7 +92,7 @@ class NoFileTest(FilesCase):
     """Everything that is read is a regular file of bounded size."""
 
     def odd_files(self):
-        """(path, what is said of it)"""
+        """(path, the error about it)"""
         fifo, sparse = self.folder / "fifo.o", self.folder / "sparse.o"
         os.mkfifo(fifo)
         with open(sparse, "wb") as file:
@@ -191,7 +191,7 @@ class OwnerTest(FilesCase):
         # PROMISES:
         # F-1 It belongs to root, to the caller
         # F-2 Neither its group nor others
-        # F-5 A name is a reason to believe nobody
+        # F-5 A name is no reason to believe anybody
         probes = self.folder / "probes"
         shutil.copytree(harness.probe("tally"), probes / "tally")
         for path in (probes, probes / "tally", probes / "tally" / "probe.yaml",
@@ -276,7 +276,7 @@ class OwnerTest(FilesCase):
             self.assertEqual(self.status("x")["monitors"][0]["object"],
                              str(build / "probes" / "tally" / "tally.bpf.o"))
             self.dynmon("unload", "x")
-        # Nobody else is, and another program makes no difference to the same files.
+        # No other user is, and another program makes no difference to the same files.
         os.chown(build / "probes" / "tally", NOBODY - 1, NOBODY)
         done = self.run_binary(binary, "load", "x", "tally", *PLACE)
         self.assertEqual(done.returncode, harness.REJECTED, done.stderr)
@@ -287,7 +287,7 @@ class OwnerTest(FilesCase):
 
 
 class DamagedObjectTest(FilesCase):
-    """The loader itself, with little memory and time, on objects that somebody has damaged."""
+    """The loader itself, with little memory and time, on damaged objects."""
     SAMPLE = 24
 
     def run_limited(self, path):

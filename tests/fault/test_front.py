@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """Programs and filters of others that keep packets to themselves: dynmon runs in front of them, and
-where it does not, it names who does.
+where it does not, it names those that do.
 
 PROMISES:
 H-14 A new hook stands in front of what others have there"""
@@ -28,7 +28,7 @@ CLSACT = ("--tc", "clsact")
 
 
 class FrontCase(harness.Case):
-    """With a program of somebody else pinned, which keeps packets from all that is behind it."""
+    """With another owner's program pinned, which keeps packets from all that is behind it."""
     THEIRS = BPFFS / "theirs"
 
     def setUp(self):
@@ -64,7 +64,7 @@ class FrontCase(harness.Case):
                     str(self.THEIRS))
 
     def priority(self):
-        """Of our filter at ingress."""
+        """The priority of our filter at ingress."""
         shown = json.loads(self.blue.run("tc", "-j", "filter", "show", "dev", "blue0", "ingress"))
         return [entry["pref"] for entry in shown
                 if entry.get("options", {}).get("handle") == "0x64796e"]
@@ -283,7 +283,7 @@ class ClsactTest(FrontCase):
         self.at_end.append(lambda: self.blue.run("tc", "qdisc", "del", "dev", "blue0", "clsact"))
 
     def forget(self, record, *members):
-        """Writes a record of a hook anew, without some of its members."""
+        """Writes a record of a hook again, without some of its members."""
         with kernel.closing(kernel.open_pin(record)) as fd:
             lines = pathlib.Path(f"/proc/self/fdinfo/{fd}").read_text().splitlines()
             size, = [int(line.split()[1]) for line in lines if line.startswith("value_size:")]

@@ -237,7 +237,7 @@ class UnmountedTest(harness.Case):
 
     PROMISES:
     S-24 When the bpffs is gone, everything is gone with it, and the next load starts clean
-    N-8 A clsact filter whose pivot pin was removed cannot be told from a foreign one"""
+    N-8 A clsact filter whose pivot pin was removed looks like a foreign one"""
 
     def load_and_unmount(self, *options):
         self.load("p", "packets", *options)
@@ -288,7 +288,7 @@ class UnmountedTest(harness.Case):
         self.receive(*[UDP] * 3)
         self.assertEqual(self.packets("p"), 3)
         self.dynmon("unload", "p")
-        # Of the qdisc nobody knows any more that it was made by dynmon.
+        # dynmon does not know any more that it made the qdisc.
         self.blue.run("tc", "qdisc", "del", "dev", "blue0", "clsact")
         self.assert_nothing_left()
 

@@ -165,7 +165,7 @@ class TableTest(RightsCase):
         self.assertEqual(harness.pins(), [])
 
     def test_a_store_that_was_made_for_the_user_stays(self):
-        BPFFS.chmod(0o711)  # nobody but root makes or removes anything right here
+        BPFFS.chmod(0o711)  # only root makes or removes anything right here
         self.addCleanup(BPFFS.chmod, 0o1777)
         self.user(ALL, *load("packets"))
         self.assertEqual(self.user(ALL, "unload", "p").err, "")

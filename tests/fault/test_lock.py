@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Two at once: who waits, for how long, and what is said of a holder who does not move."""
+"""Two commands at once: which waits, for how long, and the error about a holder that is stuck."""
 import contextlib
 import fcntl
 import json
@@ -90,7 +90,7 @@ class LockTest(harness.Case):
             error = self.refused(harness.BUSY, "--lock-timeout", "200ms", *words)
             self.assertRegex(error["message"], rf" is locked by pid {reader.pid} \("
                              r".*dynmon-load read f --format json --interval 20ms\)$", words)
-            self.assertIn("when somebody takes its output", error["hint"])
+            self.assertIn("when its output is read", error["hint"])
         self.status()
         self.dynmon("replace", "p", "packets")
         self.dynmon("unload", "p")
@@ -175,7 +175,7 @@ class StoppedVerbTest(harness.Case):
         return None
 
     def steps(self, pid):
-        """Of a stopped dynmon-load: how often it was interrupted, and by itself."""
+        """How often a stopped dynmon-load was interrupted, and how often it waited."""
         fields = dict(line.split(":\t", 1) for line in
                       pathlib.Path(f"/proc/{pid}/status").read_text().splitlines())
         if fields["Name"] != "dynmon-load" or fields["State"][0] not in "tT":

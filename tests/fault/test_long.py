@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """`read --interval` and `export` run for months: what others do beside them, and what the machine
-refuses for a while, does not end them, and what ends them is said with the right code."""
+refuses for a while, does not end them, and what ends them gives the right error and code."""
 import json
 import pathlib
 import resource

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Signals, too few descriptors, and state that somebody damaged: a clean end, and the next verb
+"""Signals, too few descriptors, and damaged state: a clean end, and the next verb
 goes on from there."""
 import contextlib
 import json
@@ -231,7 +231,7 @@ class DamagedTest(crash.CrashCase):
     S-24 When the bpffs is gone, everything is gone with it, and the next load starts clean
     S-8 `recover` leaves no staging directory, no idle hook and no half monitor
     H-7 A hook is taken off in this order
-    H-9 A hook that is attached but whose slots somebody cleared is mended by the next verb"""
+    H-9 The next verb mends an attached hook whose slots another process cleared"""
 
     def chain(self):
         return next((STORE / "hooks").glob("*_tc-ingress/chain"))
@@ -264,7 +264,7 @@ class DamagedTest(crash.CrashCase):
                 path, = (STORE / "hooks").glob(f"*_tc-{point}/chain")
                 wire.command("bpftool", "map", "delete", "pinned", str(path), "key", "0", "0", "0",
                              "0")
-            self.send(1, 1)  # passes and is counted by nobody
+            self.send(1, 1)  # passes, and no program counts it
             self.assertEqual(self.status()["monitors"][0]["health"], "interrupted")
             self.dynmon(*words)
             self.assert_one_generation()

@@ -111,7 +111,7 @@ class WarningsTest(OffloadCase):
             self.red.run("tc", "filter", "del", "dev", "red0", "egress")
 
     def vlans(self):
-        """Of the flows of a frame that gets its tags on the way."""
+        """The VLANs of the flows of a frame that gets its tags on the way."""
         self.wire.packet_socket(self.red, "red0", 0).send(
             frames.ipv4(frames.udp(1, 2), frames.UDP))
         rows = self.eventually(lambda: self.value(self.window("p"), "flows"), "a flow")

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """The order that the store keeps of each chain: a read finds its place by it and looks at no other
-monitor; whoever wrote a wrong one, nothing is lost, and the next verb mends it."""
+monitor; a wrong order loses nothing, and the next verb mends it."""
 import json
 import pathlib
 import resource

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Pins and directories that somebody else put into the store, or took out of it: said, never followed,
-never reused, and `recover` or `unload` gets rid of them, while the other monitors count on."""
+"""Pins and directories that another program put into the store, or took out of it: named, never
+followed, never reused, and `recover` or `unload` gets rid of them, while the other monitors count on."""
 import os
 import pathlib
 import shutil
@@ -171,7 +171,7 @@ class HookPinTest(damage.PinsCase):
         pin.rename(self.outside / "link")
         make_map(pin, ARRAY, 4, 8)
         self.check_hook(pin, "is a map, not a link")
-        # Who has the link has the hook: nobody is told that it is off.
+        # The holder of the link holds the hook: dynmon does not say that it is off.
         error = self.refused(harness.FAILED, "unload", "--all")
         self.assertIn("still attached", error["message"])
         pin.unlink()
@@ -187,7 +187,7 @@ class HookPinTest(damage.PinsCase):
 
 
 class LostChainTest(harness.Case):
-    """Somebody unpins the PROG_ARRAY of a hook: the kernel empties it.
+    """Another process unpins the PROG_ARRAY of a hook: the kernel empties it.
 
     PROMISES:
     H-12 A chain whose pin was removed has been emptied by the kernel"""

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Records, types and states that somebody else wrote: said, never believed, and `recover` or `unload`
-gets rid of them, while the other monitors count on."""
+"""Records, types and states that another program wrote: named, never believed, and `recover` or
+`unload` gets rid of them, while the other monitors count on."""
 import json
 import os
 import pathlib

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""A libbpf that asks for a system call that its sandbox refuses: who refused what is said by name,
-by every verb that opens an object and by `doctor`. Such a libbpf is made here, in front of the one
+"""A libbpf that asks for a system call that its sandbox refuses: every verb that opens an object,
+and `doctor`, say by name what refused which call. Such a libbpf is made here, in front of the one
 that is installed."""
 import pathlib
 import subprocess

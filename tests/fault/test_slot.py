@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Somebody else writes to our chain, link, filter or pins: detected, named, not overwritten; mended
+"""Another program writes to our chain, link, filter or pins: detected, named, not overwritten; mended
 when it is gone."""
 import ctypes
 import errno
@@ -24,7 +24,7 @@ UDP = frames.ipv4(frames.udp(1, 2), frames.UDP)
 
 
 class ForeignCase(harness.Case):
-    """Programs of somebody else lie ready."""
+    """Programs of another owner lie ready."""
     THEIRS = BPFFS / "theirs"
 
     def setUp(self):
@@ -38,7 +38,7 @@ class ForeignCase(harness.Case):
 class SlotTest(ForeignCase):
     """PROMISES:
     S-23 Truth, in order
-    H-9 A hook that is attached but whose slots somebody cleared is mended by the next verb
+    H-9 The next verb mends an attached hook whose slots another process cleared
     H-10 A foreign program is never overwritten or detached, wherever it stands"""
 
     def setUp(self):
@@ -128,7 +128,7 @@ class SlotTest(ForeignCase):
 
 
 class OtherLoaderTest(ForeignCase):
-    """The chain belongs to a pivot that somebody else has loaded, for no attach type."""
+    """The chain belongs to a pivot that another loader has loaded, for no attach type."""
     TAIL_CALL, XDP_PASS, XDP_TYPE, PROG_ARRAY, PROG_LOAD = 12, 2, 6, 3, 5
 
     def load_pivot(self, attach_type, array):
@@ -182,7 +182,7 @@ class OtherLoaderTest(ForeignCase):
 
 
 class PlaceTest(ForeignCase):
-    """Not the chain, but what leads into it is somebody else's.
+    """Not the chain, but what leads into it belongs to another owner.
 
     PROMISES:
     H-10 A foreign program is never overwritten or detached, wherever it stands
@@ -277,7 +277,7 @@ class PlaceTest(ForeignCase):
         self.filter("del")
         self.assertEqual(self.hook("tc-ingress")["health"], "detached")
         error = self.refused(harness.FAILED, "replace", "p", "packets")
-        self.assertIn("somebody has detached it", error["hint"])
+        self.assertIn("another process has detached it", error["hint"])
         self.dynmon("unload", "p")
         self.load("p", "packets", "--tc", "clsact")
         self.receive(*[UDP] * 3)

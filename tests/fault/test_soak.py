@@ -3,7 +3,7 @@
 """Load, replace and unload again and again while a reader swaps: nothing grows.
 
     DYNMON_SOAK_CYCLES=2000 DYNMON_SOAK_SWAPS=20000   what ci/soak runs; default: 60 and 1000
-    DYNMON_SOAK_ALONE=1   nobody else on this machine makes BPF objects: their number is checked too
+    DYNMON_SOAK_ALONE=1   no other program on this machine makes BPF objects: their number is checked too
 """
 import json
 import os
@@ -102,7 +102,7 @@ def meminfo():
 
 
 def splats(since):
-    """Lines of the kernel's log after `since` seconds of uptime that tell of a fault; None: it
+    """Lines of the kernel's log after `since` seconds of uptime that report a fault; None: it
     cannot be read."""
     done = subprocess.run(["dmesg"], capture_output=True, text=True)
     if done.returncode != 0:

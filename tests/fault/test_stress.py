@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Eight writers and four readers at random on one monitor and one interface, under traffic: nobody
+"""Eight writers and four readers at random on one monitor and one interface, under traffic: none
 meets half of what another one does, and no packet is lost or counted twice.
 
     DYNMON_STRESS_SECONDS=60   for so long; default: 25
@@ -33,12 +33,12 @@ HOOKS = ((), (), ("--hook", "xdp"))
 PROBES = {"mixed": {"one", "two", "kept"}, "flows": {"flows", "flows_missed"}, "events": {"lost"}}
 MAPS = ("MIXED_ONE", "MIXED_KEPT", "FLOWS_INGRESS", "PKT_COUNTER")
 
-# Who comes too late, or has to wait too long, is told so; nothing else may go wrong.
+# A command that comes too late or waits too long says so; nothing else may go wrong.
 KINDS = {harness.FAILED: "failed", harness.USAGE: "usage", harness.BUSY: "busy",
          harness.UNSUPPORTED: "unsupported", harness.REJECTED: "rejected"}
 ANSWERS = {"no monitor 'm'": "failed", "has no map '": "usage", "is loaded already": "busy",
            "is on another interface or hook": "busy", "is locked by ": "busy",
-           "still hold windows that nobody has read": "busy"}
+           "still hold unread windows": "busy"}
 
 WITHOUT_DEVICE = {**ANSWERS, "no monitor 'n'": "failed", "no interface 'blue0'": "failed",
                   "is not attached any more": "failed", "(ENODEV)": "failed"}
@@ -168,7 +168,7 @@ class StressTest(StressCase):
     S-10 After the next verb exactly one generation counts"""
 
     def test_writers_and_readers_at_random(self):
-        self.load("w", "packets")  # the witness: nobody touches it
+        self.load("w", "packets")  # the witness: no command touches it
         self.load("k", "flows")
         self.load("e", "events")
         with self.traffic(FRAME, pause=0.0005) as sent:
@@ -228,7 +228,7 @@ class StressTest(StressCase):
     # What was counted
 
     def check_windows(self, documents, sent):
-        """Of the monitor that was always there: the windows follow each other, and all packets are
+        """The monitor that was always there: its windows follow each other, and all packets are
         in exactly one of them."""
         numbers = sorted(document["window"]["sequence"] for document in documents)
         self.assertEqual(numbers, list(range(1, len(numbers) + 1)))
@@ -242,7 +242,7 @@ class StressTest(StressCase):
         print(f"  {sent} packets in {len(numbers)} windows of {generations[-1]} generations")
 
     def check_lives(self, outcomes, sent):
-        """Of the monitor that came and went: no moment is in two of its windows, and they hold no
+        """The monitor that came and went: no moment is in two of its windows, and they hold no
         more than there was."""
         total, spans = 0, []
         for _, document in self.documents(outcomes, "read", "m"):
@@ -271,7 +271,7 @@ class StressTest(StressCase):
 
 
 class DeviceTest(StressCase):
-    """The device is deleted and made anew while six go on at random."""
+    """The device is deleted and made again while six go on at random."""
 
     def come_and_go(self, ended):
         self.wire.close_sockets()

@@ -18,7 +18,7 @@ from harness import BPFFS
 
 
 class ForeignCase(harness.Case):
-    """With programs of somebody else pinned, `plain_tc` and `plain_xdp`, which count packets."""
+    """With programs of another owner pinned, `plain_tc` and `plain_xdp`, which count packets."""
     THEIRS = BPFFS / "theirs"
 
     def setUp(self):

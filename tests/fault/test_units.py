@@ -284,7 +284,7 @@ class WorkTest(harness.Case):
         self.assertEqual(monitor["health"], "attached")
         document = self.dynmon("read", "web", "--format", "json").json()
         self.assertEqual(sum(entry["value"]["packets"] for entry in self.value(document, "flows")), 4)
-        # What it made there is the user's, who goes on.
+        # What it made there belongs to the user, and the unit goes on.
         self.assertEqual({path.stat().st_uid for path in STORE.rglob("*")}, {USER})
         self.run_unit("dynmon@.service", "ExecReload")
 

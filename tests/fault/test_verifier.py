@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Every compiler's objects of our probes pass the verifier; what does not pass is told in a line,
-however much the verifier had to say."""
+"""Every compiler's objects of our probes pass the verifier; the error for what does not pass is one
+line, however much the verifier had to say."""
 import concurrent.futures
 import json
 import os

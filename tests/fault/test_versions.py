@@ -223,7 +223,7 @@ class ShownTest(VersionCase):
         build = harness.wire.command(str(harness.DYNMON), "--version").split(" ", 1)[1].strip()
         for problem in problems.values():
             self.assertIn(f"another version of dynmon, 9.9.9 (abcdef0); this one is {build}", problem)
-        # What is not known is not said to be since 1970.
+        # A time that is not known is not shown as 1970.
         self.assertEqual({monitor["name"]: monitor["loaded"] for monitor in status["monitors"]
                           if monitor["name"] == "u"}, {"u": None})
         shown = self.dynmon("status", code=harness.FAILED).out

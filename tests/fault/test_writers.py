@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """Files that dynmon-load writes where others may write too: rights are gone before they are opened,
-and what somebody else put there is neither followed nor waited for."""
+and what another user put there is neither followed nor waited for."""
 import os
 import pathlib
 import re

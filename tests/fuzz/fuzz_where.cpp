@@ -119,7 +119,7 @@ std::vector<std::byte> bytes_of(std::uint32_t size, std::uint8_t way) {
     return bytes;
 }
 
-// What the condition says of the entry; nothing when it is refused, which must be said well.
+// What the condition says of the entry; nothing when it is refused, with a good error.
 std::optional<bool> ask(const std::string& text, const Entry& entry, std::uint8_t way) {
     const std::vector<std::byte> key = bytes_of(entry.key.size, way);
     const std::vector<std::byte> value = bytes_of(entry.value.size, way);

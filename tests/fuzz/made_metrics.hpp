@@ -113,7 +113,7 @@ inline OpenMetrics some_metadata(FuzzedDataProvider& input, const MetricView& vi
     return section;
 }
 
-// Interfaces are called what somebody calls them.
+// Interfaces have any name.
 inline std::shared_ptr<const EnumSet> some_interfaces(FuzzedDataProvider& input) {
     auto names = std::make_shared<EnumSet>();
     names->values = {{0, "lo"}, {1, input.ConsumeRandomLengthString(15)}};

@@ -84,7 +84,7 @@ GUESTS = [
     Guest("settings", [sessions(name) for name in ("NoBtf", "Memlock", "Unprivileged")],
           ends=True),
 ]
-# Of another architecture, where there are no others: with the unit tests, for the signedness of char
+# Another architecture, where there are no others: with the unit tests, for the signedness of char
 # and whatever else a compiler does differently.
 FOREIGN = Guest("arm64", [DOCTOR, step("unit", "/dynmon/build/tests/unit/dynmon-unit"), BPF,
                           *(e2e(name) for name in ("kinds", "chain", "replace", "packets", "maps")),

@@ -156,7 +156,7 @@ class Root:
 
 
 class ForeignRoot(Root):
-    """Of a folder that holds whole packages, with their libraries."""
+    """Made of a folder that holds whole packages, with their libraries."""
     LEFT_OUT = staticmethod(shutil.ignore_patterns(
         "doc", "man", "locale", "include", "perl*", "__pycache__", "*.a", "bash-completion",
         "lintian", "zoneinfo"))

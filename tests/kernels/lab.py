@@ -166,7 +166,7 @@ class Lab(wire.Wire):
             namespace.set(f"ipv6/conf/{device}/disable_ipv6", 0)
 
     def add_host(self, name, device, *addresses):
-        """Brings the device up. The addresses are those of lo, which tells nobody of them."""
+        """Brings the device up. The addresses are those of lo, which announces none of them."""
         namespace = self.namespaces[name]
         self.allow_ipv6(name, device)
         namespace.ip("link", "set", device, "up")
@@ -174,7 +174,7 @@ class Lab(wire.Wire):
             namespace.ip("addr", "add", address, "dev", "lo")
 
     def route(self, name, device, link_address, *addresses):
-        """The way to the peer's addresses; `link_address`: None where nobody is asked for one."""
+        """The way to the peer's addresses; `link_address`: None where the device needs none."""
         namespace = self.namespaces[name]
         own = {4: None, 6: None}
         for pair in (UNDERLAY, OVERLAY):

@@ -31,7 +31,7 @@ class Machine:
             file.unlink(missing_ok=True)
         kind = self.ARCHES[arch]
         self.words = [
-            "setpriv", "--pdeathsig", "KILL",  # never outlives who waits for it
+            "setpriv", "--pdeathsig", "KILL",  # never outlives its parent
             kind["program"], "-accel", ACCELERATOR, *kind["options"], "-smp", cpus,
             "-m", str(memory), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             "-kernel", kernel / "vmlinuz", "-initrd", self.folder / "initrd",

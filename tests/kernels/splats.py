@@ -16,7 +16,7 @@ DENIED = re.compile(
     r"Internal error:|Out of memory:|unregister_netdevice: waiting|---\[ cut here|"
     r"workqueue:.*hogged CPU|page allocation failure")
 
-# What a log may say all the same, each with the reason.
+# Exceptions that a log may have, each with the reason.
 ALLOWED = [
     (re.compile(r"workqueue: \S+ hogged CPU"),
      "emulated CPUs are slow, and share one thread with each other"),

@@ -494,7 +494,7 @@ class TunTest(DeviceCase):
         self.assert_saw_super_packets("redtun", "ingress", "TCP")
 
     def put(self, pump, version, before_ip):
-        """From nobody, so that nobody answers: the stack drops what is not for this host."""
+        """From no host, so that no host answers: the stack drops what is not for this host."""
         payload = bytes(30_000)
         tcp = frames.tcp(1234, 4321, frames.ACK, payload)
         make = frames.ipv4 if version == 4 else frames.ipv6

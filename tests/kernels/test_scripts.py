@@ -24,7 +24,7 @@ from run import Run
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import skips
 
-HEAD = "[    0.000000] Linux version 6.1.0-52-cloud-amd64 (somebody) #1 SMP\n"
+HEAD = "[    0.000000] Linux version 6.1.0-52-cloud-amd64 (builder) #1 SMP\n"
 QUIET = HEAD + "[    0.100000] Spectre V2 : Mitigation: Retpolines\n[    3.2] veth: loaded\n"
 
 

@@ -66,8 +66,8 @@ std::string cells(const Subject& subject, const ColumnPlan& plan, Style style,
     return line;
 }
 
-// An element of a record as text, by nothing but its bytes and what NumPy is told of them; of bytes
-// the layout knows whether they are one number.
+// An element of a record as text, by nothing but its bytes and the type that NumPy gets; the
+// layout knows whether bytes are one number.
 std::string record_text(const RecordPlan::Field& field, const Layout& element,
                         const std::string& bytes) {
     char number[longest_text];

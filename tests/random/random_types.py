@@ -35,7 +35,7 @@ BPF_TAIL = """
 __attribute__((section("tc"), used)) int nothing(void *context) { return 0; }
 """
 
-# A type that the two sides are told differently: a comparison that does not see it sees nothing.
+# A type that differs between the two sides: a comparison that does not see it sees nothing.
 CONTROL = """
 #ifndef CONTROL_TYPE
 #define CONTROL_TYPE int
@@ -175,7 +175,7 @@ def report(seed, differences):
 
 
 def check_control(folder, seed, tools, enum64):
-    """The oracle is told another type for one field, which must be seen."""
+    """The oracle gets another type for one field: the comparison must see it."""
     differences = Chunk(folder, 999, seed, 0, enum64).compare(tools, control=True)
     if {name for name, _ in differences} != {"control"}:
         raise SystemExit(f"random-types: seed {seed}: a wrong type was not seen")

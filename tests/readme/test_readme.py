@@ -177,7 +177,7 @@ class ReadmeTest(harness.Case):
                               cwd=self.folder, env=environment, capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertTrue(done.stdout.startswith("flows: good\n"), done.stdout)
-        # The installed Makefile.bpf builds somebody's own probe with the installed headers.
+        # The installed Makefile.bpf builds a user's own probe with the installed headers.
         self.write("my-probes/hello/hello.bpf.c")
         self.write("my-probes/hello/probe.yaml")
         wire.command("make", "-C", str(self.folder), "-f",

@@ -98,7 +98,7 @@ TEST_CASE("an error comes where it belongs, behind what was read before it") {
     }
 }
 
-TEST_CASE("who goes away early stops the reader") {
+TEST_CASE("a consumer that goes away early stops the reader") {
     for (std::uint32_t taken = 0; taken < 20; ++taken) {
         const auto walk = ahead({.batches = UINT32_MAX});
         Batch batch;

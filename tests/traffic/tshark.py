@@ -98,7 +98,7 @@ def fill_l4(packet, row):
 
 
 def packets(capture):
-    """Of every frame a Packet, or None where tshark sees no IP."""
+    """A Packet for every frame, or None where tshark sees no IP."""
     words = ["tshark", "-n", "-r", str(capture), "-T", "fields", "-E", "occurrence=f"]
     for name in WHOLE:
         words += ["-o", f"{name}:FALSE"]

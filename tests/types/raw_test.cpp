@@ -91,7 +91,7 @@ TEST_CASE("a bit that the raw text does not say is padding: the text is the same
     CHECK(said > 5000);
 }
 
-TEST_CASE("values without padding are said to the last bit") {
+TEST_CASE("values without padding are shown to the last bit") {
     const std::set<std::string> whole = {
         "s8",         "u64_largest",    "u128",         "letter",
         "yes",        "packed",         "signed_bits",  "across_bytes",

@@ -24,12 +24,12 @@ public:
     Error(ErrorKind kind, std::string message, int error_number = 0);
 
     // Adds the outer step: `e.during("load probe 'flows'")` turns "create: …" into "load probe
-    // 'flows': create: …". A step that what follows says itself is not added: no subject stands
-    // there twice. Returns *this so that it can be thrown on.
+    // 'flows': create: …". Leaves out a step that the following text names already, so that no
+    // subject stands there twice. Returns *this so that it can be thrown on.
     Error& during(std::string_view step);
     Error& hint(std::string text);    // one command or sentence, in place of what was there
     Error& or_hint(std::string text); // another one, which stands on a line of its own
-    // For who knows better what it means: chain, errno and hint stay.
+    // For a caller that knows better what it means: chain, errno and hint stay.
     Error& as(ErrorKind kind);
 
     ErrorKind kind() const { return kind_; }

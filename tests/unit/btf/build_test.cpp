@@ -224,7 +224,7 @@ TEST_CASE("names that would break a format are cleaned, clashing and missing one
           R"({"a":1,"a_2":2,"b":3,"unnamed":4,"a___":5,"b_2":6})");
 }
 
-TEST_CASE("a name that stands twice is told apart in JSON, in columns, in paths and for formats") {
+TEST_CASE("a name that stands twice has a number in JSON, in columns, in paths and for formats") {
     Types t;
     const int inner = t.group(nullptr, 8, {{"a", t.u32, 0}, {"b", t.u32, 32}});
     const int type = t.group("s", 20, {{"a", t.u32, 0}, {nullptr, inner, 32}, {"a", t.u64, 96}});

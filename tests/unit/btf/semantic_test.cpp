@@ -35,7 +35,7 @@ TEST_CASE("the value types of dynmon.h carry their meaning, also under another t
     CHECK(semantic("dynmon_time_ns_t", t.u64, 8) == Semantic::time_ns);
     CHECK(semantic("dynmon_duration_ns_t", t.u64, 8) == Semantic::duration_ns);
     CHECK(semantic("__be64", t.u64, 8) == Semantic::big_endian);
-    CHECK(semantic("dynmon_ipv4_t", t.u64, 8) == Semantic::none); // somebody else's
+    CHECK(semantic("dynmon_ipv4_t", t.u64, 8) == Semantic::none); // another program's
     CHECK(semantic("dynmon_banana_t", t.u32, 4) == Semantic::none);
 }
 

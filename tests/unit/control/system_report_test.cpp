@@ -56,7 +56,7 @@ TEST_CASE("names of features are unique and fit for JSON") {
         CHECK(name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string::npos);
 }
 
-TEST_CASE("a kernel without its types is told of --btf, one without a needed feature is too old") {
+TEST_CASE("a kernel without its types needs --btf, one without a needed feature is too old") {
     SystemReport found = healthy();
     set(found, "btf", Support::no);
     CHECK(remedy(found, "/sys/kernel/btf").find("--btf FILE") != std::string::npos);
@@ -122,7 +122,7 @@ TEST_CASE("a hook without use, without device, taken off, or with an empty chain
     CHECK(is_ill(diagnose(found)));
     CHECK(remedy(found, "the device is gone").find("dynmon-load apply") != std::string::npos);
     found.store.contents.hooks[0].health = HookHealth::detached;
-    CHECK(remedy(found, "is not attached: somebody took it off").find("dynmon-load apply") !=
+    CHECK(remedy(found, "is not attached: another process detached it").find("dynmon-load apply") !=
           std::string::npos);
     found.store.contents.hooks[0].problem = "its interface may be gone";
     CHECK(remedy(found, "is not attached: its interface may be gone").find("dynmon-load apply") !=
@@ -141,7 +141,7 @@ TEST_CASE("a monitor whose hook is gone is ill, once") {
     CHECK(is_ill(diagnose(found)));
 }
 
-TEST_CASE("who stands in front of a hook is a problem, unless that was asked for") {
+TEST_CASE("a program in front of a hook is a problem, unless that was asked for") {
     SystemReport found = healthy();
     const HookId id{.netns = 1, .ifindex = 2, .point = HookPoint::tc_ingress};
     MonitorStatus monitor{.name = "p", .health = "attached"};
@@ -167,7 +167,7 @@ TEST_CASE("who stands in front of a hook is a problem, unless that was asked for
     hook.order = HookOrder::tail;
     examine(program);
     CHECK(diagnose(found).empty());
-    hook.in_front = std::nullopt; // not to be told without rights
+    hook.in_front = std::nullopt; // not known without rights
     found.store.contents.hooks = {hook};
     CHECK(diagnose(found).empty());
 }

@@ -28,7 +28,7 @@ std::vector<std::string> findings(const std::string& text, const Object& object 
     return list;
 }
 
-// Of a manifest with one metric, whose keys start in line 5 and column 7.
+// The findings of a manifest with one metric, whose keys start in line 5 and column 7.
 std::vector<std::string> metric(const std::string& keys) {
     return findings("name: x\negress-path:\n  metric-configs:\n    - name: m\n" + keys);
 }

@@ -213,7 +213,7 @@ TEST_CASE("the uapi's structs are known by their names, also below unnamed ones"
     CHECK(json(t.layout(tuple, 36), value) ==
           R"({"ipv4":{"saddr":"10.0.0.0","daddr":"0.0.0.0","sport":80,"dport":0},)"
           R"("ipv6":{"saddr":"a00::50:0:0:0","daddr":"::","sport":53,"dport":0}})");
-    // The same names in somebody else's struct mean nothing.
+    // The same names in another struct mean nothing.
     const Layout other = t.layout(t.group("pair", 36, {{nullptr, either, 0}}), 36);
     CHECK(find_field(other, "ipv4.saddr")->semantic == Semantic::big_endian);
 

@@ -352,7 +352,7 @@ TEST_CASE("a pointer to what is declared only is a pointer, a value of it is ref
     CHECK(number(pointer, std::uint64_t{0x10}) == R"("0x10")");
     const int type = t.group("s", 8, {{"n", t.u64, 0}, {"x", unknown, 64}});
     CHECK(fault([&] { t.layout(type, 8); }) ==
-          "value.x: 'hidden' is declared only: nobody says what is in it");
+          "value.x: 'hidden' is declared only: the types do not say what is in it");
 }
 
 TEST_CASE("integers of more than 53 bits become strings where a reader asks for it") {

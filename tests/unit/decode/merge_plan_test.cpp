@@ -18,7 +18,7 @@ public:
         : layout_(plan.layout()), bytes_(layout_.size, std::byte{0xee}) {
         plan.merge(copies, cpus, stride, bytes_.data());
     }
-    // Of a number; of bytes and texts use text().
+    // A number; for bytes and texts use text().
     long long operator[](const std::string& path) const {
         const std::string shown = text(path);
         return shown == "true" ? 1 : shown == "false" ? 0 : std::stoll(shown);
@@ -120,7 +120,7 @@ TEST_CASE("a signed field leads by its sign, and structs, arrays and bitfields f
     CHECK(value.json().find(R"("in":{"a":0,"b":"0500"})") != std::string::npos);
 }
 
-TEST_CASE("what cannot lead or has nobody to follow is refused") {
+TEST_CASE("what cannot lead or has no follower is refused") {
     Types t;
     const int type = t.group("v", 24,
                              {{"list", t.array(t.u32, 2), 0},

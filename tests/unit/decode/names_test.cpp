@@ -84,7 +84,7 @@ TEST_CASE("names of IP protocols are those of /etc/protocols") {
         if (number <= newest)
             CHECK_MESSAGE(words.count(ours) == 1, protocol_name(number));
     }
-    // Of IANA's registry alone.
+    // In IANA's registry alone.
     const std::map<unsigned, std::string> elsewhere = {
         {113, "PGM"}, {118, "STP"}, {144, "AGGFRAG"}, {145, "NSH"}};
     for (unsigned number = 0; number < 256; ++number) {

@@ -34,7 +34,7 @@ std::vector<unsigned> record(const RecordPlan& plan, const std::vector<std::byte
     return result;
 }
 
-// Of a record of nothing but text.
+// The letters of a record of nothing but text.
 std::vector<std::string> letters(const RecordPlan& plan, const std::vector<std::byte>& value) {
     const std::vector<unsigned> found = record(plan, value);
     std::vector<std::string> texts;

@@ -6,7 +6,7 @@
 
 using namespace dynmon;
 
-TEST_CASE("addresses of collectors, with the port of IPFIX where none is said") {
+TEST_CASE("addresses of collectors, with the port of IPFIX where none is given") {
     const auto parse = [](const char* text) { return CollectorAddress::parse(text, "--to"); };
     CHECK(parse("udp:10.0.0.1:9995").text() == "udp:10.0.0.1:9995");
     CHECK(parse("tcp:collector.example").text() == "tcp:collector.example:4739");

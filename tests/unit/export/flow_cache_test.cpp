@@ -59,7 +59,7 @@ TEST_CASE("a flow of several windows leaves once, added up, when it has been idl
     CHECK(c.cache.size() == 0);
 }
 
-TEST_CASE("a flow that lasts leaves with the active time-out and counts anew") {
+TEST_CASE("a flow that lasts leaves with the active time-out and counts again") {
     Cached c;
     std::vector<std::uint64_t> starts;
     std::uint64_t packets = 0;

@@ -104,7 +104,7 @@ TEST_CASE("a table that is not emptied is refused: it would count with every win
                          Error);
 }
 
-TEST_CASE("what the probe missed is told once, also by an export that ends") {
+TEST_CASE("an export reports once what the probe missed, also when it ends") {
     const Table table;
     Types types;
     const int value =

@@ -32,7 +32,7 @@ std::string column(const std::string& row, std::size_t number) {
     return cell;
 }
 
-// Of one window, in batches as a map is read. Flow i began at `first_of(i)`.
+// One window, in batches as a map is read. Flow i began at `first_of(i)`.
 template <typename FirstOf>
 void big_window(FlowExporter& exporter, const MetricView& view, std::uint64_t sequence,
                 std::size_t flows, FirstOf first_of) {

@@ -114,7 +114,7 @@ TEST_CASE("a file for flows that is none of ours is refused, and not waited for"
     CHECK(fault().starts_with("is damaged: it has 1099511627776 bytes, not "));
 }
 
-TEST_CASE("flows are not saved into a file that somebody put there") {
+TEST_CASE("flows are not saved into a file that another process put there") {
     const Kept kept;
     const std::string precious = kept.path + ".precious";
     std::ofstream(precious) << "mine";

@@ -71,7 +71,7 @@ struct TestSink {
     // Ports of the flows that came over a connection; checks its sequence numbers.
     std::vector<std::uint16_t> ports(std::size_t stream) const {
         std::vector<std::uint16_t> found;
-        Decoder decoder; // a collector knows only what it was told on this connection
+        Decoder decoder; // a collector knows only what came on this connection
         for (const std::string& bytes : host.streams.at(stream)) {
             const Message message = decoder.decode(bytes);
             CHECK(message.sequence == found.size());
@@ -309,8 +309,7 @@ TEST_CASE("when too many flows wait for their turn a window is taken once there 
     CHECK(o.ports(0) == up_to(1001));
 }
 
-TEST_CASE(
-    "what is told of the export goes before the flows, after a time, when it changes, at the end") {
+TEST_CASE("reports of the export go before the flows, after a time, when they change, at the end") {
     TestSink o({.template_refresh = 60s, .facts = [](std::uint32_t generation) {
                     return ipfix::Facts{generation, "d", 0};
                 }});

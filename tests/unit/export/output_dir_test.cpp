@@ -168,16 +168,16 @@ TEST_CASE("output folder: one export at a time, and nothing is left of its lock"
     OutputDir(folder.path);
 }
 
-TEST_CASE("output folder: nobody else can lock it") {
+TEST_CASE("output folder: no other user can lock it") {
     const Folder folder;
-    const Fd held(::open(folder.path.c_str(), O_RDONLY | O_DIRECTORY)); // who can read it can do so
+    const Fd held(::open(folder.path.c_str(), O_RDONLY | O_DIRECTORY)); // any reader can do so
     REQUIRE(::flock(held.get(), LOCK_EX | LOCK_NB) == 0);
     const OutputDir dir(folder.path);
     CHECK((fs::status(folder.path / ".dynmon-lock").permissions() & fs::perms::mask) ==
           (fs::perms::owner_read | fs::perms::owner_write));
 }
 
-TEST_CASE("output folder: a folder that somebody led elsewhere is not written to") {
+TEST_CASE("output folder: a folder that another user led elsewhere is not written to") {
     const Folder folder, target;
     fs::create_symlink(target.path, folder.path / "out");
     CHECK(failure([&] { OutputDir dir(folder.path / "out"); }).ends_with("out is a symbolic link"));
@@ -300,7 +300,7 @@ TEST_CASE("output folder: a name with a number that has none behind it is no ite
     CHECK(OutputDir(folder.path).next_iteration() == 7);
 }
 
-TEST_CASE("popped file: elements outlive who popped them, gaps close, stored ones go") {
+TEST_CASE("popped file: elements outlive the run that popped them, gaps close, stored ones go") {
     const Folder folder;
     const OutputDir dir(folder.path);
     const std::string path = folder.path;

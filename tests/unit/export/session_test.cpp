@@ -48,7 +48,8 @@ TEST_CASE("session: with equal addresses the port tells the server") {
     CHECK(sides_of(id, {ip("10.0.0.1"), 0}).server.port == 5000);
 }
 
-TEST_CASE("session: names of IPv6 sessions have no colon, VLANs and unknown protocols are said") {
+TEST_CASE(
+    "session: names of IPv6 sessions have no colon, VLANs and unknown protocols are in them") {
     const SessionId id = session("::", 1, "fd00::a:b", 65535);
     CHECK(stem(id, {}, 58) == "---1___fd00--a-b-65535___IPv6-ICMP");
     CHECK(stem(id, {}, 17, 12) == "---1___fd00--a-b-65535___UDP-vlan12");

@@ -78,7 +78,7 @@ TEST_CASE("OpenMetrics has a gauge for each hook that is known") {
                             "\"egress\",hook=\"tc-egress\"} 1\n";
     CHECK(exposition(places).starts_with(family + in + out));
     CHECK(exposition(places).ends_with("# EOF\n"));
-    places[0].attached.reset(); // nobody may say of it what he does not know
+    places[0].attached.reset(); // not known: the gauge leaves it out
     CHECK(exposition(places).starts_with(family + out));
     places[1].attached.reset();
     CHECK(exposition(places) == exposition({}));

@@ -121,7 +121,7 @@ inline std::string render(const ExportOptions& options, const std::vector<Part>&
     return sink.buffer();
 }
 
-// A monitor of a device that somebody has taken half of.
+// A monitor of a device of which another program has taken half.
 inline std::vector<CountingPlace> half_attached() {
     CountingPlace in;
     in.hook = "tc-ingress";

@@ -61,7 +61,7 @@ TEST_CASE("npy: a header that two bytes cannot measure takes version 2") {
     CHECK(array.data.size() == 2000);
 }
 
-TEST_CASE("npy: several metrics do not fit, which is said before anything is read") {
+TEST_CASE("npy: several metrics do not fit, and the error comes before anything is read") {
     Sink sink(-1);
     CHECK(fault([&] { make_exporter({.format = Format::npy, .metric_count = 2}, sink); }) ==
           "npy is one array, and these are 2 metrics (name one metric and one --direction, or use "

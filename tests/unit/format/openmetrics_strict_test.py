@@ -67,7 +67,7 @@ def check_histograms(text):
           f"delay_seconds ends with {rest}")
     check(buckets(families["sizes"]) == [("35.0", 7), ("135.0", 7), ("235.0", 12), ("+Inf", 13)],
           f"sizes is {buckets(families['sizes'])}")
-    check(len(families["sizes"].samples) == 4, "sizes has a count or a sum that nobody knows")
+    check(len(families["sizes"].samples) == 4, "sizes has a count or a sum that is not known")
 
 
 def check_promtool(text):

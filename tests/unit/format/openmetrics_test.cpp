@@ -120,7 +120,7 @@ TEST_CASE("both directions of a metric are one family") {
           "packets_total{direction=\"egress\"} 18446744073709551615\n# EOF\n");
 }
 
-TEST_CASE("the entries of an array are told apart by their index") {
+TEST_CASE("the index distinguishes the entries of an array") {
     const Metrics m;
     MetricView view = m.counters(BPF_MAP_TYPE_ARRAY);
     view.open_metrics = section(MetricType::gauge);

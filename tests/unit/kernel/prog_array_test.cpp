@@ -7,7 +7,7 @@
 
 using namespace dynmon;
 
-TEST_CASE("a program that a chain refuses: what differs, as far as it can be told") {
+TEST_CASE("a program that a chain refuses: what differs, as far as it is known") {
     const auto text = [](bpf_prog_type type, const ArrayOwner& owner, bool attach_types) {
         const Error error = array_refusal("x", type, owner, attach_types);
         CHECK(error.kind() == ErrorKind::unsupported);

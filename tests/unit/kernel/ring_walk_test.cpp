@@ -160,7 +160,7 @@ TEST_CASE("a record that is being written is waited for, with all that come behi
     }
 }
 
-TEST_CASE("whoever stops has taken out the record that it was given, even by an exception") {
+TEST_CASE("a reader that stops has taken out the record that it was given, even by an exception") {
     Ring ring(64, false);
     RingWalk reader(ring.memory());
     Seen seen;

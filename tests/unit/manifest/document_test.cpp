@@ -30,7 +30,7 @@ std::string fault(const std::string& text) {
 
 } // namespace
 
-TEST_CASE("quoted and plain scalars are told apart, and every node knows its place") {
+TEST_CASE("quoted and plain scalars differ, and every node knows its place") {
     std::vector<Diagnostic> faults;
     const auto root = parse_document("a: 1\nb: ['1', \"x\\ty\"]\n", faults);
     REQUIRE(root.has_value());

@@ -88,7 +88,7 @@ TEST_CASE("without a name the only program that fits runs") {
     CHECK(selected(manifest, object, Direction::egress, HookKind::tc) == "on_egress");
 }
 
-TEST_CASE("what cannot be chosen or does not fit is said") {
+TEST_CASE("the error names what cannot be chosen or does not fit") {
     const Object sample = test::parse_object("sample");
     const Object two = test::parse_object("two_xdp");
     const auto parse = [](const char* text) { return parse_manifest(text).manifest; };

@@ -31,7 +31,7 @@ std::string types_fault(const std::string& path) {
 
 } // namespace
 
-TEST_CASE("types are read from objects that nobody can load") {
+TEST_CASE("types are read from objects that cannot be loaded") {
     for (const char* name : {"types_only", "maps_only", "many_maps", "many_programs", "kprobe",
                              "strange_map", "sample", "sample_linked"}) {
         CAPTURE(name);

@@ -139,7 +139,7 @@ TEST_CASE("links are followed in folders, and believed as what they lie in is; t
     CHECK(said(tree.inner()) == tree.inner().string() + " is a directory, not a file");
 }
 
-TEST_CASE("what somebody else owns is believed only where the caller names it" *
+TEST_CASE("what another user owns is believed only where the caller names it" *
           doctest::skip(geteuid() != 0)) {
     const Tree tree;
     for (const fs::path& path : {tree.file(), tree.inner(), tree.outer()}) {
@@ -151,7 +151,7 @@ TEST_CASE("what somebody else owns is believed only where the caller names it" *
     CHECK(by_name(tree.file()).starts_with(tree.inner().string() + " belongs to user 65534"));
     give(tree.file(), stranger);
     CHECK(by_name(tree.file()) == "");
-    give(tree.outer(), stranger - 1); // who can exchange the folder decides as well
+    give(tree.outer(), stranger - 1); // a user who can exchange the folder decides as well
     CHECK(by_name(tree.file()).starts_with(tree.outer().string() + " belongs to user 65533"));
 }
 

@@ -44,7 +44,7 @@ void each_object(const std::function<void(const Counting&)>& check) {
     CHECK(objects >= 3);
 }
 
-// Of `rounds` in all, and of no more.
+// The bound is for `rounds` in all, and for no more.
 void check_rounds(const InstructionBound& bound, std::uint64_t rounds) {
     CHECK(bound.number >= 2 * rounds);
     CHECK(bound.number <= (body + 2) * rounds);
@@ -167,7 +167,7 @@ TEST_CASE("may_goto goes round as often as the kernel lets it") {
     CHECK_FALSE(bound.constant);
 }
 
-TEST_CASE("more loops within each other than anybody writes are not counted") {
+TEST_CASE("more loops within each other than people write are not counted") {
     const auto nest = [](int loops) {
         std::vector<bpf_insn> program;
         for (int i = 0; i < loops; ++i)

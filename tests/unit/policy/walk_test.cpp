@@ -158,7 +158,7 @@ TEST_CASE("stores into the packet and the context are seen, wherever the pointer
                                    make(BPF_ST | BPF_MEM | BPF_B, 3)})) == Found{bytes});
     CHECK(effects(with(to_packet, {atomic(BPF_DW, 2, 0, 8, BPF_ADD)})) == Found{bytes});
     CHECK(effects(with(to_packet, {atomic(BPF_DW, 2, 0, 8, 0x110)})) == Found{bytes});
-    // Of two pointers, one is enough.
+    // One of two pointers is enough.
     CHECK(effects(with(to_packet, {jump_if_zero(8, 1), copy(2, 9), store(BPF_B, 2, 0, 8)})) ==
           Found{bytes});
     // Put somewhere in the stack, at a place that is not known.

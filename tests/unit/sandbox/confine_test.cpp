@@ -93,7 +93,7 @@ TEST_CASE("confined: without a folder for files nothing is opened to be written"
                    [&] { return opens(folders.out / "new", O_WRONLY | O_CREAT); }) == EPERM);
 }
 
-TEST_CASE("confined: no programs, processes and sockets, and threads all the same" *
+TEST_CASE("confined: no programs, processes and sockets, but still threads" *
           doctest::skip(sanitized)) {
     const auto done = [](const std::function<int()>& body) { return confined({}, body); };
     CHECK(done([] { return result(::socket(AF_UNIX, SOCK_STREAM, 0)); }) == EPERM);

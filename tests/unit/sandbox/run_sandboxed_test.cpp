@@ -188,7 +188,7 @@ TEST_CASE("a hang ends: one that computes by CPU time, one that waits by the clo
               .what() == std::string("it did not end within 1 seconds of CPU time"));
     CHECK(fault(
               [] {
-                  int word = 0; // nobody wakes it
+                  int word = 0; // nothing wakes it
                   ::syscall(SYS_futex, &word, 0 /* FUTEX_WAIT */, 0, nullptr, nullptr, 0);
               },
               {.patience = std::chrono::seconds(1)})
@@ -302,7 +302,7 @@ TEST_CASE("a call that is refused in a sandbox that ends well is remembered") {
     CHECK(std::count(refused.begin(), refused.end(), "openat") == 1);
 }
 
-TEST_CASE("what harms nobody is allowed, whether a version of libbpf calls it or not") {
+TEST_CASE("what does no harm is allowed, whether a version of libbpf calls it or not") {
     if constexpr (sanitized)
         return;
     const auto harmless = [] {

@@ -20,7 +20,7 @@ std::vector<std::string> names(const MapFacts& facts, const std::string& whole_n
     return found;
 }
 
-// Of a map as the kernel describes it.
+// A map as the kernel describes it.
 MapFacts hash(const char* name, std::uint32_t key_size, std::uint32_t value_size) {
     return {
         .type = BPF_MAP_TYPE_HASH, .name = name, .key_size = key_size, .value_size = value_size};

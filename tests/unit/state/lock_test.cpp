@@ -53,7 +53,7 @@ TEST_CASE("readers share a lock, a writer has it alone") {
     CHECK(can_lock(dir.path, Mode::exclusive));
 }
 
-TEST_CASE("who waits in vain learns the pid and the command line of the holder") {
+TEST_CASE("a process that waits in vain learns the pid and the command line of the holder") {
     const TemporaryDirectory dir;
     const DirectoryLock writer(dir.path, Mode::exclusive, no_patience());
     try {
@@ -79,7 +79,7 @@ TEST_CASE("a directory that is gone cannot be locked") {
     }
 }
 
-TEST_CASE("who waits gets a lock that somebody else takes again and again") {
+TEST_CASE("a waiting process gets a lock that another one takes again and again") {
     const TemporaryDirectory dir;
     std::atomic<bool> done = false;
     std::thread other([&] {

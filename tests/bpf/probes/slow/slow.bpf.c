@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
-// Test probe: costs as much as it is told, by a bounded loop.
+// Test probe: costs as much as its parameter says, by a bounded loop.
 #include "dynmon.h"
 
 const volatile bool want_drop = false;

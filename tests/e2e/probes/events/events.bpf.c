@@ -18,7 +18,7 @@ struct detail {
     struct arrival what;
 };
 
-enum { odd_length = 99 }; /* of these only half an event is sent */
+enum { odd_length = 99 }; /* a packet of this length sends only half an event */
 
 DYNMON_EVENTS(ARRIVALS, struct arrival, 4096);
 

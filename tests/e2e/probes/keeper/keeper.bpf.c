@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
-// Test probe: somebody else's TC program, which lets every packet in and keeps it from all programs
+// Test probe: another owner's TC program, which lets every packet in and keeps it from all programs
 // behind it.
 // clang-format off
 #include "vmlinux.h"

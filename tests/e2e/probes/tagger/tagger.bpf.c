@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
-// Test probe: TC programs of somebody else that put VLAN tags on, as a VLAN device does: the
+// Test probe: TC programs of another owner that put VLAN tags on, as a VLAN device does: the
 // outermost stays beside the frame, for the device to put it in.
 // clang-format off
 #include "vmlinux.h"

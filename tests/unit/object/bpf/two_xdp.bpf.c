@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
-// Two programs for one hook: somebody has to choose.
+// Two programs for one hook: the user has to choose.
 #include "common.h"
 
 char LICENSE[] SEC("license") = "GPL";

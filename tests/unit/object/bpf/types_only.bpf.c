@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
-// An object that nobody can load: a static program, a function that is nowhere. Its types are
+// An object that cannot be loaded: a static program, a function that is nowhere. Its types are
 // whole.
 #include "common.h"
 

@@ -179,7 +179,7 @@ SEC("tc") int endless_of_iterator(struct __sk_buff* skb) {
     return TC_ACT_UNSPEC;
 }
 
-// Nobody looks at what the iterator says.
+// The program does not look at what the iterator says.
 SEC("tc") int endless_after_iterator(struct __sk_buff* skb) {
     struct bpf_iter_num_own it;
 

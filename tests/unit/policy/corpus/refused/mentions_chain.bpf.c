@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // expect: TC_ACT_SHOT
-// It refers to the chain, and drops all the same.
+// It refers to the chain, and still drops.
 #include "chain.h"
 
 SEC("tc") int mentions_chain(struct __sk_buff* skb) {

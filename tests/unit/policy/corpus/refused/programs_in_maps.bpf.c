@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
-// expect: map 'OUTER.inner' calls programs that nobody has checked
+// expect: map 'OUTER.inner' calls programs that dynmon has not checked
 // A map of maps whose maps hold programs.
 #include "chain.h"
 
