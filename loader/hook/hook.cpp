@@ -275,7 +275,8 @@ std::shared_ptr<const ProgramFacts> known_pivot(const Store& store, const HookId
     return known.get(store.hook_dir(id) + "/pivot", [&] { return pivot_facts(store, id); });
 }
 
-// Empty: its pin is gone, or something else.
+} // namespace
+
 std::optional<ProgramFacts> whole_pivot(const Store& store, const HookId& id) {
     try {
         if (exists(store.hook_dir(id) + "/pivot"))
@@ -285,8 +286,6 @@ std::optional<ProgramFacts> whole_pivot(const Store& store, const HookId& id) {
     }
     return std::nullopt;
 }
-
-} // namespace
 
 bool is_whole(const Store& store, const HookId& id) {
     const std::string dir = store.hook_dir(id);
@@ -348,16 +347,6 @@ Fd open_chain(const Store& store, const HookId& id) {
                                          std::to_string(number) + ")")
             .hint("somebody has replaced one of the two pins: whoever it was has to put it back");
     return std::move(chain.fd);
-}
-
-std::vector<std::uint32_t> chain_ids(const Store& store, const HookId& id) {
-    std::vector<std::uint32_t> ids;
-    if (const std::optional<ProgramFacts> pivot = whole_pivot(store, id))
-        ids = pivot->map_ids;
-    const std::string path = store.hook_dir(id) + "/chain";
-    if (is_chain_pin(path))
-        ids.push_back(open_chain_pin(path).facts.id);
-    return ids;
 }
 
 namespace {

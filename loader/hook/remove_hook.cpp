@@ -87,7 +87,7 @@ Remains remains_of(const Store& store, const HookId& id) {
 
 // Hold the descriptor, detach, unlink, close last: unlinking the last reference alone would detach
 // some milliseconds later, when nobody is looking any more.
-void remove_hook(const Store& store, const DirectoryLock&, const HookId& id) {
+void detach_hook(const Store& store, const DirectoryLock&, const HookId& id) {
     const std::string dir = store.hook_dir(id);
     const Remains remains = remains_of(store, id);
     if (remains.link && remains.pivot != 0)
@@ -105,7 +105,11 @@ void remove_hook(const Store& store, const DirectoryLock&, const HookId& id) {
         detach_clsact(id, remains.pivot, remains.made_qdisc);
     if (netns && remains.pivot != 0)
         wait_detached(id, remains.pivot);
-    store.discard(dir);
+}
+
+void remove_hook(const Store& store, const DirectoryLock& lock, const HookId& id) {
+    detach_hook(store, lock, id);
+    store.discard(store.hook_dir(id));
 }
 
 } // namespace dynmon
