@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+#include "cli/dry_run.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
 #include "control/load.hpp"
@@ -15,10 +16,14 @@ public:
         return "finish or take back what a killed loader left behind";
     }
     const char* example() const override { return "sudo dynmon-load recover"; }
-    void declare(CLI::App&) override {}
+    void declare(CLI::App& app) override { dry_run_.declare(app); }
 
     int run(const Global& global) override {
-        const Recovered recovered = recover(global.settings);
+        const Recovered recovered = recover(dry_run_.settings(global.settings));
+        if (dry_run_) {
+            dry_run_.print(global);
+            return 0;
+        }
         const std::vector<SystemProblem> left = diagnose(read_status(global.settings, ""));
         print_result(global, {{"actions", recovered.actions}, {"problems", problems_json(left)}},
                      text_of(recovered.actions, left));
@@ -35,6 +40,8 @@ private:
             text += "\n" + ailment.problem + "\n  do: " + ailment.remedy;
         return text;
     }
+
+    DryRunOption dry_run_;
 };
 
 } // namespace

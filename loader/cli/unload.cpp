@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "cli/dry_run.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
 #include "control/load.hpp"
@@ -27,30 +28,36 @@ public:
     void declare(CLI::App& app) override {
         auto* name = app.add_option("NAME", name_, "name of the monitor");
         app.add_flag("--all", all_, "every monitor of the store")->excludes(name);
+        dry_run_.declare(app);
     }
 
     int run(const Global& global) override {
         if (!all_ && name_.empty())
             throw Error(ErrorKind::usage, "unload: say which monitor, or --all");
+        const Settings settings = dry_run_.settings(global.settings);
         std::vector<std::string> names;
         if (all_)
-            names = global.settings.open_store(false).monitors();
+            names = settings.open_store(false).monitors();
         else
             names.push_back(name_);
         nlohmann::ordered_json unloaded = nlohmann::ordered_json::array();
         std::string sentence = names.empty() ? "nothing is loaded" : "unloaded";
         for (const std::string& name : names) {
-            if (!attempt(global.settings, name))
+            if (!attempt(settings, name))
                 continue;
             unloaded.push_back(name);
             sentence += " " + name;
         }
         if (all_)
-            sweep(global.settings);
+            sweep(settings);
         if (failure_) {
             if (!unloaded.empty())
                 log::warn(sentence);
             throw *failure_;
+        }
+        if (dry_run_) {
+            dry_run_.print(global);
+            return 0;
         }
         print_result(global, {{"unloaded", unloaded}}, sentence);
         return 0;
@@ -104,6 +111,7 @@ private:
 
     std::string name_;
     bool all_ = false;
+    DryRunOption dry_run_;
     bool waited_ = false;
     std::optional<Error> failure_; // the first
 };

@@ -10,25 +10,12 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "control/snapshot.hpp"
 #include "hook/chain.hpp"
 #include "state/generation.hpp"
 #include "state/store.hpp"
 
 namespace dynmon {
-
-// Programs at a hook of all monitors that still have them pinned.
-struct HookPrograms {
-    std::vector<ChainMember> members;
-    // Programs of monitors whose records cannot be used. The others go on: the Chain decides what
-    // such a program is in the way of.
-    std::vector<OpaqueMember> opaque;
-
-    bool is_empty() const { return members.empty() && opaque.empty(); }
-};
-HookPrograms programs_at(const Store& store, const HookId& hook);
-
-// Any of the generation's programs is still pinned: it is, or just was, in a chain.
-bool has_programs(const GenerationDir& dir, const GenerationRecord& record);
 
 // The hook that stands there now is the one that the program was loaded for. A device that was
 // deleted and made again may have the same number, and a hook of its own: programs of the old one
@@ -53,14 +40,10 @@ public:
 
 private:
     const Store& store_;
-    std::map<HookId, std::vector<ChainMember>> members_;
-    std::vector<std::pair<std::string, Error>> unusable_; // monitors whose records cannot be used
+    std::optional<StoreSnapshot> found_;
     std::optional<Error> fault_; // why not all monitors could be looked through
     std::map<HookId, Chain> chains_;
 };
-
-// Hooks that the programs of `record` sit on.
-std::set<HookId> hooks_of(const GenerationRecord& record);
 
 // The current generation of a monitor; throws Error{failed} when its directory holds none.
 GenerationDir current_generation(const Store& store, const std::string& monitor);

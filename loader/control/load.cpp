@@ -8,14 +8,12 @@
 #include "base/identifier.hpp"
 #include "control/build.hpp"
 #include "control/chain_lookup.hpp"
-#include "control/force_remove.hpp"
 #include "control/load_hooks.hpp"
 #include "control/recover_monitor.hpp"
+#include "control/store_port.hpp"
 #include "control/window_claim.hpp"
 #include "control/window_writer.hpp"
 #include "kernel/features.hpp"
-#include "kernel/fence.hpp"
-#include "kernel/own_pin.hpp"
 #include "policy/checked_probe.hpp"
 #include "state/bpffs.hpp"
 #include "state/state.hpp"
@@ -68,6 +66,14 @@ private:
     std::optional<DirectoryLock> lock_;
 };
 
+void sweep(const Store& store, const DirectoryLock& lock) {
+    StorePort port(store, lock, {.hooks = std::set<HookId>{}, .monitors = std::set<std::string>{}});
+    Session(port).carry_out([&](Planner& planner) {
+        plan_sweep(planner, store.monitors_dir());
+        plan_sweep(planner, store.hooks_dir());
+    });
+}
+
 void publish_monitor(const Store& store, const LoadedGeneration& generation, Undo& undo) {
     const std::string stage = store.staging_dir(store.monitors_dir());
     Undo stage_undo;
@@ -89,23 +95,19 @@ void publish_monitor(const Store& store, const LoadedGeneration& generation, Und
 // From here on packets are counted. The first write is the commit of a load with one direction;
 // until the state says `running`, the next verb takes a killed load back.
 void start_monitor(const Store& store, const DirectoryLock& lock, const GenerationRecord& record,
-                   const Placement& placement, Undo& undo) {
-    undo.add([&] { fence(); });
-    for (const ProgramRecord& program : record.programs) {
-        Chain chain = open_chain_of(store, program.hook);
-        const std::size_t member = chain.find(record.monitor, record.number).value();
-        chain.insert(lock, member, record.initial_side, placement_in(chain, placement));
-        undo.add(
-            [&store, &lock, hook = program.hook, name = record.monitor, number = record.number] {
-                Chain again = open_chain_of(store, hook);
-                again.remove(lock, again.find(name, number).value());
-            });
-    }
-    const StateMap map(store.monitor_dir(record.monitor) + "/state");
-    MonitorState state = map.read();
-    state.phase = Phase::running;
-    state.from_ns.fill(epoch_ns());
-    map.write(state);
+                   const Placement& placement) {
+    StorePort port(store, lock, scope_of(store, record.monitor));
+    Session(port).carry_out([&](Planner& planner) {
+        for (const ProgramRecord& program : record.programs) {
+            const Chain chain = planner.now().chain_at(program.hook);
+            planner.change_chain(program.hook,
+                                 chain.insert(chain.find(record.monitor, record.number).value(),
+                                              record.initial_side, placement_in(chain, placement)));
+        }
+        MonitorState state = planner.now().state(record.monitor).value();
+        state.phase = Phase::running;
+        planner.add(WriteState{store.monitor_dir(record.monitor) + "/state", state, true});
+    });
 }
 
 } // namespace
@@ -122,9 +124,7 @@ GenerationRecord load_monitor(const Settings& settings, const Probe& probe,
     const LockedStore locked(settings);
     const Store& store = locked.store();
     const DirectoryLock& lock = locked.lock();
-    std::vector<std::string> swept;
-    remove_stale_staging(store, lock, store.monitors_dir(), swept);
-    remove_stale_staging(store, lock, store.hooks_dir(), swept);
+    sweep(store, lock);
     require_new_name(store, lock, request.name);
 
     Undo undo;
@@ -142,23 +142,9 @@ GenerationRecord load_monitor(const Settings& settings, const Probe& probe,
     require_neighbour(store, plan, request.placement);
     const LoadedGeneration generation = load_generation(plan);
     publish_monitor(store, generation, undo);
-    start_monitor(store, lock, generation.record, request.placement, undo);
+    start_monitor(store, lock, generation.record, request.placement);
     undo.commit();
     return generation.record;
-}
-
-void unload_monitor(const Settings& settings, const std::string& name) {
-    const Store store = settings.open_store(false);
-    const DirectoryLock reading = store.lock_monitor(name, DirectoryLock::Mode::exclusive);
-    const DirectoryLock lock = store.lock_for(name, DirectoryLock::Mode::exclusive);
-    try {
-        require_whole(store, name);
-        remove_monitor(store, lock, name);
-    } catch (const Damaged& error) {
-        log::warn(error.what());
-        force_remove(store, lock, name);
-    }
-    store.remove_if_empty(lock);
 }
 
 ProgramBounds verify_probe(const Probe& probe, HookKind hook,

@@ -4,7 +4,7 @@
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "control/chain_lookup.hpp"
-#include "control/recover_monitor.hpp"
+#include "control/store_port.hpp"
 #include "hook/device_rules.hpp"
 #include "kernel/xdp.hpp"
 
@@ -16,6 +16,11 @@ HookPoint hook_point(Direction direction, HookKind kind) {
     if (direction == Direction::egress)
         return HookPoint::tc_egress; // XDP sees no outgoing packets
     return kind == HookKind::xdp ? HookPoint::xdp : HookPoint::tc_ingress;
+}
+
+void restore_order(const Store& store, const DirectoryLock& lock, const HookId& hook) {
+    StorePort port(store, lock, {.hooks = std::set<HookId>{hook}});
+    Session(port).carry_out([&](Planner& planner) { plan_restore_order(planner, hook); });
 }
 
 void warn_of_xdp(const Link& device, const std::vector<Link>& links) {
@@ -63,7 +68,7 @@ ProgramPlan LoadHooks::prepare(const Probe& probe, const LoadRequest& request, D
     else
         warn_of_another_way(request, hook.id);
     if (restore_chain(store_, lock_, hook.id))
-        restore_chain_order(store_, lock_, hook.id);
+        restore_order(store_, lock_, hook.id);
     const HookRecord record = read_hook_record(store_, hook.id);
     require_frags_fit(record, hook);
     const Link device = look_at_device(hook.id);

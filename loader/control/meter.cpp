@@ -20,19 +20,47 @@ constexpr std::size_t average_only = 2 * sizeof(std::uint64_t);
 
 } // namespace
 
-bool set_metering(const GenerationDir& dir, const GenerationRecord& record, bool on) {
+namespace {
+
+struct Switch {
+    Fd map;
+    std::uint64_t value = 0;
+};
+
+// Nothing: the generation has none.
+std::optional<Switch> find_switch(const GenerationDir& dir, const GenerationRecord& record) {
     const MapRecord* map = record.map(meter_switch_name);
     if (map == nullptr)
+        return std::nullopt;
+    const std::uint32_t key = 0;
+    Switch found{dir.open_map(*map, Side::a).fd};
+    require_value_size(found.map, meter_switch_name, sizeof found.value);
+    lookup_element(found.map, &key, &found.value);
+    return found;
+}
+
+// Calls `body` unless another process measures. False: one does, or `body` says so.
+template <typename Body>
+bool if_forgotten(const Store& store, Body&& body) {
+    try {
+        const DirectoryLock alone(store.hooks_dir(), DirectoryLock::Mode::exclusive, no_patience());
+        return body();
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::busy)
+            throw;
         return false;
+    }
+}
+
+} // namespace
+
+bool set_metering(const GenerationDir& dir, const GenerationRecord& record, bool on) {
+    const auto found = find_switch(dir, record);
     const std::uint32_t key = 0;
     const std::uint64_t value = on ? 1 : 0;
-    std::uint64_t before = value;
-    const Fd fd = dir.open_map(*map, Side::a).fd;
-    require_value_size(fd, meter_switch_name, sizeof before);
-    lookup_element(fd, &key, &before);
-    if (before == value)
+    if (!found || found->value == value)
         return false;
-    update_element(fd, &key, &value);
+    update_element(found->map, &key, &value);
     return true;
 }
 
@@ -40,16 +68,17 @@ DirectoryLock lock_for_metering(const Store& store) {
     return DirectoryLock(store.hooks_dir(), DirectoryLock::Mode::shared, store.patience());
 }
 
+bool has_forgotten_metering(const Store& store, const GenerationDir& dir,
+                            const GenerationRecord& record) {
+    return if_forgotten(store, [&] {
+        const auto found = find_switch(dir, record);
+        return found && found->value != 0;
+    });
+}
+
 bool stop_forgotten_metering(const Store& store, const GenerationDir& dir,
                              const GenerationRecord& record) {
-    try {
-        const DirectoryLock alone(store.hooks_dir(), DirectoryLock::Mode::exclusive, no_patience());
-        return set_metering(dir, record, false);
-    } catch (const Error& error) {
-        if (error.kind() != ErrorKind::busy)
-            throw;
-        return false;
-    }
+    return if_forgotten(store, [&] { return set_metering(dir, record, false); });
 }
 
 std::optional<Cost> read_cost(const GenerationDir& dir, const GenerationRecord& record,

@@ -26,8 +26,10 @@ bool set_metering(const GenerationDir& dir, const GenerationRecord& record, bool
 // dies with it: so a process that gets it alone knows that a switch that is on was forgotten.
 DirectoryLock lock_for_metering(const Store& store);
 
-// Switches off what a process that was killed left on; returns false when nothing was, or when
-// another process is measuring.
+// Whether a process that was killed has left it on. False when another process is measuring.
+bool has_forgotten_metering(const Store& store, const GenerationDir& dir,
+                            const GenerationRecord& record);
+// Switches that off; returns false when there was nothing to switch off.
 bool stop_forgotten_metering(const Store& store, const GenerationDir& dir,
                              const GenerationRecord& record);
 

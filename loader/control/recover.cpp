@@ -1,58 +1,63 @@
 // SPDX-License-Identifier: BSD-2-Clause
+#include "control/recover.hpp"
+
 #include <set>
 
-#include "base/error.hpp"
 #include "base/log.hpp"
-#include "control/chain_lookup.hpp"
-#include "control/force_remove.hpp"
 #include "control/load.hpp"
 #include "control/recover_monitor.hpp"
-#include "control/window.hpp"
-#include "control/window_writer.hpp"
-#include "hook/hook.hpp"
+#include "control/store_port.hpp"
 #include "kernel/own_pin.hpp"
-#include "state/bpffs.hpp"
 
 namespace dynmon {
 
 namespace {
 
-void mend_hook(const Store& store, const DirectoryLock& lock, const HookId& hook,
-               std::vector<std::string>& actions) {
-    if (!is_whole(store, hook)) {
-        remove_hook(store, lock, hook);
-        actions.push_back("removed the damaged hook " + hook_dir_name(hook));
-    } else if (restore_chain(store, lock, hook, true)) {
-        actions.push_back("pinned the chain of " + hook_dir_name(hook) +
-                          " again, which had lost its programs");
-    }
-}
-
-void force_remove_if_damaged(const Store& store, const DirectoryLock& lock, const std::string& name,
-                             std::vector<std::string>& actions) {
-    try {
-        require_whole(store, name);
-    } catch (const Damaged& error) {
-        force_remove(store, lock, name);
-        actions.push_back("removed monitor '" + name + "': " + error.what());
-    }
-}
-
-// A replace that was killed has not made them, and readers without rights cannot.
-void make_totals_of(const Store& store, const std::string& name) {
-    const GenerationDir current = current_generation(store, name);
-    make_totals(store.monitor_dir(name), metric_sources(current, current.read_record()));
-}
-
-void remove_if_idle(const Store& store, const DirectoryLock& lock, const HookId& hook,
-                    std::vector<std::string>& actions) {
-    if (!programs_at(store, hook).is_empty())
+void force_remove_if_damaged(Session& session, const std::string& name) {
+    const auto found = session.now().unsound.find(name);
+    if (found == session.now().unsound.end())
         return;
-    remove_hook(store, lock, hook);
-    actions.push_back("removed the idle hook " + hook_dir_name(hook));
+    const Fault fault = found->second;
+    if (!fault.damaged)
+        throw fault.error;
+    session.carry_out([&](Planner& planner) {
+        plan_force_remove(planner, name);
+        planner.say("removed monitor '" + name + "': " + fault.error.what());
+    });
+}
+
+void remove_if_idle(Session& session, const HookId& hook) {
+    session.carry_out([&](Planner& planner) {
+        const std::size_t before = planner.plan().steps.size();
+        planner.remove_if_idle({hook});
+        if (planner.plan().steps.size() > before)
+            planner.say("removed the idle hook " + hook_dir_name(hook));
+    });
 }
 
 } // namespace
+
+void recover_in(Session& session, Failures& failures) {
+    session.carry_out([](Planner& planner) {
+        plan_sweep(planner, planner.now().paths.monitors_dir());
+        plan_sweep(planner, planner.now().paths.hooks_dir());
+    });
+    for (const HookId& hook : session.now().hooks())
+        failures.attempt(
+            [&] { session.carry_out([&](Planner& planner) { plan_mend_hook(planner, hook); }); });
+    std::set<std::string> whole;
+    for (const std::string& name : session.now().monitors())
+        failures.attempt([&] {
+            force_remove_if_damaged(session, name);
+            whole.insert(name);
+        });
+    for (const std::string& name : session.now().monitors())
+        if (whole.contains(name))
+            failures.attempt([&] { recover_in(session, name); });
+    for (const HookId& hook : session.now().hooks())
+        failures.attempt([&] { remove_if_idle(session, hook); });
+    session.carry_out(plan_remove_store);
+}
 
 Recovered recover(const Settings& settings) {
     Recovered result;
@@ -71,27 +76,11 @@ Recovered recover(const Settings& settings) {
     const auto locked = store.try_lock(DirectoryLock::Mode::exclusive);
     if (!locked)
         return result;
-    const DirectoryLock& lock = *locked;
-    remove_stale_staging(store, lock, store.monitors_dir(), result.actions);
-    remove_stale_staging(store, lock, store.hooks_dir(), result.actions);
+    StoreSession session(store, *locked, {.soundness = true, .upkeep = true, .totals = true},
+                         settings.dry_run);
     Failures failures; // what cannot be mended does not keep the rest from it
-    for (const HookId& hook : store.hooks())
-        failures.attempt([&] { mend_hook(store, lock, hook, result.actions); });
-    std::set<std::string> whole;
-    for (const std::string& name : store.monitors())
-        failures.attempt([&] {
-            force_remove_if_damaged(store, lock, name, result.actions);
-            whole.insert(name);
-        });
-    for (const std::string& name : store.monitors())
-        if (whole.contains(name))
-            failures.attempt([&] {
-                if (recover_monitor(store, lock, name, result.actions))
-                    make_totals_of(store, name);
-            });
-    for (const HookId& hook : store.hooks())
-        failures.attempt([&] { remove_if_idle(store, lock, hook, result.actions); });
-    store.remove_if_empty(lock);
+    recover_in(*session, failures);
+    result.actions = session->said();
     if (failures.any())
         for (const std::string& action : result.actions) // was done in spite of them
             log::info(action);

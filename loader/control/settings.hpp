@@ -10,6 +10,8 @@
 
 namespace dynmon {
 
+struct DryRunLog;
+
 struct Settings {
     std::string bpffs = default_store;
     // For one command, or one round of it: the loop of rounds renews it.
@@ -17,6 +19,9 @@ struct Settings {
 
     std::string allow;  // a list of objects beside the machine's; "": none
     std::string policy; // what probes may do, beside the machine's policy; "": none
+
+    // Not owned: gets the steps of verbs that write, which then change nothing. Null: they do.
+    DryRunLog* dry_run = nullptr;
 
     AllowLists allowed() const { return allow_lists(allow); }
     MachinePolicies policies() const { return machine_policies(policy); }

@@ -2,6 +2,8 @@
 #include "control/swap.hpp"
 
 #include "control/chain_lookup.hpp"
+#include "hook/hook.hpp"
+#include "kernel/prog_array.hpp"
 #include "state/bpffs.hpp"
 
 namespace dynmon {
@@ -33,18 +35,21 @@ void MonitorSwap::look_at_chains(const Store& store, const GenerationRecord& rec
     for (const ProgramRecord& program : record.programs) {
         if (!exists(store.hook_dir(program.hook)))
             continue;
-        Chain chain = open_chain_of(store, program.hook);
+        const Chain chain = open_chain_of(store, program.hook);
         const auto member = chain.find(record.monitor, record.number);
-        if (member && chain.active_side(record.monitor, record.number))
-            chains_.emplace_back(std::move(chain), *member);
+        if (!member || !chain.active_side(record.monitor, record.number))
+            continue;
+        for (const SlotWrite& write : chain.swap(*member, next_).writes)
+            writes_.push_back({open_chain(store, program.hook), write.slot,
+                               open_own_program(write.after->path, write.after->id)});
     }
 }
 
 void MonitorSwap::run(const DirectoryLock& lock) {
     for (auto& [position, standby] : positions_)
         position.swap(lock, next_, standby);
-    for (auto& [chain, member] : chains_)
-        chain.swap(lock, member, next_);
+    for (const OpenedWrite& write : writes_)
+        put_program(write.chain, write.slot, write.program);
 }
 
 } // namespace dynmon

@@ -2,7 +2,7 @@
 // The other side of a monitor's programs put in front of the packets, on all its hooks.
 #pragma once
 
-#include <cstddef>
+#include <cstdint>
 #include <utility>
 #include <vector>
 
@@ -30,11 +30,17 @@ private:
                         const GenerationRecord& record);
     void look_at_chains(const Store& store, const GenerationRecord& record);
 
+    struct OpenedWrite {
+        Fd chain;
+        std::uint32_t slot = 0;
+        Fd program;
+    };
+
     Side next_;
     // Where the store knows the order of every chain: the places, each with the standby instance.
     std::vector<std::pair<ChainPosition, Fd>> positions_;
-    // Else the chains, read whole, each with the index of the program.
-    std::vector<std::pair<Chain, std::size_t>> chains_;
+    // Else what the chains, read whole, need.
+    std::vector<OpenedWrite> writes_;
 };
 
 } // namespace dynmon

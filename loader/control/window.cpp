@@ -130,22 +130,30 @@ bool holds_open_window(const GenerationDir& old, const GenerationRecord& record,
 bool drop_what_is_read(const GenerationDir& old, const GenerationRecord& record,
                        const std::set<std::uint32_t>& live_on) {
     bool unread = false;
-    const std::set<std::string> wanted = metric_maps(record.manifest);
-    for (const MapRecord& map : record.maps) {
-        for (const Side side : sides_of(map)) {
-            const auto [fd, facts] = old.try_open_map(map, side);
-            if (!fd)
-                continue;
-            if (wanted.contains(map.name) && !live_on.contains(facts.id) && !is_empty(fd, facts))
-                unread = true;
-            else
-                remove_pin(old.map_path(map, side));
-        }
+    for (const MapContent& map : map_contents(old, record)) {
+        if (map.unread && !live_on.contains(map.id))
+            unread = true;
+        else
+            remove_pin(map.path);
     }
     return unread;
 }
 
 } // namespace
+
+std::vector<MapContent> map_contents(const GenerationDir& dir, const GenerationRecord& record) {
+    std::vector<MapContent> contents;
+    const std::set<std::string> wanted = metric_maps(record.manifest);
+    for (const MapRecord& map : record.maps) {
+        for (const Side side : sides_of(map)) {
+            const auto [fd, facts] = dir.try_open_map(map, side);
+            if (fd)
+                contents.push_back({dir.map_path(map, side), facts.id,
+                                    wanted.contains(map.name) && !is_empty(fd, facts)});
+        }
+    }
+    return contents;
+}
 
 std::vector<MetricSource> metric_sources(const GenerationDir& dir, const GenerationRecord& record) {
     GenerationMaps maps(dir);

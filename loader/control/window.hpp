@@ -33,6 +33,14 @@ std::vector<MetricSource> metric_sources(GenerationMaps& maps, const GenerationR
 std::vector<MetricSource> logged_sources(const GenerationDir& dir, const GenerationRecord& record,
                                          const std::vector<LoggedMetric>& metrics);
 
+struct MapContent {
+    std::string path;
+    std::uint32_t id = 0;
+    bool unread = false; // of a metric, and something is in it
+};
+// The maps of a generation that are still pinned.
+std::vector<MapContent> map_contents(const GenerationDir& dir, const GenerationRecord& record);
+
 // What `old` still holds is the monitor's last window before `current`: notes that it ended at
 // `ended_ns`, lets go of maps that `current` goes on with, and moves the state on to the metrics of
 // `current`, whose first window begins where that one ended.

@@ -49,6 +49,13 @@ void make_totals(const std::string& monitor_dir, const std::vector<MetricSource>
             Totals::open(monitor_dir, SeriesTable(source.view));
 }
 
+bool has_totals(const std::string& monitor_dir, const std::vector<MetricSource>& sources) {
+    return std::all_of(sources.begin(), sources.end(), [&](const MetricSource& source) {
+        return !has_series(source) ||
+               Totals::open_existing(monitor_dir, SeriesTable(source.view)).are_whole();
+    });
+}
+
 WindowWriter::WindowWriter(const ReadRequest& request, std::string totals_dir,
                            const ExportOptions& options, Sink& sink)
     : monitor_(request.name), totals_dir_(std::move(totals_dir)), takes_(request.takes()),

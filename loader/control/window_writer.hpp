@@ -40,6 +40,7 @@ struct WindowContent {
 // Makes the totals of all metrics that have some, so that a reader needs no right to make maps.
 // `monitor_dir` may still be staged.
 void make_totals(const std::string& monitor_dir, const std::vector<MetricSource>& sources);
+bool has_totals(const std::string& monitor_dir, const std::vector<MetricSource>& sources);
 
 // Prints deliveries in one format and gathers what OpenMetrics has to show at the end.
 class WindowWriter {

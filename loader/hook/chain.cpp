@@ -6,23 +6,22 @@
 #include "base/error.hpp"
 #include "base/limits.hpp"
 #include "kernel/bpf.hpp"
-#include "kernel/own_pin.hpp"
-#include "kernel/prog_array.hpp"
 
 namespace dynmon {
 
-Chain::Chain(Fd map, std::vector<ChainMember> members, std::vector<OpaqueMember> opaque,
-             ChainOrder kept)
-    : map_(std::move(map)), members_(std::move(members)), opaque_(std::move(opaque)),
-      kept_(std::move(kept)) {
+PinnedProgram pinned_program(const ChainMember& member, Side side) {
+    return {member.dir.program_path(member.program.direction, side),
+            member.program.ids.at(static_cast<std::size_t>(side))};
+}
+
+Chain::Chain(Slots slots, std::vector<ChainMember> members, std::vector<OpaqueMember> opaque)
+    : slots_(std::move(slots)), members_(std::move(members)), opaque_(std::move(opaque)) {
     read_order();
 }
 
 std::optional<std::uint32_t> Chain::program_id_in(std::uint32_t slot) const {
-    std::uint32_t id = 0;
-    if (!lookup_element(map_, &slot, &id))
-        return std::nullopt;
-    return id;
+    const auto found = slots_.find(slot);
+    return found == slots_.end() ? std::nullopt : std::optional(found->second);
 }
 
 void Chain::read_order() {
@@ -38,7 +37,7 @@ void Chain::read_order() {
             }
         }
         for (std::size_t i = 0; i < opaque_.size() && !known; ++i)
-            if (opaque_[i].id == *id) {
+            if (opaque_[i].program.id == *id) {
                 end_ = i;
                 return;
             }
@@ -96,7 +95,7 @@ namespace {
 [[noreturn]] void throw_reason(const OpaqueMember& opaque) {
     Error reason = opaque.reason;
     reason.during("monitor '" + opaque.monitor + "' is in the chain, with program " + opaque.name +
-                  " (id " + std::to_string(opaque.id) + ")");
+                  " (id " + std::to_string(opaque.program.id) + ")");
     throw reason;
 }
 
@@ -168,109 +167,118 @@ void Chain::require_room(const std::string& monitor, const Placement& placement,
             .hint("load this one with --first, or --before it");
 }
 
-void Chain::write_slot(std::uint32_t slot, const Fd& program) const {
-    if (!program) {
-        delete_element(map_, &slot);
-        return;
-    }
-    put_program(map_, slot, program);
+std::optional<PinnedProgram> Chain::program_of_id(std::uint32_t id) const {
+    for (const ChainMember& member : members_)
+        if (const auto side = member.program.side_of(id))
+            return pinned_program(member, *side);
+    for (const OpaqueMember& opaque : opaque_)
+        if (opaque.program.id == id)
+            return opaque.program;
+    return std::nullopt;
 }
 
-Fd Chain::program_at(std::size_t position) const {
-    if (position >= order_.size())
-        return end_ ? duplicate(opaque_[*end_].program.get()) : Fd();
-    const ChainMember& member = members_[order_[position].member];
-    return member.dir.open_program(member.program, order_[position].side);
+void Chain::write(ChainChange& change, std::uint32_t slot, std::optional<PinnedProgram> program,
+                  bool seen) const {
+    const auto now = program_id_in(slot);
+    if (now == (program ? std::optional(program->id) : std::nullopt))
+        return;
+    change.writes.push_back(
+        {slot, std::move(program), now ? program_of_id(*now) : std::nullopt, seen});
+}
+
+std::optional<PinnedProgram> Chain::program_at(std::size_t position) const {
+    if (position < order_.size())
+        return pinned_program(members_[order_[position].member], order_[position].side);
+    return end_ ? std::optional(opaque_[*end_].program) : std::nullopt;
 }
 
 // The idle instance of the predecessor first: the write to the active one is what packets see.
-void Chain::point(std::size_t position, const Fd& program) {
-    if (position == 0) {
-        write_slot(head_slot, program);
-        return;
-    }
+void Chain::point(ChainChange& change, std::size_t position,
+                  const std::optional<PinnedProgram>& program) const {
+    if (position == 0)
+        return write(change, head_slot, program, true);
     const ChainPlace& place = order_[position - 1];
     const std::vector<std::uint32_t>& slots = members_[place.member].program.slots;
     for (std::size_t side = 0; side < slots.size(); ++side)
         if (side != static_cast<std::size_t>(place.side))
-            write_slot(slots[side], program);
-    write_slot(slots[static_cast<std::size_t>(place.side)], program);
+            write(change, slots[side], program, false);
+    write(change, slots[static_cast<std::size_t>(place.side)], program, true);
 }
 
-std::vector<OrderedProgram> Chain::ordered_programs() const {
-    std::vector<OrderedProgram> programs;
-    for (const ChainPlace& place : order_) {
+ChainChange Chain::change_to(const std::vector<ChainPlace>& order) const {
+    ChainChange change;
+    change.moves = true;
+    if (!opaque_.empty()) // not every place is known
+        return change;
+    change.order.emplace();
+    for (const ChainPlace& place : order) {
         const ProgramRecord& program = members_[place.member].program;
-        programs.push_back({program.ids, program.slots});
+        change.order->push_back({program.ids, program.slots});
     }
-    return programs;
+    return change;
 }
 
-void Chain::keep_order() const {
-    if (opaque_.empty()) // else not every place is known
-        kept_.write(ordered_programs());
-}
-
-void Chain::insert(const DirectoryLock&, std::size_t member, Side side,
-                   const Placement& placement) {
+ChainChange Chain::insert(std::size_t member, Side side, const Placement& placement) const {
     require_known();
     const std::size_t position = position_of(placement);
-    const Fd successor = program_at(position);
-    kept_.forget();
+    std::vector<ChainPlace> order = order_;
+    order.insert(order.begin() + static_cast<std::ptrdiff_t>(position), {member, side});
+    ChainChange change = change_to(order);
     for (const std::uint32_t slot : members_[member].program.slots)
-        write_slot(slot, successor);
-    point(position, members_[member].dir.open_program(members_[member].program, side));
-    order_.insert(order_.begin() + static_cast<std::ptrdiff_t>(position), {member, side});
-    keep_order();
+        write(change, slot, program_at(position), false);
+    point(change, position, pinned_program(members_[member], side));
+    return change;
 }
 
-void Chain::replace(const DirectoryLock&, std::size_t old_member, std::size_t new_member,
-                    Side side) {
+ChainChange Chain::replace(std::size_t old_member, std::size_t new_member, Side side) const {
     require_known();
     const std::size_t position = place_of(old_member).value();
-    const Fd successor = program_at(position + 1);
-    kept_.forget();
+    std::vector<ChainPlace> order = order_;
+    order[position] = {new_member, side};
+    ChainChange change = change_to(order);
     for (const std::uint32_t slot : members_[new_member].program.slots)
-        write_slot(slot, successor);
-    point(position, members_[new_member].dir.open_program(members_[new_member].program, side));
-    order_[position] = {new_member, side};
-    keep_order();
+        write(change, slot, program_at(position + 1), false);
+    point(change, position, pinned_program(members_[new_member], side));
+    return change;
 }
 
-void Chain::swap(const DirectoryLock&, std::size_t member, Side side) {
-    const std::size_t position = place_of(member).value();
-    point(position, members_[member].dir.open_program(members_[member].program, side));
-    order_[position].side = side;
+ChainChange Chain::swap(std::size_t member, Side side) const {
+    ChainChange change;
+    point(change, place_of(member).value(), pinned_program(members_[member], side));
+    return change;
 }
 
-void Chain::remove(const DirectoryLock&, std::size_t member) {
+ChainChange Chain::remove(std::size_t member) const {
     const auto position = place_of(member);
-    if (!position)
-        return require_whole();
-    const Fd successor = program_at(*position + 1);
-    kept_.forget();
-    point(*position, successor);
-    order_.erase(order_.begin() + static_cast<std::ptrdiff_t>(*position));
-    keep_order();
+    if (!position) {
+        require_whole();
+        return {};
+    }
+    std::vector<ChainPlace> order = order_;
+    order.erase(order.begin() + static_cast<std::ptrdiff_t>(*position));
+    ChainChange change = change_to(order);
+    point(change, *position, program_at(*position + 1));
+    return change;
 }
 
-void Chain::clear_slots(const DirectoryLock&, std::size_t member) {
+ChainChange Chain::clear_slots(std::size_t member) const {
+    ChainChange change;
     for (const std::uint32_t slot : members_[member].program.slots)
-        write_slot(slot, Fd());
+        write(change, slot, std::nullopt, false);
+    return change;
 }
 
-void Chain::repair(const DirectoryLock&) {
+ChainChange Chain::repair() const {
+    ChainChange change = change_to(order_);
+    change.moves = false;
     for (std::size_t i = 0; i < order_.size(); ++i) {
         const auto& slots = members_[order_[i].member].program.slots;
         const auto wanted = program_id_in(slots[static_cast<std::size_t>(order_[i].side)]);
         for (const std::uint32_t slot : slots)
             if (program_id_in(slot) != wanted)
-                write_slot(slot, program_at(i + 1));
+                write(change, slot, program_at(i + 1), false);
     }
-    if (opaque_.empty() && kept_.read() != ordered_programs()) {
-        kept_.forget();
-        keep_order();
-    }
+    return change;
 }
 
 } // namespace dynmon

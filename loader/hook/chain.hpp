@@ -6,19 +6,21 @@
 // successor is one write to one slot: that of the instance that runs before it. A program with
 // swapped maps is two instances (sides a and b), of which one is in the chain; the slot of the
 // other is kept equal, so that a swap changes nothing behind it.
+//
+// All of it is pure: a chain is what its slots held when they were read, and a change of it is the
+// list of slots to write.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "base/error.hpp"
-#include "base/file.hpp"
 #include "hook/chain_order.hpp"
 #include "state/generation.hpp"
-#include "state/lock.hpp"
 
 namespace dynmon {
 
@@ -30,13 +32,20 @@ struct ChainMember {
     ProgramRecord program;
 };
 
+// A program as the store has it pinned.
+struct PinnedProgram {
+    std::string path;
+    std::uint32_t id = 0;
+
+    bool operator==(const PinnedProgram&) const = default;
+};
+
 // A program on this hook of a monitor whose record cannot be used: it is damaged, or another
 // version of dynmon wrote it. Which slots are its own is not known, nor what it hands over to.
 struct OpaqueMember {
     std::string monitor;
     Error reason;
-    Fd program;
-    std::uint32_t id = 0;
+    PinnedProgram program;
     std::string name; // of the program, as the kernel knows it
 };
 
@@ -52,19 +61,31 @@ struct Placement {
     std::string monitor;
 };
 
+using Slots = std::map<std::uint32_t, std::uint32_t>; // program ids; an empty slot is not there
+
+struct SlotWrite {
+    std::uint32_t slot = 0;
+    std::optional<PinnedProgram> after;  // nothing: the slot is emptied
+    std::optional<PinnedProgram> before; // nothing: it was empty, or what it held is not known
+    bool seen = false;                   // packets may run through the slot
+};
+
+// Slots to write one after the other; each change is seen by packets as one step.
+struct ChainChange {
+    std::vector<SlotWrite> writes;                    // none that would write what is there
+    bool moves = false;                               // the order becomes another one
+    std::optional<std::vector<OrderedProgram>> order; // that one; nothing: not every place is known
+};
+
 class Chain {
 public:
-    // Reads the chain, up to the first opaque program if there is one. Those before it can be
-    // swapped and removed. Nothing is put into a chain that opaque programs may have slots in, and
-    // what is asked about members that are not before them throws their reason.
+    // Up to the first opaque program, if there is one. Those before it can be swapped and removed.
+    // Nothing is put into a chain that opaque programs may have slots in, and what is asked about
+    // members that are not before them throws their reason.
+    // `slots`: at least the first one, and those of `members`.
     // Throws Error{busy} when a slot holds a program that is none of `members` and `opaque`:
     // another program wrote there, and dynmon does not overwrite it.
-    // `kept`: where the order is written down after each change.
-    Chain(Fd map, std::vector<ChainMember> members, std::vector<OpaqueMember> opaque,
-          ChainOrder kept);
-
-    // Closes the descriptor of the chain: from then on it is a picture, which cannot be changed.
-    void close() { map_.reset(); }
+    Chain(Slots slots, std::vector<ChainMember> members, std::vector<OpaqueMember> opaque);
 
     const std::vector<ChainMember>& members() const { return members_; }
     const std::vector<ChainPlace>& order() const { return order_; } // first to last
@@ -79,42 +100,43 @@ public:
     // Throws as insert() would, before anything is loaded.
     void require_room(const std::string& monitor, const Placement& placement, bool hand_over) const;
 
-    // Each of these is seen by packets as one step. `lock` is the store's, held exclusively.
-    void insert(const DirectoryLock& lock, std::size_t member, Side side,
-                const Placement& placement);
-    void replace(const DirectoryLock& lock, std::size_t old_member, std::size_t new_member,
-                 Side side);
-    void swap(const DirectoryLock& lock, std::size_t member, Side side);
-    void remove(const DirectoryLock& lock, std::size_t member);
-
-    // Frees the slots of a member that is not in the chain; only after a fence().
-    void clear_slots(const DirectoryLock& lock, std::size_t member);
-    // Makes the slots of idle instances equal to those of their active twins again, and writes the
-    // order down if what is written down is not it: a change was killed, or made by a dynmon that
-    // keeps none.
-    void repair(const DirectoryLock& lock);
+    ChainChange insert(std::size_t member, Side side, const Placement& placement) const;
+    ChainChange replace(std::size_t old_member, std::size_t new_member, Side side) const;
+    ChainChange swap(std::size_t member, Side side) const;
+    ChainChange remove(std::size_t member) const;
+    // Frees the slots of a member that is not in the chain; only after a fence.
+    ChainChange clear_slots(std::size_t member) const;
+    // Makes the slots of idle instances equal to those of their active twins again: a change was
+    // killed. `order` is set, `moves` is not.
+    ChainChange repair() const;
 
     std::optional<std::size_t> find(const std::string& monitor, std::uint32_t generation) const;
 
 private:
-    std::vector<OrderedProgram> ordered_programs() const;
-    void keep_order() const;
+    ChainChange change_to(const std::vector<ChainPlace>& order) const;
     void require_known() const;    // throws the reason of an opaque member, wherever it is
     std::string unreached() const; // what read_order() has not met so far, for an error
     void read_order();
     std::size_t position_of(const Placement& placement) const;
     std::optional<std::size_t> place_of(std::size_t member) const;
     std::optional<std::uint32_t> program_id_in(std::uint32_t slot) const;
-    void write_slot(std::uint32_t slot, const Fd& program) const; // empty Fd: clears it
-    Fd program_at(std::size_t position) const; // beyond the last: the opaque one, or empty
-    void point(std::size_t position, const Fd& program); // what runs at `position` from now on
+    std::optional<PinnedProgram> program_of_id(std::uint32_t id) const;
+    // Beyond the last: the opaque one, or nothing.
+    std::optional<PinnedProgram> program_at(std::size_t position) const;
+    void write(ChainChange& change, std::uint32_t slot, std::optional<PinnedProgram> program,
+               bool seen) const;
+    // What runs at `position` from now on.
+    void point(ChainChange& change, std::size_t position,
+               const std::optional<PinnedProgram>& program) const;
 
-    Fd map_;
+    Slots slots_;
     std::vector<ChainMember> members_;
     std::vector<OpaqueMember> opaque_;
-    ChainOrder kept_;
     std::vector<ChainPlace> order_;
     std::optional<std::size_t> end_; // the opaque program that comes behind order_
 };
+
+// The program of one side of a member.
+PinnedProgram pinned_program(const ChainMember& member, Side side);
 
 } // namespace dynmon

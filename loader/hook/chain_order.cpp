@@ -84,10 +84,6 @@ std::optional<std::vector<OrderedProgram>> ChainOrder::read() const {
     }
 }
 
-void ChainOrder::forget() const {
-    remove_tree(path_);
-}
-
 void ChainOrder::write(const std::vector<OrderedProgram>& programs) const {
     json document = json::array();
     for (const OrderedProgram& program : programs)

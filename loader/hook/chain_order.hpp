@@ -37,8 +37,6 @@ public:
 
     // First to last. Nothing: it is not known.
     std::optional<std::vector<OrderedProgram>> read() const;
-    // Before the first slot is written. Throws Error.
-    void forget() const;
     // After the last one. A process without the right to make maps leaves none.
     void write(const std::vector<OrderedProgram>& programs) const;
 

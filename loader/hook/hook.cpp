@@ -270,7 +270,8 @@ std::shared_ptr<const ProgramFacts> known_pivot(const Store& store, const HookId
     return known.get(store.hook_dir(id) + "/pivot", [&] { return pivot_facts(store, id); });
 }
 
-// Empty: its pin is gone, or something else.
+} // namespace
+
 std::optional<ProgramFacts> whole_pivot(const Store& store, const HookId& id) {
     try {
         if (exists(store.hook_dir(id) + "/pivot"))
@@ -280,8 +281,6 @@ std::optional<ProgramFacts> whole_pivot(const Store& store, const HookId& id) {
     }
     return std::nullopt;
 }
-
-} // namespace
 
 bool is_whole(const Store& store, const HookId& id) {
     const std::string dir = store.hook_dir(id);
@@ -343,16 +342,6 @@ Fd open_chain(const Store& store, const HookId& id) {
                                          std::to_string(number) + ")")
             .hint("another process has replaced one of the two pins: put the original back");
     return std::move(chain.fd);
-}
-
-std::vector<std::uint32_t> chain_ids(const Store& store, const HookId& id) {
-    std::vector<std::uint32_t> ids;
-    if (const std::optional<ProgramFacts> pivot = whole_pivot(store, id))
-        ids = pivot->map_ids;
-    const std::string path = store.hook_dir(id) + "/chain";
-    if (is_chain_pin(path))
-        ids.push_back(open_chain_pin(path).facts.id);
-    return ids;
 }
 
 namespace {
@@ -484,7 +473,7 @@ Remains remains_of(const Store& store, const HookId& id) {
 
 // Hold the descriptor, detach, unlink, close last: unlinking the last reference alone would detach
 // some milliseconds later, when no caller checks it any more.
-void remove_hook(const Store& store, const DirectoryLock&, const HookId& id) {
+void detach_hook(const Store& store, const DirectoryLock&, const HookId& id) {
     const std::string dir = store.hook_dir(id);
     const Remains remains = remains_of(store, id);
     if (remains.link && remains.pivot != 0)
@@ -502,7 +491,11 @@ void remove_hook(const Store& store, const DirectoryLock&, const HookId& id) {
         detach_clsact(id, remains.pivot, remains.made_qdisc);
     if (netns && remains.pivot != 0)
         wait_detached(id, remains.pivot);
-    store.discard(dir);
+}
+
+void remove_hook(const Store& store, const DirectoryLock& lock, const HookId& id) {
+    detach_hook(store, lock, id);
+    store.discard(store.hook_dir(id));
 }
 
 } // namespace dynmon

@@ -106,8 +106,6 @@ HookState running_state(const Store& store, const HookId& id);
 std::string hook_device(const Store& store, const HookId& id);
 // The PROG_ARRAY. Throws Error{busy} when it is not the one that our pivot runs through.
 Fd open_chain(const Store& store, const HookId& id);
-// Ids of the maps that may be the chain: what the pivot runs through, and what is pinned.
-std::vector<std::uint32_t> chain_ids(const Store& store, const HookId& id);
 // Pins the chain of a hook again whose pin was taken away: its pivot still uses it, but the kernel
 // has emptied it. False when the pin is there. Throws without CAP_SYS_ADMIN. A pin that is no chain
 // is left for open_chain() to refuse, or with `replace_damaged` makes way.
@@ -116,13 +114,17 @@ bool restore_chain(const Store& store, const DirectoryLock& lock, const HookId& 
 // Throws Error{busy} when another owner's program runs through our link.
 void require_own_link(const Store& store, const HookId& id);
 ProgramFacts pivot_facts(const Store& store, const HookId& id);
+// Nothing: its pin is gone, or something else.
+std::optional<ProgramFacts> whole_pivot(const Store& store, const HookId& id);
 std::uint32_t pivot_id(const Store& store, const HookId& id);
 
 // Throws what remove_hook() would for want of a capability, before anything is changed.
 void require_right_to_remove(const Store& store, const HookId& id);
 
-// Throws as require_own_link(). Detaches, checks that the kernel has let go, and removes the pins
-// and a qdisc that we made.
+// Throws as require_own_link(). Detaches, checks that the kernel has let go, and removes the link's
+// pin and a qdisc that we made.
+void detach_hook(const Store& store, const DirectoryLock& lock, const HookId& id);
+// The same, and then removes the pins.
 void remove_hook(const Store& store, const DirectoryLock& lock, const HookId& id);
 
 } // namespace dynmon

@@ -61,6 +61,7 @@ public:
 
     Totals() = default; // none; what is added to them is lost
     bool are_there() const { return static_cast<bool>(series_); }
+    bool are_whole() const { return series_ && rest_; }
 
 private:
     struct RestRecord;

@@ -155,16 +155,19 @@ std::shared_ptr<const OpenedMap> GenerationMaps::try_open(const MapRecord& map, 
     return opened;
 }
 
-Fd GenerationDir::open_program(const ProgramRecord& program, Side side) const {
-    const std::string path = program_path(program.direction, side);
+Fd open_own_program(const std::string& path, std::uint32_t id) {
     Fd fd = open_own(path, "bpf-prog");
-    const std::uint32_t loaded = program.ids.at(static_cast<std::size_t>(side));
-    if (const ProgramFacts facts = program_facts(fd); facts.id != loaded)
+    if (const ProgramFacts facts = program_facts(fd); facts.id != id)
         throw Error(ErrorKind::busy, path + " is program " + facts.name + " (id " +
                                          std::to_string(facts.id) + "), and dynmon had pinned id " +
-                                         std::to_string(loaded))
+                                         std::to_string(id))
             .hint("another process has replaced the pin: put the original back");
     return fd;
+}
+
+Fd GenerationDir::open_program(const ProgramRecord& program, Side side) const {
+    return open_own_program(program_path(program.direction, side),
+                            program.ids.at(static_cast<std::size_t>(side)));
 }
 
 void GenerationDir::require_own_programs(const std::vector<ProgramRecord>& programs) const {
@@ -172,12 +175,6 @@ void GenerationDir::require_own_programs(const std::vector<ProgramRecord>& progr
         for (std::size_t side = 0; side < program.slots.size(); ++side)
             if (exists(program_path(program.direction, static_cast<Side>(side))))
                 open_program(program, static_cast<Side>(side));
-}
-
-void GenerationDir::remove_programs(const GenerationRecord& record) const {
-    for (const ProgramRecord& program : record.programs)
-        for (std::size_t side = 0; side < program.slots.size(); ++side)
-            remove_pin(program_path(program.direction, static_cast<Side>(side)));
 }
 
 std::vector<std::uint32_t> generation_numbers(const std::string& monitor_dir) {

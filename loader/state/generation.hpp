@@ -49,6 +49,7 @@ struct ProgramRecord {
     std::uint64_t limit_ns = 0;       // what a packet may cost on average; 0: anything
 
     std::optional<Side> side_of(std::uint32_t program_id) const;
+    bool operator==(const ProgramRecord&) const = default;
 };
 
 struct GenerationRecord {
@@ -106,13 +107,16 @@ public:
     Fd open_program(const ProgramRecord& program, Side side) const;
     // Throws as open_program() for those that are pinned.
     void require_own_programs(const std::vector<ProgramRecord>& programs) const;
-    void remove_programs(const GenerationRecord& record) const;
 
 private:
     std::string record_path() const { return path_ + "/dynmon-record"; }
 
     std::string path_;
 };
+
+// The program that is pinned at `path`. Throws Error{busy} when it is not the one of this id, which
+// dynmon has pinned there.
+Fd open_own_program(const std::string& path, std::uint32_t id);
 
 // The maps of a generation, each opened at most once, for as long as this lives. Not thread-safe.
 class GenerationMaps {

@@ -37,6 +37,7 @@ struct MonitorState {
     std::uint32_t generation = 1; // whose metrics `pending` and `from_ns` count
     std::array<std::uint64_t, most_metrics> from_ns{}; // start of each metric's open window
 
+    bool operator==(const MonitorState&) const = default;
     Side active_side() const { return active == 1 ? Side::b : Side::a; }
 };
 

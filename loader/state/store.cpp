@@ -130,11 +130,7 @@ Store Store::open(const std::string& wanted, bool create, const LockPatience& pa
     }
 }
 
-std::string Store::hook_dir(const HookId& id) const {
-    return hooks_dir() + "/" + hook_dir_name(id);
-}
-
-std::string Store::staging_dir(const std::string& directory) const {
+std::string StorePaths::staging_dir(const std::string& directory) const {
     static int counter = 0;
     return directory + "/" + std::string(staging_prefix) + std::to_string(getpid()) + "_" +
            std::to_string(++counter);
@@ -157,7 +153,7 @@ std::vector<HookId> Store::hooks() const {
 }
 
 DirectoryLock Store::lock(DirectoryLock::Mode mode) const {
-    return DirectoryLock(root_, mode, patience_);
+    return DirectoryLock(root(), mode, patience_);
 }
 
 DirectoryLock Store::lock_monitor(const std::string& name, DirectoryLock::Mode mode) const {
@@ -198,7 +194,7 @@ bool Store::is_in_use(const std::string& name) const {
 }
 
 std::optional<DirectoryLock> Store::try_lock(DirectoryLock::Mode mode) const {
-    return lock_existing(root_, mode);
+    return lock_existing(root(), mode);
 }
 
 std::optional<DirectoryLock> Store::lock_existing(const std::string& directory,
@@ -230,8 +226,8 @@ void Store::remove_if_empty(const DirectoryLock&) const {
         return;
     remove_tree(monitors_dir());
     remove_tree(hooks_dir());
-    if (list_directory(root_).empty() && access(parent_of(root_).c_str(), W_OK) == 0)
-        remove_tree(root_); // else it was made for us, and stays
+    if (list_directory(root()).empty() && access(parent_of(root()).c_str(), W_OK) == 0)
+        remove_tree(root()); // else it was made for us, and stays
 }
 
 void Store::require_monitor(const std::string& name) const {

@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "state/hook_id.hpp"
@@ -24,7 +25,24 @@ void become_store_user(const std::string& bpffs);
 inline constexpr const char* default_store = "/sys/fs/bpf/dynmon";
 inline constexpr std::string_view staging_prefix = "__stage_";
 
-class Store {
+// Names below the root of a store. Pure.
+class StorePaths {
+public:
+    explicit StorePaths(std::string root) : root_(std::move(root)) {}
+
+    const std::string& root() const { return root_; }
+    std::string hook_dir(const HookId& id) const { return hooks_dir() + "/" + hook_dir_name(id); }
+    std::string hooks_dir() const { return root_ + "/hooks"; }
+    std::string monitor_dir(const std::string& name) const { return monitors_dir() + "/" + name; }
+    std::string monitors_dir() const { return root_ + "/monitors"; }
+    // A fresh name below `directory` that no reader takes for something published.
+    std::string staging_dir(const std::string& directory) const;
+
+private:
+    std::string root_;
+};
+
+class Store : public StorePaths {
 public:
     // Opens (and with `create`, makes) the store at `root`. When `root` is where a bpffs is
     // mounted, the store is its subdirectory "dynmon". Checks that it is on a bpffs, belongs to
@@ -32,16 +50,8 @@ public:
     static Store open(const std::string& root, bool create, const LockPatience& patience);
     static std::string root_of(const std::string& root); // where open() looks for it
 
-    const std::string& root() const { return root_; }
     bool present() const { return present_; } // false: nothing was ever loaded here
     const LockPatience& patience() const { return patience_; }
-
-    std::string hook_dir(const HookId& id) const;
-    std::string hooks_dir() const { return root_ + "/hooks"; }
-    std::string monitor_dir(const std::string& name) const { return monitors_dir() + "/" + name; }
-    std::string monitors_dir() const { return root_ + "/monitors"; }
-    // A fresh name below `directory` that no reader takes for something published.
-    std::string staging_dir(const std::string& directory) const;
 
     std::vector<std::string> monitors() const; // published names
     std::vector<HookId> hooks() const;
@@ -69,12 +79,11 @@ public:
 
 private:
     Store(std::string root, bool present, LockPatience patience)
-        : root_(std::move(root)), present_(present), patience_(std::move(patience)) {}
+        : StorePaths(std::move(root)), present_(present), patience_(std::move(patience)) {}
 
     std::optional<DirectoryLock> lock_existing(const std::string& directory,
                                                DirectoryLock::Mode mode) const;
 
-    std::string root_;
     bool present_;
     LockPatience patience_;
 };

@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <algorithm>
+#include <cerrno>
+#include <functional>
+
+#include <doctest/doctest.h>
+
+#include "control/fake_kernel.hpp"
+#include "control/recover.hpp"
+#include "control/recover_monitor.hpp"
+#include "control/unload.hpp"
+#include "kernel/own_pin.hpp"
+
+using namespace dynmon;
+
+namespace {
+
+using Verb = std::function<void(Session&)>;
+
+struct Scene {
+    const char* name;
+    StoreSnapshot before;
+    Verb verb;
+    std::set<std::string> bystanders;
+    std::function<bool(const Action&)> commits; // unset: each step goes forward
+};
+
+std::map<std::size_t, std::size_t> met;    // how often each kind of action was run
+std::map<std::size_t, std::size_t> undone; // how often each kind took something back
+
+void count(const FakeKernel& kernel, std::size_t forward) {
+    for (std::size_t i = 0; i < kernel.ran.size(); ++i)
+        ++(i < forward ? met : undone)[kernel.ran[i].index()];
+}
+
+std::string text_of(const std::map<std::string, Pin>& pins) {
+    std::string text;
+    for (const auto& [path, pin] : pins)
+        text += path + " (" + std::to_string(pin.index()) + ")\n";
+    return text;
+}
+
+void check_same(const StoreSnapshot& tree, const StoreSnapshot& wanted) {
+    CHECK(text_of(tree.pins) == text_of(wanted.pins));
+    CHECK(tree.pins == wanted.pins);
+}
+
+void recover(FakeKernel& kernel) {
+    Session session(kernel);
+    Failures failures;
+    recover_in(session, failures);
+    CHECK_NOTHROW(failures.throw_first());
+}
+
+void check_packets(const FakeKernel& kernel) {
+    for (const std::string& violation : kernel.violations)
+        FAIL_CHECK(violation);
+}
+
+// What a finished verb leaves.
+StoreSnapshot finish(const Scene& scene, std::vector<Action>& steps) {
+    FakeKernel kernel(scene.before);
+    kernel.bystanders = scene.bystanders;
+    Session session(kernel);
+    scene.verb(session);
+    check_packets(kernel);
+    steps = kernel.ran;
+    count(kernel, steps.size());
+    return kernel.tree;
+}
+
+void check_before_or_after(const StoreSnapshot& tree, const Scene& scene,
+                           const StoreSnapshot& after) {
+    if (tree.pins != scene.before.pins)
+        check_same(tree, after);
+}
+
+// The verb is killed before each of its steps, then a recover before each of its own.
+void check_kills(const Scene& scene, const StoreSnapshot& after, std::size_t steps) {
+    for (std::size_t at = 0; at < steps; ++at) {
+        CAPTURE(at);
+        FakeKernel kernel(scene.before);
+        kernel.bystanders = scene.bystanders;
+        kernel.kill_at = at;
+        Session session(kernel);
+        CHECK_THROWS_AS(scene.verb(session), Killed);
+        check_packets(kernel);
+        for (std::size_t again = 0;; ++again) {
+            CAPTURE(again);
+            FakeKernel second(kernel.tree);
+            second.bystanders = scene.bystanders;
+            second.kill_at = again;
+            bool killed = false;
+            try {
+                recover(second);
+            } catch (const Killed&) {
+                killed = true;
+            }
+            FakeKernel last(second.tree);
+            last.bystanders = scene.bystanders;
+            recover(last);
+            check_packets(second);
+            check_packets(last);
+            check_before_or_after(last.tree, scene, after);
+            CHECK(last.tree.staging(last.tree.paths.monitors_dir()).empty());
+            FakeKernel idle(last.tree);
+            recover(idle);
+            for (const Action& action : idle.ran)
+                FAIL_CHECK("remains to do: " << describe(action, idle.tree.paths));
+            if (!killed)
+                break;
+        }
+    }
+}
+
+// A step fails: what was done before the commit is taken back, what comes after it is finished.
+void check_errors(const Scene& scene, const StoreSnapshot& after,
+                  const std::vector<Action>& steps) {
+    const auto commit =
+        scene.commits ? std::find_if(steps.begin(), steps.end(), scene.commits) - steps.begin()
+                      : -1;
+    for (std::size_t at = 0; at < steps.size(); ++at) {
+        CAPTURE(at);
+        FakeKernel kernel(scene.before);
+        kernel.bystanders = scene.bystanders;
+        kernel.fail_at = at;
+        kernel.error_number = ENOMEM;
+        Session session(kernel);
+        try {
+            scene.verb(session);
+            FAIL_CHECK("the error is lost");
+        } catch (const Error& error) {
+            CHECK(error.error_number() == ENOMEM);
+        }
+        check_packets(kernel);
+        count(kernel, at);
+        if (static_cast<std::ptrdiff_t>(at) <= commit)
+            check_same(kernel.tree, scene.before);
+        recover(kernel);
+        check_before_or_after(kernel.tree, scene, after);
+    }
+}
+
+void check(const Scene& scene) {
+    CAPTURE(scene.name);
+    std::vector<Action> steps;
+    const StoreSnapshot after = finish(scene, steps);
+    CHECK(!steps.empty());
+    check_errors(scene, after, steps);
+    check_kills(scene, after, steps.size());
+}
+
+bool changes_state(const Action& action) {
+    return std::holds_alternative<WriteState>(action);
+}
+
+Verb unload(const std::string& name) {
+    return [name](Session& session) { unload_in(session, name); };
+}
+
+FakeStore three_monitors(std::size_t sides) {
+    FakeStore store;
+    store.add_hook(ingress);
+    store.add_hook(egress);
+    for (const char* name : {"a", "b", "c"})
+        store.add_monitor(name, {ingress, egress}, sides);
+    return store;
+}
+
+} // namespace
+
+TEST_CASE("an unload that fails or is killed at any step is finished by recover") {
+    for (const std::size_t sides : {1u, 2u}) {
+        const FakeStore store = three_monitors(sides);
+        check({"first", store.tree, unload("a"), {"b", "c"}, changes_state});
+        check({"middle", store.tree, unload("b"), {"a", "c"}, changes_state});
+        check({"last", store.tree, unload("c"), {"a", "b"}, changes_state});
+        FakeStore one;
+        one.add_hook(ingress);
+        one.add_monitor("a", {ingress}, sides);
+        check({"only", one.tree, unload("a"), {}, changes_state});
+    }
+}
+
+TEST_CASE("a monitor whose records cannot be trusted is taken out by what its chains hold") {
+    FakeStore store = three_monitors(1);
+    const std::string dir = store.tree.paths.monitor_dir("b");
+    for (const HookId& hook : {ingress, egress})
+        for (const ChainMember& member : store.tree.members_at(hook))
+            if (member.monitor == "b")
+                store.tree.pins[pinned_program(member, Side::a).path] = ProgramPin{
+                    member.program.ids[0],
+                    "count",
+                    {std::get<ChainPin>(store.tree.pins[store.tree.chain_path(hook)]).id}};
+    try {
+        throw Damaged(dir + "/g1/dynmon-record is damaged");
+    } catch (const Error& error) {
+        store.tree.faults.emplace(dir, Fault(error));
+        store.tree.unsound.emplace("b", Fault(error));
+    }
+    store.tree.pins[dir + "/g1/dynmon-record"] = ObjectPin{};
+    FakeKernel kernel(store.tree);
+    recover(kernel);
+    CHECK(chain_of(kernel.tree, ingress) == std::vector<std::string>{"a", "c"});
+    CHECK(chain_of(kernel.tree, egress) == std::vector<std::string>{"a", "c"});
+    CHECK(!kernel.tree.has(dir));
+}
+
+TEST_CASE("a monitor that another version wrote is left alone, and the rest is recovered") {
+    FakeStore store = three_monitors(1);
+    store.tree.pins["/store/monitors/__stage_7_1"] = FolderPin{};
+    const std::string dir = store.tree.paths.monitor_dir("c");
+    try {
+        throw Error(ErrorKind::unsupported, "written by another version");
+    } catch (const Error& error) {
+        store.tree.unsound.emplace("c", Fault(error));
+    }
+    FakeKernel kernel(store.tree);
+    Session session(kernel);
+    Failures failures;
+    recover_in(session, failures);
+    CHECK(failures.any());
+    CHECK(kernel.tree.has(dir));
+    CHECK(session.said() == std::vector<std::string>{"removed what process 7 had staged"});
+    CHECK_THROWS_WITH_AS(unload_in(session, "c"), "written by another version", Error);
+}
+
+TEST_CASE("staging folders and idle hooks of killed loads are removed") {
+    FakeStore store;
+    store.add_hook(ingress);
+    store.tree.pins["/store/monitors/__stage_12_1"] = FolderPin{};
+    store.tree.pins["/store/hooks/__stage_12_2"] = FolderPin{};
+    FakeKernel kernel(store.tree);
+    recover(kernel);
+    CHECK(kernel.tree.pins.empty());
+}
+
+TEST_CASE("a replace that was killed after publishing is rolled forward from any step") {
+    for (const std::size_t sides : {1u, 2u})
+        for (const bool unread : {false, true}) {
+            FakeStore store = three_monitors(sides);
+            store.add_generation("b", 2, {ingress, egress}, sides);
+            const std::string old = store.tree.generation("b", 1).path();
+            std::get<MapPin>(store.tree.pins[old + "/flows"]).unread = unread;
+            check({"replace",
+                   store.tree,
+                   [](Session& session) {
+                       Failures failures;
+                       recover_in(session, failures);
+                       failures.throw_first();
+                   },
+                   {"a", "b", "c"}});
+            FakeKernel kernel(store.tree);
+            recover(kernel);
+            CHECK(chain_of(kernel.tree, ingress) == std::vector<std::string>{"a", "b", "c"});
+            CHECK(kernel.tree.chain_at(ingress).members()[1].generation == 2);
+            CHECK(kernel.tree.has(old + "/flows") == unread);
+            CHECK(kernel.tree.has(old) == unread);
+        }
+}
+
+TEST_CASE("a swap that was killed between its slots is finished for the side of the state") {
+    FakeStore store = three_monitors(2);
+    store.set_state("b", {.phase = Phase::running, .active = 1});
+    FakeKernel kernel(store.tree);
+    recover(kernel);
+    CHECK(kernel.tree.chain_at(ingress).active_side("b", 1) == Side::b);
+    CHECK(kernel.tree.chain_at(egress).active_side("b", 1) == Side::b);
+    CHECK(kernel.tree.chain_at(ingress).active_side("a", 1) == Side::a);
+}
+
+TEST_CASE("a chain that lost its pin gets its programs back, by name") {
+    FakeStore store = three_monitors(1);
+    store.tree.remove(store.tree.chain_path(ingress));
+    FakeKernel kernel(store.tree);
+    recover(kernel);
+    CHECK(chain_of(kernel.tree, ingress) == std::vector<std::string>{"a", "b", "c"});
+    const auto* order = kernel.tree.get<OrderPin>(kernel.tree.order_path(ingress));
+    REQUIRE(order != nullptr);
+    CHECK(order->programs.size() == 3);
+}
+
+TEST_CASE(
+    "an order that is not that of the chain is written again, and a foreign thing makes way") {
+    FakeStore store = three_monitors(1);
+    const Pin right = store.tree.pins[store.tree.order_path(ingress)];
+    for (const Pin& wrong : {Pin(OrderPin{}), Pin(ObjectPin{})}) {
+        FakeKernel kernel(store.tree);
+        kernel.tree.pins[store.tree.order_path(ingress)] = wrong;
+        recover(kernel);
+        CHECK(kernel.tree.pins[store.tree.order_path(ingress)] == right);
+    }
+}
+
+TEST_CASE("a foreign program in a slot is named, and nothing is changed") {
+    FakeStore store = three_monitors(1);
+    std::get<ChainPin>(store.tree.pins[store.tree.chain_path(ingress)]).slots[head_slot] = 7;
+    FakeKernel kernel(store.tree);
+    Session session(kernel);
+    CHECK_THROWS_AS(unload_in(session, "b"), Error);
+    CHECK(kernel.ran.empty());
+}
+
+TEST_CASE("a dry run changes nothing and shows the steps that a real run takes") {
+    const FakeStore store = three_monitors(2);
+    FakeKernel kernel(store.tree);
+    DryRunLog log;
+    DryRun dry(kernel, log);
+    Session shown(dry);
+    unload_in(shown, "b");
+    CHECK(kernel.tree.pins == store.tree.pins);
+    Session session(kernel);
+    unload_in(session, "b");
+    std::vector<std::string> steps;
+    for (const Action& action : kernel.ran)
+        if (!is_check(action))
+            steps.push_back(describe(action, kernel.tree.paths));
+    CHECK(log.steps == steps);
+    REQUIRE(steps.size() > 2);
+    CHECK(steps.front() == "write monitors/b/state: unloading");
+    CHECK(steps[steps.size() - 2] == "rename monitors/b to monitors/__stage");
+    CHECK(steps.back() == "remove monitors/__stage");
+}
