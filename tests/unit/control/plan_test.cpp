@@ -160,10 +160,10 @@ Verb unload(const std::string& name) {
 
 FakeStore three_monitors(std::size_t sides) {
     FakeStore store;
-    store.add_hook(ingress);
-    store.add_hook(egress);
+    store.add_hook(ingress_hook);
+    store.add_hook(egress_hook);
     for (const char* name : {"a", "b", "c"})
-        store.add_monitor(name, {ingress, egress}, sides);
+        store.add_monitor(name, {ingress_hook, egress_hook}, sides);
     return store;
 }
 
@@ -176,8 +176,8 @@ TEST_CASE("an unload that fails or is killed at any step is finished by recover"
         check({"middle", store.tree, unload("b"), {"a", "c"}, changes_state});
         check({"last", store.tree, unload("c"), {"a", "b"}, changes_state});
         FakeStore one;
-        one.add_hook(ingress);
-        one.add_monitor("a", {ingress}, sides);
+        one.add_hook(ingress_hook);
+        one.add_monitor("a", {ingress_hook}, sides);
         check({"only", one.tree, unload("a"), {}, changes_state});
     }
 }
@@ -185,7 +185,7 @@ TEST_CASE("an unload that fails or is killed at any step is finished by recover"
 TEST_CASE("a monitor whose records cannot be trusted is taken out by what its chains hold") {
     FakeStore store = three_monitors(1);
     const std::string dir = store.tree.paths.monitor_dir("b");
-    for (const HookId& hook : {ingress, egress})
+    for (const HookId& hook : {ingress_hook, egress_hook})
         for (const ChainMember& member : store.tree.members_at(hook))
             if (member.monitor == "b")
                 store.tree.pins[pinned_program(member, Side::a).path] = ProgramPin{
@@ -201,8 +201,8 @@ TEST_CASE("a monitor whose records cannot be trusted is taken out by what its ch
     store.tree.pins[dir + "/g1/dynmon-record"] = ObjectPin{};
     FakeKernel kernel(store.tree);
     recover(kernel);
-    CHECK(chain_of(kernel.tree, ingress) == std::vector<std::string>{"a", "c"});
-    CHECK(chain_of(kernel.tree, egress) == std::vector<std::string>{"a", "c"});
+    CHECK(chain_of(kernel.tree, ingress_hook) == std::vector<std::string>{"a", "c"});
+    CHECK(chain_of(kernel.tree, egress_hook) == std::vector<std::string>{"a", "c"});
     CHECK(!kernel.tree.has(dir));
 }
 
@@ -227,7 +227,7 @@ TEST_CASE("a monitor that another version wrote is left alone, and the rest is r
 
 TEST_CASE("staging folders and idle hooks of killed loads are removed") {
     FakeStore store;
-    store.add_hook(ingress);
+    store.add_hook(ingress_hook);
     store.tree.pins["/store/monitors/__stage_12_1"] = FolderPin{};
     store.tree.pins["/store/hooks/__stage_12_2"] = FolderPin{};
     FakeKernel kernel(store.tree);
@@ -239,7 +239,7 @@ TEST_CASE("a replace that was killed after publishing is rolled forward from any
     for (const std::size_t sides : {1u, 2u})
         for (const bool unread : {false, true}) {
             FakeStore store = three_monitors(sides);
-            store.add_generation("b", 2, {ingress, egress}, sides);
+            store.add_generation("b", 2, {ingress_hook, egress_hook}, sides);
             const std::string old = store.tree.generation("b", 1).path();
             std::get<MapPin>(store.tree.pins[old + "/flows"]).unread = unread;
             check({"replace",
@@ -252,8 +252,8 @@ TEST_CASE("a replace that was killed after publishing is rolled forward from any
                    {"a", "b", "c"}});
             FakeKernel kernel(store.tree);
             recover(kernel);
-            CHECK(chain_of(kernel.tree, ingress) == std::vector<std::string>{"a", "b", "c"});
-            CHECK(kernel.tree.chain_at(ingress).members()[1].generation == 2);
+            CHECK(chain_of(kernel.tree, ingress_hook) == std::vector<std::string>{"a", "b", "c"});
+            CHECK(kernel.tree.chain_at(ingress_hook).members()[1].generation == 2);
             CHECK(kernel.tree.has(old + "/flows") == unread);
             CHECK(kernel.tree.has(old) == unread);
         }
@@ -264,18 +264,18 @@ TEST_CASE("a swap that was killed between its slots is finished for the side of 
     store.set_state("b", {.phase = Phase::running, .active = 1});
     FakeKernel kernel(store.tree);
     recover(kernel);
-    CHECK(kernel.tree.chain_at(ingress).active_side("b", 1) == Side::b);
-    CHECK(kernel.tree.chain_at(egress).active_side("b", 1) == Side::b);
-    CHECK(kernel.tree.chain_at(ingress).active_side("a", 1) == Side::a);
+    CHECK(kernel.tree.chain_at(ingress_hook).active_side("b", 1) == Side::b);
+    CHECK(kernel.tree.chain_at(egress_hook).active_side("b", 1) == Side::b);
+    CHECK(kernel.tree.chain_at(ingress_hook).active_side("a", 1) == Side::a);
 }
 
 TEST_CASE("a chain that lost its pin gets its programs back, by name") {
     FakeStore store = three_monitors(1);
-    store.tree.remove(store.tree.chain_path(ingress));
+    store.tree.remove(store.tree.chain_path(ingress_hook));
     FakeKernel kernel(store.tree);
     recover(kernel);
-    CHECK(chain_of(kernel.tree, ingress) == std::vector<std::string>{"a", "b", "c"});
-    const auto* order = kernel.tree.get<OrderPin>(kernel.tree.order_path(ingress));
+    CHECK(chain_of(kernel.tree, ingress_hook) == std::vector<std::string>{"a", "b", "c"});
+    const auto* order = kernel.tree.get<OrderPin>(kernel.tree.order_path(ingress_hook));
     REQUIRE(order != nullptr);
     CHECK(order->programs.size() == 3);
 }
@@ -283,18 +283,18 @@ TEST_CASE("a chain that lost its pin gets its programs back, by name") {
 TEST_CASE(
     "an order that is not that of the chain is written again, and a foreign thing makes way") {
     FakeStore store = three_monitors(1);
-    const Pin right = store.tree.pins[store.tree.order_path(ingress)];
+    const Pin right = store.tree.pins[store.tree.order_path(ingress_hook)];
     for (const Pin& wrong : {Pin(OrderPin{}), Pin(ObjectPin{})}) {
         FakeKernel kernel(store.tree);
-        kernel.tree.pins[store.tree.order_path(ingress)] = wrong;
+        kernel.tree.pins[store.tree.order_path(ingress_hook)] = wrong;
         recover(kernel);
-        CHECK(kernel.tree.pins[store.tree.order_path(ingress)] == right);
+        CHECK(kernel.tree.pins[store.tree.order_path(ingress_hook)] == right);
     }
 }
 
 TEST_CASE("a foreign program in a slot is named, and nothing is changed") {
     FakeStore store = three_monitors(1);
-    std::get<ChainPin>(store.tree.pins[store.tree.chain_path(ingress)]).slots[head_slot] = 7;
+    std::get<ChainPin>(store.tree.pins[store.tree.chain_path(ingress_hook)]).slots[head_slot] = 7;
     FakeKernel kernel(store.tree);
     Session session(kernel);
     CHECK_THROWS_AS(unload_in(session, "b"), Error);
