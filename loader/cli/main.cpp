@@ -52,6 +52,15 @@ void print_error(const Error& error, bool json) {
     std::cerr << json_text(nlohmann::ordered_json{{"error", document}}) << "\n";
 }
 
+// Called for the verb that is met: the options of all verbs take longer to declare than a read.
+void declare_options_of(Verb& verb, CLI::App& app) {
+    verb.declare(app);
+    // CLI11 does so itself for groups that are there when it begins to parse.
+    for (CLI::App* group :
+         app.get_subcommands([](const CLI::App* each) { return each->get_name().empty(); }))
+        group->fallthrough(false);
+}
+
 struct CommandLine {
     CLI::App app{description, "dynmon-load"};
     Global global;
@@ -87,9 +96,8 @@ struct CommandLine {
         for (const auto& verb : verbs) {
             CLI::App* sub = app.add_subcommand(verb->name(), verb->summary());
             sub->footer(std::string("Example:\n  ") + verb->example());
-            // Options of one verb are declared when it is met: those of all take longer than a
-            // read.
-            sub->preparse_callback([verb = verb.get(), sub](std::size_t) { verb->declare(*sub); });
+            sub->preparse_callback(
+                [&verb = *verb, sub](std::size_t) { declare_options_of(verb, *sub); });
         }
     }
 

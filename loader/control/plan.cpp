@@ -16,6 +16,8 @@ template <typename... Bodies>
 struct Overloaded : Bodies... {
     using Bodies::operator()...;
 };
+template <typename... Bodies> // clang before 17 does not find it
+Overloaded(Bodies...)->Overloaded<Bodies...>;
 
 // "monitors/web/g1", "monitors/__stage/g1"
 std::string short_path(const std::string& path, const StorePaths& paths) {

@@ -104,7 +104,7 @@ class DoctorTest(harness.Case):
             self.replace("f", "flows")
             self.dynmon("read", "f", "flows_missed")
             told = [problem for problem in self.doctor()["problems"]
-                    if "replaced generations hold windows" in problem["problem"]]
+                    if "replaced generations hold unread windows" in problem["problem"]]
             self.assertEqual(len(told), replaced > 1)
         self.assertRegex(told[0]["problem"], r"8 replaced .* in [1-9]\d+ KiB of maps")
         self.assertIn("dynmon-load read f", told[0]["remedy"])
