@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "control/apply.hpp"
 
-#include <nlohmann/json.hpp>
-
+#include "cli/dry_run.hpp"
 #include "cli/options.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
@@ -28,16 +27,22 @@ public:
         options_.declare_limit(app);
         place_.declare(app);
         keep_.declare(app);
+        dry_run_.declare(app);
     }
 
     int run(const Global& global) override {
-        const Probe probe = open_checked_probe(options_.probe, global.settings.allowed());
+        const Settings settings = dry_run_.settings(global.settings);
+        const Probe probe = open_checked_probe(options_.probe, settings.allowed());
         const ApplyReport report = with_verifier_log(options_.verifier_log, [&] {
             return during("apply '" + name_ + "'", [&] {
-                return apply_monitor(global.settings, probe, place_.request(name_, options_),
+                return apply_monitor(settings, probe, place_.request(name_, options_),
                                      keep_.keep());
             });
         });
+        if (dry_run_) {
+            dry_run_.print(global);
+            return 0;
+        }
         nlohmann::ordered_json document = placed_json(global, report.record);
         document["outcome"] = to_string(report.outcome);
         document["carried-maps"] = report.carried;
@@ -52,6 +57,7 @@ public:
 private:
     std::string name_;
     ProbeOptions options_;
+    DryRunOption dry_run_;
     PlaceOptions place_;
     KeepOptions keep_;
 };

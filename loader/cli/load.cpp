@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "control/load.hpp"
 
+#include "cli/dry_run.hpp"
 #include "cli/options.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
@@ -25,15 +26,21 @@ public:
         options_.declare(app);
         options_.declare_limit(app);
         place_.declare(app);
+        dry_run_.declare(app);
     }
 
     int run(const Global& global) override {
-        const Probe probe = open_checked_probe(options_.probe, global.settings.allowed());
+        const Settings settings = dry_run_.settings(global.settings);
+        const Probe probe = open_checked_probe(options_.probe, settings.allowed());
         const GenerationRecord record = with_verifier_log(options_.verifier_log, [&] {
             return during("load '" + name_ + "'", [&] {
-                return load_monitor(global.settings, probe, place_.request(name_, options_));
+                return load_monitor(settings, probe, place_.request(name_, options_));
             });
         });
+        if (dry_run_) {
+            dry_run_.print(global);
+            return 0;
+        }
         print_result(global, placed_json(global, record),
                      "loaded " + name_ + " (" + record.manifest.name + ") on " +
                          places_text(global, record));
@@ -43,6 +50,7 @@ public:
 private:
     std::string name_;
     ProbeOptions options_;
+    DryRunOption dry_run_;
     PlaceOptions place_;
 };
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
+#include "cli/dry_run.hpp"
 #include "cli/options.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
@@ -24,13 +25,15 @@ public:
         options_.declare(app);
         options_.declare_limit(app);
         keep_.declare(app);
+        dry_run_.declare(app);
     }
 
     int run(const Global& global) override {
-        const Probe probe = open_checked_probe(options_.probe, global.settings.allowed());
+        const Settings settings = dry_run_.settings(global.settings);
+        const Probe probe = open_checked_probe(options_.probe, settings.allowed());
         const ReplaceReport report = with_verifier_log(options_.verifier_log, [&] {
             return during("replace '" + name_ + "'", [&] {
-                return replace_monitor(global.settings, probe,
+                return replace_monitor(settings, probe,
                                        {.name = name_,
                                         .keep_maps = keep_.keep(),
                                         .clock = options_.clock_source(),
@@ -39,6 +42,10 @@ public:
                                         .kernel_btf = options_.kernel_btf});
             });
         });
+        if (dry_run_) {
+            dry_run_.print(global);
+            return 0;
+        }
         nlohmann::ordered_json document = placed_json(global, report.record);
         document["carried-maps"] = report.carried;
         document["unread-window"] = report.unread;
@@ -55,6 +62,7 @@ private:
 
     std::string name_;
     ProbeOptions options_;
+    DryRunOption dry_run_;
     KeepOptions keep_;
 };
 

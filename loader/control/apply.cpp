@@ -6,6 +6,7 @@
 #include "control/chain_lookup.hpp"
 #include "control/limit.hpp"
 #include "control/load_hooks.hpp"
+#include "control/load_port.hpp"
 #include "control/recover_monitor.hpp"
 #include "decode/parameters.hpp"
 #include "hook/hook.hpp"
@@ -36,9 +37,10 @@ void require_same_place(const ProgramRecord& program, const Probe& probe, const 
 
 class ApplyPlace {
 public:
-    ApplyPlace(const Store& store, const DirectoryLock& lock, const Probe& probe,
-               const LoadRequest& request)
-        : store_(store), lock_(lock), probe_(probe), request_(request), netns_(netns_for(request)) {
+    ApplyPlace(const Settings& settings, const Store& store, const DirectoryLock& lock,
+               const Probe& probe, const LoadRequest& request)
+        : settings_(settings), store_(store), lock_(lock), probe_(probe), request_(request),
+          netns_(netns_for(request)) {
         const NetNsScope inside(netns_);
         asked_ = {.netns = netns_.inode(), .ifindex = interface_index(request.device)};
     }
@@ -65,7 +67,11 @@ private:
         }
         require_same_place(program, probe_, asked_, request_);
         if (state.health == HookHealth::detached) {
-            attach_again(store_, lock_, netns_, program.hook, request_.tc_priority);
+            LoadPort port(store_, &lock_, {.hooks = std::set<HookId>{program.hook}}, netns_);
+            StoreSession session(port, settings_.dry_run);
+            session->carry_out([&](Planner& planner) {
+                planner.add(AttachAgain{program.hook, request_.tc_priority});
+            });
             running.attached_again = true;
         }
         if (const auto out = read_taken_out(dir, program))
@@ -73,6 +79,7 @@ private:
                                 "' was taken out: " + limit_text(*out, program.limit_ns);
     }
 
+    const Settings& settings_;
     const Store& store_;
     const DirectoryLock& lock_;
     const Probe& probe_;
@@ -88,11 +95,16 @@ std::optional<Running> find_running(const Settings& settings, const Probe& probe
     if (!reading)
         return std::nullopt;
     const auto lock = store.try_lock(DirectoryLock::Mode::exclusive);
-    std::vector<std::string> actions;
-    if (!lock || !exists(store.monitor_dir(request.name)) ||
-        !recover_monitor(store, *lock, request.name, actions))
+    if (!lock || !exists(store.monitor_dir(request.name)))
         return std::nullopt;
-    return ApplyPlace(store, *lock, probe, request).look(current_generation(store, request.name));
+    Scope scope = scope_of(store, request.name);
+    scope.upkeep = true;
+    StorePort port(store, &*lock, std::move(scope));
+    StoreSession session(port, settings.dry_run);
+    if (!recover_in(*session, request.name))
+        return std::nullopt;
+    return ApplyPlace(settings, store, *lock, probe, request)
+        .look(current_generation(store, request.name));
 }
 
 bool is_unchanged(const GenerationRecord& record, const Probe& probe, const LoadRequest& request) {

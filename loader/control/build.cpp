@@ -10,7 +10,6 @@
 #include "kernel/own_pin.hpp"
 #include "policy/helpers.hpp"
 #include "policy/rules.hpp"
-#include "state/bpffs.hpp"
 
 namespace dynmon {
 
@@ -143,7 +142,7 @@ std::size_t side_count(const Manifest& manifest) {
     return manifest.swapped_maps().empty() ? 1 : 2;
 }
 
-LoadedGeneration load_generation(const GenerationPlan& plan) {
+GenerationRecord planned_record(const GenerationPlan& plan) {
     const Probe& probe = *plan.probe;
     require_permitted(probe.object);
     for (const ProgramPlan& program : plan.programs)
@@ -161,8 +160,7 @@ LoadedGeneration load_generation(const GenerationPlan& plan) {
         if (const std::string fault = map_fault(shaped(map, shapes)); !fault.empty())
             throw Error(ErrorKind::usage, "map '" + map.name + "' " + fault).hint(map_fault_hint);
 
-    LoadedGeneration generation;
-    GenerationRecord& record = generation.record;
+    GenerationRecord record;
     record.number = plan.number;
     record.created_ns = epoch_ns();
     record.monitor = plan.monitor;
@@ -182,6 +180,16 @@ LoadedGeneration load_generation(const GenerationPlan& plan) {
                                    .slots = program.slots,
                                    .ids = {},
                                    .limit_ns = plan.limit_ns});
+    return record;
+}
+
+LoadedGeneration load_generation(const GenerationPlan& plan) {
+    const Probe& probe = *plan.probe;
+    LoadedGeneration generation;
+    generation.record = planned_record(plan);
+    const std::vector<GlobalValue> parameters =
+        resolve_parameters(probe.manifest, probe.object, plan.assignments);
+    const std::vector<MapShape> shapes = resolve_maps(probe.manifest, probe.object, parameters);
     generation.programs.resize(plan.programs.size());
     generation.btf = probe.object.btf_bytes();
     load_instances(plan, parameters, shapes, generation);
@@ -203,21 +211,6 @@ void refresh_clock(const Fd& clock_map, ClockSource source) {
     const std::int64_t base = clock_base_ns(source);
     if (base - before > noise_ns || before - base > noise_ns)
         update_element(clock_map, &key, &base);
-}
-
-void pin_generation(const LoadedGeneration& generation, const GenerationDir& dir) {
-    make_directory(dir.path());
-    for (std::size_t i = 0; i < generation.programs.size(); ++i)
-        for (std::size_t side = 0; side < generation.programs[i].size(); ++side)
-            pin(generation.programs[i][side],
-                dir.program_path(generation.record.programs[i].direction, static_cast<Side>(side)));
-    for (const MapRecord& record : generation.record.maps)
-        for (const Side side : {Side::a, Side::b})
-            if (const auto map = generation.maps.find({record.name, side});
-                map != generation.maps.end())
-                pin(map->second, dir.map_path(record, side));
-    dir.write_btf(generation.btf);
-    dir.write_record(generation.record);
 }
 
 } // namespace dynmon

@@ -56,10 +56,11 @@ struct LoadedGeneration {
 std::size_t side_count(const Manifest& manifest);
 
 LoadedGeneration load_generation(const GenerationPlan& plan);
+// Its record, but for the ids that the kernel gives the programs. Throws what is wrong with the
+// probe before the kernel is asked.
+GenerationRecord planned_record(const GenerationPlan& plan);
 
 // Writes the base of the epoch clock into the generation's clock map, if it has one.
 void refresh_clock(const Fd& clock_map, ClockSource source);
-
-void pin_generation(const LoadedGeneration& generation, const GenerationDir& dir);
 
 } // namespace dynmon

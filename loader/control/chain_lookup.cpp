@@ -3,7 +3,6 @@
 
 #include "base/error.hpp"
 #include "control/look.hpp"
-#include "control/store_port.hpp"
 #include "hook/hook.hpp"
 #include "kernel/own_pin.hpp"
 #include "state/bpffs.hpp"
@@ -66,16 +65,6 @@ std::vector<GenerationDir> retired_generations(const Store& store, const std::st
     for (const std::uint32_t number : numbers)
         retired.push_back(generation_dir(dir, number));
     return retired;
-}
-
-void remove_idle_hooks(const Store& store, const DirectoryLock& lock,
-                       const std::set<HookId>& hooks) {
-    StorePort port(store, lock, {.hooks = hooks, .monitors = std::set<std::string>{}});
-    Session session(port);
-    session.carry_out([&](Planner& planner) {
-        planner.remove_if_idle(hooks);
-        return true;
-    });
 }
 
 } // namespace dynmon

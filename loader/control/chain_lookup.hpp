@@ -49,8 +49,4 @@ private:
 GenerationDir current_generation(const Store& store, const std::string& monitor);
 std::vector<GenerationDir> retired_generations(const Store& store, const std::string& monitor);
 
-// Removes every hook of `hooks` that no monitor uses any more.
-void remove_idle_hooks(const Store& store, const DirectoryLock& lock,
-                       const std::set<HookId>& hooks);
-
 } // namespace dynmon

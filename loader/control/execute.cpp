@@ -7,11 +7,22 @@
 
 namespace dynmon {
 
-namespace {
+void execute(KernelPort& port, const Plan& plan, const StorePaths& paths,
+             std::vector<PlanStep>& done) {
+    for (std::size_t i = 0; i < plan.steps.size(); ++i) {
+        const PlanStep& step = plan.steps[i];
+        log::debug("step: " + describe(step.action, paths));
+        port.run(step.action);
+        if (i < plan.committed_by)
+            done.push_back(step);
+        else
+            done.clear();
+    }
+}
 
-void take_back(KernelPort& port, const Plan& plan, std::size_t done, const StorePaths& paths) {
-    while (done-- > 0) {
-        for (const Action& action : plan.steps[done].undo) {
+void take_back(KernelPort& port, const std::vector<PlanStep>& done, const StorePaths& paths) {
+    for (auto step = done.rbegin(); step != done.rend(); ++step) {
+        for (const Action& action : step->undo) {
             try {
                 log::debug("take back: " + describe(action, paths));
                 port.run(action);
@@ -22,33 +33,42 @@ void take_back(KernelPort& port, const Plan& plan, std::size_t done, const Store
     }
 }
 
-} // namespace
-
-void execute(KernelPort& port, const Plan& plan, const StorePaths& paths) {
-    for (std::size_t i = 0; i < plan.steps.size(); ++i) {
-        try {
-            log::debug("step: " + describe(plan.steps[i].action, paths));
-            port.run(plan.steps[i].action);
-        } catch (const std::exception&) {
-            if (i <= plan.committed_by)
-                take_back(port, plan, i, paths);
-            throw;
-        }
-    }
-}
-
-void Session::refresh() {
+const StoreSnapshot& Session::now() {
     if (stale_)
         now_ = port_.look(width_);
     stale_ = false;
+    return now_;
+}
+
+void Session::take_back_all() {
+    take_back(port_, done_, now_.paths);
+    done_.clear();
+    together_ = false;
+    stale_ = true;
 }
 
 void Session::carry_out_plan(const Planner& planner) {
     stale_ = true; // if a step fails
-    execute(port_, planner.plan(), now_.paths);
+    try {
+        execute(port_, planner.plan(), now_.paths, done_);
+    } catch (const std::exception&) {
+        if (!together_)
+            take_back_all();
+        throw;
+    }
+    if (!together_)
+        done_.clear();
     now_ = planner.now();
     stale_ = planner.plan().look_again;
     said_.insert(said_.end(), planner.plan().says.begin(), planner.plan().says.end());
+}
+
+DryRun::DryRun(KernelPort& real, DryRunLog& log) : real_(real), log_(log) {
+    StoreSnapshot found = real_.look(Width::all);
+    if (log_.after)
+        log_.after->health.merge(found.health); // nothing asked for it before
+    else
+        log_.after = std::move(found);
 }
 
 void DryRun::run(const Action& action) {

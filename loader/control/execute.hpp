@@ -2,6 +2,7 @@
 // Carries plans out, through one interface that tests and --dry-run put something else behind.
 #pragma once
 
+#include <exception>
 #include <optional>
 #include <string>
 #include <type_traits>
@@ -24,9 +25,12 @@ public:
     virtual void run(const Action& action) = 0;
 };
 
-// Runs the steps in their order. If one fails before the plan is committed, what was done is taken
-// back, last first, and the error of that step is thrown; what cannot be taken back is logged.
-void execute(KernelPort& port, const Plan& plan, const StorePaths& paths);
+// Runs the steps in their order, and keeps in `done` those that can still be taken back: none once
+// the plan is committed. Throws the error of the first step that fails.
+void execute(KernelPort& port, const Plan& plan, const StorePaths& paths,
+             std::vector<PlanStep>& done);
+// Last first. What cannot be taken back is logged.
+void take_back(KernelPort& port, const std::vector<PlanStep>& done, const StorePaths& paths);
 
 // One plan after the other, each made from what the store is after the one before.
 // Not thread-safe.
@@ -35,15 +39,14 @@ public:
     explicit Session(KernelPort& port, KernelPort::Width width = KernelPort::Width::own)
         : port_(port), width_(width), now_(port.look(width)) {}
 
-    const StoreSnapshot& now() const { return now_; }
+    const StoreSnapshot& now(); // looks again where that is needed
     const std::vector<std::string>& said() const { return said_; } // of all plans carried out
 
     // `make` fills a Planner; what it returns is returned. After an error the store is looked at
     // before the next plan is made.
     template <typename Make>
     auto carry_out(Make&& make) {
-        refresh();
-        Planner planner(now_);
+        Planner planner(now());
         if constexpr (std::is_void_v<decltype(make(planner))>) {
             make(planner);
             carry_out_plan(planner);
@@ -53,6 +56,19 @@ public:
             return result;
         }
     }
+    // Plans that `body` carries out are taken back together if it throws.
+    template <typename Body>
+    void as_one(Body&& body) {
+        together_ = true;
+        try {
+            body();
+        } catch (const std::exception&) {
+            take_back_all();
+            throw;
+        }
+        together_ = false;
+        done_.clear();
+    }
     bool wants_look() const { return stale_; } // the last plan is to be made again
     void look_at_all() {
         width_ = KernelPort::Width::all;
@@ -60,13 +76,15 @@ public:
     }
 
 private:
-    void refresh();
     void carry_out_plan(const Planner& planner);
+    void take_back_all();
 
     KernelPort& port_;
     KernelPort::Width width_;
     StoreSnapshot now_;
     bool stale_ = false;
+    bool together_ = false;
+    std::vector<PlanStep> done_;
     std::vector<std::string> said_;
 };
 
@@ -80,10 +98,7 @@ struct DryRunLog {
 class DryRun : public KernelPort {
 public:
     // Neither is owned.
-    DryRun(KernelPort& real, DryRunLog& log) : real_(real), log_(log) {
-        if (!log_.after)
-            log_.after = real_.look(Width::all);
-    }
+    DryRun(KernelPort& real, DryRunLog& log);
 
     StoreSnapshot look(Width) override { return *log_.after; }
     void run(const Action& action) override;

@@ -7,34 +7,20 @@
 #include "base/error.hpp"
 #include "base/identifier.hpp"
 #include "control/build.hpp"
-#include "control/chain_lookup.hpp"
 #include "control/load_hooks.hpp"
-#include "control/recover_monitor.hpp"
-#include "control/store_port.hpp"
-#include "control/window_claim.hpp"
-#include "control/window_writer.hpp"
+#include "control/load_in.hpp"
+#include "control/load_port.hpp"
 #include "kernel/features.hpp"
 #include "policy/checked_probe.hpp"
-#include "state/bpffs.hpp"
-#include "state/state.hpp"
 
 namespace dynmon {
 
 namespace {
 
-// Leaves a running monitor alone: a change takes its own lock, which another process may hold.
-void require_new_name(const Store& store, const DirectoryLock& lock, const std::string& name) {
-    std::vector<std::string> actions;
-    if (!exists(store.monitor_dir(name)) ||
-        (!is_running(store, name) && !recover_monitor(store, lock, name, actions)))
-        return;
-    throw Error(ErrorKind::busy, "monitor '" + name + "' is loaded already")
-        .hint("`replace` exchanges its probe, `apply` loads or replaces, `unload` removes it");
-}
-
-void require_neighbour(const Store& store, const GenerationPlan& plan, const Placement& asked) {
+void require_neighbour(const StoreSnapshot& now, const GenerationPlan& plan,
+                       const Placement& asked) {
     const auto holds = [&](const ProgramPlan& program) {
-        return open_chain_of(store, program.hook).holds(asked.monitor);
+        return now.chain_at(program.hook).holds(asked.monitor);
     };
     if (is_beside(asked) && std::none_of(plan.programs.begin(), plan.programs.end(), holds))
         throw Error(ErrorKind::usage, "monitor '" + asked.monitor + "' is not in this chain")
@@ -42,10 +28,15 @@ void require_neighbour(const Store& store, const GenerationPlan& plan, const Pla
 }
 
 // The store, made where it is missing, and locked. An unload that leaves the store empty removes
-// it, maybe while we wait for its lock: then it is made again.
+// it, maybe while we wait for its lock: then it is made again. A dry run makes none.
 class LockedStore {
 public:
     explicit LockedStore(const Settings& settings) {
+        if (settings.dry_run != nullptr) {
+            store_.emplace(settings.open_store(false));
+            lock_ = store_->try_lock(DirectoryLock::Mode::exclusive);
+            return;
+        }
         while (!lock_) {
             try {
                 store_.emplace(settings.open_store(true));
@@ -59,55 +50,19 @@ public:
     }
 
     const Store& store() const { return *store_; }
-    const DirectoryLock& lock() const { return *lock_; }
+    const DirectoryLock* lock() const { return lock_ ? &*lock_ : nullptr; }
 
 private:
     std::optional<Store> store_;
     std::optional<DirectoryLock> lock_;
 };
 
-void sweep(const Store& store, const DirectoryLock& lock) {
-    StorePort port(store, lock, {.hooks = std::set<HookId>{}, .monitors = std::set<std::string>{}});
-    Session(port).carry_out([&](Planner& planner) {
-        plan_sweep(planner, store.monitors_dir());
-        plan_sweep(planner, store.hooks_dir());
-    });
-}
-
-void publish_monitor(const Store& store, const LoadedGeneration& generation, Undo& undo) {
-    const std::string stage = store.staging_dir(store.monitors_dir());
-    Undo stage_undo;
-    make_directory(stage);
-    stage_undo.add([&] { remove_tree(stage); });
-    pin_generation(generation, generation_dir(stage, generation.record.number));
-    MonitorState state;
-    state.active = static_cast<std::uint32_t>(generation.record.initial_side);
-    StateMap::create(stage + "/state", state);
-    WindowClaim::make_place(stage);
-    make_totals(stage,
-                metric_sources(generation_dir(stage, generation.record.number), generation.record));
-    const std::string dir = store.monitor_dir(generation.record.monitor);
-    publish(stage, dir);
-    stage_undo.commit();
-    undo.add([&store, dir] { store.discard(dir); });
-}
-
-// From here on packets are counted. The first write is the commit of a load with one direction;
-// until the state says `running`, the next verb takes a killed load back.
-void start_monitor(const Store& store, const DirectoryLock& lock, const GenerationRecord& record,
-                   const Placement& placement) {
-    StorePort port(store, lock, scope_of(store, record.monitor));
-    Session(port).carry_out([&](Planner& planner) {
-        for (const ProgramRecord& program : record.programs) {
-            const Chain chain = planner.now().chain_at(program.hook);
-            planner.change_chain(program.hook,
-                                 chain.insert(chain.find(record.monitor, record.number).value(),
-                                              record.initial_side, placement_in(chain, placement)));
-        }
-        MonitorState state = planner.now().state(record.monitor).value();
-        state.phase = Phase::running;
-        planner.add(WriteState{store.monitor_dir(record.monitor) + "/state", state, true});
-    });
+// A half loaded monitor of the name makes way, with its hooks.
+Scope scope_of_load(const Store& store, const std::string& name, const std::set<HookId>& hooks) {
+    Scope scope = scope_of(store, name);
+    scope.hooks->insert(hooks.begin(), hooks.end());
+    scope.health = true;
+    return scope;
 }
 
 } // namespace
@@ -118,18 +73,17 @@ GenerationRecord load_monitor(const Settings& settings, const Probe& probe,
     require_allowed(settings.allowed(), candidate_of(probe));
     const MachinePolicies policies = settings.policies();
     require_machine_policy(policies, probe, request.assignments); // before any change
-    const HookKind kind = request.hook.value_or(probe.manifest.hook);
     const NetNs netns = netns_for(request);
 
     const LockedStore locked(settings);
     const Store& store = locked.store();
-    const DirectoryLock& lock = locked.lock();
-    sweep(store, lock);
-    require_new_name(store, lock, request.name);
-
     Undo undo;
-    undo.add([&] { store.remove_if_empty(lock); });
-    LoadHooks hooks(store, lock, netns, undo);
+    if (settings.dry_run == nullptr)
+        undo.add([&] { store.remove_if_empty(*locked.lock()); });
+    const LoadHooks hooks(store, netns, probe, request);
+    LoadPort port(store, locked.lock(), scope_of_load(store, request.name, hooks.ids()), netns);
+    StoreSession session(port, settings.dry_run);
+    const std::set<HookId> before = hooks.attached(session->now());
     GenerationPlan plan{.probe = &probe,
                         .monitor = request.name,
                         .assignments = request.assignments,
@@ -137,14 +91,14 @@ GenerationRecord load_monitor(const Settings& settings, const Probe& probe,
                         .most_instructions = instruction_limit(policies),
                         .limit_ns = request.limit_ns.value_or(0),
                         .kernel_btf = request.kernel_btf};
-    for (const PathConfig& path : probe.manifest.paths)
-        plan.programs.push_back(hooks.prepare(probe, request, path.direction, kind));
-    require_neighbour(store, plan, request.placement);
-    const LoadedGeneration generation = load_generation(plan);
-    publish_monitor(store, generation, undo);
-    start_monitor(store, lock, generation.record, request.placement);
+    const auto load = [&](Session& running) {
+        plan.programs = hooks.programs(running, before);
+        require_neighbour(running.now(), plan, request.placement);
+        return load_new(running, port, plan);
+    };
+    load_in(*session, request.name, hooks.requests(), load, request.placement);
     undo.commit();
-    return generation.record;
+    return port.loaded() != nullptr ? port.loaded()->record : planned_record(plan);
 }
 
 ProgramBounds verify_probe(const Probe& probe, HookKind hook,

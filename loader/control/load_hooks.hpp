@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The hooks of a load, made where they are missing, and taken down again if it fails.
+// The hooks of a load: which they are, and what the programs find there.
 #pragma once
 
-#include "base/error.hpp"
+#include <set>
+#include <vector>
+
 #include "control/build.hpp"
+#include "control/execute.hpp"
 #include "control/load.hpp"
 #include "hook/chain.hpp"
 #include "kernel/device.hpp"
@@ -13,29 +16,31 @@ namespace dynmon {
 
 NetNs netns_for(const LoadRequest& request);
 
-// Before or after another monitor.
-bool is_beside(const Placement& placement);
-// A neighbour with one direction is not in the chain of the other: there any place will do.
-Placement placement_in(const Chain& chain, const Placement& asked);
-
-// The store is locked exclusively for as long as this and `undo` live.
+// The store is locked exclusively for as long as this lives. Nothing that it is made of is owned.
 class LoadHooks {
 public:
-    LoadHooks(const Store& store, const DirectoryLock& lock, const NetNs& netns, Undo& undo)
-        : store_(store), lock_(lock), netns_(netns), undo_(undo) {}
+    LoadHooks(const Store& store, const NetNs& netns, const Probe& probe,
+              const LoadRequest& request);
 
-    ProgramPlan prepare(const Probe& probe, const LoadRequest& request, Direction direction,
-                        HookKind kind);
+    const std::vector<HookRequest>& requests() const { return requests_; } // one a direction
+    std::set<HookId> ids() const;
+    // Which of them are made already, and need not be made.
+    std::set<HookId> attached(const StoreSnapshot& now) const;
+    // Where the programs go, once the hooks are there; `before`: those that were attached already.
+    // Throws Error{busy} or Error{usage} when the chain has no place for one.
+    std::vector<ProgramPlan> programs(Session& session, const std::set<HookId>& before) const;
 
 private:
-    void warn_of_another_way(const LoadRequest& request, const HookId& id) const;
+    ProgramPlan program(Session& session, std::size_t index, bool is_new) const;
+    void warn_of_another_way(const HookId& id) const;
     Link look_at_device(const HookId& id) const;
-    int ifindex(const LoadRequest& request) const;
 
     const Store& store_;
-    const DirectoryLock& lock_;
     const NetNs& netns_;
-    Undo& undo_;
+    const Probe& probe_;
+    const LoadRequest& request_;
+    HookKind kind_;
+    std::vector<HookRequest> requests_;
 };
 
 } // namespace dynmon

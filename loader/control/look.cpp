@@ -95,7 +95,7 @@ void add_contents(const std::string& monitor_dir, std::uint32_t number, StoreSna
 void add_state(const std::string& dir, StoreSnapshot& found) {
     const std::string path = dir + "/state";
     try {
-        if (found.has(path))
+        if (found.has(path) && !std::holds_alternative<StatePin>(found.pins.at(path)))
             found.pins[path] = StatePin{.state = StateMap(path).read()};
     } catch (const Error& error) {
         found.faults.insert_or_assign(path, Fault(error));
@@ -168,6 +168,14 @@ void add_staging(const std::string& folder, StoreSnapshot& found) {
             found.pins[folder + "/" + name] = FolderPin{};
 }
 
+void add_health(const Store& store, const HookId& hook, StoreSnapshot& found) {
+    try {
+        found.health[hook] = hook_state(store, hook);
+    } catch (const Error& error) {
+        found.faults.emplace(store.hook_dir(hook), Fault(error));
+    }
+}
+
 } // namespace
 
 StoreSnapshot look_at_monitors(const Store& store) {
@@ -227,6 +235,11 @@ StoreSnapshot look_at(const Store& store, const Scope& scope) {
         found.pins[store.hook_dir(hook)] = FolderPin{};
         if (all || scope.hooks->contains(hook))
             look_at_hook(store, hook, found);
+        if (scope.health && (all || scope.hooks->contains(hook)))
+            add_health(store, hook, found);
+        if (!found.has(found.chain_path(hook)) && (all || scope.hooks->contains(hook)))
+            for (const ChainMember& member : found.members_at(hook)) // to put them back
+                add_state(store.monitor_dir(member.monitor), found);
     }
     return found;
 }

@@ -16,6 +16,7 @@ namespace dynmon {
 struct Scope {
     std::optional<std::set<HookId>> hooks;         // unset: all
     std::optional<std::set<std::string>> monitors; // with state and maps; unset: all
+    bool health = false;                           // of the hooks
     bool soundness = false;                        // of those, whether they may only be removed
     bool contents = false; // of those, what their maps hold; else only where one was replaced
     bool upkeep = false;   // of those that run, whether a process left their programs metered

@@ -78,7 +78,20 @@ std::string describe(const Action& action, const StorePaths& paths) {
                        retire.monitor;
             },
             [&](const StopMetering& stop) { return "stop metering " + stop.monitor; },
-            [&](const MakeTotals& make) { return "make totals of " + make.monitor; },
+            [&](const MakeTotals& make) { return "make totals of " + at(make.folder); },
+            [&](const MakeHook& make) {
+                return "make hook " + hook_dir_name(make.request.id) + " on " + make.request.device;
+            },
+            [&](const AttachAgain& attach) {
+                return "attach " + hook_dir_name(attach.hook) + " again";
+            },
+            [&](const LoadPrograms& load) {
+                return "load generation " + std::to_string(load.generation) + " of " + load.monitor;
+            },
+            [&](const PinPart& part) { return "pin " + at(part.path); },
+            [&](const MakeState& make) {
+                return "make " + at(make.path) + ": " + to_string(make.state.phase);
+            },
             [&](const RemoveStore&) { return std::string("remove the empty store"); },
         },
         action);
@@ -135,6 +148,18 @@ StatePin* state_pin(StoreSnapshot& snapshot, const std::string& monitor) {
     return found == snapshot.pins.end() ? nullptr : std::get_if<StatePin>(&found->second);
 }
 
+void simulate_hook(const HookId& hook, StoreSnapshot& snapshot) {
+    const std::string dir = snapshot.paths.hook_dir(hook);
+    snapshot.remove(dir);
+    snapshot.broken_hooks.erase(hook);
+    snapshot.pins[dir] = FolderPin{};
+    snapshot.pins[dir + "/record"] = ObjectPin{};
+    snapshot.pins[dir + "/pivot"] = ProgramPin{};
+    snapshot.pins[dir + "/chain"] = ChainPin{};
+    snapshot.pins[dir + "/link"] = ObjectPin{};
+    snapshot.health[hook] = {};
+}
+
 void apply_slot(const WriteSlot& write, StoreSnapshot& snapshot) {
     auto& slots = std::get<ChainPin>(snapshot.pins.at(snapshot.chain_path(write.hook))).slots;
     if (write.program)
@@ -178,8 +203,17 @@ void simulate(const Action& action, StoreSnapshot& snapshot) {
                            state->metered = false;
                    },
                    [&](const MakeTotals& make) {
-                       if (StatePin* state = state_pin(snapshot, make.monitor))
-                           state->totals = true;
+                       const auto found = snapshot.pins.find(make.folder + "/state");
+                       if (found != snapshot.pins.end())
+                           if (auto* state = std::get_if<StatePin>(&found->second))
+                               state->totals = true;
+                   },
+                   [&](const MakeHook& make) { simulate_hook(make.request.id, snapshot); },
+                   [&](const AttachAgain& attach) { snapshot.health[attach.hook] = {}; },
+                   [&](const LoadPrograms&) {},
+                   [&](const PinPart& part) { snapshot.pins[part.path] = part.pin; },
+                   [&](const MakeState& make) {
+                       snapshot.pins[make.path] = StatePin{.state = make.state};
                    },
                    [&](const RemoveStore&) { snapshot.remove(snapshot.paths.root()); },
                },
@@ -592,7 +626,7 @@ bool plan_recover(Planner& planner, const std::string& monitor) {
         planner.say("stopped the forgotten metering of monitor '" + monitor + "'");
     }
     if (!planner.now().get<StatePin>(dir + "/state")->totals)
-        planner.add(MakeTotals{monitor});
+        planner.add(MakeTotals{dir});
     return true;
 }
 
@@ -624,6 +658,93 @@ void plan_mend_hook(Planner& planner, const HookId& hook) {
         return;
     planner.add(PinChain{hook});
     planner.say("pinned the chain of " + name + " again, which had lost its programs");
+}
+
+bool is_beside(const Placement& placement) {
+    return placement.kind == Placement::Kind::before || placement.kind == Placement::Kind::after;
+}
+
+Placement placement_in(const Chain& chain, const Placement& asked) {
+    return is_beside(asked) && !chain.holds(asked.monitor) ? Placement{} : asked;
+}
+
+void plan_hook(Planner& planner, const HookRequest& request) {
+    const StoreSnapshot& now = planner.now();
+    const std::string dir = now.paths.hook_dir(request.id);
+    if (now.has(dir)) {
+        now.throw_fault(dir);
+        const HookState& state = now.health.at(request.id);
+        if (state.health == HookHealth::attached)
+            return;
+        if (state.health == HookHealth::moved)
+            throw Error(ErrorKind::busy,
+                        "another interface had this number before: " + state.problem)
+                .hint("unload its monitors first; `dynmon-load status` shows them");
+        planner.add(CheckLink{request.id});
+    }
+    std::vector<Action> undo;
+    if (now.is_idle(request.id)) {
+        const std::string stage = now.paths.staging_dir(now.paths.hooks_dir());
+        undo = {Detach{request.id}, Rename{dir, stage}, RemoveTree{stage}};
+    }
+    planner.add(MakeHook{request}, std::move(undo));
+    planner.look_again();
+}
+
+void plan_mend_chain(Planner& planner, const HookId& hook) {
+    const StoreSnapshot& now = planner.now();
+    now.throw_fault(now.paths.hook_dir(hook));
+    if (!now.has(now.paths.hook_dir(hook)) || now.has(now.chain_path(hook)) ||
+        now.health.at(hook).health != HookHealth::attached)
+        return;
+    planner.go_forward();
+    planner.add(PinChain{hook});
+    plan_restore_order(planner, hook);
+}
+
+namespace {
+
+void plan_pins(Planner& planner, const NewGeneration& generation, const std::string& folder) {
+    planner.add(MakeFolder{folder}, {RemoveTree{folder}});
+    for (const auto& [name, pin] : generation.pins)
+        if (name != "dynmon-record")
+            planner.add(PinPart{folder + "/" + name, pin}, {Unpin{folder + "/" + name}});
+    const std::string record = folder + "/dynmon-record"; // last: what it names is there
+    planner.add(PinPart{record, RecordPin{.programs = generation.programs}}, {Unpin{record}});
+}
+
+} // namespace
+
+void plan_load(Planner& planner, const NewGeneration& generation, const Placement& placement) {
+    const StorePaths paths = planner.now().paths;
+    const std::string stage = paths.staging_dir(paths.monitors_dir());
+    const std::string dir = paths.monitor_dir(generation.monitor);
+    MonitorState state{.active = static_cast<std::uint32_t>(generation.initial_side)};
+    planner.add(MakeFolder{stage}, {RemoveTree{stage}});
+    plan_pins(planner, generation, generation_dir(stage, generation.number).path());
+    planner.add(MakeState{stage + "/state", state}, {Unpin{stage + "/state"}});
+    planner.add(MakeFolder{stage + "/claim"}, {RemoveTree{stage + "/claim"}});
+    planner.add(MakeTotals{stage});
+    planner.add(Rename{stage, dir}, {Rename{dir, stage}});
+    for (const ProgramRecord& program : generation.programs) {
+        const Chain chain = planner.now().chain_at(program.hook);
+        const std::size_t member = chain.find(generation.monitor, generation.number).value();
+        planner.change_chain(program.hook, chain.insert(member, generation.initial_side,
+                                                        placement_in(chain, placement)));
+    }
+    state.phase = Phase::running;
+    planner.go_forward();
+    planner.add(WriteState{dir + "/state", state, true});
+}
+
+void plan_next_generation(Planner& planner, const NewGeneration& generation) {
+    const StorePaths paths = planner.now().paths;
+    const std::string dir = paths.monitor_dir(generation.monitor);
+    const std::string stage = paths.staging_dir(dir);
+    plan_pins(planner, generation, stage);
+    planner.go_forward();
+    planner.add(Rename{stage, generation_dir(dir, generation.number).path()});
+    planner.look_again();
 }
 
 } // namespace dynmon

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
@@ -17,6 +18,7 @@
 
 #include "control/snapshot.hpp"
 #include "hook/chain.hpp"
+#include "hook/hook.hpp"
 
 namespace dynmon {
 
@@ -68,13 +70,33 @@ struct StopMetering {
     std::string monitor;
 };
 struct MakeTotals {
+    std::string folder; // of the monitor, which may still be staged
+};
+struct MakeHook { // in place of what is left of one; attached, with an empty chain
+    HookRequest request;
+};
+struct AttachAgain { // the pivot of a hook that somebody has detached
+    HookId hook;
+    std::optional<std::uint32_t> tc_priority;
+};
+struct LoadPrograms { // into the kernel, where nothing runs them yet
     std::string monitor;
+    std::uint32_t generation = 0;
+};
+struct PinPart { // of the generation that was loaded, told by the name of the pin
+    std::string path;
+    Pin pin;
+};
+struct MakeState {
+    std::string path;
+    MonitorState state;
 };
 struct RemoveStore {}; // if nothing is in it
 
-using Action = std::variant<MakeFolder, Rename, Unpin, RemoveTree, WriteState, WriteSlot,
-                            WriteOrder, Fence, CheckLink, CheckRights, Detach, PinChain, Retire,
-                            StopMetering, MakeTotals, RemoveStore>;
+using Action =
+    std::variant<MakeFolder, Rename, Unpin, RemoveTree, WriteState, WriteSlot, WriteOrder, Fence,
+                 CheckLink, CheckRights, Detach, PinChain, Retire, StopMetering, MakeTotals,
+                 MakeHook, AttachAgain, LoadPrograms, PinPart, MakeState, RemoveStore>;
 
 // One line; paths are shown below the root of the store, staging names without their numbers.
 std::string describe(const Action& action, const StorePaths& paths);
@@ -145,5 +167,31 @@ bool plan_recover(Planner& planner, const std::string& monitor);
 void plan_restore_order(Planner& planner, const HookId& hook);
 // Removes a damaged hook, pins a chain again that was unpinned or is something else.
 void plan_mend_hook(Planner& planner, const HookId& hook);
+
+// A generation that was loaded, or in a dry run would be.
+struct NewGeneration {
+    std::string monitor;
+    std::uint32_t number = 1;
+    Side initial_side = Side::a;
+    std::vector<ProgramRecord> programs;
+    std::map<std::string, Pin> pins; // by name: what its folder is to hold
+};
+
+// Makes the hook unless it is there and attached, and takes it back unless other monitors want it.
+// Throws Error{busy} when another device has its number. Afterwards the store is looked at.
+void plan_hook(Planner& planner, const HookRequest& request);
+// Pins the chain of an attached hook again that was unpinned, and puts its programs back.
+void plan_mend_chain(Planner& planner, const HookId& hook);
+// Pins and publishes a monitor, and puts its programs into the chains. It is committed when its
+// state says that it runs; until then whoever comes next takes it back.
+void plan_load(Planner& planner, const NewGeneration& generation, const Placement& placement);
+// Pins and publishes the next generation of a monitor, which commits it: plan_recover() does the
+// rest.
+void plan_next_generation(Planner& planner, const NewGeneration& generation);
+
+// Before or after another monitor.
+bool is_beside(const Placement& placement);
+// A neighbour with one direction is not in the chain of the other: there any place will do.
+Placement placement_in(const Chain& chain, const Placement& asked);
 
 } // namespace dynmon

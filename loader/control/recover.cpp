@@ -76,8 +76,8 @@ Recovered recover(const Settings& settings) {
     const auto locked = store.try_lock(DirectoryLock::Mode::exclusive);
     if (!locked)
         return result;
-    StoreSession session(store, *locked, {.soundness = true, .upkeep = true, .totals = true},
-                         settings.dry_run);
+    StorePort port(store, &*locked, {.soundness = true, .upkeep = true, .totals = true});
+    StoreSession session(port, settings.dry_run);
     Failures failures; // what cannot be mended does not keep the rest from it
     recover_in(*session, failures);
     result.actions = session->said();

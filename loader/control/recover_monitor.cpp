@@ -78,7 +78,7 @@ bool recover_monitor(const Store& store, const DirectoryLock& lock, const std::s
     }
     Scope scope = scope_of(store, name);
     scope.upkeep = true;
-    StorePort port(store, lock, scope);
+    StorePort port(store, &lock, scope);
     Session session(port);
     const bool is_there = recover_in(session, name);
     actions.insert(actions.end(), session.said().begin(), session.said().end());

@@ -3,15 +3,16 @@
 
 #include "base/error.hpp"
 #include "base/limits.hpp"
-#include "btf/layout.hpp"
+#include "btf/difference.hpp"
 #include "control/build.hpp"
 #include "control/chain_lookup.hpp"
 #include "control/load.hpp"
 #include "control/load_hooks.hpp"
+#include "control/load_in.hpp"
+#include "control/load_port.hpp"
 #include "control/recover_monitor.hpp"
-#include "control/window_writer.hpp"
-#include "hook/device_rules.hpp"
-#include "kernel/map_calls.hpp"
+#include "hook/device_view.hpp"
+#include "kernel/map_flags.hpp"
 #include "policy/checked_probe.hpp"
 #include "source/map_reader.hpp"
 #include "state/bpffs.hpp"
@@ -114,27 +115,28 @@ const ProgramRecord* running_program(const GenerationRecord& record, Direction d
     return nullptr;
 }
 
-HookId hook_for(const Successor& to, Direction direction, bool& is_new, Undo& undo) {
-    if (const ProgramRecord* running = running_program(to.old, direction)) {
-        is_new = false;
+HookId hook_for(const Successor& to, Direction direction) {
+    if (const ProgramRecord* running = running_program(to.old, direction))
         return running->hook;
-    }
     // A direction that the old probe did not have: on the same device.
-    is_new = true;
     HookId id = to.old.programs.front().hook;
     id.point = direction == Direction::egress ? HookPoint::tc_egress : HookPoint::tc_ingress;
-    const HookId& at = to.old.programs.front().hook;
-    const HookRecord neighbour = read_hook_record(to.store, at);
-    const std::optional<NetNs> netns = netns_of(to.store, at);
-    if (!netns)
-        throw Error(ErrorKind::failed, "the network namespace of the monitor cannot be reached");
-    HookRequest request{.id = id,
-                        .device = hook_device(to.store, at),
-                        .mode = neighbour.mode,
-                        .order = neighbour.order};
-    if (ensure_hook(to.store, to.lock, *netns, request))
-        undo.add([&to, id] { remove_idle_hooks(to.store, to.lock, {id}); });
     return id;
+}
+
+std::vector<HookRequest> new_hooks(const Successor& to) {
+    std::vector<HookRequest> requests;
+    const HookId& at = to.old.programs.front().hook;
+    for (const PathConfig& path : to.probe.manifest.paths) {
+        if (running_program(to.old, path.direction) != nullptr)
+            continue;
+        const HookRecord neighbour = read_hook_record(to.store, at);
+        requests.push_back({.id = hook_for(to, path.direction),
+                            .device = hook_device(to.store, at),
+                            .mode = neighbour.mode,
+                            .order = neighbour.order});
+    }
+    return requests;
 }
 
 // One whose device was moved to another namespace runs on there.
@@ -153,16 +155,18 @@ void require_live_hook(const Successor& to, const HookId& hook) {
                   : "another process has detached it: `apply` attaches it again");
 }
 
-ProgramPlan plan_program(const Successor& to, Direction direction, Undo& undo) {
-    bool is_new = false;
-    const HookId hook = hook_for(to, direction, is_new, undo);
-    require_live_hook(to, hook);
+ProgramPlan plan_program(const Successor& to, Session& session, Direction direction) {
+    const bool is_new = running_program(to.old, direction) == nullptr;
+    const HookId hook = hook_for(to, direction);
+    const bool there = exists(to.store.hook_dir(hook)); // else it is a dry run
+    if (there || !is_new)
+        require_live_hook(to, hook);
     const HookKind kind = hook.point == HookPoint::xdp ? HookKind::xdp : HookKind::tc;
     const ProgramInfo& program =
         select_program(to.probe.manifest, to.probe.object, direction, kind);
-    const HookRecord record = read_hook_record(to.store, hook);
+    const HookRecord record = there ? read_hook_record(to.store, hook) : HookRecord{};
     require_frags_fit(record, {.id = hook, .reads_frags = program.reads_frags});
-    const Chain chain = open_chain_of(to.store, hook);
+    const Chain chain = session.now().chain_at(hook);
     if (!program.hand_over && !is_new &&
         chain.members()[chain.order().back().member].monitor != to.request.name)
         throw Error(ErrorKind::usage, "the new program does not hand over, but others come after "
@@ -171,28 +175,24 @@ ProgramPlan plan_program(const Successor& to, Direction direction, Undo& undo) {
     return {.direction = direction,
             .program = &program,
             .hook = hook,
-            .chain = open_chain(to.store, hook),
+            .chain = there ? open_chain(to.store, hook) : Fd(),
             .slots = chain.free_slots(side_count(to.probe.manifest)),
             .raw_ip = record.raw_ip,
             .frags = record.frags,
             .mtu = kind == HookKind::xdp ? device_mtu(to.store, hook) : 0};
 }
 
-std::vector<ProgramPlan> plan_programs(const Successor& to, Undo& undo) {
+std::vector<ProgramPlan> plan_programs(const Successor& to, Session& session) {
     std::vector<ProgramPlan> plans;
     for (const PathConfig& path : to.probe.manifest.paths)
-        plans.push_back(plan_program(to, path.direction, undo));
+        plans.push_back(plan_program(to, session, path.direction));
     return plans;
 }
 
-std::vector<ProgramPlan> plan_elsewhere(const Successor& to, const LoadRequest& place, Undo& undo) {
-    const HookKind kind = place.hook.value_or(to.probe.manifest.hook);
-    const NetNs netns = netns_for(place);
-    LoadHooks hooks(to.store, to.lock, netns, undo);
-    std::vector<ProgramPlan> plans;
-    for (const PathConfig& path : to.probe.manifest.paths)
-        plans.push_back(hooks.prepare(to.probe, place, path.direction, kind));
-    return plans;
+NetNs netns_of_monitor(const Successor& to) {
+    if (std::optional<NetNs> found = netns_of(to.store, to.old.programs.front().hook))
+        return std::move(*found);
+    throw Error(ErrorKind::failed, "the network namespace of the monitor cannot be reached");
 }
 
 void require_room_for_unread(const Store& store, const std::string& name) {
@@ -203,14 +203,15 @@ void require_room_for_unread(const Store& store, const std::string& name) {
             .hint("`dynmon-load read " + name + "` takes them, then replace again");
 }
 
-void publish_generation(const Successor& to, const LoadedGeneration& generation) {
-    const std::string dir = to.store.monitor_dir(to.request.name);
-    const std::string stage = to.store.staging_dir(dir);
-    Undo undo;
-    undo.add([&] { remove_tree(stage); });
-    pin_generation(generation, GenerationDir(stage));
-    publish(stage, generation_dir(dir, generation.record.number).path());
-    undo.commit();
+// What was interrupted is finished first.
+void require_settled(const Settings& settings, const Store& store, const DirectoryLock& lock,
+                     const std::string& name) {
+    Scope scope = scope_of(store, name);
+    scope.upkeep = true;
+    StorePort port(store, &lock, std::move(scope));
+    StoreSession session(port, settings.dry_run);
+    if (!recover_in(*session, name))
+        throw Error(ErrorKind::failed, "no monitor '" + name + "'");
 }
 
 } // namespace
@@ -223,15 +224,12 @@ ReplaceReport replace_monitor(const Settings& settings, const Probe& probe,
     const Store store = settings.open_store(false);
     const DirectoryLock reading = store.lock_monitor(request.name, DirectoryLock::Mode::exclusive);
     const DirectoryLock lock = store.lock_for(request.name, DirectoryLock::Mode::exclusive);
-    std::vector<std::string> actions;
-    if (!recover_monitor(store, lock, request.name, actions))
-        throw Error(ErrorKind::failed, "no monitor '" + request.name + "'");
+    require_settled(settings, store, lock, request.name);
     require_room_for_unread(store, request.name);
 
     const GenerationDir old_dir = current_generation(store, request.name);
     const Successor to{
         store, lock, probe, request, old_dir, old_dir.read_record(), probe.manifest.swapped_maps()};
-    Undo undo;
     GenerationPlan plan{
         .probe = &probe,
         .monitor = request.name,
@@ -245,18 +243,29 @@ ReplaceReport replace_monitor(const Settings& settings, const Probe& probe,
     plan.carried = carry_maps(to);
     if (side_count(probe.manifest) == 1)
         plan.initial_side = Side::a;
-    plan.programs = request.place != nullptr ? plan_elsewhere(to, *request.place, undo)
-                                             : plan_programs(to, undo);
-    const LoadedGeneration generation = load_generation(plan);
-
-    // Publishing is the point of no return: the next verb rolls this forward if it is killed, by
-    // the same steps as here.
-    publish_generation(to, generation);
-    undo.commit();
-    ReplaceReport report{.record = generation.record};
-    recover_monitor(store, lock, request.name, actions);
-    const GenerationDir current = current_generation(store, request.name);
-    make_totals(store.monitor_dir(request.name), metric_sources(current, report.record));
+    std::optional<LoadHooks> elsewhere;
+    std::vector<HookRequest> hooks;
+    const bool needs_netns = request.place != nullptr || !(hooks = new_hooks(to)).empty();
+    const NetNs netns = request.place != nullptr ? netns_for(*request.place)
+                        : needs_netns            ? netns_of_monitor(to)
+                                                 : NetNs::current(); // nothing is made there
+    if (request.place != nullptr)
+        hooks = elsewhere.emplace(store, netns, probe, *request.place).requests();
+    Scope scope = scope_of(store, request.name);
+    for (const HookRequest& hook : hooks)
+        scope.hooks->insert(hook.id);
+    scope.health = true;
+    LoadPort port(store, &lock, std::move(scope), netns);
+    StoreSession session(port, settings.dry_run);
+    const std::set<HookId> before =
+        elsewhere ? elsewhere->attached(session->now()) : std::set<HookId>{};
+    replace_in(*session, request.name, hooks, [&](Session& running) {
+        plan.programs =
+            elsewhere ? elsewhere->programs(running, before) : plan_programs(to, running);
+        return load_new(running, port, plan);
+    });
+    ReplaceReport report{.record = port.loaded() != nullptr ? port.loaded()->record
+                                                            : planned_record(plan)};
     report.unread = !retired_generations(store, request.name).empty();
     for (const auto& [key, map] : plan.carried)
         if (key.second == Side::a && !is_house_map(key.first))

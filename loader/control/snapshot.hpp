@@ -15,6 +15,7 @@
 
 #include "base/error.hpp"
 #include "hook/chain.hpp"
+#include "hook/hook.hpp"
 #include "state/generation.hpp"
 #include "state/state.hpp"
 #include "state/store.hpp"
@@ -82,6 +83,8 @@ public:
     std::map<std::string, Fault> faults;
     std::map<std::string, Fault> unsound; // by monitor: why it may only be removed
     std::set<HookId> broken_hooks;        // of which pins are missing or damaged, beside the chain
+
+    std::map<HookId, HookState> health; // of those that were asked for
 
     bool has(const std::string& path) const { return pins.contains(path); }
     // Null: nothing is there, or something else. Throws the fault of `path`.

@@ -17,7 +17,8 @@
 namespace dynmon {
 
 StoreSnapshot StorePort::look(Width width) {
-    const Scope all{.soundness = true, .contents = true, .upkeep = true, .totals = true};
+    const Scope all{
+        .health = own_.health, .soundness = true, .contents = true, .upkeep = true, .totals = true};
     return look_at(store_, width == Width::all ? all : own_);
 }
 
@@ -48,6 +49,14 @@ void StorePort::retire(const Retire& old) const {
                    StateMap(dir + "/state"), fenced_ns_);
 }
 
+namespace {
+
+[[noreturn]] void throw_unplanned() {
+    throw Error(ErrorKind::failed, "a step that this command does not have");
+}
+
+} // namespace
+
 void StorePort::run(const Action& action) {
     struct Run {
         StorePort& port;
@@ -73,11 +82,11 @@ void StorePort::run(const Action& action) {
         }
         void operator()(const Detach& detach) const {
             port.chains_.erase(detach.hook);
-            detach_hook(port.store_, port.lock_, detach.hook);
+            detach_hook(port.store_, *port.lock_, detach.hook);
         }
         void operator()(const PinChain& pin) const {
             port.chains_.erase(pin.hook);
-            restore_chain(port.store_, port.lock_, pin.hook, true);
+            restore_chain(port.store_, *port.lock_, pin.hook, true);
         }
         void operator()(const Retire& old) const { port.retire(old); }
         void operator()(const StopMetering& stop) const {
@@ -85,11 +94,17 @@ void StorePort::run(const Action& action) {
             stop_forgotten_metering(port.store_, current, current.read_record());
         }
         void operator()(const MakeTotals& make) const {
-            const GenerationDir current = current_generation(port.store_, make.monitor);
-            make_totals(port.store_.monitor_dir(make.monitor),
-                        metric_sources(current, current.read_record()));
+            const GenerationDir current =
+                generation_dir(make.folder, generation_numbers(make.folder).back());
+            make_totals(make.folder, metric_sources(current, current.read_record()));
         }
-        void operator()(const RemoveStore&) const { port.store_.remove_if_empty(port.lock_); }
+        void operator()(const MakeState& make) const { StateMap::create(make.path, make.state); }
+        // A LoadPort does these.
+        void operator()(const MakeHook&) const { throw_unplanned(); }
+        void operator()(const AttachAgain&) const { throw_unplanned(); }
+        void operator()(const LoadPrograms&) const { throw_unplanned(); }
+        void operator()(const PinPart&) const { throw_unplanned(); }
+        void operator()(const RemoveStore&) const { port.store_.remove_if_empty(*port.lock_); }
     };
     std::visit(Run{*this}, action);
 }

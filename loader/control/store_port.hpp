@@ -19,11 +19,16 @@ namespace dynmon {
 class StorePort : public KernelPort {
 public:
     // `own`: what look(Width::own) looks at.
-    StorePort(const Store& store, const DirectoryLock& lock, Scope own)
+    // `lock`: the store's; null: there is no store, or nothing is to be run.
+    StorePort(const Store& store, const DirectoryLock* lock, Scope own)
         : store_(store), lock_(lock), own_(std::move(own)) {}
 
     StoreSnapshot look(Width width) override;
     void run(const Action& action) override;
+
+protected:
+    const Store& store() const { return store_; }
+    const DirectoryLock& lock() const { return *lock_; }
 
 private:
     const Fd& chain_of(const HookId& hook);
@@ -32,7 +37,7 @@ private:
     void retire(const Retire& old) const;
 
     const Store& store_;
-    const DirectoryLock& lock_;
+    const DirectoryLock* lock_;
     Scope own_;
     std::map<HookId, Fd> chains_;
     std::uint64_t fenced_ns_ = 0; // when the last fence began
@@ -41,18 +46,13 @@ private:
 // The store itself, or with a log one that changes nothing and shows what would be.
 class StoreSession {
 public:
-    // `log`: not owned; null: steps are carried out.
-    StoreSession(const Store& store, const DirectoryLock& lock, Scope own, DryRunLog* log)
-        : real_(store, lock, std::move(own)), session_(port_of(log)) {}
+    // Not owned. `log` null: steps are carried out.
+    StoreSession(StorePort& real, DryRunLog* log)
+        : session_(log != nullptr ? static_cast<KernelPort&>(dry_.emplace(real, *log)) : real) {}
     Session& operator*() { return session_; }
     Session* operator->() { return &session_; }
 
 private:
-    KernelPort& port_of(DryRunLog* log) {
-        return log != nullptr ? static_cast<KernelPort&>(dry_.emplace(real_, *log)) : real_;
-    }
-
-    StorePort real_;
     std::optional<DryRun> dry_;
     Session session_;
 };

@@ -39,7 +39,8 @@ void unload_monitor(const Settings& settings, const std::string& name) {
         // its record does not say on which hooks it is: all are looked at
     }
     scope.soundness = true;
-    StoreSession session(store, lock, std::move(scope), settings.dry_run);
+    StorePort port(store, &lock, std::move(scope));
+    StoreSession session(port, settings.dry_run);
     unload_in(*session, name);
 }
 

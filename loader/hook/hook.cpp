@@ -174,8 +174,8 @@ std::vector<XdpWay> ways_of(const HookRequest& request) {
     return ways;
 }
 
-void make_hook(const Store& store, const DirectoryLock& lock, const HookRequest& request,
-               const HookRecord& record) {
+void try_to_make(const Store& store, const DirectoryLock& lock, const HookRequest& request,
+                 const HookRecord& record) {
     publish_hook(store, request, record);
     Undo undo;
     undo.add([&] { remove_hook(store, lock, request.id); });
@@ -198,18 +198,10 @@ const char* to_string(HookOrder order) {
     return order == HookOrder::head ? "head" : "tail";
 }
 
-bool ensure_hook(const Store& store, const DirectoryLock& lock, const NetNs& netns,
-                 const HookRequest& request) {
-    const std::string dir = store.hook_dir(request.id);
+void make_hook(const Store& store, const DirectoryLock& lock, const NetNs& netns,
+               const HookRequest& request) {
     std::optional<HookRecord> before;
-    if (exists(dir)) {
-        const HookState state = hook_state(store, request.id);
-        if (state.health == HookHealth::attached)
-            return false;
-        if (state.health == HookHealth::moved)
-            throw Error(ErrorKind::busy,
-                        "another interface had this number before: " + state.problem)
-                .hint("unload its monitors first; `dynmon-load status` shows them");
+    if (exists(store.hook_dir(request.id))) {
         before = predecessor(store, request.id);
         // Left by a killed loader, or of a device that had the same number before.
         remove_hook(store, lock, request.id);
@@ -223,7 +215,7 @@ bool ensure_hook(const Store& store, const DirectoryLock& lock, const NetNs& net
         record.mode = ways[i].mode;
         record.frags = ways[i].frags;
         try {
-            make_hook(store, lock, request, record);
+            try_to_make(store, lock, request, record);
             break;
         } catch (const NoSuchMode& error) {
             if (i + 1 == ways.size())
@@ -233,7 +225,6 @@ bool ensure_hook(const Store& store, const DirectoryLock& lock, const NetNs& net
                           "allows");
         }
     }
-    return true;
 }
 
 void attach_again(const Store& store, const DirectoryLock&, const NetNs& netns, const HookId& id,

@@ -68,17 +68,16 @@ struct HookState {
     std::string problem;
 };
 
-// Makes sure that our pivot runs at the hook, in `netns`. An existing hook is taken as it is; a
-// new one is pinned before it is attached, with an empty chain, which passes every packet.
-// Throws Error{busy} naming the program that holds an XDP hook or took the place of our pivot,
-// Error{unsupported} when the device cannot do the mode. Returns true when the hook was made now.
-// The store must be locked exclusively.
-bool ensure_hook(const Store& store, const DirectoryLock& lock, const NetNs& netns,
-                 const HookRequest& request);
+// Puts our pivot on the hook, in `netns`, in place of what is left of one there; it is pinned
+// before it is attached, with an empty chain, which passes every packet. Throws Error{busy} naming
+// the program that holds an XDP hook or took the place of our pivot, Error{unsupported} when the
+// device cannot do the mode. The store must be locked exclusively.
+void make_hook(const Store& store, const DirectoryLock& lock, const NetNs& netns,
+               const HookRequest& request);
 
 // Attaches the pivot of a hook that is detached, as it was before; its chain and programs stay as
 // they are. `tc_priority`: of a clsact filter; unset: as the hook's order says.
-// Throws as ensure_hook(). The store must be locked exclusively.
+// Throws as make_hook(). The store must be locked exclusively.
 void attach_again(const Store& store, const DirectoryLock& lock, const NetNs& netns,
                   const HookId& id, std::optional<std::uint32_t> tc_priority);
 

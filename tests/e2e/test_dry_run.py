@@ -5,6 +5,7 @@ import json
 import os
 import re
 
+import frames
 import harness
 import published
 import wire
@@ -36,6 +37,43 @@ class DryRunTest(harness.Case):
         self.assertEqual([step for step in taken if not step.startswith("check ")], shown)
         self.assertNotEqual((pins(), self.slots()), before)
         return shown
+
+    def test_load(self):
+        steps = self.check("load", "a", "pair", *self.PLACE)  # there is not even a store
+        self.assertEqual(len([step for step in steps if step.startswith("make hook")]), 2)
+        self.assertIn("load generation 1 of a", steps)
+        self.assertEqual(steps[-1], "write monitors/a/state: running")
+        self.check("load", "b", "flows", *self.PLACE, "--first")
+        self.refused(harness.BUSY, "load", "a", "pair", *self.PLACE, "--dry-run")
+
+    def test_replace(self):
+        for name in "ab":
+            self.load(name, "pair")
+        steps = self.check("replace", "a", "pair", "--keep-maps")
+        self.assertIn("rename monitors/a/__stage to monitors/a/g2", steps)
+        self.assertIn("retire generation 1 of a", steps)
+
+    def test_replace_that_leaves_a_window(self):
+        self.load("a", "pair")
+        self.receive(*[frames.plain(60)] * 3)
+        self.assertNotIn("remove monitors/a/__stage", self.check("replace", "a", "pair"))
+
+    def test_apply(self):
+        words = ("apply", "a", "packets", *self.PLACE)
+        self.check(*words)
+        self.assertEqual(self.dynmon(*words, "--dry-run").out, "nothing to do\n")
+        self.check("apply", "a", "pair", *self.PLACE)
+
+    def test_apply_to_a_hook_that_was_detached(self):
+        self.load("a", "packets")
+        for link in STORE.glob("hooks/*/link"):
+            wire.command("bpftool", "link", "detach", "pinned", str(link))
+        words = ("apply", "a", "packets", *self.PLACE)
+        shown = self.dynmon(*words, "--dry-run").out.splitlines()
+        self.assertEqual([step.split()[0] for step in shown], ["attach", "attach"])
+        self.assertEqual(self.hook("tc-ingress")["health"], "detached")
+        self.dynmon(*words)
+        self.assertEqual(self.hook("tc-ingress")["health"], "attached")
 
     def test_unload(self):
         self.load("a", "pair")

@@ -78,20 +78,31 @@ void FakeKernel::run(const Action& action) {
         throw Error(ErrorKind::failed, "injected", error_number);
     }
     if (!looked_)
-        running_ = reached(tree);
+        find_bystanders();
     looked_ = true;
     watch(action);
     ran.push_back(action);
     simulate(action, tree);
     const std::set<std::uint32_t> now = reached(tree);
     running_.insert(now.begin(), now.end());
-    for (const HookId& hook : tree.hooks()) {
-        if (tree.get<ChainPin>(tree.chain_path(hook)) == nullptr)
-            continue;
-        const std::vector<std::string> names = chain_of(tree, hook);
-        for (const std::string& name : bystanders)
+    for (const auto& [hook, wanted] : reached_) {
+        const std::vector<std::string> names =
+            tree.has(tree.chain_path(hook)) ? chain_of(tree, hook) : std::vector<std::string>{};
+        for (const std::string& name : wanted)
             if (std::count(names.begin(), names.end(), name) != 1)
                 violations.push_back(name + " is not reached once");
+    }
+}
+
+// Which bystanders are where, before anything is done.
+void FakeKernel::find_bystanders() {
+    running_ = reached(tree);
+    for (const HookId& hook : tree.hooks()) {
+        if (!tree.has(tree.chain_path(hook)))
+            continue;
+        for (const std::string& name : chain_of(tree, hook))
+            if (bystanders.contains(name))
+                reached_[hook].insert(name);
     }
 }
 
@@ -110,6 +121,7 @@ void FakeStore::add_hook(const HookId& hook) {
     tree.pins[dir + "/pivot"] = ProgramPin{next_id_++, "pivot", {chain}};
     tree.pins[dir + "/chain"] = ChainPin{chain, {}};
     tree.pins[dir + "/order"] = OrderPin{};
+    tree.health[hook] = {};
 }
 
 void FakeStore::add_generation(const std::string& monitor, std::uint32_t number,

@@ -33,8 +33,10 @@ public:
 
 private:
     void watch(const Action& action);
+    void find_bystanders();
 
-    std::set<std::uint32_t> running_; // since the last fence
+    std::set<std::uint32_t> running_;                 // since the last fence
+    std::map<HookId, std::set<std::string>> reached_; // bystanders
     bool looked_ = false;
 };
 

@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 #include "control/fake_kernel.hpp"
+#include "control/load_in.hpp"
 #include "control/recover.hpp"
 #include "control/recover_monitor.hpp"
 #include "control/unload.hpp"
@@ -75,7 +76,8 @@ void check_before_or_after(const StoreSnapshot& tree, const Scene& scene,
         check_same(tree, after);
 }
 
-// The verb is killed before each of its steps, then a recover before each of its own.
+// The verb is killed before each of its steps, and behind each fourth a recover before each of its
+// own.
 void check_kills(const Scene& scene, const StoreSnapshot& after, std::size_t steps) {
     for (std::size_t at = 0; at < steps; ++at) {
         CAPTURE(at);
@@ -107,7 +109,7 @@ void check_kills(const Scene& scene, const StoreSnapshot& after, std::size_t ste
             recover(idle);
             for (const Action& action : idle.ran)
                 FAIL_CHECK("remains to do: " << describe(action, idle.tree.paths));
-            if (!killed)
+            if (!killed || at % 4 != 0) // each takes as many runs again
                 break;
         }
     }
@@ -133,7 +135,8 @@ void check_errors(const Scene& scene, const StoreSnapshot& after,
             CHECK(error.error_number() == ENOMEM);
         }
         check_packets(kernel);
-        count(kernel, at);
+        if (static_cast<std::ptrdiff_t>(at) <= commit)
+            count(kernel, at);
         if (static_cast<std::ptrdiff_t>(at) <= commit)
             check_same(kernel.tree, scene.before);
         recover(kernel);
@@ -320,4 +323,186 @@ TEST_CASE("a dry run changes nothing and shows the steps that a real run takes")
     CHECK(steps.front() == "write monitors/b/state: unloading");
     CHECK(steps[steps.size() - 2] == "rename monitors/b to monitors/__stage");
     CHECK(steps.back() == "remove monitors/__stage");
+}
+
+namespace {
+
+// What a load of one program a hook would bring, in slots that are free then.
+LoadNew loads(const std::string& name, std::uint32_t number, std::size_t sides,
+              const std::vector<HookId>& hooks) {
+    return [=](Session& session) {
+        session.carry_out([&](Planner& planner) { planner.add(LoadPrograms{name, number}); });
+        NewGeneration made{.monitor = name, .number = number};
+        std::uint32_t id = 5000;
+        for (const HookId& hook : hooks) {
+            const char* const direction = hook.point == HookPoint::tc_egress ? "egress" : "ingress";
+            ProgramRecord program{.direction = hook.point == HookPoint::tc_egress
+                                                   ? Direction::egress
+                                                   : Direction::ingress,
+                                  .name = "count",
+                                  .hook = hook,
+                                  .hand_over = true};
+            program.slots = session.now().chain_at(hook).free_slots(sides);
+            for (std::size_t side = 0; side < sides; ++side) {
+                program.ids.push_back(id++);
+                made.pins[std::string("prog-") + direction + (side == 0 ? "-a" : "-b")] =
+                    ProgramPin{};
+            }
+            made.programs.push_back(program);
+        }
+        made.pins["dynmon-btf"] = ObjectPin{};
+        made.pins["flows"] = MapPin{};
+        return made;
+    };
+}
+
+std::vector<HookRequest> requests(const std::vector<HookId>& hooks) {
+    std::vector<HookRequest> found;
+    for (const HookId& hook : hooks)
+        found.push_back({.id = hook, .device = "eth0"});
+    return found;
+}
+
+Verb load(const std::string& name, std::size_t sides, const Placement& placement,
+          const std::vector<HookId>& hooks = {ingress, egress}) {
+    return [=](Session& session) {
+        load_in(session, name, requests(hooks), loads(name, 1, sides, hooks), placement);
+    };
+}
+
+Verb replace(const std::string& name, std::size_t sides,
+             const std::vector<HookId>& hooks = {ingress, egress},
+             const std::vector<HookId>& made = {}) {
+    return [=](Session& session) {
+        replace_in(session, name, requests(made), loads(name, 2, sides, hooks));
+    };
+}
+
+bool begins(const Action& action) {
+    const auto* write = std::get_if<WriteState>(&action);
+    return write != nullptr && write->begins;
+}
+
+bool publishes(const Action& action) {
+    const auto* rename = std::get_if<Rename>(&action);
+    return rename != nullptr && rename->to.ends_with("/g2");
+}
+
+const Placement first{Placement::Kind::first, ""};
+const Placement last{};
+
+} // namespace
+
+TEST_CASE("a load that fails leaves what was before, one that is killed is taken back") {
+    for (const std::size_t sides : {1u, 2u}) {
+        const FakeStore store = three_monitors(sides);
+        const std::set<std::string> all{"a", "b", "c"};
+        check({"last", store.tree, load("d", sides, last), all, begins});
+        check({"first", store.tree, load("d", sides, first), all, begins});
+        check(
+            {"before", store.tree, load("d", sides, {Placement::Kind::before, "b"}), all, begins});
+        check({"after", store.tree, load("d", sides, {Placement::Kind::after, "a"}), all, begins});
+        check({"one way", store.tree, load("d", sides, first, {ingress}), all, begins});
+        FakeStore empty;
+        empty.add_hook(ingress); // with one there, an idle one is left for recover
+        empty.add_monitor("a", {ingress}, sides);
+        check({"new hook", empty.tree, load("d", sides, last), {"a"}, begins});
+    }
+}
+
+TEST_CASE("a load puts its program where it was asked to, and writes the order down") {
+    const std::vector<std::pair<Placement, std::vector<std::string>>> cases{
+        {first, {"d", "a", "b", "c"}},
+        {last, {"a", "b", "c", "d"}},
+        {{Placement::Kind::before, "b"}, {"a", "d", "b", "c"}},
+        {{Placement::Kind::after, "b"}, {"a", "b", "d", "c"}}};
+    for (const auto& [placement, wanted] : cases) {
+        FakeKernel kernel(three_monitors(2).tree);
+        Session session(kernel);
+        load("d", 2, placement)(session);
+        CHECK(chain_of(kernel.tree, egress) == wanted);
+        CHECK(kernel.tree.get<OrderPin>(kernel.tree.order_path(egress))->programs.size() == 4);
+        CHECK(kernel.tree.state("d")->phase == Phase::running);
+    }
+}
+
+TEST_CASE("a load takes no name that runs, and clears away one that was never whole") {
+    FakeStore store = three_monitors(1);
+    store.add_generation("d", 1, {ingress});
+    store.set_state("d", {.phase = Phase::loading});
+    FakeKernel kernel(store.tree);
+    Session session(kernel);
+    CHECK_THROWS_WITH_AS(load("a", 1, last)(session), "monitor 'a' is loaded already", Error);
+    CHECK(kernel.ran.empty());
+    load("d", 1, last, {egress})(session);
+    CHECK(chain_of(kernel.tree, egress) == std::vector<std::string>{"a", "b", "c", "d"});
+    CHECK(chain_of(kernel.tree, ingress) == std::vector<std::string>{"a", "b", "c"});
+}
+
+TEST_CASE("a load pins a chain again that lost its pin, with its programs by name") {
+    FakeStore store = three_monitors(1);
+    store.tree.remove(store.tree.chain_path(ingress));
+    FakeKernel kernel(store.tree);
+    Session session(kernel);
+    load("d", 1, last)(session);
+    CHECK(chain_of(kernel.tree, ingress) == std::vector<std::string>{"a", "b", "c", "d"});
+}
+
+TEST_CASE("a detached hook is made again, and stays where other monitors want it") {
+    FakeStore store = three_monitors(1);
+    store.tree.health[ingress].health = HookHealth::detached;
+    FakeKernel kernel(store.tree);
+    kernel.tree.health[ingress].health = HookHealth::moved;
+    Session session(kernel);
+    CHECK_THROWS_AS(load("d", 1, last)(session), Error);
+    CHECK(kernel.ran.empty());
+    FakeKernel again(store.tree);
+    Session second(again);
+    load("d", 1, last)(second);
+    CHECK(chain_of(again.tree, ingress) == std::vector<std::string>{"d"});
+}
+
+TEST_CASE("a replace that fails or is killed leaves the old generation or the new one") {
+    for (const std::size_t sides : {1u, 2u})
+        for (const bool unread : {false, true}) {
+            FakeStore store = three_monitors(sides);
+            const std::string old = store.tree.generation("b", 1).path();
+            std::get<MapPin>(store.tree.pins[old + "/flows"]).unread = unread;
+            const std::set<std::string> all{"a", "b", "c"};
+            check({"same", store.tree, replace("b", sides), all, publishes});
+            check({"other sides", store.tree, replace("b", 3 - sides), all, publishes});
+            check({"one way", store.tree, replace("b", sides, {ingress}), {"a", "c"}, publishes});
+            FakeStore one;
+            one.add_hook(ingress);
+            one.add_monitor("b", {ingress}, sides);
+            check({"new direction",
+                   one.tree,
+                   replace("b", sides, {ingress, egress}, {egress}),
+                   {},
+                   publishes});
+            FakeKernel kernel(store.tree);
+            Session session(kernel);
+            replace("b", sides)(session);
+            CHECK(chain_of(kernel.tree, ingress) == std::vector<std::string>{"a", "b", "c"});
+            CHECK(kernel.tree.generations("b") ==
+                  (unread ? std::vector<std::uint32_t>{1, 2} : std::vector<std::uint32_t>{2}));
+        }
+}
+
+TEST_CASE("each kind of step and of undo is met") {
+    // Checks, PinChain, StopMetering and AttachAgain are met by the cases of their own; these undo
+    // nothing: what they do stays, or is taken back with the folder.
+    CHECK(met.size() >= 15);
+    for (const Action& action : std::vector<Action>{
+             MakeFolder{}, Rename{}, Unpin{}, RemoveTree{}, WriteState{}, WriteSlot{}, WriteOrder{},
+             Fence{}, CheckLink{}, CheckRights{}, Detach{}, Retire{}, MakeTotals{}, MakeHook{},
+             LoadPrograms{}, PinPart{}, MakeState{}, RemoveStore{}}) {
+        CAPTURE(action.index());
+        CHECK(met[action.index()] > 0);
+    }
+    for (const Action& action : std::vector<Action>{Rename{}, Unpin{}, RemoveTree{}, WriteSlot{},
+                                                    WriteOrder{}, Fence{}, Detach{}}) {
+        CAPTURE(action.index());
+        CHECK(undone[action.index()] > 0);
+    }
 }
