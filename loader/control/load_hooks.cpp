@@ -3,7 +3,7 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
-#include "hook/device_view.hpp"
+#include "hook/device_rules.hpp"
 #include "kernel/xdp.hpp"
 #include "state/bpffs.hpp"
 

@@ -75,7 +75,7 @@ struct MakeTotals {
 struct MakeHook { // in place of what is left of one; attached, with an empty chain
     HookRequest request;
 };
-struct AttachAgain { // the pivot of a hook that somebody has detached
+struct AttachAgain { // the pivot of a hook that another process has detached
     HookId hook;
     std::optional<std::uint32_t> tc_priority;
 };
@@ -183,7 +183,7 @@ void plan_hook(Planner& planner, const HookRequest& request);
 // Pins the chain of an attached hook again that was unpinned, and puts its programs back.
 void plan_mend_chain(Planner& planner, const HookId& hook);
 // Pins and publishes a monitor, and puts its programs into the chains. It is committed when its
-// state says that it runs; until then whoever comes next takes it back.
+// state says that it runs; until then the next command takes it back.
 void plan_load(Planner& planner, const NewGeneration& generation, const Placement& placement);
 // Pins and publishes the next generation of a monitor, which commits it: plan_recover() does the
 // rest.

@@ -335,7 +335,8 @@ LoadNew loads(const std::string& name, std::uint32_t number, std::size_t sides,
         NewGeneration made{.monitor = name, .number = number};
         std::uint32_t id = 5000;
         for (const HookId& hook : hooks) {
-            const char* const direction = hook.point == HookPoint::tc_egress ? "egress" : "ingress";
+            const char* const direction =
+                hook.point == HookPoint::tc_egress ? "egress_hook" : "ingress_hook";
             ProgramRecord program{.direction = hook.point == HookPoint::tc_egress
                                                    ? Direction::egress
                                                    : Direction::ingress,
@@ -364,14 +365,14 @@ std::vector<HookRequest> requests(const std::vector<HookId>& hooks) {
 }
 
 Verb load(const std::string& name, std::size_t sides, const Placement& placement,
-          const std::vector<HookId>& hooks = {ingress, egress}) {
+          const std::vector<HookId>& hooks = {ingress_hook, egress_hook}) {
     return [=](Session& session) {
         load_in(session, name, requests(hooks), loads(name, 1, sides, hooks), placement);
     };
 }
 
 Verb replace(const std::string& name, std::size_t sides,
-             const std::vector<HookId>& hooks = {ingress, egress},
+             const std::vector<HookId>& hooks = {ingress_hook, egress_hook},
              const std::vector<HookId>& made = {}) {
     return [=](Session& session) {
         replace_in(session, name, requests(made), loads(name, 2, sides, hooks));
@@ -402,10 +403,10 @@ TEST_CASE("a load that fails leaves what was before, one that is killed is taken
         check(
             {"before", store.tree, load("d", sides, {Placement::Kind::before, "b"}), all, begins});
         check({"after", store.tree, load("d", sides, {Placement::Kind::after, "a"}), all, begins});
-        check({"one way", store.tree, load("d", sides, first, {ingress}), all, begins});
+        check({"one way", store.tree, load("d", sides, first, {ingress_hook}), all, begins});
         FakeStore empty;
-        empty.add_hook(ingress); // with one there, an idle one is left for recover
-        empty.add_monitor("a", {ingress}, sides);
+        empty.add_hook(ingress_hook); // with one there, an idle one is left for recover
+        empty.add_monitor("a", {ingress_hook}, sides);
         check({"new hook", empty.tree, load("d", sides, last), {"a"}, begins});
     }
 }
@@ -420,46 +421,46 @@ TEST_CASE("a load puts its program where it was asked to, and writes the order d
         FakeKernel kernel(three_monitors(2).tree);
         Session session(kernel);
         load("d", 2, placement)(session);
-        CHECK(chain_of(kernel.tree, egress) == wanted);
-        CHECK(kernel.tree.get<OrderPin>(kernel.tree.order_path(egress))->programs.size() == 4);
+        CHECK(chain_of(kernel.tree, egress_hook) == wanted);
+        CHECK(kernel.tree.get<OrderPin>(kernel.tree.order_path(egress_hook))->programs.size() == 4);
         CHECK(kernel.tree.state("d")->phase == Phase::running);
     }
 }
 
 TEST_CASE("a load takes no name that runs, and clears away one that was never whole") {
     FakeStore store = three_monitors(1);
-    store.add_generation("d", 1, {ingress});
+    store.add_generation("d", 1, {ingress_hook});
     store.set_state("d", {.phase = Phase::loading});
     FakeKernel kernel(store.tree);
     Session session(kernel);
     CHECK_THROWS_WITH_AS(load("a", 1, last)(session), "monitor 'a' is loaded already", Error);
     CHECK(kernel.ran.empty());
-    load("d", 1, last, {egress})(session);
-    CHECK(chain_of(kernel.tree, egress) == std::vector<std::string>{"a", "b", "c", "d"});
-    CHECK(chain_of(kernel.tree, ingress) == std::vector<std::string>{"a", "b", "c"});
+    load("d", 1, last, {egress_hook})(session);
+    CHECK(chain_of(kernel.tree, egress_hook) == std::vector<std::string>{"a", "b", "c", "d"});
+    CHECK(chain_of(kernel.tree, ingress_hook) == std::vector<std::string>{"a", "b", "c"});
 }
 
 TEST_CASE("a load pins a chain again that lost its pin, with its programs by name") {
     FakeStore store = three_monitors(1);
-    store.tree.remove(store.tree.chain_path(ingress));
+    store.tree.remove(store.tree.chain_path(ingress_hook));
     FakeKernel kernel(store.tree);
     Session session(kernel);
     load("d", 1, last)(session);
-    CHECK(chain_of(kernel.tree, ingress) == std::vector<std::string>{"a", "b", "c", "d"});
+    CHECK(chain_of(kernel.tree, ingress_hook) == std::vector<std::string>{"a", "b", "c", "d"});
 }
 
 TEST_CASE("a detached hook is made again, and stays where other monitors want it") {
     FakeStore store = three_monitors(1);
-    store.tree.health[ingress].health = HookHealth::detached;
+    store.tree.health[ingress_hook].health = HookHealth::detached;
     FakeKernel kernel(store.tree);
-    kernel.tree.health[ingress].health = HookHealth::moved;
+    kernel.tree.health[ingress_hook].health = HookHealth::moved;
     Session session(kernel);
     CHECK_THROWS_AS(load("d", 1, last)(session), Error);
     CHECK(kernel.ran.empty());
     FakeKernel again(store.tree);
     Session second(again);
     load("d", 1, last)(second);
-    CHECK(chain_of(again.tree, ingress) == std::vector<std::string>{"d"});
+    CHECK(chain_of(again.tree, ingress_hook) == std::vector<std::string>{"d"});
 }
 
 TEST_CASE("a replace that fails or is killed leaves the old generation or the new one") {
@@ -471,19 +472,23 @@ TEST_CASE("a replace that fails or is killed leaves the old generation or the ne
             const std::set<std::string> all{"a", "b", "c"};
             check({"same", store.tree, replace("b", sides), all, publishes});
             check({"other sides", store.tree, replace("b", 3 - sides), all, publishes});
-            check({"one way", store.tree, replace("b", sides, {ingress}), {"a", "c"}, publishes});
+            check({"one way",
+                   store.tree,
+                   replace("b", sides, {ingress_hook}),
+                   {"a", "c"},
+                   publishes});
             FakeStore one;
-            one.add_hook(ingress);
-            one.add_monitor("b", {ingress}, sides);
+            one.add_hook(ingress_hook);
+            one.add_monitor("b", {ingress_hook}, sides);
             check({"new direction",
                    one.tree,
-                   replace("b", sides, {ingress, egress}, {egress}),
+                   replace("b", sides, {ingress_hook, egress_hook}, {egress_hook}),
                    {},
                    publishes});
             FakeKernel kernel(store.tree);
             Session session(kernel);
             replace("b", sides)(session);
-            CHECK(chain_of(kernel.tree, ingress) == std::vector<std::string>{"a", "b", "c"});
+            CHECK(chain_of(kernel.tree, ingress_hook) == std::vector<std::string>{"a", "b", "c"});
             CHECK(kernel.tree.generations("b") ==
                   (unread ? std::vector<std::uint32_t>{1, 2} : std::vector<std::uint32_t>{2}));
         }
