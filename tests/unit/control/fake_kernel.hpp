@@ -63,7 +63,7 @@ private:
     std::uint32_t next_id_ = 100;
 };
 
-inline const HookId ingress{4026531840, 3, HookPoint::tc_ingress};
-inline const HookId egress{4026531840, 3, HookPoint::tc_egress};
+inline const HookId ingress_hook{4026531840, 3, HookPoint::tc_ingress};
+inline const HookId egress_hook{4026531840, 3, HookPoint::tc_egress};
 
 } // namespace dynmon

@@ -163,10 +163,10 @@ Verb unload(const std::string& name) {
 
 FakeStore three_monitors(std::size_t sides) {
     FakeStore store;
-    store.add_hook(ingress);
-    store.add_hook(egress);
+    store.add_hook(ingress_hook);
+    store.add_hook(egress_hook);
     for (const char* name : {"a", "b", "c"})
-        store.add_monitor(name, {ingress, egress}, sides);
+        store.add_monitor(name, {ingress_hook, egress_hook}, sides);
     return store;
 }
 
@@ -179,8 +179,8 @@ TEST_CASE("an unload that fails or is killed at any step is finished by recover"
         check({"middle", store.tree, unload("b"), {"a", "c"}, changes_state});
         check({"last", store.tree, unload("c"), {"a", "b"}, changes_state});
         FakeStore one;
-        one.add_hook(ingress);
-        one.add_monitor("a", {ingress}, sides);
+        one.add_hook(ingress_hook);
+        one.add_monitor("a", {ingress_hook}, sides);
         check({"only", one.tree, unload("a"), {}, changes_state});
     }
 }
@@ -188,7 +188,7 @@ TEST_CASE("an unload that fails or is killed at any step is finished by recover"
 TEST_CASE("a monitor whose records cannot be trusted is taken out by what its chains hold") {
     FakeStore store = three_monitors(1);
     const std::string dir = store.tree.paths.monitor_dir("b");
-    for (const HookId& hook : {ingress, egress})
+    for (const HookId& hook : {ingress_hook, egress_hook})
         for (const ChainMember& member : store.tree.members_at(hook))
             if (member.monitor == "b")
                 store.tree.pins[pinned_program(member, Side::a).path] = ProgramPin{
@@ -204,8 +204,8 @@ TEST_CASE("a monitor whose records cannot be trusted is taken out by what its ch
     store.tree.pins[dir + "/g1/dynmon-record"] = ObjectPin{};
     FakeKernel kernel(store.tree);
     recover(kernel);
-    CHECK(chain_of(kernel.tree, ingress) == std::vector<std::string>{"a", "c"});
-    CHECK(chain_of(kernel.tree, egress) == std::vector<std::string>{"a", "c"});
+    CHECK(chain_of(kernel.tree, ingress_hook) == std::vector<std::string>{"a", "c"});
+    CHECK(chain_of(kernel.tree, egress_hook) == std::vector<std::string>{"a", "c"});
     CHECK(!kernel.tree.has(dir));
 }
 
@@ -230,7 +230,7 @@ TEST_CASE("a monitor that another version wrote is left alone, and the rest is r
 
 TEST_CASE("staging folders and idle hooks of killed loads are removed") {
     FakeStore store;
-    store.add_hook(ingress);
+    store.add_hook(ingress_hook);
     store.tree.pins["/store/monitors/__stage_12_1"] = FolderPin{};
     store.tree.pins["/store/hooks/__stage_12_2"] = FolderPin{};
     FakeKernel kernel(store.tree);
@@ -242,7 +242,7 @@ TEST_CASE("a replace that was killed after publishing is rolled forward from any
     for (const std::size_t sides : {1u, 2u})
         for (const bool unread : {false, true}) {
             FakeStore store = three_monitors(sides);
-            store.add_generation("b", 2, {ingress, egress}, sides);
+            store.add_generation("b", 2, {ingress_hook, egress_hook}, sides);
             const std::string old = store.tree.generation("b", 1).path();
             std::get<MapPin>(store.tree.pins[old + "/flows"]).unread = unread;
             check({"replace",
@@ -255,8 +255,8 @@ TEST_CASE("a replace that was killed after publishing is rolled forward from any
                    {"a", "b", "c"}});
             FakeKernel kernel(store.tree);
             recover(kernel);
-            CHECK(chain_of(kernel.tree, ingress) == std::vector<std::string>{"a", "b", "c"});
-            CHECK(kernel.tree.chain_at(ingress).members()[1].generation == 2);
+            CHECK(chain_of(kernel.tree, ingress_hook) == std::vector<std::string>{"a", "b", "c"});
+            CHECK(kernel.tree.chain_at(ingress_hook).members()[1].generation == 2);
             CHECK(kernel.tree.has(old + "/flows") == unread);
             CHECK(kernel.tree.has(old) == unread);
         }
@@ -267,18 +267,18 @@ TEST_CASE("a swap that was killed between its slots is finished for the side of 
     store.set_state("b", {.phase = Phase::running, .active = 1});
     FakeKernel kernel(store.tree);
     recover(kernel);
-    CHECK(kernel.tree.chain_at(ingress).active_side("b", 1) == Side::b);
-    CHECK(kernel.tree.chain_at(egress).active_side("b", 1) == Side::b);
-    CHECK(kernel.tree.chain_at(ingress).active_side("a", 1) == Side::a);
+    CHECK(kernel.tree.chain_at(ingress_hook).active_side("b", 1) == Side::b);
+    CHECK(kernel.tree.chain_at(egress_hook).active_side("b", 1) == Side::b);
+    CHECK(kernel.tree.chain_at(ingress_hook).active_side("a", 1) == Side::a);
 }
 
 TEST_CASE("a chain that lost its pin gets its programs back, by name") {
     FakeStore store = three_monitors(1);
-    store.tree.remove(store.tree.chain_path(ingress));
+    store.tree.remove(store.tree.chain_path(ingress_hook));
     FakeKernel kernel(store.tree);
     recover(kernel);
-    CHECK(chain_of(kernel.tree, ingress) == std::vector<std::string>{"a", "b", "c"});
-    const auto* order = kernel.tree.get<OrderPin>(kernel.tree.order_path(ingress));
+    CHECK(chain_of(kernel.tree, ingress_hook) == std::vector<std::string>{"a", "b", "c"});
+    const auto* order = kernel.tree.get<OrderPin>(kernel.tree.order_path(ingress_hook));
     REQUIRE(order != nullptr);
     CHECK(order->programs.size() == 3);
 }
@@ -286,18 +286,18 @@ TEST_CASE("a chain that lost its pin gets its programs back, by name") {
 TEST_CASE(
     "an order that is not that of the chain is written again, and a foreign thing makes way") {
     FakeStore store = three_monitors(1);
-    const Pin right = store.tree.pins[store.tree.order_path(ingress)];
+    const Pin right = store.tree.pins[store.tree.order_path(ingress_hook)];
     for (const Pin& wrong : {Pin(OrderPin{}), Pin(ObjectPin{})}) {
         FakeKernel kernel(store.tree);
-        kernel.tree.pins[store.tree.order_path(ingress)] = wrong;
+        kernel.tree.pins[store.tree.order_path(ingress_hook)] = wrong;
         recover(kernel);
-        CHECK(kernel.tree.pins[store.tree.order_path(ingress)] == right);
+        CHECK(kernel.tree.pins[store.tree.order_path(ingress_hook)] == right);
     }
 }
 
 TEST_CASE("a foreign program in a slot is named, and nothing is changed") {
     FakeStore store = three_monitors(1);
-    std::get<ChainPin>(store.tree.pins[store.tree.chain_path(ingress)]).slots[head_slot] = 7;
+    std::get<ChainPin>(store.tree.pins[store.tree.chain_path(ingress_hook)]).slots[head_slot] = 7;
     FakeKernel kernel(store.tree);
     Session session(kernel);
     CHECK_THROWS_AS(unload_in(session, "b"), Error);
@@ -364,14 +364,14 @@ std::vector<HookRequest> requests(const std::vector<HookId>& hooks) {
 }
 
 Verb load(const std::string& name, std::size_t sides, const Placement& placement,
-          const std::vector<HookId>& hooks = {ingress, egress}) {
+          const std::vector<HookId>& hooks = {ingress_hook, egress_hook}) {
     return [=](Session& session) {
         load_in(session, name, requests(hooks), loads(name, 1, sides, hooks), placement);
     };
 }
 
 Verb replace(const std::string& name, std::size_t sides,
-             const std::vector<HookId>& hooks = {ingress, egress},
+             const std::vector<HookId>& hooks = {ingress_hook, egress_hook},
              const std::vector<HookId>& made = {}) {
     return [=](Session& session) {
         replace_in(session, name, requests(made), loads(name, 2, sides, hooks));
@@ -402,10 +402,10 @@ TEST_CASE("a load that fails leaves what was before, one that is killed is taken
         check(
             {"before", store.tree, load("d", sides, {Placement::Kind::before, "b"}), all, begins});
         check({"after", store.tree, load("d", sides, {Placement::Kind::after, "a"}), all, begins});
-        check({"one way", store.tree, load("d", sides, first, {ingress}), all, begins});
+        check({"one way", store.tree, load("d", sides, first, {ingress_hook}), all, begins});
         FakeStore empty;
-        empty.add_hook(ingress); // with one there, an idle one is left for recover
-        empty.add_monitor("a", {ingress}, sides);
+        empty.add_hook(ingress_hook); // with one there, an idle one is left for recover
+        empty.add_monitor("a", {ingress_hook}, sides);
         check({"new hook", empty.tree, load("d", sides, last), {"a"}, begins});
     }
 }
@@ -420,46 +420,46 @@ TEST_CASE("a load puts its program where it was asked to, and writes the order d
         FakeKernel kernel(three_monitors(2).tree);
         Session session(kernel);
         load("d", 2, placement)(session);
-        CHECK(chain_of(kernel.tree, egress) == wanted);
-        CHECK(kernel.tree.get<OrderPin>(kernel.tree.order_path(egress))->programs.size() == 4);
+        CHECK(chain_of(kernel.tree, egress_hook) == wanted);
+        CHECK(kernel.tree.get<OrderPin>(kernel.tree.order_path(egress_hook))->programs.size() == 4);
         CHECK(kernel.tree.state("d")->phase == Phase::running);
     }
 }
 
 TEST_CASE("a load takes no name that runs, and clears away one that was never whole") {
     FakeStore store = three_monitors(1);
-    store.add_generation("d", 1, {ingress});
+    store.add_generation("d", 1, {ingress_hook});
     store.set_state("d", {.phase = Phase::loading});
     FakeKernel kernel(store.tree);
     Session session(kernel);
     CHECK_THROWS_WITH_AS(load("a", 1, last)(session), "monitor 'a' is loaded already", Error);
     CHECK(kernel.ran.empty());
-    load("d", 1, last, {egress})(session);
-    CHECK(chain_of(kernel.tree, egress) == std::vector<std::string>{"a", "b", "c", "d"});
-    CHECK(chain_of(kernel.tree, ingress) == std::vector<std::string>{"a", "b", "c"});
+    load("d", 1, last, {egress_hook})(session);
+    CHECK(chain_of(kernel.tree, egress_hook) == std::vector<std::string>{"a", "b", "c", "d"});
+    CHECK(chain_of(kernel.tree, ingress_hook) == std::vector<std::string>{"a", "b", "c"});
 }
 
 TEST_CASE("a load pins a chain again that lost its pin, with its programs by name") {
     FakeStore store = three_monitors(1);
-    store.tree.remove(store.tree.chain_path(ingress));
+    store.tree.remove(store.tree.chain_path(ingress_hook));
     FakeKernel kernel(store.tree);
     Session session(kernel);
     load("d", 1, last)(session);
-    CHECK(chain_of(kernel.tree, ingress) == std::vector<std::string>{"a", "b", "c", "d"});
+    CHECK(chain_of(kernel.tree, ingress_hook) == std::vector<std::string>{"a", "b", "c", "d"});
 }
 
 TEST_CASE("a detached hook is made again, and stays where other monitors want it") {
     FakeStore store = three_monitors(1);
-    store.tree.health[ingress].health = HookHealth::detached;
+    store.tree.health[ingress_hook].health = HookHealth::detached;
     FakeKernel kernel(store.tree);
-    kernel.tree.health[ingress].health = HookHealth::moved;
+    kernel.tree.health[ingress_hook].health = HookHealth::moved;
     Session session(kernel);
     CHECK_THROWS_AS(load("d", 1, last)(session), Error);
     CHECK(kernel.ran.empty());
     FakeKernel again(store.tree);
     Session second(again);
     load("d", 1, last)(second);
-    CHECK(chain_of(again.tree, ingress) == std::vector<std::string>{"d"});
+    CHECK(chain_of(again.tree, ingress_hook) == std::vector<std::string>{"d"});
 }
 
 TEST_CASE("a replace that fails or is killed leaves the old generation or the new one") {
@@ -471,19 +471,23 @@ TEST_CASE("a replace that fails or is killed leaves the old generation or the ne
             const std::set<std::string> all{"a", "b", "c"};
             check({"same", store.tree, replace("b", sides), all, publishes});
             check({"other sides", store.tree, replace("b", 3 - sides), all, publishes});
-            check({"one way", store.tree, replace("b", sides, {ingress}), {"a", "c"}, publishes});
+            check({"one way",
+                   store.tree,
+                   replace("b", sides, {ingress_hook}),
+                   {"a", "c"},
+                   publishes});
             FakeStore one;
-            one.add_hook(ingress);
-            one.add_monitor("b", {ingress}, sides);
+            one.add_hook(ingress_hook);
+            one.add_monitor("b", {ingress_hook}, sides);
             check({"new direction",
                    one.tree,
-                   replace("b", sides, {ingress, egress}, {egress}),
+                   replace("b", sides, {ingress_hook, egress_hook}, {egress_hook}),
                    {},
                    publishes});
             FakeKernel kernel(store.tree);
             Session session(kernel);
             replace("b", sides)(session);
-            CHECK(chain_of(kernel.tree, ingress) == std::vector<std::string>{"a", "b", "c"});
+            CHECK(chain_of(kernel.tree, ingress_hook) == std::vector<std::string>{"a", "b", "c"});
             CHECK(kernel.tree.generations("b") ==
                   (unread ? std::vector<std::uint32_t>{1, 2} : std::vector<std::uint32_t>{2}));
         }
