@@ -24,8 +24,8 @@ TEST_CASE("UTF-8 is recognised, and nothing that only looks like it") {
         {"\xe2\x82", 0},         // cut off
         {"\xff", 0},
     };
-    for (const auto& [text, length] : cases)
-        CHECK_MESSAGE(utf8_length(text) == length, text);
+    for (const auto& each : cases)
+        CHECK_MESSAGE(utf8_length(each.first) == each.second, each.first);
     CHECK(is_utf8("gr\xc3\xbc\xc3\x9f"));
     CHECK(!is_utf8("gr\xc3"));
 }

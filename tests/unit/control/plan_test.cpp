@@ -335,8 +335,7 @@ LoadNew loads(const std::string& name, std::uint32_t number, std::size_t sides,
         NewGeneration made{.monitor = name, .number = number};
         std::uint32_t id = 5000;
         for (const HookId& hook : hooks) {
-            const char* const direction =
-                hook.point == HookPoint::tc_egress ? "egress_hook" : "ingress_hook";
+            const char* const direction = hook.point == HookPoint::tc_egress ? "egress" : "ingress";
             ProgramRecord program{.direction = hook.point == HookPoint::tc_egress
                                                    ? Direction::egress
                                                    : Direction::ingress,

@@ -76,7 +76,8 @@ TEST_CASE("names of IP protocols are those of /etc/protocols") {
     const unsigned newest = 145; // what is assigned later may be without a name here
     const auto theirs = protocols_of_netbase();
     CHECK(theirs.size() > 50);
-    for (const auto& [number, words] : theirs) {
+    for (const auto& [key, words] : theirs) {
+        const auto& number = key; // clang 14: no lambda names a structured binding
         CAPTURE(number);
         const auto other = in_other_words.find(number);
         const std::string ours =

@@ -67,8 +67,8 @@ TEST_CASE("every field of a flow is in its record, in network order") {
                                                         {14, 7},
                                                         {58, 0x0102}};
     CHECK(message.records[0].second.size() == expected.size());
-    for (const auto& [element, value] : expected)
-        CHECK_MESSAGE(message.number(0, element) == value, "element ", element);
+    for (const auto& each : expected)
+        CHECK_MESSAGE(message.number(0, each.first) == each.second, "element ", each.first);
 }
 
 TEST_CASE("IPv6 and ICMP have templates of their own") {

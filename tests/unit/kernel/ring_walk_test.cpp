@@ -88,8 +88,8 @@ public:
 
 private:
     void put(unsigned long at, std::byte value) {
-        __atomic_store_n(&data_[at % size_], value, __ATOMIC_RELAXED);
-        __atomic_store_n(&data_[at % size_ + size_], value, __ATOMIC_RELAXED);
+        std::atomic_ref(data_[at % size_]).store(value, std::memory_order_relaxed);
+        std::atomic_ref(data_[at % size_ + size_]).store(value, std::memory_order_relaxed);
     }
 
     std::size_t size_;
