@@ -28,12 +28,12 @@ namespace dynmon::monitors {
 struct Place {
     std::string bpffs = "/sys/fs/bpf/dynmon";                    // a directory on a bpffs
     std::chrono::nanoseconds patience = std::chrono::seconds(5); // for locks of other processes
-    std::string allow;  // file: the only objects that may be loaded; "": the machine's list
-    std::string policy; // file: what probes may do; "": the machine's policy
+    std::string allow = {};  // file: the only objects that may be loaded; "": the machine's list
+    std::string policy = {}; // file: what probes may do; "": the machine's policy
 };
 
 struct LoadOptions {
-    std::string device;
+    std::string device = {};
     std::string netns = {}; // name or path of a network namespace; "": the caller's
     // "tc", "xdp"; "": as the manifest says
     std::string hook = {};
