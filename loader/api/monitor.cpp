@@ -7,6 +7,7 @@
 #include "control/read.hpp"
 #include "control/status.hpp"
 #include "format/export_options.hpp"
+#include "kernel/machine.hpp"
 #include "policy/checked_probe.hpp"
 
 namespace dynmon::monitors {
@@ -39,6 +40,7 @@ void read_into(const Place& place, const std::string& name, const ReadOptions& w
     output.top = what.top;
     output.columns = what.columns;
     output.rate = what.rate;
+    output.host = host_name();
     const ReadRequest request{
         .name = name,
         .named = {.as = what.reader, .keep_ns = std::nullopt, .keep_bytes = std::nullopt},

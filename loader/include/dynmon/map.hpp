@@ -46,8 +46,8 @@ public:
     // program lists them. What `visit` throws ends the walk.
     void for_each(const std::function<void(std::string_view, std::string_view)>& visit) const;
 
-    // Writes all entries to the descriptor, which stays open and the caller's. `format`: json,
-    // jsonl, csv, table, npy or npz. `where`: a condition as of `dump --where`; "": all entries.
+    // Writes all entries to the descriptor, which stays open and the caller's. `format`: as
+    // `dump --format` has it. `where`: a condition as of `dump --where`; "": all entries.
     // Throws Error{usage} for a format or condition that is none, Error{failed} if it cannot write.
     void write(int descriptor, std::string_view format = "json",
                const std::string& where = "") const;
