@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <functional>
 
 #include <doctest/doctest.h>
@@ -76,8 +77,13 @@ void check_before_or_after(const StoreSnapshot& tree, const Scene& scene,
         check_same(tree, after);
 }
 
-// The verb is killed before each of its steps, and behind each fourth a recover before each of its
-// own.
+// Behind so many steps of a verb a recover is killed at each of its own: as many runs again.
+// ci/soak does so behind every step.
+std::size_t steps_between_recovers() {
+    return std::getenv("DYNMON_EVERY_STEP") != nullptr ? 1 : 16;
+}
+
+// The verb is killed before each of its steps, and a recover behind some of them.
 void check_kills(const Scene& scene, const StoreSnapshot& after, std::size_t steps) {
     for (std::size_t at = 0; at < steps; ++at) {
         CAPTURE(at);
@@ -109,7 +115,7 @@ void check_kills(const Scene& scene, const StoreSnapshot& after, std::size_t ste
             recover(idle);
             for (const Action& action : idle.ran)
                 FAIL_CHECK("remains to do: " << describe(action, idle.tree.paths));
-            if (!killed || at % 4 != 0) // each takes as many runs again
+            if (!killed || at % steps_between_recovers() != 0)
                 break;
         }
     }
