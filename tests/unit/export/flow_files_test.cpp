@@ -7,6 +7,7 @@
 #include "export/flow_files.hpp"
 #include "export/flow_table.hpp"
 #include "object/test_objects.hpp"
+#include "sandbox/restrict.hpp"
 
 using namespace dynmon;
 using namespace dynmon::test;
@@ -87,12 +88,7 @@ std::size_t peak_memory() {
     return peak;
 }
 
-constexpr bool is_memory_real =
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    false; // what is freed stays for a while
-#else
-    true;
-#endif
+constexpr bool is_memory_real = !sanitized; // what is freed stays for a while then
 
 } // namespace
 
