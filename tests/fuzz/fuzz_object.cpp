@@ -11,6 +11,7 @@
 #include <bpf/libbpf.h>
 
 #include "fuzz/layouts.hpp"
+#include "manifest/manifest.hpp"
 #include "object/object.hpp"
 #include "object/object_types.hpp"
 #include "policy/behaviour.hpp"
