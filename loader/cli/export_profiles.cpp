@@ -75,13 +75,9 @@ private:
     }
 };
 
-struct FolderBase {
-    explicit FolderBase(const std::string& path) : dir(path) {}
+struct FlowFilesBase {
+    FlowFilesBase(const std::string& path, bool keeps) : dir(path), files(dir, keeps) {}
     OutputDir dir;
-};
-
-struct FlowFilesBase : FolderBase {
-    FlowFilesBase(const std::string& path, bool keeps) : FolderBase(path), files(dir, keeps) {}
     FlowFiles files;
 };
 
@@ -152,21 +148,14 @@ std::unique_ptr<Exporter> open_netflow(const ExportArguments& arguments, ReportW
 
 namespace {
 
-class FolderExporter final : private FolderBase, public FileExporter {
-public:
-    FolderExporter(const std::string& path, std::unique_ptr<WindowFormatter> formatter,
-                   ReportWindow report)
-        : FolderBase(path), FileExporter(dir, std::move(formatter), std::move(report)) {}
-};
-
 std::unique_ptr<Exporter> open_ddos(const ExportArguments& arguments, ReportWindow report) {
-    return std::make_unique<FolderExporter>(
+    return std::make_unique<FileExporter>(
         arguments.out, make_ddos_formatter(arguments.format == "json", arguments.rows),
         std::move(report));
 }
 
 std::unique_ptr<Exporter> open_crypto(const ExportArguments& arguments, ReportWindow report) {
-    return std::make_unique<FolderExporter>(
+    return std::make_unique<FileExporter>(
         arguments.out, make_crypto_formatter(arguments.format == "json"), std::move(report));
 }
 
@@ -175,8 +164,8 @@ std::unique_ptr<Exporter> open_lucid(const ExportArguments& arguments, ReportWin
                                .seconds = std::chrono::duration<double>(arguments.interval).count(),
                                .ipv6 = arguments.ipv6,
                                .flags_with_offset = arguments.ip_flags == "word"};
-    return std::make_unique<FolderExporter>(arguments.out, make_lucid_formatter(options),
-                                            std::move(report));
+    return std::make_unique<FileExporter>(arguments.out, make_lucid_formatter(options),
+                                          std::move(report));
 }
 
 } // namespace

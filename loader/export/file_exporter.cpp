@@ -18,9 +18,9 @@ double seconds_between(std::chrono::steady_clock::time_point from,
 
 } // namespace
 
-FileExporter::FileExporter(OutputDir& dir, std::unique_ptr<WindowFormatter> formatter,
+FileExporter::FileExporter(const std::string& folder, std::unique_ptr<WindowFormatter> formatter,
                            ReportWindow report)
-    : dir_(dir), formatter_(std::move(formatter)), report_(std::move(report)),
+    : dir_(folder), formatter_(std::move(formatter)), report_(std::move(report)),
       metrics_(formatter_->metrics()) {
     name_.iteration = dir_.next_iteration();
 }

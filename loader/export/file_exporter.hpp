@@ -13,10 +13,11 @@
 
 namespace dynmon {
 
-class FileExporter : public Exporter {
+class FileExporter final : public Exporter {
 public:
-    // `dir` must outlive it. `report` is called for each window once it is stored.
-    FileExporter(OutputDir& dir, std::unique_ptr<WindowFormatter> formatter, ReportWindow report);
+    // `folder`: as OutputDir takes it. `report` is called for each window once it is stored.
+    FileExporter(const std::string& folder, std::unique_ptr<WindowFormatter> formatter,
+                 ReportWindow report);
     ~FileExporter() override;
 
     // Throws Error{usage} when the monitor lacks a metric or one of its fields.
@@ -35,7 +36,7 @@ private:
     void open_drained(const MetricView& queue, std::size_t bytes);
     void take_left_over();
 
-    OutputDir& dir_;
+    OutputDir dir_;
     std::unique_ptr<WindowFormatter> formatter_;
     ReportWindow report_;
     std::vector<std::string> metrics_;
