@@ -39,10 +39,8 @@ public:
                                      keep_.keep());
             });
         });
-        if (dry_run_) {
-            dry_run_.print(global);
-            return 0;
-        }
+        if (dry_run_)
+            return dry_run_.print(global);
         nlohmann::ordered_json document = placed_json(global, report.record);
         document["outcome"] = to_string(report.outcome);
         document["carried-maps"] = report.carried;

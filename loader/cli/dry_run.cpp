@@ -15,11 +15,12 @@ Settings DryRunOption::settings(const Settings& given) {
     return settings;
 }
 
-void DryRunOption::print(const Global& global) const {
+int DryRunOption::print(const Global& global) const {
     std::string text;
     for (const std::string& step : log_.steps)
         text += (text.empty() ? "" : "\n") + step;
     print_result(global, {{"steps", log_.steps}}, text.empty() ? "nothing to do" : text);
+    return 0;
 }
 
 } // namespace dynmon

@@ -16,7 +16,7 @@ public:
     explicit operator bool() const { return on_; }
     // Those that the verb goes on with. This must outlive them.
     Settings settings(const Settings& given);
-    void print(const Global& global) const;
+    int print(const Global& global) const; // exit code
 
 private:
     bool on_ = false;

@@ -37,10 +37,8 @@ public:
                 return load_monitor(settings, probe, place_.request(name_, options_));
             });
         });
-        if (dry_run_) {
-            dry_run_.print(global);
-            return 0;
-        }
+        if (dry_run_)
+            return dry_run_.print(global);
         print_result(global, placed_json(global, record),
                      "loaded " + name_ + " (" + record.manifest.name + ") on " +
                          places_text(global, record));

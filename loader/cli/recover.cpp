@@ -20,10 +20,8 @@ public:
 
     int run(const Global& global) override {
         const Recovered recovered = recover(dry_run_.settings(global.settings));
-        if (dry_run_) {
-            dry_run_.print(global);
-            return 0;
-        }
+        if (dry_run_)
+            return dry_run_.print(global);
         const std::vector<SystemProblem> left = diagnose(read_status(global.settings, ""));
         print_result(global, {{"actions", recovered.actions}, {"problems", problems_json(left)}},
                      text_of(recovered.actions, left));

@@ -42,10 +42,8 @@ public:
                                         .kernel_btf = options_.kernel_btf});
             });
         });
-        if (dry_run_) {
-            dry_run_.print(global);
-            return 0;
-        }
+        if (dry_run_)
+            return dry_run_.print(global);
         nlohmann::ordered_json document = placed_json(global, report.record);
         document["carried-maps"] = report.carried;
         document["unread-window"] = report.unread;

@@ -55,10 +55,8 @@ public:
                 log::warn(sentence);
             throw *failure_;
         }
-        if (dry_run_) {
-            dry_run_.print(global);
-            return 0;
-        }
+        if (dry_run_)
+            return dry_run_.print(global);
         print_result(global, {{"unloaded", unloaded}}, sentence);
         return 0;
     }

@@ -3,6 +3,7 @@
 
 #include <exception>
 
+#include "base/error.hpp"
 #include "base/log.hpp"
 
 namespace dynmon {
@@ -21,16 +22,13 @@ void execute(KernelPort& port, const Plan& plan, const StorePaths& paths,
 }
 
 void take_back(KernelPort& port, const std::vector<PlanStep>& done, const StorePaths& paths) {
-    for (auto step = done.rbegin(); step != done.rend(); ++step) {
-        for (const Action& action : step->undo) {
-            try {
+    Undo undo; // last first
+    for (const PlanStep& step : done)
+        for (auto action = step.undo.rbegin(); action != step.undo.rend(); ++action)
+            undo.add([&port, &paths, &action = *action] {
                 log::debug("take back: " + describe(action, paths));
                 port.run(action);
-            } catch (const std::exception& error) {
-                log::warn(std::string("cannot take back a step: ") + error.what());
-            }
-        }
-    }
+            });
 }
 
 const StoreSnapshot& Session::now() {

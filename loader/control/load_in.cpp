@@ -36,7 +36,7 @@ void load_in(Session& session, const std::string& name, const std::vector<HookRe
     });
     require_new_name(session, name);
     for (const HookRequest& hook : hooks)
-        session.carry_out([&](Planner& planner) { plan_mend_chain(planner, hook.id); });
+        session.carry_out([&](Planner& planner) { plan_repair_chain(planner, hook.id); });
     session.as_one([&] {
         make_hooks(session, hooks);
         const NewGeneration generation = load(session);

@@ -143,8 +143,9 @@ void apply_retire(const Retire& retire, StoreSnapshot& snapshot) {
         snapshot.remove(path);
 }
 
-StatePin* state_pin(StoreSnapshot& snapshot, const std::string& monitor) {
-    const auto found = snapshot.pins.find(snapshot.paths.monitor_dir(monitor) + "/state");
+// Null: there is none.
+StatePin* state_in(StoreSnapshot& snapshot, const std::string& folder) {
+    const auto found = snapshot.pins.find(folder + "/state");
     return found == snapshot.pins.end() ? nullptr : std::get_if<StatePin>(&found->second);
 }
 
@@ -199,14 +200,13 @@ void simulate(const Action& action, StoreSnapshot& snapshot) {
                    },
                    [&](const Retire& retire) { apply_retire(retire, snapshot); },
                    [&](const StopMetering& stop) {
-                       if (StatePin* state = state_pin(snapshot, stop.monitor))
+                       if (auto* state =
+                               state_in(snapshot, snapshot.paths.monitor_dir(stop.monitor)))
                            state->metered = false;
                    },
                    [&](const MakeTotals& make) {
-                       const auto found = snapshot.pins.find(make.folder + "/state");
-                       if (found != snapshot.pins.end())
-                           if (auto* state = std::get_if<StatePin>(&found->second))
-                               state->totals = true;
+                       if (auto* state = state_in(snapshot, make.folder))
+                           state->totals = true;
                    },
                    [&](const MakeHook& make) { simulate_hook(make.request.id, snapshot); },
                    [&](const AttachAgain& attach) { snapshot.health[attach.hook] = {}; },
@@ -488,9 +488,7 @@ void plan_force_remove(Planner& planner, const std::string& monitor) {
     planner.go_forward();
     for (const HookId& hook : planner.now().hooks()) {
         const StoreSnapshot& now = planner.now();
-        const auto fault = now.faults.find(now.chain_path(hook));
-        if (now.faults.contains(now.paths.hook_dir(hook)) ||
-            (fault != now.faults.end() && fault->second.damaged))
+        if (now.faults.contains(now.paths.hook_dir(hook)) || now.is_damaged(now.chain_path(hook)))
             continue; // a hook without a chain runs nothing
         const ChainPin* pin = now.get<ChainPin>(now.chain_path(hook));
         if (pin == nullptr)
@@ -625,7 +623,7 @@ bool plan_recover(Planner& planner, const std::string& monitor) {
         planner.add(StopMetering{monitor});
         planner.say("stopped the forgotten metering of monitor '" + monitor + "'");
     }
-    if (!planner.now().get<StatePin>(dir + "/state")->totals)
+    if (!pin->totals)
         planner.add(MakeTotals{dir});
     return true;
 }
@@ -642,7 +640,7 @@ void plan_restore_order(Planner& planner, const HookId& hook) {
     }
 }
 
-void plan_mend_hook(Planner& planner, const HookId& hook) {
+void plan_repair_hook(Planner& planner, const HookId& hook) {
     const StoreSnapshot& now = planner.now();
     const std::string name = hook_dir_name(hook);
     planner.go_forward();
@@ -652,9 +650,7 @@ void plan_mend_hook(Planner& planner, const HookId& hook) {
         return;
     }
     now.throw_fault(now.paths.hook_dir(hook));
-    const auto fault = now.faults.find(now.chain_path(hook));
-    const bool damaged = fault != now.faults.end() && fault->second.damaged;
-    if (!damaged && now.has(now.chain_path(hook)))
+    if (now.has(now.chain_path(hook)) && !now.is_damaged(now.chain_path(hook)))
         return;
     planner.add(PinChain{hook});
     planner.say("pinned the chain of " + name + " again, which had lost its programs");
@@ -691,7 +687,7 @@ void plan_hook(Planner& planner, const HookRequest& request) {
     planner.look_again();
 }
 
-void plan_mend_chain(Planner& planner, const HookId& hook) {
+void plan_repair_chain(Planner& planner, const HookId& hook) {
     const StoreSnapshot& now = planner.now();
     now.throw_fault(now.paths.hook_dir(hook));
     if (!now.has(now.paths.hook_dir(hook)) || now.has(now.chain_path(hook)) ||

@@ -166,7 +166,7 @@ bool plan_recover(Planner& planner, const std::string& monitor);
 // of the monitors' names: that of the chain is not known any more.
 void plan_restore_order(Planner& planner, const HookId& hook);
 // Removes a damaged hook, pins a chain again that was unpinned or is something else.
-void plan_mend_hook(Planner& planner, const HookId& hook);
+void plan_repair_hook(Planner& planner, const HookId& hook);
 
 // A generation that was loaded, or in a dry run would be.
 struct NewGeneration {
@@ -181,7 +181,7 @@ struct NewGeneration {
 // Throws Error{busy} when another device has its number. Afterwards the store is looked at.
 void plan_hook(Planner& planner, const HookRequest& request);
 // Pins the chain of an attached hook again that was unpinned, and puts its programs back.
-void plan_mend_chain(Planner& planner, const HookId& hook);
+void plan_repair_chain(Planner& planner, const HookId& hook);
 // Pins and publishes a monitor, and puts its programs into the chains. It is committed when its
 // state says that it runs; until then the next command takes it back.
 void plan_load(Planner& planner, const NewGeneration& generation, const Placement& placement);

@@ -44,7 +44,7 @@ void recover_in(Session& session, Failures& failures) {
     });
     for (const HookId& hook : session.now().hooks())
         failures.attempt(
-            [&] { session.carry_out([&](Planner& planner) { plan_mend_hook(planner, hook); }); });
+            [&] { session.carry_out([&](Planner& planner) { plan_repair_hook(planner, hook); }); });
     std::set<std::string> whole;
     for (const std::string& name : session.now().monitors())
         failures.attempt([&] {
@@ -78,7 +78,7 @@ Recovered recover(const Settings& settings) {
         return result;
     StorePort port(store, &*locked, {.soundness = true, .upkeep = true, .totals = true});
     StoreSession session(port, settings.dry_run);
-    Failures failures; // what cannot be mended does not keep the rest from it
+    Failures failures; // an error in one part does not stop the others
     recover_in(*session, failures);
     result.actions = session->said();
     if (failures.any())

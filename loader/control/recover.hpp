@@ -7,8 +7,8 @@
 
 namespace dynmon {
 
-// recover() as part of a session, whose port looks at everything. What cannot be mended does not
-// keep the rest from it.
+// recover() as part of a session, whose port looks at everything. It goes on with the rest
+// of the store when it cannot repair a part.
 void recover_in(Session& session, Failures& failures);
 
 } // namespace dynmon

@@ -26,6 +26,11 @@ Fault::Fault(const Error& caught)
     : error(caught), cause(std::current_exception()),
       damaged(dynamic_cast<const Damaged*>(&caught) != nullptr) {}
 
+bool StoreSnapshot::is_damaged(const std::string& path) const {
+    const auto found = faults.find(path);
+    return found != faults.end() && found->second.damaged;
+}
+
 void StoreSnapshot::throw_fault(const std::string& path) const {
     if (const auto found = faults.find(path); found != faults.end())
         std::rethrow_exception(found->second.cause);

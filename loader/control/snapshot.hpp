@@ -95,6 +95,7 @@ public:
         return found == pins.end() ? nullptr : std::get_if<Kind>(&found->second);
     }
     void throw_fault(const std::string& path) const;
+    bool is_damaged(const std::string& path) const; // it has a fault, which says so
     std::vector<std::string> names_in(const std::string& folder) const; // sorted
     void remove(const std::string& path); // with all below; absent is fine
     void rename(const std::string& from, const std::string& to);

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Another program writes to our chain, link, filter or pins: detected, named, not overwritten; mended
+"""Another program writes to our chain, link, filter or pins: detected, named, not overwritten; repaired
 when it is gone."""
 import ctypes
 import errno
