@@ -177,14 +177,20 @@ void GenerationDir::require_own_programs(const std::vector<ProgramRecord>& progr
                 open_program(program, static_cast<Side>(side));
 }
 
+std::optional<std::uint32_t> generation_number(std::string_view name) {
+    std::uint32_t number = 0;
+    const char* const end = name.data() + name.size();
+    if (name.size() < 2 || name[0] != 'g' ||
+        std::from_chars(name.data() + 1, end, number).ptr != end)
+        return std::nullopt;
+    return number;
+}
+
 std::vector<std::uint32_t> generation_numbers(const std::string& monitor_dir) {
     std::vector<std::uint32_t> numbers;
     for (const std::string& name : list_directory(monitor_dir)) {
-        std::uint32_t number = 0;
-        const char* end = name.data() + name.size();
-        if (name.size() > 1 && name[0] == 'g' &&
-            std::from_chars(name.data() + 1, end, number).ptr == end)
-            numbers.push_back(number);
+        if (const auto number = generation_number(name))
+            numbers.push_back(*number);
     }
     for (const std::uint32_t one : numbers)
         require_directory(monitor_dir + "/g" + std::to_string(one));

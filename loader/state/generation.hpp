@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -132,6 +133,7 @@ private:
     std::map<std::pair<std::string, Side>, std::shared_ptr<const OpenedMap>> opened_;
 };
 
+std::optional<std::uint32_t> generation_number(std::string_view name); // of a folder "g1"
 // Generations below a monitor's directory, oldest first; the last one is the current one.
 std::vector<std::uint32_t> generation_numbers(const std::string& monitor_dir);
 GenerationDir generation_dir(const std::string& monitor_dir, std::uint32_t number);
