@@ -45,7 +45,7 @@ void Session::take_back_all() {
     stale_ = true;
 }
 
-void Session::carry_out_plan(const Planner& planner) {
+void Session::carry_out_plan(Planner&& planner) {
     stale_ = true; // if a step fails
     try {
         execute(port_, planner.plan(), now_.paths, done_);
@@ -56,7 +56,7 @@ void Session::carry_out_plan(const Planner& planner) {
     }
     if (!together_)
         done_.clear();
-    now_ = planner.now();
+    now_ = std::move(planner).take();
     stale_ = planner.plan().look_again;
     said_.insert(said_.end(), planner.plan().says.begin(), planner.plan().says.end());
 }

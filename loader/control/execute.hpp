@@ -49,10 +49,10 @@ public:
         Planner planner(now());
         if constexpr (std::is_void_v<decltype(make(planner))>) {
             make(planner);
-            carry_out_plan(planner);
+            carry_out_plan(std::move(planner));
         } else {
             auto result = make(planner);
-            carry_out_plan(planner);
+            carry_out_plan(std::move(planner));
             return result;
         }
     }
@@ -76,7 +76,7 @@ public:
     }
 
 private:
-    void carry_out_plan(const Planner& planner);
+    void carry_out_plan(Planner&& planner);
     void take_back_all();
 
     KernelPort& port_;

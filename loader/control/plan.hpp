@@ -124,6 +124,7 @@ public:
     explicit Planner(StoreSnapshot snapshot) : snapshot_(std::move(snapshot)) {}
 
     const StoreSnapshot& now() const { return snapshot_; }
+    StoreSnapshot take() && { return std::move(snapshot_); } // what the store is then
     const Plan& plan() const { return plan_; }
 
     void add(Action action, std::vector<Action> undo = {});

@@ -2,7 +2,7 @@
 #include "control/snapshot.hpp"
 
 #include <algorithm>
-#include <charconv>
+#include <utility>
 
 #include "base/identifier.hpp"
 #include "kernel/own_pin.hpp"
@@ -11,13 +11,19 @@ namespace dynmon {
 
 namespace {
 
-std::optional<std::uint32_t> generation_number(const std::string& name) {
-    std::uint32_t number = 0;
-    const char* const end = name.data() + name.size();
-    if (name.size() < 2 || name[0] != 'g' ||
-        std::from_chars(name.data() + 1, end, number).ptr != end)
-        return std::nullopt;
-    return number;
+constexpr char behind_slash = '/' + 1;
+
+// What stands below a folder, in a map by path.
+template <typename Map>
+auto below(Map& by_path, const std::string& folder) {
+    return std::pair(by_path.lower_bound(folder + '/'), by_path.lower_bound(folder + behind_slash));
+}
+
+template <typename Map>
+void remove_from(Map& by_path, const std::string& path) {
+    const auto [first, last] = below(by_path, path);
+    by_path.erase(first, last);
+    by_path.erase(path);
 }
 
 } // namespace
@@ -38,28 +44,30 @@ void StoreSnapshot::throw_fault(const std::string& path) const {
 
 std::vector<std::string> StoreSnapshot::names_in(const std::string& folder) const {
     std::vector<std::string> names;
-    const std::string prefix = folder + "/";
-    for (auto at = pins.lower_bound(prefix); at != pins.end() && at->first.starts_with(prefix);
-         ++at)
-        if (at->first.find('/', prefix.size()) == std::string::npos)
-            names.push_back(at->first.substr(prefix.size()));
+    const std::size_t begin = folder.size() + 1;
+    for (auto [at, last] = below(pins, folder); at != last;) {
+        const std::size_t slash = at->first.find('/', begin);
+        if (slash == std::string::npos) {
+            names.push_back(at->first.substr(begin));
+            ++at;
+        } else { // past all that is in this one
+            at = pins.lower_bound(at->first.substr(0, slash) + behind_slash);
+        }
+    }
     return names;
 }
 
 void StoreSnapshot::remove(const std::string& path) {
-    std::erase_if(pins, [&](const auto& pin) {
-        return pin.first == path || pin.first.starts_with(path + "/");
-    });
-    std::erase_if(faults, [&](const auto& fault) {
-        return fault.first == path || fault.first.starts_with(path + "/");
-    });
+    remove_from(pins, path);
+    remove_from(faults, path);
 }
 
 void StoreSnapshot::rename(const std::string& from, const std::string& to) {
     std::map<std::string, Pin> moved;
-    for (const auto& [path, pin] : pins)
-        if (path == from || path.starts_with(from + "/"))
-            moved[to + path.substr(from.size())] = pin;
+    if (const auto found = pins.find(from); found != pins.end())
+        moved[to] = found->second;
+    for (auto [at, last] = below(pins, from); at != last; ++at)
+        moved[to + at->first.substr(from.size())] = at->second;
     remove(from);
     pins.merge(moved);
 }
@@ -154,8 +162,7 @@ std::vector<OpaqueMember> StoreSnapshot::opaque_at(const HookId& hook) const {
         const auto fault = faults.find(dir);
         if (fault == faults.end())
             continue;
-        for (auto at = pins.lower_bound(dir + "/");
-             at != pins.end() && at->first.starts_with(dir + "/"); ++at) {
+        for (auto [at, last] = below(pins, dir); at != last; ++at) {
             const auto* program = std::get_if<ProgramPin>(&at->second);
             if (program != nullptr &&
                 std::find_first_of(chains.begin(), chains.end(), program->map_ids.begin(),
