@@ -24,6 +24,21 @@ void number(GenerationRecord& record) {
 
 } // namespace
 
+void LoadPort::load() {
+    loaded_ = load_generation(*plan_);
+    const GenerationDir dir("");
+    for (std::size_t i = 0; i < loaded_->programs.size(); ++i)
+        for (std::size_t side = 0; side < loaded_->programs[i].size(); ++side)
+            parts_[name_of(
+                dir.program_path(loaded_->record.programs[i].direction, static_cast<Side>(side)))] =
+                &loaded_->programs[i][side];
+    for (const MapRecord& map : loaded_->record.maps)
+        for (const Side side : {Side::a, Side::b})
+            if (const auto found = loaded_->maps.find({map.name, side});
+                found != loaded_->maps.end())
+                parts_[name_of(dir.map_path(map, side))] = &found->second;
+}
+
 void LoadPort::pin_part(const PinPart& part) const {
     const std::string name = name_of(part.path);
     const GenerationDir dir(part.path.substr(0, part.path.find_last_of('/')));
@@ -32,16 +47,7 @@ void LoadPort::pin_part(const PinPart& part) const {
         return dir.write_record(record);
     if (name == "dynmon-btf")
         return dir.write_btf(loaded_->btf);
-    for (std::size_t i = 0; i < loaded_->programs.size(); ++i)
-        for (std::size_t side = 0; side < loaded_->programs[i].size(); ++side)
-            if (dir.program_path(record.programs[i].direction, static_cast<Side>(side)) ==
-                part.path)
-                return pin(loaded_->programs[i][side], part.path);
-    for (const MapRecord& map : record.maps)
-        for (const Side side : {Side::a, Side::b})
-            if (const auto found = loaded_->maps.find({map.name, side});
-                found != loaded_->maps.end() && dir.map_path(map, side) == part.path)
-                return pin(found->second, part.path);
+    pin(*parts_.at(name), part.path);
 }
 
 // A record that is staged cannot be read: its path does not say whose it is.
@@ -56,7 +62,7 @@ void LoadPort::run(const Action& action) {
     else if (const auto* attach = std::get_if<AttachAgain>(&action))
         attach_again(store(), lock(), netns_, attach->hook, attach->tc_priority);
     else if (std::holds_alternative<LoadPrograms>(action))
-        loaded_ = load_generation(*plan_);
+        load();
     else if (const auto* part = std::get_if<PinPart>(&action))
         pin_part(*part);
     else if (const auto* totals = std::get_if<MakeTotals>(&action); totals && loaded_)

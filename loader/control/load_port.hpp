@@ -2,8 +2,9 @@
 // The steps that only a load or a replace has: hooks are made, programs are loaded and pinned.
 #pragma once
 
-#include <functional>
+#include <map>
 #include <optional>
+#include <string>
 
 #include "control/build.hpp"
 #include "control/store_port.hpp"
@@ -25,12 +26,14 @@ public:
     void run(const Action& action) override;
 
 private:
+    void load();
     void pin_part(const PinPart& part) const;
     void make_totals_in(const std::string& folder) const;
 
     const NetNs& netns_;
     const GenerationPlan* plan_ = nullptr;
     std::optional<LoadedGeneration> loaded_;
+    std::map<std::string, const Fd*> parts_; // of what is loaded, by the name of its pin
 };
 
 // Loads `plan` as a step of the session.
