@@ -88,7 +88,7 @@ void require_own_sizes(const LoadedGeneration& generation) {
     for (const auto& [name, size] : sizes)
         if (const auto map = generation.maps.find({std::string(name), Side::a});
             map != generation.maps.end())
-            require_value_size(map->second, name, size);
+            require_value_size(map_facts(map->second), name, size);
 }
 
 // Both sides run the same instructions.
@@ -198,15 +198,15 @@ LoadedGeneration load_generation(const GenerationPlan& plan) {
     require_own_sizes(generation);
     const auto clock = generation.maps.find({std::string(clock_map_name), Side::a});
     if (clock != generation.maps.end())
-        refresh_clock(clock->second, plan.clock);
+        refresh_clock(clock->second, map_facts(clock->second), plan.clock);
     return generation;
 }
 
-void refresh_clock(const Fd& clock_map, ClockSource source) {
+void refresh_clock(const Fd& clock_map, const MapFacts& facts, ClockSource source) {
     constexpr std::int64_t noise_ns = 1000; // of reading two clocks one after the other
     const std::uint32_t key = 0;
     std::int64_t before = 0;
-    require_value_size(clock_map, clock_map_name, sizeof before);
+    require_value_size(facts, clock_map_name, sizeof before);
     lookup_element(clock_map, &key, &before);
     const std::int64_t base = clock_base_ns(source);
     if (base - before > noise_ns || before - base > noise_ns)

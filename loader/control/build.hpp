@@ -61,6 +61,6 @@ LoadedGeneration load_generation(const GenerationPlan& plan);
 GenerationRecord planned_record(const GenerationPlan& plan);
 
 // Writes the base of the epoch clock into the generation's clock map, if it has one.
-void refresh_clock(const Fd& clock_map, ClockSource source);
+void refresh_clock(const Fd& clock_map, const MapFacts& facts, ClockSource source);
 
 } // namespace dynmon

@@ -20,8 +20,8 @@ std::optional<TakenOut> read_taken_out(const GenerationDir& dir, const ProgramRe
     if (program.limit_ns == 0)
         return std::nullopt;
     const MapRecord record{.name = std::string(limit_map_name), .type = BPF_MAP_TYPE_ARRAY};
-    const Fd map = dir.open_map(record, Side::a).fd;
-    require_value_size(map, record.name, sizeof(Over));
+    const auto [map, facts] = dir.open_map(record, Side::a);
+    require_value_size(facts, record.name, sizeof(Over));
     const std::uint32_t key = 0;
     Over over{};
     lookup_element(map, &key, over.data());

@@ -33,8 +33,9 @@ std::optional<Switch> find_switch(const GenerationDir& dir, const GenerationReco
     if (map == nullptr)
         return std::nullopt;
     const std::uint32_t key = 0;
-    Switch found{dir.open_map(*map, Side::a).fd};
-    require_value_size(found.map, meter_switch_name, sizeof found.value);
+    auto [fd, facts] = dir.open_map(*map, Side::a);
+    Switch found{std::move(fd)};
+    require_value_size(facts, meter_switch_name, sizeof found.value);
     lookup_element(found.map, &key, &found.value);
     return found;
 }

@@ -371,7 +371,8 @@ void keep_clock_right(const GenerationDir& dir, const GenerationRecord& record) 
     const MapRecord* clock = record.map(clock_map_name);
     if (clock == nullptr)
         return;
-    refresh_clock(dir.open_map(*clock, Side::a).fd, record.clock);
+    const OpenedMap map = dir.open_map(*clock, Side::a);
+    refresh_clock(map.fd, map.facts, record.clock);
 }
 
 // A read with everything open, before it hands out anything.

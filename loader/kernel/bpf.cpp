@@ -64,11 +64,11 @@ void update_element(const Fd& map, const void* key, const void* value, std::uint
     require(result, "update map element");
 }
 
-void require_value_size(const Fd& map, std::string_view name, std::size_t size) {
-    if (const std::uint32_t found = map_facts(map).value_size; found != size)
+void require_value_size(const MapFacts& map, std::string_view name, std::size_t size) {
+    if (map.value_size != size)
         throw Error(ErrorKind::unsupported,
                     "map " + std::string(name) + " is of another dynmon.h: " +
-                        std::to_string(found) + " bytes, not " + std::to_string(size))
+                        std::to_string(map.value_size) + " bytes, not " + std::to_string(size))
             .hint("build the probe again with the dynmon.h of this dynmon");
 }
 

@@ -74,7 +74,7 @@ void update_element(const Fd& map, const void* key, const void* value,
                     std::uint64_t flags = BPF_ANY);
 // Throws Error{unsupported} unless a value of the map `name` has so many bytes: the kernel copies
 // whole values, however large an object makes them.
-void require_value_size(const Fd& map, std::string_view name, std::size_t size);
+void require_value_size(const MapFacts& map, std::string_view name, std::size_t size);
 // False when the key is not there.
 bool lookup_element(const Fd& map, const void* key, void* value);
 bool delete_element(const Fd& map, const void* key);

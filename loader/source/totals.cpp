@@ -115,23 +115,24 @@ MapSpec rest_spec(const SeriesTable& shape) {
             .value_size = static_cast<std::uint32_t>(words * word)};
 }
 
-Fd open_fitting(const std::string& path, const MapSpec& spec) {
+OpenedMap open_fitting(const std::string& path, const MapSpec& spec) {
     Fd map = try_open_pin(path);
     if (!map)
-        return map;
-    const MapFacts facts = map_facts(map);
+        return {};
+    MapFacts facts = map_facts(map);
     const bool fits = facts.type == spec.type && facts.key_size == spec.key_size &&
                       facts.value_size == spec.value_size && facts.name == spec.name;
-    return fits ? std::move(map) : Fd();
+    return fits ? OpenedMap{std::move(map), std::move(facts)} : OpenedMap();
 }
 
-Fd open_or_make(const std::string& path, const MapSpec& spec) {
-    Fd map = open_fitting(path, spec);
-    if (map)
+OpenedMap open_or_make(const std::string& path, const MapSpec& spec) {
+    OpenedMap map = open_fitting(path, spec);
+    if (map.fd)
         return map;
     remove_pin(path);
-    map = create_map(spec);
-    pin(map, path);
+    map.fd = create_map(spec);
+    map.facts = map_facts(map.fd);
+    pin(map.fd, path);
     return map;
 }
 
@@ -190,15 +191,17 @@ struct Totals::Idle {
 };
 
 Totals Totals::open_existing(const std::string& dir, const SeriesTable& shape) {
-    Fd series = open_fitting(pin_path(dir, "totals", shape), series_spec(shape));
-    if (!series)
+    OpenedMap series = open_fitting(pin_path(dir, "totals", shape), series_spec(shape));
+    if (!series.fd)
         return Totals();
-    return Totals(std::move(series), open_fitting(pin_path(dir, "rest", shape), rest_spec(shape)));
+    return Totals(std::move(series),
+                  open_fitting(pin_path(dir, "rest", shape), rest_spec(shape)).fd);
 }
 
 Totals Totals::open(const std::string& dir, const SeriesTable& shape) {
-    Fd series = open_or_make(pin_path(dir, "totals", shape), series_spec(shape));
-    return Totals(std::move(series), open_or_make(pin_path(dir, "rest", shape), rest_spec(shape)));
+    OpenedMap series = open_or_make(pin_path(dir, "totals", shape), series_spec(shape));
+    return Totals(std::move(series),
+                  open_or_make(pin_path(dir, "rest", shape), rest_spec(shape)).fd);
 }
 
 Totals::RestRecord Totals::read_rest(const SeriesTable& shape) const {
@@ -217,7 +220,7 @@ void Totals::write_rest(const RestRecord& record) const {
 
 template <typename Visit>
 void Totals::for_each(const SeriesTable& shape, Visit&& visit) const {
-    MapReader reader(series_, map_facts(series_), Take::look);
+    MapReader reader(series_.fd, series_.facts, Take::look);
     Batch batch;
     Element element(1 + shape.value_count());
     while (reader.next(batch)) {
@@ -236,7 +239,7 @@ std::vector<std::uint32_t> Totals::add_known(std::uint64_t window, const SeriesT
     std::vector<std::uint32_t> fresh;
     for (std::uint32_t row = 0; row < rows.size(); ++row) {
         const char* const id = rows.id(row).data();
-        if (!lookup_element(series_, id, element.data())) {
+        if (!lookup_element(series_.fd, id, element.data())) {
             fresh.push_back(row);
             continue;
         }
@@ -244,7 +247,7 @@ std::vector<std::uint32_t> Totals::add_known(std::uint64_t window, const SeriesT
             continue;
         element[0] = window;
         add_numbers(table, rows.numbers(row), element.data() + 1);
-        update_element(series_, id, element.data());
+        update_element(series_.fd, id, element.data());
     }
     std::sort(fresh.begin(), fresh.end(),
               [&](std::uint32_t a, std::uint32_t b) { return rows.id(a) < rows.id(b); });
@@ -256,7 +259,7 @@ bool Totals::insert(std::uint64_t window, const SeriesTable& table, std::uint32_
     const std::uint64_t* const numbers = table.rows().numbers(row);
     element.insert(element.end(), numbers, numbers + table.value_count());
     try {
-        update_element(series_, table.rows().id(row).data(), element.data());
+        update_element(series_.fd, table.rows().id(row).data(), element.data());
         return true;
     } catch (const Error& error) {
         if (error.error_number() != E2BIG)
@@ -284,11 +287,11 @@ std::vector<Totals::Idle> Totals::idle_ones(std::uint64_t window, const SeriesTa
 // rest, which is written last. Places are given up behind that, to series of the windows to come:
 // until a window is folded OpenMetrics shows it as it will be then.
 bool Totals::fold(std::uint64_t window, const SeriesTable& table) const {
-    if (!series_)
+    if (!are_there())
         return true;
     RestRecord rest = read_rest(table);
     if (const auto id = rest.moving()) { // of a fold that was killed: it may come again below
-        delete_element(series_, id->data());
+        delete_element(series_.fd, id->data());
         rest.set_moved();
         write_rest(rest);
     }
@@ -319,7 +322,7 @@ void Totals::give_places_up(std::uint64_t window, const SeriesTable& table,
         add_numbers(table, one.element.data() + 1, rest.ended());
         rest.set_moving(one.id);
         write_rest(rest);
-        delete_element(series_, one.id.data());
+        delete_element(series_.fd, one.id.data());
         rest.set_moved();
         write_rest(rest);
     }
@@ -327,19 +330,19 @@ void Totals::give_places_up(std::uint64_t window, const SeriesTable& table,
 
 // What found no place is added last, so where that is done all is.
 void Totals::leave_out_folded(std::uint64_t window, SeriesTable& table) const {
-    if (!series_)
+    if (!are_there())
         return;
     if (read_rest(table).has(window))
         return table.clear_sums();
     Element element(1 + table.value_count());
     for (std::uint32_t row = 0; row < table.rows().size(); ++row)
-        if (lookup_element(series_, table.rows().id(row).data(), element.data()) &&
+        if (lookup_element(series_.fd, table.rows().id(row).data(), element.data()) &&
             element[0] == window)
             table.clear_sums(row);
 }
 
 void Totals::add_to(SeriesTable& table) const {
-    if (!series_)
+    if (!are_there())
         return;
     RestRecord rest = read_rest(table);
     for_each(table, [&](const std::byte* id, const Element& element) {
@@ -353,7 +356,7 @@ void Totals::add_to(SeriesTable& table) const {
 }
 
 void Totals::keep_places(SeriesTable& table) const {
-    if (!series_)
+    if (!are_there())
         return;
     const RestRecord rest = read_rest(table);
     for_each(table, [&](const std::byte* id, const Element&) {

@@ -11,6 +11,7 @@
 #include "base/file.hpp"
 #include "format/openmetrics.hpp"
 #include "kernel/bpf.hpp"
+#include "kernel/own_pin.hpp"
 
 namespace dynmon {
 
@@ -60,15 +61,15 @@ public:
     void keep_places(SeriesTable& table) const; // series that have one have it in `table` too
 
     Totals() = default; // none; what is added to them is lost
-    bool are_there() const { return static_cast<bool>(series_); }
-    bool are_whole() const { return series_ && rest_; }
+    bool are_there() const { return static_cast<bool>(series_.fd); }
+    bool are_whole() const { return series_.fd && rest_; }
 
 private:
     struct RestRecord;
     using Element = std::vector<std::uint64_t>; // the window, and the numbers
     struct Idle;
 
-    Totals(Fd series, Fd rest) : series_(std::move(series)), rest_(std::move(rest)) {}
+    Totals(OpenedMap series, Fd rest) : series_(std::move(series)), rest_(std::move(rest)) {}
 
     template <typename Visit>
     void for_each(const SeriesTable& shape, Visit&& visit) const;
@@ -79,8 +80,8 @@ private:
     RestRecord read_rest(const SeriesTable& shape) const;
     void write_rest(const RestRecord& record) const;
 
-    Fd series_; // empty: no totals
-    Fd rest_;   // empty: of an older dynmon
+    OpenedMap series_; // empty: no totals
+    Fd rest_;          // empty: of an older dynmon
 };
 
 } // namespace dynmon

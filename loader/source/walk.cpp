@@ -120,7 +120,8 @@ public:
           in_(std::max<std::size_t>(facts.key_size, least_cursor)), out_(in_.size()),
           capacity_(std::min(first_batch, std::max(facts.max_entries, 1u))), lanes_(lanes),
           by_key_(facts.type == BPF_MAP_TYPE_LPM_TRIE),
-          left_(std::uint64_t{4} * facts.max_entries + 64) {}
+          left_(is_array_like(facts.type) ? facts.max_entries
+                                          : std::uint64_t{4} * facts.max_entries + 64) {}
 
     bool next(Batch& batch) override {
         while (!ended_ && !(by_key_ && left_ == 0)) {
@@ -139,10 +140,10 @@ public:
             }
             if (result != 0 && result != -ENOENT)
                 throw Error(ErrorKind::failed, "batch look-up", -result);
-            ended_ = result == -ENOENT;
+            left_ -= std::min<std::uint64_t>(left_, count);
+            ended_ = result == -ENOENT || (is_array_like(facts_.type) && left_ == 0);
             started_ = true;
             std::swap(in_, out_);
-            left_ -= std::min<std::uint64_t>(left_, count);
             if (by_key_)
                 count = drop_seen(lane, count);
             if (count == 0)
@@ -216,7 +217,7 @@ private:
     // The kernel fills the batch of a trie key by key and starts over when the last key is deleted
     // meanwhile: keys seen are remembered, and the number of entries is bounded.
     bool by_key_;
-    std::uint64_t left_;
+    std::uint64_t left_; // an array has no more, so that it is not asked once more
     std::unordered_set<std::string> seen_;
     bool started_ = false;
     bool ended_ = false;
