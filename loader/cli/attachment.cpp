@@ -4,7 +4,7 @@
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "control/health.hpp"
-#include "control/limit.hpp"
+#include "control/meter.hpp"
 
 namespace dynmon {
 

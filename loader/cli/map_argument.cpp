@@ -6,8 +6,8 @@
 
 #include "base/error.hpp"
 #include "base/identifier.hpp"
-#include "control/map_pin.hpp"
-#include "control/named_sources.hpp"
+#include "control/build.hpp"
+#include "control/window.hpp"
 
 namespace dynmon {
 

@@ -3,7 +3,7 @@
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
 #include "control/load.hpp"
-#include "control/system_report.hpp"
+#include "control/doctor.hpp"
 
 namespace dynmon {
 

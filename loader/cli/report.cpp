@@ -10,7 +10,7 @@
 #include "base/error.hpp"
 #include "base/json_text.hpp"
 #include "base/log.hpp"
-#include "control/system_report.hpp"
+#include "control/doctor.hpp"
 #include "hook/hook.hpp"
 
 namespace dynmon {

@@ -12,7 +12,7 @@
 #include "cli/report.hpp"
 #include "cli/rounds.hpp"
 #include "cli/verb.hpp"
-#include "control/system_report.hpp"
+#include "control/doctor.hpp"
 #include "policy/rules.hpp"
 #include "state/store.hpp"
 

@@ -2,14 +2,18 @@
 #include "control/build.hpp"
 
 #include <cstring>
+#include <vector>
 
 #include "base/error.hpp"
+#include "base/identifier.hpp"
 #include "btf/layout.hpp"
 #include "btf/map_limits.hpp"
-#include "control/limit.hpp"
+#include "control/chain_lookup.hpp"
+#include "control/meter.hpp"
 #include "kernel/own_pin.hpp"
 #include "policy/helpers.hpp"
 #include "policy/rules.hpp"
+#include "state/state.hpp"
 
 namespace dynmon {
 
@@ -211,6 +215,42 @@ void refresh_clock(const Fd& clock_map, const MapFacts& facts, ClockSource sourc
     const std::int64_t base = clock_base_ns(source);
     if (base - before > noise_ns || before - base > noise_ns)
         update_element(clock_map, &key, &base);
+}
+
+namespace {
+
+const MapRecord* find_map(const GenerationRecord& record, const std::string& name) {
+    if (const MapRecord* map = record.map(name))
+        return map;
+    for (const PathConfig& path : record.manifest.paths)
+        for (const MetricConfig& metric : path.metrics)
+            if (metric.name == name)
+                return record.map(metric.map_name);
+    return nullptr;
+}
+
+} // namespace
+
+std::string map_pin(const Store& store, const std::string& monitor, const std::string& name) {
+    store.require_monitor(monitor);
+    const GenerationDir dir = current_generation(store, monitor);
+    const GenerationRecord record = dir.read_record();
+    const MapRecord* map = find_map(record, name);
+    if (map == nullptr) {
+        std::vector<std::string> known;
+        std::string list;
+        for (const MapRecord& other : record.maps) {
+            known.push_back(other.name);
+            list += (list.empty() ? "" : ", ") + other.name;
+        }
+        const std::string near = nearest_name(name, known);
+        throw Error(ErrorKind::usage, "monitor '" + monitor + "' has no map '" + name + "'")
+            .hint(near.empty() ? "its maps: " + list : "did you mean '" + near + "'?");
+    }
+    const Side side = map->swapped
+                          ? StateMap(store.monitor_dir(monitor) + "/state").read().active_side()
+                          : Side::a;
+    return dir.map_path(*map, side);
 }
 
 } // namespace dynmon

@@ -12,6 +12,7 @@
 #include "object/probe.hpp"
 #include "policy/instructions.hpp"
 #include "state/generation.hpp"
+#include "state/store.hpp"
 
 namespace dynmon {
 
@@ -62,5 +63,11 @@ GenerationRecord planned_record(const GenerationPlan& plan);
 
 // Writes the base of the epoch clock into the generation's clock map, if it has one.
 void refresh_clock(const Fd& clock_map, const MapFacts& facts, ClockSource source);
+
+// Where in bpffs a map of a running monitor is.
+
+// `name`: a map, or a metric, whose map it is then. For a swapped map the side that programs write
+// now. Throws Error{usage} when the monitor has neither.
+std::string map_pin(const Store& store, const std::string& monitor, const std::string& name);
 
 } // namespace dynmon

@@ -46,4 +46,14 @@ struct SystemReport {
 // Works without any right as far as it can: what it could not find out is `unknown` or empty.
 SystemReport examine(const Settings& settings);
 
+// From what an examination found to what is wrong with it. Pure.
+
+// In the order of the examination; empty: all is well.
+std::vector<SystemProblem> diagnose(const SystemReport& found);
+// What is wrong with monitors and hooks: for `status`, `doctor` and `recover` alike.
+std::vector<SystemProblem> diagnose(const Status& loaded);
+
+// Something does not work, such as a monitor that counts nothing: an exit code other than 0.
+bool is_ill(const std::vector<SystemProblem>& ailments);
+
 } // namespace dynmon

@@ -6,8 +6,8 @@
 #include <cerrno>
 
 #include "base/error.hpp"
+#include "control/build.hpp"
 #include "control/chain_lookup.hpp"
-#include "control/map_pin.hpp"
 #include "decode/decode_plan.hpp"
 #include "filter/encode.hpp"
 #include "kernel/clock.hpp"

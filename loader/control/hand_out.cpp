@@ -7,10 +7,9 @@
 #include "base/identifier.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
-#include "control/logged_metrics.hpp"
-#include "control/named_sources.hpp"
-#include "control/read_check.hpp"
-#include "control/selection.hpp"
+#include "control/read.hpp"
+#include "control/window.hpp"
+#include "control/window_log.hpp"
 #include "kernel/bpf.hpp"
 #include "kernel/clock.hpp"
 

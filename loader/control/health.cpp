@@ -6,7 +6,7 @@
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "control/chain_lookup.hpp"
-#include "control/limit.hpp"
+#include "control/meter.hpp"
 #include "control/status.hpp"
 #include "state/bpffs.hpp"
 

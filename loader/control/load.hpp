@@ -2,13 +2,19 @@
 // Putting a probe on an interface, and taking it off again.
 #pragma once
 
+#include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "control/build.hpp"
+#include "control/execute.hpp"
 #include "control/settings.hpp"
 #include "hook/chain.hpp"
 #include "hook/hook.hpp"
+#include "kernel/device.hpp"
+#include "kernel/netns.hpp"
 #include "object/probe.hpp"
 #include "policy/instructions.hpp"
 
@@ -76,5 +82,51 @@ ProgramBounds verify_probe(const Probe& probe, HookKind hook,
                            const std::vector<std::string>& assignments,
                            const std::string& kernel_btf,
                            std::uint64_t most_instructions = preset_instructions);
+
+// The hooks of a load: which they are, and what the programs find there.
+
+NetNs netns_for(const LoadRequest& request);
+
+// The store is locked exclusively for as long as this lives. Nothing that it is made of is owned.
+class LoadHooks {
+public:
+    LoadHooks(const Store& store, const NetNs& netns, const Probe& probe,
+              const LoadRequest& request);
+
+    const std::vector<HookRequest>& requests() const { return requests_; } // one a direction
+    std::set<HookId> ids() const;
+    // Which of them are made already, and need not be made.
+    std::set<HookId> attached(const StoreSnapshot& now) const;
+    // Where the programs go, once the hooks are there; `before`: those that were attached already.
+    // Throws Error{busy} or Error{usage} when the chain has no place for one.
+    std::vector<ProgramPlan> programs(Session& session, const std::set<HookId>& before) const;
+
+private:
+    ProgramPlan program(Session& session, std::size_t index, bool is_new) const;
+    void warn_of_another_way(const HookId& id) const;
+    Link look_at_device(const HookId& id) const;
+
+    const Store& store_;
+    const NetNs& netns_;
+    const Probe& probe_;
+    const LoadRequest& request_;
+    HookKind kind_;
+    std::vector<HookRequest> requests_;
+};
+
+// Loading and replacing as parts of a session, on whatever its port stands for.
+
+// Called when the hooks are there: runs LoadPrograms in the session and says what was loaded.
+using LoadNew = std::function<NewGeneration(Session&)>;
+
+// The port looks at `hooks`, their health and the monitor. Throws Error{busy} when the name is
+// taken; on any error nothing is left of the monitor and of hooks that were made for it.
+void load_in(Session& session, const std::string& name, const std::vector<HookRequest>& hooks,
+             const LoadNew& load, const Placement& placement);
+
+// `hooks`: those where the monitor is not yet. It is whole, which recover_in() sees to. On an error
+// before the new generation is published the old one runs on, after that the next verb goes on.
+void replace_in(Session& session, const std::string& name, const std::vector<HookRequest>& hooks,
+                const LoadNew& load);
 
 } // namespace dynmon

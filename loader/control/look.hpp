@@ -36,4 +36,10 @@ void look_at_hook(const Store& store, const HookId& hook, StoreSnapshot& found,
 // The monitor and all hooks of its generations that are there.
 Scope scope_of(const Store& store, const std::string& monitor);
 
+// Whether the directory of a monitor can be trusted.
+
+// Throws Damaged when the directory of the monitor or a record in it is not what dynmon wrote, and
+// Error{busy} with both ids when another owner's program is pinned under the name of one of its.
+void require_whole(const Store& store, const std::string& name);
+
 } // namespace dynmon

@@ -13,14 +13,10 @@
 #include "control/chain_lookup.hpp"
 #include "control/hand_out.hpp"
 #include "control/health.hpp"
-#include "control/logged_metrics.hpp"
-#include "control/named_sources.hpp"
-#include "control/read_check.hpp"
-#include "control/recover_monitor.hpp"
-#include "control/selection.hpp"
+#include "control/recover.hpp"
 #include "control/swap.hpp"
-#include "control/unfinished.hpp"
 #include "control/window.hpp"
+#include "control/window_log.hpp"
 #include "control/window_writer.hpp"
 #include "format/shape.hpp"
 #include "hook/hook.hpp"
@@ -502,6 +498,94 @@ void read_monitor(const Settings& settings, const ReadRequest& request, Sink& si
     if (request.opened)
         request.opened();
     reading.run();
+}
+
+namespace {
+
+// What a replaced probe left is read first, and may have had other fields.
+void require_shape_of(const Store& store, const GenerationDir& old, const ReadRequest& request,
+                      const ExportOptions& options) {
+    if (!old.read_retirement())
+        return;
+    const GenerationRecord record = old.read_record();
+    const std::vector<MetricSource> sources = named_sources(store, old, record);
+    std::vector<const MetricView*> views;
+    for (const MetricSource& source : sources)
+        if (wants(request, source))
+            views.push_back(&source.view);
+    if (!views.empty())
+        during("what generation " + std::to_string(record.number) + " left, which was replaced",
+               [&] { require_shape(options, views); });
+}
+
+} // namespace
+
+ExportOptions checked_output(const Store& store, const ReadRequest& request,
+                             const std::vector<const MetricSource*>& selected) {
+    std::vector<const MetricView*> views;
+    for (const MetricSource* source : selected)
+        views.push_back(&source->view);
+    const bool prints = request.consumer == nullptr && request.output != nullptr;
+    ExportOptions options = prints ? *request.output : ExportOptions{};
+    options.metric_count = views.size();
+    options.now_ns = epoch_ns();
+    require_shape(options, views);
+    if (has_shape(options))
+        for (const GenerationDir& old : retired_generations(store, request.name))
+            require_shape_of(store, old, request, options);
+    return options;
+}
+
+void require_one_window(const Store& store, const ReadRequest& request, const MonitorState& state,
+                        const std::vector<const MetricSource*>& selected) {
+    bool waits = std::any_of(selected.begin(), selected.end(), [&](const MetricSource* source) {
+        return (state.pending & source->bit()) != 0;
+    });
+    for (const GenerationDir& old : retired_generations(store, request.name))
+        for (const MetricSource& source : metric_sources(old, old.read_record()))
+            waits = waits || (old.read_retirement() && wants(request, source));
+    if (waits)
+        throw Error(ErrorKind::usage, "npy is one array, and an earlier window has not been read "
+                                      "yet")
+            .hint("--format npz has room for both; any other read takes the earlier one away");
+}
+
+namespace {
+
+[[noreturn]] void throw_nothing_selected(const std::vector<MetricSource>& sources,
+                                         const ReadRequest& request) {
+    std::vector<std::string> names;
+    std::string list;
+    for (const MetricSource& source : sources) {
+        names.push_back(source.view.name);
+        list += std::string(list.empty() ? "" : ", ") + source.view.name + " (" +
+                to_string(source.view.direction) + ")";
+    }
+    const std::string what = request.metric.empty()
+                                 ? " has no metric there"
+                                 : " has no metric '" + request.metric + "' there";
+    const std::string nearest = nearest_name(request.metric, names);
+    throw Error(ErrorKind::usage, "monitor '" + request.name + "'" + what)
+        .hint(nearest.empty() || nearest == request.metric ? "it has " + list
+                                                           : "did you mean '" + nearest + "'?");
+}
+
+} // namespace
+
+bool wants(const ReadRequest& request, const MetricSource& source) {
+    return (request.metric.empty() || source.view.name == request.metric) &&
+           (!request.direction || source.view.direction == *request.direction);
+}
+
+std::vector<const MetricSource*> select(const std::vector<MetricSource>& sources,
+                                        const ReadRequest& request) {
+    std::vector<const MetricSource*> selected;
+    for (const MetricSource& source : sources)
+        if (wants(request, source))
+            selected.push_back(&source);
+    if (selected.empty())
+        throw_nothing_selected(sources, request);
+    return selected;
 }
 
 } // namespace dynmon

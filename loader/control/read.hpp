@@ -9,8 +9,10 @@
 
 #include "base/error.hpp"
 #include "control/settings.hpp"
-#include "control/window_claim.hpp"
+#include "control/window.hpp"
 #include "format/exporter.hpp"
+#include "state/state.hpp"
+#include "state/store.hpp"
 
 namespace dynmon {
 
@@ -63,5 +65,26 @@ void prepare_read(const Settings& settings, const ReadRequest& request);
 // unknown monitor or metric, LockHeld{busy} when another reader is at work on this monitor,
 // Error{busy} when another reader takes its windows for as long as it runs, NeedsRepair.
 void read_monitor(const Settings& settings, const ReadRequest& request, Sink& sink);
+
+// What is asked for is checked here before anything is taken out of a map.
+
+// The request's output for `selected`. Throws Error{usage} when its shape does not fit the fields
+// of each, and of what replaced generations left to be read.
+ExportOptions checked_output(const Store& store, const ReadRequest& request,
+                             const std::vector<const MetricSource*>& selected);
+
+// For npy: an array has no place for a second window, which may even have other columns. Throws
+// Error{usage} when an earlier one has not been read yet.
+void require_one_window(const Store& store, const ReadRequest& request, const MonitorState& state,
+                        const std::vector<const MetricSource*>& selected);
+
+// Which metrics of a monitor a read is about.
+
+bool wants(const ReadRequest& request, const MetricSource& source);
+
+// Those of `sources` that the request wants; they point into it. Throws Error{usage} with the names
+// that there are when it is none.
+std::vector<const MetricSource*> select(const std::vector<MetricSource>& sources,
+                                        const ReadRequest& request);
 
 } // namespace dynmon

@@ -11,10 +11,9 @@
 #include <string>
 #include <vector>
 
-#include "control/limit.hpp"
 #include "control/meter.hpp"
 #include "control/settings.hpp"
-#include "control/unfinished.hpp"
+#include "control/window.hpp"
 #include "hook/hook.hpp"
 #include "hook/neighbours.hpp"
 #include "state/generation.hpp"

@@ -1,11 +1,20 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "control/window.hpp"
 
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <mutex>
 #include <set>
+#include <string>
 
 #include "base/error.hpp"
+#include "base/log.hpp"
+#include "control/chain_lookup.hpp"
 #include "decode/merge_rule.hpp"
+#include "hook/hook.hpp"
 #include "kernel/bpf.hpp"
+#include "kernel/device.hpp"
 #include "kernel/own_pin.hpp"
 #include "object/object.hpp"
 #include "source/map_reader.hpp"
@@ -228,6 +237,178 @@ bool retire(const GenerationDir& old, const GenerationRecord& old_record,
         state.write(next);
     }
     return drop_what_is_read(old, old_record, live_on);
+}
+
+void DrainedEntries::keep(const Fd& map, const Batch& batch, bool in_room) {
+    if (queues_.empty() || queues_.back().map != &map)
+        queues_.push_back({&map,
+                           batch.value_stride,
+                           in_room ? const_cast<std::byte*>(batch.values) : nullptr,
+                           0,
+                           {}});
+    Queue& queue = queues_.back();
+    queue.count += batch.count;
+    if (!in_room)
+        queue.copies.insert(queue.copies.end(), batch.values,
+                            batch.values + batch.count * batch.value_stride);
+}
+
+void DrainedEntries::put_back() {
+    for (Queue& queue : queues_) {
+        const bool stack = map_facts(*queue.map).type == BPF_MAP_TYPE_STACK;
+        std::byte* const values = queue.room != nullptr ? queue.room : queue.copies.data();
+        std::size_t lost = 0;
+        for (std::size_t i = 0; i < queue.count; ++i) {
+            std::byte* const value = values + (stack ? queue.count - 1 - i : i) * queue.size;
+            try {
+                update_element(*queue.map, nullptr, value);
+                std::memset(value, 0, queue.size);
+            } catch (const Error&) { // full again
+                ++lost;
+            }
+        }
+        if (lost > 0 && queue.room == nullptr)
+            log::warn(std::to_string(lost) + " of " + std::to_string(queue.count) +
+                      " entries of a queue were neither written out nor put back: it is full");
+    }
+    forget();
+}
+
+std::optional<UnfinishedWindow> unfinished_window(const MonitorState& state,
+                                                  const Manifest& manifest) {
+    UnfinishedWindow window{.sequence = state.pending_sequence, .metrics = ""};
+    std::uint64_t bit = 1;
+    for (const PathConfig& path : manifest.paths)
+        for (const MetricConfig& metric : path.metrics) {
+            if ((state.pending & state.begun & bit) != 0)
+                window.metrics += (window.metrics.empty() ? "'" : ", '") + metric.name + "' (" +
+                                  to_string(path.direction) + ")";
+            bit <<= 1;
+        }
+    if (window.metrics.empty())
+        return std::nullopt;
+    return window;
+}
+
+std::string describe(const UnfinishedWindow& window) {
+    return "window " + std::to_string(window.sequence) + " of " + window.metrics +
+           " was not read to its end";
+}
+
+namespace {
+
+std::string claim_of(const std::string& monitor_dir, const std::string& reader) {
+    return monitor_dir + (reader.empty() ? "/claim" : "/claim-" + reader);
+}
+
+DirectoryLock lock_claim(const Store& store, const std::string& monitor, const std::string& reader,
+                         DirectoryLock::Mode mode) {
+    try {
+        return DirectoryLock(claim_of(store.monitor_dir(monitor), reader), mode, no_patience());
+    } catch (const Error& error) {
+        if (error.kind() != ErrorKind::busy)
+            throw;
+        const std::string others =
+            reader.empty() ? "another reader takes the windows of monitor '" + monitor
+                           : "there is a reader '" + reader + "' of monitor '" + monitor;
+        throw Error(ErrorKind::busy, others + "' (" + error.what() + ")")
+            .hint(reader.empty() ? "look with `read " + monitor +
+                                       " --peek` or `--format openmetrics`, which "
+                                       "take none, or end that reader first"
+                                 : "give this one another name");
+    }
+}
+
+} // namespace
+
+void WindowClaim::make_place(const std::string& monitor_dir) {
+    ensure_directory(claim_of(monitor_dir, ""));
+}
+
+void WindowClaim::remove_place(const std::string& monitor_dir, const std::string& reader) {
+    const std::string directory = claim_of(monitor_dir, reader);
+    if (exists(directory))
+        remove_tree(directory);
+}
+
+void WindowClaim::hold(const Store& store, const std::string& monitor, const std::string& reader) {
+    const std::string directory = claim_of(store.monitor_dir(monitor), reader);
+    if (lock_ && lock_->is_of(directory))
+        return;
+    lock_.reset();
+    ensure_directory(directory); // a monitor that an older dynmon loaded has none
+    lock_.emplace(lock_claim(store, monitor, reader, DirectoryLock::Mode::exclusive));
+}
+
+void WindowClaim::require_free(const Store& store, const std::string& monitor,
+                               const std::string& reader) {
+    if (exists(claim_of(store.monitor_dir(monitor), reader)))
+        lock_claim(store, monitor, reader, DirectoryLock::Mode::shared);
+}
+
+namespace {
+
+// A reader that has given up its capabilities cannot enter another namespace again: it goes on with
+// the names that it saw there before.
+std::shared_ptr<const EnumSet> names_in(const Store& store, const HookId& hook) {
+    static std::mutex mutex;
+    static std::map<std::uint64_t, std::shared_ptr<const EnumSet>> seen;
+    const std::lock_guard lock(mutex);
+    try {
+        const std::optional<NetNs> netns = netns_of(store, hook);
+        if (!netns)
+            return nullptr;
+        const NetNsScope inside(*netns);
+        return seen[hook.netns] = device_names();
+    } catch (const Error& error) {
+        if (const auto before = seen.find(hook.netns); before != seen.end())
+            return before->second;
+        log::info(std::string("interfaces are shown as numbers: ") + error.what());
+        return nullptr;
+    }
+}
+
+std::vector<MetricSource> with_names(const Store& store, const GenerationRecord& record,
+                                     std::vector<MetricSource> sources) {
+    const bool wanted = std::any_of(sources.begin(), sources.end(), [](const MetricSource& source) {
+        return has_interfaces(source.view);
+    });
+    if (!wanted || record.programs.empty())
+        return sources;
+    const auto names = names_in(store, record.programs.front().hook);
+    for (MetricSource& source : sources)
+        name_interfaces(source.view, names);
+    return sources;
+}
+
+} // namespace
+
+std::vector<MetricSource> named_sources(const Store& store, const GenerationDir& dir,
+                                        const GenerationRecord& record) {
+    return with_names(store, record, metric_sources(dir, record));
+}
+
+std::vector<MetricSource> named_logged_sources(const Store& store, const GenerationDir& dir,
+                                               const GenerationRecord& record,
+                                               const std::vector<LoggedMetric>& metrics) {
+    return with_names(store, record, logged_sources(dir, record, metrics));
+}
+
+std::shared_ptr<const EnumSet> interfaces_of_monitor(const Store& store, const std::string& name) {
+    const std::vector<ProgramRecord> programs = current_generation(store, name).read_programs();
+    return programs.empty() ? nullptr : names_in(store, programs.front().hook);
+}
+
+std::vector<MetricSource> current_sources(const Store& store, GenerationMaps& maps,
+                                          const GenerationRecord& record) {
+    for (const PathConfig& path : record.manifest.paths)
+        for (const MetricConfig& metric : path.metrics)
+            if (const MapRecord* map = record.map(metric.map_name)) {
+                maps.open(*map, Side::a);
+                if (map->swapped)
+                    maps.open(*map, Side::b);
+            }
+    return with_names(store, record, metric_sources(maps, record));
 }
 
 } // namespace dynmon

@@ -9,7 +9,6 @@
 #include <utility>
 #include <vector>
 
-#include "control/drained_entries.hpp"
 #include "control/read.hpp"
 #include "control/window.hpp"
 #include "format/openmetrics.hpp"

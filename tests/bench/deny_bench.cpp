@@ -17,7 +17,7 @@
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
 
-#include "control/deny_list.hpp"
+#include "control/deny.hpp"
 #include "frames.hpp"
 #include "kernel/bpf.hpp"
 #include "measure.hpp"

@@ -7,9 +7,8 @@
 #include <doctest/doctest.h>
 
 #include "control/fake_kernel.hpp"
-#include "control/load_in.hpp"
+#include "control/load.hpp"
 #include "control/recover.hpp"
-#include "control/recover_monitor.hpp"
 #include "control/unload.hpp"
 #include "kernel/own_pin.hpp"
 

@@ -5,7 +5,7 @@
 #include <doctest/doctest.h>
 #include <linux/capability.h>
 
-#include "control/system_report.hpp"
+#include "control/doctor.hpp"
 
 using namespace dynmon;
 
