@@ -17,6 +17,7 @@
 #include "control/swap.hpp"
 #include "control/window.hpp"
 #include "control/window_log.hpp"
+#include "control/window_steps.hpp"
 #include "control/window_writer.hpp"
 #include "format/shape.hpp"
 #include "hook/hook.hpp"
@@ -29,17 +30,105 @@ namespace dynmon {
 
 namespace {
 
+// What a replaced probe left is read first, and may have had other fields.
+void require_shape_of(const Store& store, const GenerationDir& old, const ReadRequest& request,
+                      const ExportOptions& options) {
+    if (!old.read_retirement())
+        return;
+    const GenerationRecord record = old.read_record();
+    const std::vector<MetricSource> sources = named_sources(store, old, record);
+    std::vector<const MetricView*> views;
+    for (const MetricSource& source : sources)
+        if (wants(request, source))
+            views.push_back(&source.view);
+    if (!views.empty())
+        during("what generation " + std::to_string(record.number) + " left, which was replaced",
+               [&] { require_shape(options, views); });
+}
+
+} // namespace
+
+ExportOptions checked_output(const Store& store, const ReadRequest& request,
+                             const std::vector<const MetricSource*>& selected) {
+    std::vector<const MetricView*> views;
+    for (const MetricSource* source : selected)
+        views.push_back(&source->view);
+    const bool prints = request.consumer == nullptr && request.output != nullptr;
+    ExportOptions options = prints ? *request.output : ExportOptions{};
+    options.metric_count = views.size();
+    options.now_ns = epoch_ns();
+    require_shape(options, views);
+    if (has_shape(options))
+        for (const GenerationDir& old : retired_generations(store, request.name))
+            require_shape_of(store, old, request, options);
+    return options;
+}
+
+void require_one_window(const Store& store, const ReadRequest& request, const MonitorState& state,
+                        const std::vector<const MetricSource*>& selected) {
+    bool waits = std::any_of(selected.begin(), selected.end(), [&](const MetricSource* source) {
+        return (state.pending & source->bit()) != 0;
+    });
+    for (const GenerationDir& old : retired_generations(store, request.name))
+        for (const MetricSource& source : metric_sources(old, old.read_record()))
+            waits = waits || (old.read_retirement() && wants(request, source));
+    if (waits)
+        throw Error(ErrorKind::usage, "npy is one array, and an earlier window has not been read "
+                                      "yet")
+            .hint("--format npz has room for both; any other read takes the earlier one away");
+}
+
+namespace {
+
+[[noreturn]] void throw_nothing_selected(const std::vector<MetricSource>& sources,
+                                         const ReadRequest& request) {
+    std::vector<std::string> names;
+    std::string list;
+    for (const MetricSource& source : sources) {
+        names.push_back(source.view.name);
+        list += std::string(list.empty() ? "" : ", ") + source.view.name + " (" +
+                to_string(source.view.direction) + ")";
+    }
+    const std::string what = request.metric.empty()
+                                 ? " has no metric there"
+                                 : " has no metric '" + request.metric + "' there";
+    const std::string nearest = nearest_name(request.metric, names);
+    throw Error(ErrorKind::usage, "monitor '" + request.name + "'" + what)
+        .hint(nearest.empty() || nearest == request.metric ? "it has " + list
+                                                           : "did you mean '" + nearest + "'?");
+}
+
+} // namespace
+
+bool wants(const ReadRequest& request, const MetricSource& source) {
+    return (request.metric.empty() || source.view.name == request.metric) &&
+           (!request.direction || source.view.direction == *request.direction);
+}
+
+std::vector<const MetricSource*> select(const std::vector<MetricSource>& sources,
+                                        const ReadRequest& request) {
+    std::vector<const MetricSource*> selected;
+    for (const MetricSource& source : sources)
+        if (wants(request, source))
+            selected.push_back(&source);
+    if (selected.empty())
+        throw_nothing_selected(sources, request);
+    return selected;
+}
+
+namespace {
+
 // One read of one monitor, from the lock to the last byte.
-class Reading {
+class Reading : private WindowPort {
 public:
     Reading(const Store& store, const ReadRequest& request, Sink& sink)
         : store_(store), request_(request), dir_(store.monitor_dir(request.name)),
           current_(current_generation(store, request.name)), record_(current_.read_record()),
           maps_(current_), sources_(current_sources(store_, maps_, record_)),
           state_map_(dir_ + "/state"), state_(state_map_.read()),
-          selected_(select(sources_, request)), unfinished_(find_unfinished()),
+          selected_(select(sources_, request)), unasked_(sources_of(unasked_metrics(facts()))),
           output_(checked_output(store, request, selected_)), sink_(sink),
-          writer_(request, dir_, output_with(unfinished_.size()), sink) {
+          writer_(request, dir_, output_with(unasked_.size()), sink) {
         if (state_.phase != Phase::running)
             throw Error(ErrorKind::busy, "monitor '" + request.name + "' is not running")
                 .hint("its load or unload was interrupted: `dynmon-load recover`");
@@ -50,7 +139,7 @@ public:
             request.places(places_);
         if (output_.format->one_window)
             require_one_window(store_, request_, state_, waiting());
-        require_room_for_unfinished();
+        require_room_for_unasked();
         if (request.exposes())
             identity_ = identity(); // while there is the right to look into the device's namespace
     }
@@ -69,39 +158,52 @@ public:
     void run() {
         if (request_.exposes())
             state_ = state_map_.read(); // a named reader has just taken a window
-        deliver_retired();
-        deliver_unfinished();
-        deliver_pending(selected_, writer_);
-        if (is_full())
+        if (!WindowSteps(facts(), *this).run())
             return log::info("a newer window is there too: the next read prints it");
-        if (request_.takes())
-            begin_window();
-        deliver_current();
         if (request_.exposes())
             writer_.finish(selected_, identity_);
     }
 
 private:
+    // A replaced generation whose windows are handed out.
+    struct Replaced {
+        GenerationDir dir;
+        GenerationRecord record;
+        std::vector<MetricSource> sources;
+    };
+
+    ReadFacts facts() const {
+        return {.state = state_,
+                .generation = record_.number,
+                .metrics = facts_of(sources_),
+                .takes = request_.takes(),
+                // A reader of what Dynmon printed expects one document: the oldest window.
+                .one_document = request_.consumer == nullptr && request_.output != nullptr &&
+                                request_.output->format->one_document};
+    }
+
+    std::vector<MetricFacts> facts_of(const std::vector<MetricSource>& sources) const {
+        std::vector<MetricFacts> facts;
+        for (const MetricSource& source : sources)
+            facts.push_back({.index = source.index,
+                             .swap = source.swap,
+                             .consumed = source.consumed(),
+                             .wanted = wants(request_, source)});
+        return facts;
+    }
+
+    std::vector<const MetricSource*> sources_of(std::uint64_t bits) const {
+        std::vector<const MetricSource*> found;
+        for (const MetricSource& source : sources_)
+            if ((bits & source.bit()) != 0)
+                found.push_back(&source);
+        return found;
+    }
+
     // A peek has put nothing back into the chains.
     std::vector<CountingPlace> look_at_places() const {
         return request_.peek ? counting_places_in_chains(store_, current_, record_.programs)
                              : counting_places(store_, current_, record_.programs);
-    }
-
-    // A reader of what Dynmon printed expects one document: the oldest window.
-    bool is_full() const {
-        return request_.consumer == nullptr && output_.format->one_document &&
-               delivered_windows_ > 0;
-    }
-
-    void deliver(const WindowContent& content, WindowWriter& writer) {
-        writer.deliver(content);
-        ++delivered_windows_;
-    }
-
-    bool any_swapped() const {
-        return std::any_of(selected_.begin(), selected_.end(),
-                           [](const MetricSource* source) { return source->swap; });
     }
 
     std::vector<std::pair<std::string, std::string>> identity() const {
@@ -114,21 +216,6 @@ private:
         return labels;
     }
 
-    // What replaced generations still hold, oldest first; then they are gone.
-    void deliver_retired() {
-        for (const GenerationDir& old : retired_generations(store_, request_.name)) {
-            const auto retirement = old.read_retirement();
-            if (!retirement || is_full())
-                continue;
-            const GenerationRecord record = old.read_record();
-            const std::vector<MetricSource> sources = named_sources(store_, old, record);
-            for (const Side side : {other(retirement->active), retirement->active})
-                deliver_retired_side(old, record, *retirement, sources, side);
-            if (request_.takes())
-                discard_if_read(old, record);
-        }
-    }
-
     void discard_if_read(const GenerationDir& old, const GenerationRecord& record) {
         if (!metric_sources(old, record).empty() || log_has_generation(dir_, record.number))
             return;
@@ -137,56 +224,9 @@ private:
         store_.discard(old.path());
     }
 
-    void deliver_retired_side(const GenerationDir& old, const GenerationRecord& record,
-                              const Retirement& retirement,
-                              const std::vector<MetricSource>& sources, Side side) {
-        WindowContent content;
-        content.of_current = false;
-        const bool was_open = side == retirement.active;
-        const std::uint64_t to_ns = was_open ? retirement.to_ns : retirement.pending_to_ns;
-        content.window = {.sequence = was_open ? retirement.sequence : retirement.pending_sequence,
-                          .from_ns = to_ns,
-                          .to_ns = to_ns,
-                          .generation = record.number};
-        for (const MetricSource& source : sources) {
-            if (!wants(request_, source) || (!source.swap && side != retirement.active))
-                continue;
-            OpenedMap map = old.try_open_map(source.map, side);
-            if (!map.fd)
-                continue;
-            const bool follows = was_open && (retirement.pending & source.bit()) != 0;
-            const std::uint64_t from_ns =
-                follows ? retirement.pending_to_ns : retirement.from_ns.at(source.index);
-            content.window.from_ns = std::min(content.window.from_ns, from_ns);
-            content.items.push_back(
-                {&source, std::make_shared<const OpenedMap>(std::move(map)), true, true, from_ns});
-        }
-        if (content.items.empty() || is_full())
-            return;
-        deliver(content, writer_);
-        if (!request_.takes())
-            return;
-        for (const WindowMap& item : content.items)
-            remove_pin(old.map_path(item.source->map, side));
-    }
-
-    // The swap gives all metrics new maps to count in: those that held the last window. Where this
-    // read leaves a metric out, they may still hold it: a later read shows both windows as one. If
-    // a reader has seen a part of the last one, that goes out first, under its number.
-    std::vector<const MetricSource*> find_unfinished() const {
-        std::vector<const MetricSource*> found;
-        if (!request_.takes() || !any_swapped())
-            return found;
-        for (const MetricSource& source : sources_)
-            if (source.swap && !wants(request_, source) &&
-                (state_.pending & state_.begun & source.bit()) != 0)
-                found.push_back(&source);
-        return found;
-    }
-
     std::vector<const MetricSource*> waiting() const {
         std::vector<const MetricSource*> all = selected_;
-        all.insert(all.end(), unfinished_.begin(), unfinished_.end());
+        all.insert(all.end(), unasked_.begin(), unasked_.end());
         return all;
     }
 
@@ -196,11 +236,11 @@ private:
         return options;
     }
 
-    void require_room_for_unfinished() {
-        if (unfinished_.empty())
+    void require_room_for_unasked() {
+        if (unasked_.empty())
             return;
         if ((output_.format->is_archive || output_.format->one_table) && has_shape(output_))
-            throw Error(ErrorKind::busy, unfinished_text(unfinished_))
+            throw Error(ErrorKind::busy, text_of(unasked_bits()))
                 .hint("`dynmon-load read " + request_.name +
                       "` hands it out; condition and columns of this read do not fit it");
         if (!output_.format->one_table)
@@ -208,140 +248,126 @@ private:
         try {
             writer_.prepare(waiting());
         } catch (const Error&) { // it has other columns
-            throw Error(ErrorKind::busy, unfinished_text(unfinished_))
+            throw Error(ErrorKind::busy, text_of(unasked_bits()))
                 .hint("`dynmon-load read " + request_.name + "` hands it out");
         }
     }
 
-    std::string unfinished_text(const std::vector<const MetricSource*>& sources) const {
-        MonitorState state = state_;
-        state.pending = 0;
-        for (const MetricSource* source : sources)
-            state.pending |= state_.pending & source->bit();
-        const auto window = unfinished_window(state, record_.manifest);
+    std::uint64_t unasked_bits() const {
+        std::uint64_t bits = 0;
+        for (const MetricSource* source : unasked_)
+            bits |= source->bit();
+        return bits;
+    }
+
+    // Says which metrics of the window that waits a reader may have seen a part of.
+    std::string text_of(std::uint64_t again) const {
+        const MonitorState seen{
+            .pending = again, .pending_sequence = state_.pending_sequence, .begun = again};
+        const auto window = unfinished_window(seen, record_.manifest);
         return window ? describe(*window) : "";
     }
 
+    std::uint64_t now_ns() override { return epoch_ns(); }
+
+    void write(const MonitorState& state) override {
+        state_map_.write(state);
+        state_ = state;
+    }
+
+    void prepare_swap(Side next) override {
+        swap_lock_.emplace(store_.lock(DirectoryLock::Mode::exclusive));
+        swap_.emplace(store_, current_, record_, next);
+    }
+
+    void swap() override {
+        swap_->run(*swap_lock_);
+        swap_.reset();
+        swap_lock_.reset();
+    }
+
+    void fence() override { dynmon::fence(); }
+
+    void show(const ShownWindow& shown) override {
+        WindowContent content;
+        content.window = shown.window;
+        content.last = shown.last;
+        for (const WindowPart& part : shown.parts) {
+            const MetricSource& source = source_at(sources_, part.metric);
+            content.items.push_back({&source, maps_.open(source.map, part.side),
+                                     source.consumed() && !request_.peek, part.quiet,
+                                     part.from_ns});
+        }
+        if (shown.again != 0 && !request_.exposes())
+            log::warn(text_of(shown.again) + ": here it is again");
+        if (shown.unasked && has_shape(output_))
+            show_whole(content);
+        else
+            writer_.deliver(content);
+    }
+
     // Condition and columns are for the metrics that were asked for.
-    void deliver_unfinished() {
-        if (unfinished_.empty())
-            return;
-        if (!has_shape(output_))
-            return deliver_pending(unfinished_, writer_);
+    void show_whole(const WindowContent& content) {
         ReadRequest whole = request_;
-        const ExportOptions output = without_shape(output_with(unfinished_.size()));
+        const ExportOptions output = without_shape(output_with(unasked_.size()));
         whole.output = &output;
         WindowWriter plain(whole, dir_, output, sink_);
-        plain.prepare(unfinished_);
+        plain.prepare(unasked_);
         plain.counts_at(places_);
-        deliver_pending(unfinished_, plain);
+        plain.deliver(content);
     }
 
-    // A window that a reader closed and did not get to hand out, or that it closed for another
-    // metric of the same monitor.
-    void deliver_pending(const std::vector<const MetricSource*>& sources, WindowWriter& writer) {
+    static const MetricSource& source_at(const std::vector<MetricSource>& sources,
+                                         std::size_t index) {
+        return *std::find_if(sources.begin(), sources.end(),
+                             [&](const MetricSource& source) { return source.index == index; });
+    }
+
+    std::vector<std::uint32_t> replaced_generations() override {
+        std::vector<std::uint32_t> numbers = generation_numbers(dir_);
+        numbers.pop_back(); // which runs
+        return numbers;
+    }
+
+    std::optional<RetiredFacts> look_at_replaced(std::uint32_t generation) override {
+        const GenerationDir old = generation_dir(dir_, generation);
+        auto retirement = old.read_retirement();
+        if (!retirement)
+            return std::nullopt;
+        const GenerationRecord record = old.read_record();
+        replaced_.emplace(Replaced{old, record, named_sources(store_, old, record)});
+        RetiredFacts facts{.generation = generation,
+                           .retirement = std::move(*retirement),
+                           .metrics = facts_of(replaced_->sources)};
+        for (const MetricSource& source : replaced_->sources)
+            for (const Side side : {Side::a, Side::b})
+                if (old.try_open_map(source.map, side).fd)
+                    facts.there.insert({source.index, side});
+        return facts;
+    }
+
+    void show_replaced(const RetiredFacts&, const ShownWindow& shown) override {
         WindowContent content;
-        content.window = {.sequence = state_.pending_sequence,
-                          .from_ns = state_.pending_to_ns,
-                          .to_ns = state_.pending_to_ns,
-                          .generation = record_.number};
-        std::uint64_t delivered = 0;
-        for (const MetricSource* source : sources) {
-            if ((state_.pending & source->bit()) == 0)
-                continue;
-            add_item(content, *source, other(state_.active_side()), true);
-            delivered |= source->bit();
+        content.of_current = false;
+        content.window = shown.window;
+        for (const WindowPart& part : shown.parts) {
+            const MetricSource& source = source_at(replaced_->sources, part.metric);
+            content.items.push_back(
+                {&source,
+                 std::make_shared<const OpenedMap>(replaced_->dir.open_map(source.map, part.side)),
+                 true, part.quiet, part.from_ns});
         }
-        if (delivered == 0 || is_full())
-            return;
-        if (const std::string text = unfinished_text(sources); !text.empty() && !request_.exposes())
-            log::warn(text + ": here it is again");
-        if (request_.takes()) {
-            state_.begun |= delivered;
-            state_map_.write(state_);
-            fence(); // the reader that closed it may have been killed before its own fence
-        }
-        deliver(content, writer);
-        if (request_.takes())
-            finish_window(sources, delivered, state_.pending_to_ns);
+        writer_.deliver(content);
     }
 
-    // A window's number is written before anything of it is handed out, and never given again.
-    void begin_window() {
-        ++state_.sequence;
-        if (any_swapped())
-            close_window();
-        else
-            state_map_.write(state_);
+    void remove_maps(const RetiredFacts&, const ShownWindow& shown) override {
+        for (const WindowPart& part : shown.parts)
+            remove_pin(
+                replaced_->dir.map_path(source_at(replaced_->sources, part.metric).map, part.side));
     }
 
-    // The swap: every program of the monitor changes sides, both directions, one slot write each.
-    // Packets that come after the write belong to the next window; the fence waits for those that
-    // came before it and are still on their way through the old side.
-    // The state is written first, so that a kill in between is rolled forward by the next verb.
-    void close_window() {
-        const DirectoryLock lock = store_.lock(DirectoryLock::Mode::exclusive);
-        const Side next = other(state_.active_side());
-        MonitorSwap swap(store_, current_, record_, next); // so that the writes follow each other
-        state_.active = static_cast<std::uint32_t>(next);
-        for (const MetricSource& source : sources_)
-            if (source.swap)
-                state_.pending |= source.bit();
-        state_.begun = 0;
-        for (const MetricSource* source : selected_)
-            if (source->swap)
-                state_.begun |= source->bit();
-        state_.pending_sequence = state_.sequence;
-        state_.pending_to_ns = epoch_ns();
-        state_map_.write(state_);
-        swap.run(lock);
-        fence();
-    }
-
-    // The window that was just closed, and the metrics that are not swapped as they are now.
-    void deliver_current() {
-        const std::uint64_t now = epoch_ns();
-        const bool closed = request_.takes() && any_swapped();
-        const std::uint64_t to = closed ? state_.pending_to_ns : now;
-        WindowContent content;
-        content.last = true;
-        content.window = {.sequence = state_.sequence + (request_.takes() ? 0 : 1),
-                          .from_ns = to,
-                          .to_ns = to,
-                          .generation = record_.number};
-        std::uint64_t delivered = 0;
-        for (const MetricSource* source : selected_) {
-            const Side side =
-                source->swap && closed ? other(state_.active_side()) : state_.active_side();
-            add_item(content, *source, side, source->swap && closed);
-            delivered |= source->bit();
-        }
-        deliver(content, writer_);
-        if (request_.takes())
-            finish_window(selected_, delivered, to);
-    }
-
-    // The side that is written began where the window ended that is still to be handed out.
-    std::uint64_t begin_of(const MetricSource& source, Side side) const {
-        const bool follows = (state_.pending & source.bit()) != 0 && side == state_.active_side();
-        return follows ? state_.pending_to_ns : state_.from_ns[source.index];
-    }
-
-    void add_item(WindowContent& content, const MetricSource& source, Side side, bool quiet) {
-        const std::uint64_t from_ns = begin_of(source, side);
-        content.window.from_ns = std::min(content.window.from_ns, from_ns);
-        content.items.push_back({&source, maps_.open(source.map, side),
-                                 source.consumed() && !request_.peek, quiet, from_ns});
-    }
-
-    void finish_window(const std::vector<const MetricSource*>& sources, std::uint64_t delivered,
-                       std::uint64_t to_ns) {
-        state_.pending &= ~delivered;
-        state_.begun &= ~delivered;
-        for (const MetricSource* source : sources)
-            if ((delivered & source->bit()) != 0 && source->consumed())
-                state_.from_ns[source->index] = to_ns;
-        state_map_.write(state_);
+    void discard_if_read(std::uint32_t) override {
+        discard_if_read(replaced_->dir, replaced_->record);
     }
 
     const Store& store_;
@@ -354,12 +380,14 @@ private:
     StateMap state_map_;
     MonitorState state_;
     std::vector<const MetricSource*> selected_;
-    std::vector<const MetricSource*> unfinished_; // of others, which stand in the way of a swap
+    std::vector<const MetricSource*> unasked_; // of others, which stand in the way of a swap
     ExportOptions output_;
     Sink& sink_;
     WindowWriter writer_;
     std::vector<CountingPlace> places_;
-    std::size_t delivered_windows_ = 0;
+    std::optional<DirectoryLock> swap_lock_;
+    std::optional<MonitorSwap> swap_;
+    std::optional<Replaced> replaced_;
     std::vector<std::pair<std::string, std::string>> identity_; // labels of every series
 };
 
@@ -498,94 +526,6 @@ void read_monitor(const Settings& settings, const ReadRequest& request, Sink& si
     if (request.opened)
         request.opened();
     reading.run();
-}
-
-namespace {
-
-// What a replaced probe left is read first, and may have had other fields.
-void require_shape_of(const Store& store, const GenerationDir& old, const ReadRequest& request,
-                      const ExportOptions& options) {
-    if (!old.read_retirement())
-        return;
-    const GenerationRecord record = old.read_record();
-    const std::vector<MetricSource> sources = named_sources(store, old, record);
-    std::vector<const MetricView*> views;
-    for (const MetricSource& source : sources)
-        if (wants(request, source))
-            views.push_back(&source.view);
-    if (!views.empty())
-        during("what generation " + std::to_string(record.number) + " left, which was replaced",
-               [&] { require_shape(options, views); });
-}
-
-} // namespace
-
-ExportOptions checked_output(const Store& store, const ReadRequest& request,
-                             const std::vector<const MetricSource*>& selected) {
-    std::vector<const MetricView*> views;
-    for (const MetricSource* source : selected)
-        views.push_back(&source->view);
-    const bool prints = request.consumer == nullptr && request.output != nullptr;
-    ExportOptions options = prints ? *request.output : ExportOptions{};
-    options.metric_count = views.size();
-    options.now_ns = epoch_ns();
-    require_shape(options, views);
-    if (has_shape(options))
-        for (const GenerationDir& old : retired_generations(store, request.name))
-            require_shape_of(store, old, request, options);
-    return options;
-}
-
-void require_one_window(const Store& store, const ReadRequest& request, const MonitorState& state,
-                        const std::vector<const MetricSource*>& selected) {
-    bool waits = std::any_of(selected.begin(), selected.end(), [&](const MetricSource* source) {
-        return (state.pending & source->bit()) != 0;
-    });
-    for (const GenerationDir& old : retired_generations(store, request.name))
-        for (const MetricSource& source : metric_sources(old, old.read_record()))
-            waits = waits || (old.read_retirement() && wants(request, source));
-    if (waits)
-        throw Error(ErrorKind::usage, "npy is one array, and an earlier window has not been read "
-                                      "yet")
-            .hint("--format npz has room for both; any other read takes the earlier one away");
-}
-
-namespace {
-
-[[noreturn]] void throw_nothing_selected(const std::vector<MetricSource>& sources,
-                                         const ReadRequest& request) {
-    std::vector<std::string> names;
-    std::string list;
-    for (const MetricSource& source : sources) {
-        names.push_back(source.view.name);
-        list += std::string(list.empty() ? "" : ", ") + source.view.name + " (" +
-                to_string(source.view.direction) + ")";
-    }
-    const std::string what = request.metric.empty()
-                                 ? " has no metric there"
-                                 : " has no metric '" + request.metric + "' there";
-    const std::string nearest = nearest_name(request.metric, names);
-    throw Error(ErrorKind::usage, "monitor '" + request.name + "'" + what)
-        .hint(nearest.empty() || nearest == request.metric ? "it has " + list
-                                                           : "did you mean '" + nearest + "'?");
-}
-
-} // namespace
-
-bool wants(const ReadRequest& request, const MetricSource& source) {
-    return (request.metric.empty() || source.view.name == request.metric) &&
-           (!request.direction || source.view.direction == *request.direction);
-}
-
-std::vector<const MetricSource*> select(const std::vector<MetricSource>& sources,
-                                        const ReadRequest& request) {
-    std::vector<const MetricSource*> selected;
-    for (const MetricSource& source : sources)
-        if (wants(request, source))
-            selected.push_back(&source);
-    if (selected.empty())
-        throw_nothing_selected(sources, request);
-    return selected;
 }
 
 } // namespace dynmon

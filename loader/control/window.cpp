@@ -60,6 +60,7 @@ MonitorState carry_state(const MonitorState& old_state, const GenerationRecord& 
     state.generation = record.number;
     state.pending = 0;
     state.begun = 0;
+    state.doubled = 0;
     state.active = static_cast<std::uint32_t>(record.initial_side);
     state.from_ns.fill(begin_ns);
     std::size_t index = 0;
@@ -71,6 +72,7 @@ MonitorState carry_state(const MonitorState& old_state, const GenerationRecord& 
                 state.from_ns[index] = old_state.from_ns[before];
                 state.pending |= (old_state.pending >> before & 1) << index;
                 state.begun |= (old_state.begun >> before & 1) << index;
+                state.doubled |= (old_state.doubled >> before & 1) << index;
             }
             ++index;
         }
@@ -230,6 +232,7 @@ bool retire(const GenerationDir& old, const GenerationRecord& old_record,
                                   .pending_sequence = before.pending_sequence,
                                   .pending_to_ns = before.pending_to_ns,
                                   .pending = before.pending,
+                                  .doubled = before.doubled,
                                   .from_ns = {before.from_ns.begin(), before.from_ns.end()}});
         MonitorState next = carry_state(before, old_record, record, carried, ended_ns);
         if (holds_open_window(old, old_record, before.active_side(), live_on))

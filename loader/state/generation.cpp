@@ -88,6 +88,7 @@ void GenerationDir::write_retirement(const Retirement& retirement) const {
                                          {"pending-sequence", retirement.pending_sequence},
                                          {"pending-to-ns", retirement.pending_to_ns},
                                          {"pending", retirement.pending},
+                                         {"doubled", retirement.doubled},
                                          {"from-ns", retirement.from_ns}});
 }
 
@@ -102,6 +103,7 @@ std::optional<Retirement> GenerationDir::read_retirement() const {
                           .pending_sequence = document.at("pending-sequence"),
                           .pending_to_ns = document.at("pending-to-ns"),
                           .pending = document.at("pending"),
+                          .doubled = document.value("doubled", std::uint64_t{0}),
                           .from_ns = document.at("from-ns").get<std::vector<std::uint64_t>>()};
     });
     if (retirement.from_ns.size() != most_metrics)

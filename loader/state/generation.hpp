@@ -81,6 +81,7 @@ struct Retirement {
     std::uint64_t pending_sequence = 0;
     std::uint64_t pending_to_ns = 0;
     std::uint64_t pending = 0;
+    std::uint64_t doubled = 0;          // as in MonitorState
     std::vector<std::uint64_t> from_ns; // by metric
 };
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "state/state.hpp"
 
+#include <cstddef>
+
 #include "base/error.hpp"
 #include "base/limits.hpp"
 #include "kernel/bpf.hpp"
@@ -10,6 +12,7 @@ namespace dynmon {
 
 namespace {
 constexpr std::uint32_t only_key = 0;
+constexpr std::size_t size_of_version_2 = offsetof(MonitorState, doubled);
 static_assert(most_metrics == limits::metrics);
 } // namespace
 
@@ -22,7 +25,8 @@ void StateMap::create(const std::string& path, const MonitorState& state) {
 
 StateMap::StateMap(const std::string& path) : path_(path) {
     OpenedMap opened = open_own_map(path, {.type = BPF_MAP_TYPE_ARRAY});
-    if (opened.facts.value_size != sizeof(MonitorState))
+    version_ = opened.facts.value_size == size_of_version_2 ? 2 : MonitorState{}.version;
+    if (version_ != 2 && opened.facts.value_size != sizeof(MonitorState))
         throw_other_version();
     map_ = std::move(opened.fd);
 }
@@ -35,7 +39,7 @@ MonitorState StateMap::read() const {
     MonitorState state;
     if (!lookup_element(map_, &only_key, &state))
         throw Error(ErrorKind::failed, "the state of the monitor cannot be read");
-    if (state.version != MonitorState{}.version)
+    if (state.version != version_)
         throw_other_version();
     if (state.active > 1 || state.phase > Phase::unloading)
         throw Damaged("the state of the monitor is none that dynmon writes");
@@ -43,7 +47,9 @@ MonitorState StateMap::read() const {
 }
 
 void StateMap::write(const MonitorState& state) const {
-    update_element(map_, &only_key, &state);
+    MonitorState written = state;
+    written.version = version_; // the map has room for no other
+    update_element(map_, &only_key, &written);
 }
 
 } // namespace dynmon

@@ -24,7 +24,7 @@ inline constexpr std::size_t most_metrics = 64; // limits::metrics; `pending` ha
 // no program writes them any more. docs/dev/protocol/store.md says in which order all this is
 // written.
 struct MonitorState {
-    std::uint32_t version = 2;
+    std::uint32_t version = 3;
     Phase phase = Phase::loading;
     std::uint64_t sequence = 0; // the last number that was given to a window
     std::uint64_t pending = 0;  // bit per metric
@@ -36,6 +36,9 @@ struct MonitorState {
     std::uint32_t active = 0;     // the Side that is, or is about to be, written by the programs
     std::uint32_t generation = 1; // whose metrics `pending` and `from_ns` count
     std::array<std::uint64_t, most_metrics> from_ns{}; // start of each metric's open window
+    // Bits of pending metrics whose other side was written again before a reader took it: both
+    // sides hold what was counted since from_ns. Version 2 ends before it.
+    std::uint64_t doubled = 0;
 
     bool operator==(const MonitorState&) const = default;
     Side active_side() const { return active == 1 ? Side::b : Side::a; }
@@ -54,6 +57,7 @@ private:
 
     std::string path_;
     Fd map_;
+    std::uint32_t version_;
 };
 
 } // namespace dynmon

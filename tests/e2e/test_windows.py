@@ -128,6 +128,25 @@ class SelectionTest(WindowCase):
                 self.assertEqual(sums[metric], sent)
         self.assertEqual(sums, {"one": sent, "two": sent})
 
+    def test_windows_of_a_metric_that_was_left_out_twice_cover_all_that_is_in_them(self):
+        """What came first is on the side that is written now.
+
+        PROMISES:
+        S-39 Reads that leave a metric out may swap over a window of it that no reader has taken."""
+        self.load("m", "mixed")
+        begun = self.raw_window("m", "--peek")["from"]
+        for count in (2, 3):
+            self.receive(*[frames.plain(60)] * count)
+            self.read("m", "one")
+        self.receive(*[frames.plain(60)] * 4)
+        look = self.read("m", "two", "--raw", "--peek")
+        documents = self.read("m", "two", "--raw")
+        self.receive(frames.plain(60))
+        documents += self.read("m", "two", "--raw")
+        self.assertEqual([self.value(document, "two") for document in documents], [[3], [6], [1]])
+        self.assertEqual([document["window"]["from"] for document in (*look, *documents)],
+                         [begun] * 4 + [documents[1]["window"]["to"]])
+
     def test_a_swapped_and_an_unswapped_metric_in_one_monitor(self):
         self.load("m", "mixed")
         total = 0

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import pathlib
+import struct
 import sys
 import time
 
@@ -13,10 +14,12 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
 
 import frames
 import harness
-from damage import read_record, write_record
+import kernel
+from damage import ARRAY, make_map, read_record, write_record
 from harness import STORE
 
 UDP = frames.ipv4(frames.udp(1, 2), frames.UDP)
+STATE = 576  # bytes of struct MonitorState
 VERSION = "was written by another version of dynmon"
 
 
@@ -208,6 +211,31 @@ class BuildTest(harness.Case):
         self.assertRegex(said, r"^dynmon-load \d+\.\d+\.\d+( \([0-9a-f]{7,}\))?$")
         record = json.loads(read_record(STORE / "monitors" / "u" / "g1" / "dynmon-record"))
         self.assertEqual("dynmon-load " + record["build"], said)
+
+
+class OldStateTest(harness.Case):
+    def ones(self):
+        return [self.value(document, "one")[0] for document in self.read("u", "one")]
+
+    def test_a_state_of_version_2_is_read_and_stays_one(self):
+        """It has no word on windows that were left out twice; the rest is as it is today."""
+        self.load("u", "mixed")
+        state = STORE / "monitors" / "u" / "state"
+        data = kernel.lookup(state, bytes(4), STATE)
+        self.assertEqual(struct.unpack_from("<I", data)[0], 3)
+        state.unlink()
+        make_map(state, ARRAY, 4, STATE - 8, struct.pack("<I", 2) + data[4:STATE - 8])
+        for count in (3, 5):
+            self.receive(*[UDP] * count)
+            self.assertEqual(self.ones(), [count])
+        self.receive(*[UDP] * 2)
+        self.replace("u", "mixed")
+        self.receive(UDP)
+        self.assertEqual(self.ones(), [2, 1])
+        self.assertEqual(
+            struct.unpack_from("<I", kernel.lookup(state, bytes(4), STATE - 8))[0], 2)
+        self.dynmon("recover")
+        self.dynmon("unload", "u")
 
 
 class ShownTest(VersionCase):
