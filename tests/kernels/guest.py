@@ -62,6 +62,8 @@ def counts(out):
 
 def work(plan, report):
     subprocess.run(["ip", "link", "set", "lo", "up"])
+    os.makedirs("/dev/pts", exist_ok=True)
+    subprocess.run(["mount", "-t", "devpts", "devpts", "/dev/pts"], check=True)
     if not os.path.ismount("/sys/fs/bpf"):
         subprocess.run(["mount", "-t", "bpf", "bpf", "/sys/fs/bpf"], check=True)
     os.makedirs("/dev/shm", exist_ok=True)

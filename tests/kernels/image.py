@@ -130,9 +130,9 @@ class Root:
 
     def add_project(self, build):
         place = self.folder / PLACE
-        for name in ("tests", "schemas", "probes"):
+        for name in ("tests", "schemas", "probes", "vmlinux"):
             shutil.copytree(SOURCE / name, place / name,
-                            ignore=shutil.ignore_patterns("__pycache__", "corpus"))
+                            ignore=shutil.ignore_patterns("__pycache__", "fuzz"))
         for name in BUILT:
             source, target = build / name, place / "build" / name
             target.parent.mkdir(parents=True, exist_ok=True)
