@@ -12,7 +12,7 @@ namespace dynmon {
 
 using Maker = std::unique_ptr<Exporter>(const ExportOptions& options, Sink& sink);
 Maker make_json_exporter, make_json_lines_exporter, make_dynmon_exporter, make_csv_exporter,
-    make_table_exporter, make_npy_exporter, make_npz_exporter;
+    make_tsv_exporter, make_table_exporter, make_npy_exporter, make_npz_exporter;
 
 namespace {
 
@@ -52,6 +52,12 @@ constexpr auto format_rows = std::to_array<FormatRow>({
      .is_classic = true},
     {.name = "csv",
      .make = make_csv_exporter,
+     .csv_safe = true,
+     .origin = true,
+     .added = true,
+     .one_table = true},
+    {.name = "tsv",
+     .make = make_tsv_exporter,
      .csv_safe = true,
      .origin = true,
      .added = true,

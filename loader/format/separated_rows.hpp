@@ -16,6 +16,7 @@ struct Dialect {
     char separator;
     std::string_view end_of_line; // one or two characters
     // Makes a cell of the text that was appended to `out` from `start` on: quotes or escapes it.
+    // Gets each name of the header and each value that is not plain.
     void (*make_cell)(std::size_t start, std::string& out);
 };
 

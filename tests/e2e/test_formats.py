@@ -350,9 +350,9 @@ class AddTest(FormatCase):
         self.load("f", "flows")
         self.receive(udp(1))
         for output in ("table", "dynmon", "openmetrics", "prometheus", "npz", "npy"):
-            self.refuse(("--format", output, "--add", "a=1"), "--add is for json, jsonl and csv")
-            self.refuse(("--format", output, "--no-origin"), "--no-origin is for jsonl and csv")
-        self.refuse(("--format", "json", "--no-origin"), "--no-origin is for jsonl and csv")
+            self.refuse(("--format", output, "--add", "a=1"), "--add is for json, jsonl, csv and tsv")
+            self.refuse(("--format", output, "--no-origin"), "--no-origin is for jsonl, csv and tsv")
+        self.refuse(("--format", "json", "--no-origin"), "--no-origin is for jsonl, csv and tsv")
         for option in (("--add", "a=1"), ("--no-origin",)):
             self.refuse(("--format", "jsonl", "--value-only", *option),
                         f"{option[0]} does not go with --value-only")
@@ -362,7 +362,7 @@ class AddTest(FormatCase):
                 ("host=1", "--add: 'host' is the name of a column already"),
                 ("saddr=1", "--add: 'saddr' is the name of field 'key.saddr' of metric 'flows'"),
                 ("bytes=1", "--add: 'bytes' is the name of field 'value.bytes' of metric 'flows'")):
-            for output in ("csv", "jsonl"):
+            for output in ("csv", "tsv", "jsonl"):
                 self.refuse(("--format", output, "--add", text), message)
         self.refuse(("--format", "csv", "--add", "a=1", "--add", "a=2"), "--add: 'a' is there twice")
         self.assertEqual(self.window("f")["window"]["sequence"], 1)

@@ -184,6 +184,21 @@ class NastyTest(OutputCase):
                 self.assertEqual(row["value.bytes"], entry.data.hex())
                 self.assertNotIn("value.lock", row)  # a column of one word would say nothing
 
+    def test_tsv_has_the_cells_of_csv_once_its_escapes_are_undone(self):
+        meant = {"\\t": "\t", "\\n": "\n", "\\r": "\r", "\\\\": "\\"}
+        for style in ((), ("--raw",)):
+            words = ("dump", self.pin("NASTY"), *style, "--format")
+            expected = list(csv.reader(io.StringIO(self.dynmon(*words, "csv").out, newline=""),
+                                       strict=True))
+            rows = list(csv.reader(io.StringIO(self.dynmon(*words, "tsv").out, newline=""),
+                                   delimiter="\t", quoting=csv.QUOTE_NONE, strict=True))
+            self.assertEqual(len(rows), 1 + len(ENTRIES))
+            found = [[re.sub(r"\\.", lambda escape: meant[escape[0]], cell) for cell in row]
+                     for row in rows]
+            self.assertEqual(found, expected)
+            escapes = re.findall(r"\\.", "".join(cell for row in rows for cell in row))
+            self.assertEqual(set(escapes), set(meant))
+
     def test_a_table_has_one_line_a_row_whatever_the_texts_are(self):
         lines = self.read_out("nasty", "--sort", "least").split("\n")
         self.assertEqual(len(lines), 2 + 2 + len(ENTRIES) + 1)

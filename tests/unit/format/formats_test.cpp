@@ -20,9 +20,9 @@ TEST_CASE("each format has a name of its own, by which it is found") {
 }
 
 TEST_CASE("what goes with a format is named in the order of the table") {
-    CHECK(names_of_formats(&FormatRow::origin) == "jsonl and csv");
+    CHECK(names_of_formats(&FormatRow::origin) == "jsonl, csv and tsv");
     CHECK(names_of_formats(&FormatRow::value_only, ", ") == "json, jsonl, dynmon");
-    CHECK(names_of_formats(&FormatRow::csv_safe) == "csv");
+    CHECK(names_of_formats(&FormatRow::csv_safe) == "csv and tsv");
 }
 
 TEST_CASE("a format without an exporter of its own shows totals, and no map") {
