@@ -101,7 +101,7 @@ class SessionsTest(ReplayCase):
 
     def check(self, capture, *options):
         self.stamps = []
-        self.load("d", "ddos", "--set", "n_session=500", "--set", "n_packet_per_session=200",
+        self.load("d", "ddos", "--set", "n_session=1000", "--set", "n_packet_per_session=200",
                   *options)
         began = time.time()
         packets = self.replay(capture)
