@@ -47,7 +47,8 @@ static __always_inline bool dynmon_is_http(const __u8* start) {
 
 /* The beginning of a payload. In front of it is room for a last piece that is longer than the
  * payload, and for a name that is compared from its end; behind it for words that are read there.
- */
+ * What stood there before may be there still. No packet comes in between: each CPU has its own, and
+ * finishes one packet after the other. */
 struct dynmon_http_head {
     __u8 before[DYNMON_HTTP_PIECE];
     __u8 bytes[DYNMON_HTTP_HEAD];
@@ -379,9 +380,10 @@ static __always_inline bool dynmon_http_is_whole_json(__u8 first, dynmon_http_ta
 
 /* For bytes behind a head that announces none: another message, or they have no name. */
 static __always_inline enum dynmon_app dynmon_http_more(const struct dynmon_http_head* head,
-                                                        __u64 body) {
-    return dynmon_is_http(head->bytes + (body & (DYNMON_HTTP_HEAD - 1))) ? DYNMON_APP_HTTP
-                                                                         : DYNMON_APP_HTTP_UNNAMED;
+                                                        __u64 body, __u64 size) {
+    return size >= 5 && dynmon_is_http(head->bytes + (body & (DYNMON_HTTP_HEAD - 1)))
+               ? DYNMON_APP_HTTP
+               : DYNMON_APP_HTTP_UNNAMED;
 }
 
 static __always_inline enum dynmon_app dynmon_http_body(const struct dynmon_http_head* head,
@@ -396,9 +398,9 @@ static __always_inline enum dynmon_app dynmon_http_body(const struct dynmon_http
     enum dynmon_app app;
 
     if (response && dynmon_http_is_bodiless(head->bytes))
-        return dynmon_http_more(head, body);
+        return dynmon_http_more(head, body, size);
     if (!chunked && (facts->length ? dynmon_http_says(head, facts->length, "0") : !response))
-        return dynmon_http_more(head, body);
+        return dynmon_http_more(head, body, size);
     if (chunked && (size <= 5 || !dynmon_http_is_last_chunk(tail)))
         return DYNMON_APP_HTTP;
     if (facts->coding && !dynmon_http_says(head, coding, "identity")) {
