@@ -14,7 +14,7 @@
 #define DYNMON_HTTP_LEAST 16   /* of a shorter payload nothing is */
 #define DYNMON_HTTP_PIECE 64   /* bytes that are copied at once */
 #define DYNMON_HTTP_STEP 8     /* bytes that are walked before the end is looked for */
-#define DYNMON_HTTP_NOTES 64   /* lines of a head that are told apart; a power of two */
+#define DYNMON_HTTP_NOTES 64   /* a power of two: 62 lines of a head, its body, one to spare */
 #define DYNMON_HTTP_BLANKS 4   /* in front of a value */
 #define DYNMON_HTTP_TYPE 40    /* bytes: longer than any type that is known here */
 #define DYNMON_HTTP_PICTURE 16 /* bytes: a shorter one is none */
