@@ -4,29 +4,12 @@
 #ifndef DYNMON_APP_H
 #define DYNMON_APP_H
 
+#include "http.h"
 #include "packet.h"
-
-enum dynmon_app {
-    DYNMON_APP_NONE = 0,   /* no payload, or one that tshark gives no name: port 80 without HTTP */
-    DYNMON_APP_DATA = 1,   /* none of the following */
-    DYNMON_APP_DNS = 2,    /* port 53 */
-    DYNMON_APP_FTP = 3,    /* TCP port 21 */
-    DYNMON_APP_HTTP = 4,   /* TCP, a method or HTTP/ */
-    DYNMON_APP_SSDP = 5,   /* UDP port 1900 */
-    DYNMON_APP_SSL = 6,    /* TCP, a record of SSL 3 or TLS; on port 443 all that is no text */
-    DYNMON_APP_TELNET = 7, /* TCP port 23 */
-    DYNMON_APP_FTP_DATA = 8,    /* TCP port 20 */
-    DYNMON_APP_MDNS = 9,        /* UDP port 5353 */
-    DYNMON_APP_QUOTES_TCP = 10, /* an error of ICMP about a packet of TCP */
-    DYNMON_APP_QUOTES_UDP = 11, /* or of UDP */
-    DYNMON_APP_FTP_TEXT = 12,   /* TCP port 20, and the first bytes are text */
-};
 
 static __always_inline bool dynmon_has_port(const struct dynmon_headers* headers, __u16 port) {
     return headers->sport == bpf_htons(port) || headers->dport == bpf_htons(port);
 }
-
-#define DYNMON_TEXT(a, b, c, d) ((__u32)(a) << 24 | (__u32)(b) << 16 | (__u32)(c) << 8 | (__u32)(d))
 
 /* What of a payload tells what it is; read as bytes, since it may lie anywhere. */
 struct dynmon_app_start {
@@ -44,30 +27,6 @@ static __always_inline bool dynmon_is_tls_record(const __u8* start) {
 
     return start[0] >= 20 && start[0] <= 23 && start[1] == 3 && start[2] <= 3 && length &&
            length < 18432; /* what TLS 1.2 may add to 2^14 */
-}
-
-static __always_inline bool dynmon_is_http(const __u8* start) {
-    switch (DYNMON_TEXT(start[0], start[1], start[2], start[3])) {
-    case DYNMON_TEXT('G', 'E', 'T', ' '):
-    case DYNMON_TEXT('P', 'U', 'T', ' '):
-        return true;
-    case DYNMON_TEXT('H', 'T', 'T', 'P'):
-        return start[4] == '/';
-    case DYNMON_TEXT('P', 'O', 'S', 'T'):
-    case DYNMON_TEXT('H', 'E', 'A', 'D'):
-        return start[4] == ' ';
-    case DYNMON_TEXT('D', 'E', 'L', 'E'):
-        return start[4] == 'T';
-    case DYNMON_TEXT('O', 'P', 'T', 'I'):
-        return start[4] == 'O';
-    case DYNMON_TEXT('P', 'A', 'T', 'C'):
-        return start[4] == 'H';
-    case DYNMON_TEXT('C', 'O', 'N', 'N'):
-    case DYNMON_TEXT('T', 'R', 'A', 'C'):
-        return start[4] == 'E';
-    default:
-        return false;
-    }
 }
 
 /* Port 443 is that of TLS: records go on in the next packet, which starts anyhow. */
@@ -164,8 +123,10 @@ dynmon_app(const struct dynmon_packet* pkt, const struct dynmon_headers* headers
         app = https ? DYNMON_APP_SSL : DYNMON_APP_DATA;
     else if (dynmon_load(pkt, headers->l4_offset + headers->l4_header, &start))
         app = dynmon_app_by_bytes(&start, https);
+    if (app == DYNMON_APP_HTTP)
+        return dynmon_http(pkt, headers, payload);
     /* A page goes on in packets without a name, whatever they look like. */
-    return app != DYNMON_APP_HTTP && dynmon_has_port(headers, 80) ? DYNMON_APP_NONE : app;
+    return dynmon_has_port(headers, 80) ? DYNMON_APP_NONE : app;
 }
 
 #endif

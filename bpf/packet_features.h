@@ -66,18 +66,20 @@ static __always_inline void fill_tcp(struct features* features, const struct dyn
         __be16 flags;
         __be16 window;
     } tcp; /* from the ninth byte of the header on */
+    bool loaded;
 
     if (with_tcp_flags)
         features->tcpFlags = headers->tcp_flags;
     if (with_tcp_len)
-        features->tcpLen = dynmon_payload(headers);
-    if (!(with_tcp_ack || with_tcp_win) || dynmon_l4_bytes(headers) < 8 + sizeof(tcp) ||
-        !dynmon_load(pkt, headers->l4_offset + 8, &tcp))
+        features->tcpLen = dynmon_forget(dynmon_payload(headers));
+    if (!(with_tcp_ack || with_tcp_win))
         return;
+    loaded = dynmon_l4_bytes(headers) >= 8 + sizeof(tcp) &&
+             dynmon_load(pkt, headers->l4_offset + 8, &tcp);
     if (with_tcp_ack)
-        features->tcpAck = bpf_ntohl(tcp.ack);
+        features->tcpAck = dynmon_forget(loaded ? bpf_ntohl(tcp.ack) : 0);
     if (with_tcp_win)
-        features->tcpWin = bpf_ntohs(tcp.window);
+        features->tcpWin = dynmon_forget(loaded ? bpf_ntohs(tcp.window) : 0);
 }
 
 static __always_inline void fill_udp(struct features* features, const struct dynmon_packet* pkt,
@@ -113,9 +115,9 @@ static __always_inline void fill_features(struct features* features,
     if (with_length)
         features->length = headers->ip_bytes;
     if (with_ip_flags)
-        features->ipFlagsFrag = ip_flags(pkt, headers);
+        features->ipFlagsFrag = dynmon_forget(ip_flags(pkt, headers));
     if (with_direction) {
-        features->reverse = reverse;
+        features->reverse = dynmon_forget(reverse);
         features->direction = pkt->direction;
     }
     if (headers->fragment != DYNMON_FRAGMENT_LATER)

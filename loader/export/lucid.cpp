@@ -32,6 +32,17 @@ enum App {
     quotes_tcp,
     quotes_udp,
     ftp_text,
+    http_unnamed,
+    http_data,
+    http_text,
+    http_json,
+    http_xml,
+    http_form,
+    http_multipart,
+    http_media,
+    http_png,
+    http_gif,
+    http_jpeg,
     app_count
 }; // enum dynmon_app
 
@@ -69,7 +80,18 @@ constexpr std::array<AppFacts, app_count> apps = {{{"", 0},
                                                    {"MDNS", 0},
                                                    {"", bit_tcp},
                                                    {"", bit_udp},
-                                                   {"DATA-TEXT-LINES", bit_ftp | bit_data}}};
+                                                   {"DATA-TEXT-LINES", bit_ftp | bit_data},
+                                                   {"HTTP", bit_http | bit_data}, // data in it
+                                                   {"DATA", bit_http | bit_data},
+                                                   {"DATA-TEXT-LINES", bit_http | bit_data},
+                                                   {"JSON", bit_http},
+                                                   {"XML", bit_http},
+                                                   {"URLENCODED-FORM", bit_http},
+                                                   {"MIME_MULTIPART", bit_http | bit_data},
+                                                   {"MEDIA", bit_http},
+                                                   {"PNG", bit_http},
+                                                   {"IMAGE-GIF", bit_http},
+                                                   {"IMAGE-JFIF", bit_http}}};
 
 // A name as a number: its SHA-256, modulo 10^8.
 std::uint32_t name_number(std::string_view name) {

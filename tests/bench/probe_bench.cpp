@@ -25,6 +25,7 @@ struct Subject {
     bool fresh = false;         // what it holds fills up: loaded again for every round
     int repeat = 1'000'000;     // so often it can be run until then
     double most_over_empty = 0; // ns; 0: no target. Under TC.
+    std::size_t http = 0;       // bytes of a head of HTTP, with a body behind it; 0: no HTTP
 };
 
 const std::vector<std::string> no_features{
@@ -36,6 +37,18 @@ const std::vector<std::string> no_features{
 std::vector<std::string> one_session(std::vector<std::string> more = {}) {
     more.insert(more.end(), {"n_session=1", "n_packet_per_session=10000"});
     return more;
+}
+
+Bytes frame_with(const Bytes& data) {
+    return ethernet(ETH_P_IP, ipv4({.protocol = IPPROTO_TCP}, tcp({}, data)));
+}
+
+// The line that counts is the last one of the head.
+Bytes frame_with_http(std::size_t head) {
+    std::string text = "HTTP/1.1 200 OK\r\nX-Filler: ";
+    const std::string end = "\r\nContent-Type: text/html; charset=utf-8\r\n\r\n";
+    text.append(head - text.size() - end.size(), 'a').append(end).append("<!DOCTYPE html>");
+    return frame_with({text.begin(), text.end()});
 }
 
 std::vector<Subject> subjects() {
@@ -53,6 +66,10 @@ std::vector<Subject> subjects() {
         {"ddos, every packet captured", "ddos", one_session(), exact, true, within_limit},
         {"ddos, the same without features", "ddos", one_session(no_features), exact, true,
          within_limit},
+        {"ddos, a head of HTTP of 300 bytes", "ddos", one_session(), exact, true, within_limit, 0,
+         300},
+        {"ddos, a head of HTTP of 1,000 bytes", "ddos", one_session(), exact, true, within_limit, 0,
+         1000},
         {"ddos, the session has its packets", "ddos", {"n_packet_per_session=1"}, exact},
     };
 }
@@ -104,9 +121,9 @@ private:
             return load_ingress(probe, pivot_, xdp_, subject.assignments, subject.clock);
         };
         if (subject.fresh) {
-            contenders_.push_back({figure, setup_.rounds, [this, load, &subject] {
-                                       return ns_per_run(program_of(load()), frame_,
-                                                         subject.repeat);
+            const Bytes frame = subject.http != 0 ? frame_with_http(subject.http) : frame_;
+            contenders_.push_back({figure, setup_.rounds, [load, frame, &subject] {
+                                       return ns_per_run(program_of(load()), frame, subject.repeat);
                                    }});
             return;
         }
@@ -121,7 +138,7 @@ private:
     Results& results_;
     const Setup& setup_;
     const Pivot pivot_;
-    const Bytes frame_ = ethernet(ETH_P_IP, ipv4({.protocol = IPPROTO_TCP}, tcp({}, payload(64))));
+    const Bytes frame_ = frame_with(payload(64));
     std::vector<Subject> kept_ = subjects();
     std::deque<Probe> probes_;
     std::deque<LoadedGeneration> loaded_;

@@ -144,6 +144,169 @@ TEST_CASE("ddos: port and first bytes tell what TCP carries, as tshark tells it"
     }
 }
 
+namespace {
+
+constexpr unsigned http_head = 4, unnamed = 13, bytes_alone = 14, text_lines = 15, json = 16,
+                   xml = 17, form = 18, multipart = 19, media = 20, png = 21, gif = 22, jpeg = 23;
+
+unsigned app_of(const std::string& message) {
+    const Bytes segment = tcp({.destination = 80}, {message.begin(), message.end()});
+    return features(ethernet(ETH_P_IP, ipv4({}, segment))).of("app");
+}
+
+std::string answer(const std::string& lines, const std::string& body,
+                   const std::string& status = "200 OK") {
+    return "HTTP/1.1 " + status + "\r\n" + lines + "\r\n" + body;
+}
+
+} // namespace
+
+TEST_CASE("ddos: the type of a body of HTTP is in the head in front of it") {
+    const std::pair<std::string, unsigned> cases[] = {
+        {"text/html", text_lines},
+        {"Text/HTML; charset=utf-8", text_lines},
+        {"text/plain", text_lines},
+        {"text/css", text_lines},
+        {"text/javascript", text_lines},
+        {"application/x-javascript", text_lines},
+        {"application/json", text_lines}, // which this body is not
+        {"text/xml", xml},
+        {"image/svg+xml", xml},
+        {"application/x-www-form-urlencoded", form},
+        {"multipart/form-data; boundary=x", multipart},
+        {"multipart/mixed", multipart},
+        {"application/octet-stream", bytes_alone},
+        {"application/javascript", media},
+        {"text/htmlx", media},
+        {"application/octet-streams-of-more-bytes-than-are-read-of-a-type", media},
+        {"", media},
+    };
+    for (const auto& [type, app] : cases) {
+        CAPTURE(type);
+        CHECK(app_of(answer("Content-Type: " + type + "\r\n", "<p>hello</p>")) == app);
+    }
+    CHECK(app_of(answer("", "<p>hello</p>")) == unnamed);
+}
+
+TEST_CASE("ddos: a line of a head of HTTP counts by its name, whatever its letters and blanks") {
+    for (const std::string name : {"content-type:", "CONTENT-TYPE: ", "cOnTent-tYPE:\t \t"})
+        CHECK(app_of(answer(name + "text/html\r\n", "body")) == text_lines);
+    for (const std::string name : {"Content-Type : ", " Content-Type: ", "X-Content-Type: ",
+                                   "Content-Types: ", "ontent-Type: ", "Xontent-Type: "})
+        CHECK(app_of(answer(name + "text/html\r\n", "body")) == unnamed);
+    CHECK(app_of("HTTP/1.1 200 OK\nContent-Type: text/html\n\nbody") == text_lines);
+    CHECK(app_of("HTTP/1.1 200 OK\rContent-Type: text/html\r\rbody") == text_lines);
+    CHECK(app_of(answer("Content-Type: text/html\r\nContent-Type: text/xml\r\n", "body")) == xml);
+    CHECK(app_of(answer("no header\r\nContent-Type: text/html\r\n", "body")) == unnamed);
+}
+
+TEST_CASE("ddos: how a body of HTTP is coded and how long it is") {
+    const std::string html = "Content-Type: text/html\r\n",
+                      chunked = "Transfer-Encoding: chunked\r\n";
+    const std::tuple<std::string, std::string, unsigned> cases[] = {
+        {"Content-Encoding: gzip", "\x1f\x8b", text_lines},
+        {"Content-Encoding: identity", "body", text_lines},
+        {"Content-Encoding: zstd", "body", unnamed},
+        {"Content-Encoding:", "body", unnamed},
+        {"Content-Length: 0", "body", unnamed},
+        {"Content-Length: 0", "GET / HTTP/1.1\r\n\r\n", http_head},
+        {"Content-Length: 5000", "body", text_lines},
+        {"Transfer-Encoding: Chunked", "4\r\nbody\r\n0\r\n\r\n", text_lines},
+        {"Transfer-Encoding: chunked", "4\r\nbody\r\n", http_head},
+        {"Transfer-Encoding: chunked", "0\r\n\r\n", http_head},
+        {"Transfer-Encoding: identity", "body", text_lines},
+    };
+    for (const auto& [line, body, app] : cases) {
+        CAPTURE(line);
+        CAPTURE(body);
+        CHECK(app_of(answer(html + line + "\r\n", body)) == app);
+        CHECK(app_of(answer(line + "\r\n" + html, body)) == app);
+    }
+    for (const std::string status : {"100 Continue", "204 No Content", "304 Not Modified"})
+        CHECK(app_of(answer(html, "body", status)) == unnamed);
+    for (const std::string status : {"201 Created", "205 Reset", "404 Not Found", "500"})
+        CHECK(app_of(answer(html, "body", status)) == text_lines);
+    CHECK(app_of("POST / HTTP/1.1\r\n" + html + "\r\nbody") == unnamed);
+    CHECK(app_of("POST / HTTP/1.1\r\n" + html + "Content-Length: 4\r\n\r\nbody") == text_lines);
+    CHECK(app_of("GET / HTTP/1.1\r\n" + html + chunked + "\r\n1\r\na\r\n0\r\n\r\n") == text_lines);
+}
+
+TEST_CASE("ddos: what a body of HTTP is, where its first and last bytes tell") {
+    const std::string type = "Content-Type: application/json\r\n";
+    for (const std::string body : {"{}", "[1]", "{\"a\": 1}\n", "[{}]\r\n"})
+        CHECK(app_of(answer(type, body)) == json);
+    for (const std::string body : {"{", "[1,", "}", "{\"a\": [1]", "null", "7"})
+        CHECK(app_of(answer(type, body)) == text_lines);
+    const std::string rest(20, '\0');
+    const std::pair<std::string, unsigned> pictures[] = {
+        {"\x89PNG\r\n\x1a\n" + rest, png},
+        {"GIF89a" + rest, gif},
+        {std::string("\xff\xd8\xff\xe0\0\x10JFIF", 10) + rest, jpeg},
+        {std::string("\xff\xd8\xff\xe1\0\x10"
+                     "Exif",
+                     10) +
+             rest,
+         jpeg},
+    };
+    for (const auto& [body, app] : pictures) {
+        CHECK(app_of(answer("Content-Type: image/x\r\n", body)) == app);
+        CHECK(app_of(answer("", body)) == app);
+        CHECK(app_of(answer("Content-Type: image/x\r\n", body.substr(0, 15))) == media);
+        CHECK(app_of(answer("Content-Type: text/html\r\n", body)) == text_lines);
+        CHECK(app_of(answer("Content-Type: application/octet-stream\r\n", body)) == bytes_alone);
+    }
+}
+
+// Cut off at any byte, so that pieces of each length are copied; and with each length of the head
+// around the end of what is looked at.
+TEST_CASE("ddos: a body of HTTP has a name from its first byte on, if that is one of 1,024") {
+    const std::string head =
+        answer("X: " + std::string(150, 'a') + "\r\nContent-Type: text/xml\r\n", "");
+    const std::string message = head + std::string(80, 'b');
+    for (std::size_t size = 5; size <= message.size(); ++size) {
+        CAPTURE(size);
+        CHECK(app_of(message.substr(0, size)) == (size > head.size() ? xml : http_head));
+    }
+    const std::size_t rest = answer("X: \r\nContent-Type: text/xml\r\n", "").size();
+    for (std::size_t begin = 1000; begin < 1050; ++begin) {
+        CAPTURE(begin);
+        const std::string filler(begin - rest, 'a');
+        const std::string after = answer("X: " + filler + "\r\nContent-Type: text/xml\r\n", "body");
+        const std::string before =
+            answer("Content-Type: text/xml\r\nX: " + filler + "\r\n", "body");
+        CHECK(app_of(after) == (begin < 1024 ? xml : http_head));
+        CHECK(app_of(before) == (begin < 1024 ? xml : http_head));
+    }
+}
+
+TEST_CASE("ddos: a head of HTTP is found behind any headers") {
+    const std::string message = answer("Content-Type: text/xml\r\n", std::string(1200, 'b'));
+    const Bytes body(message.begin(), message.end());
+    const Bytes segment = tcp({.destination = 80, .options = 10}, body);
+    for (const Bytes& frame : {ethernet(ETH_P_IP, ipv4({.options = 10}, segment)),
+                               ethernet(ETH_P_8021Q, vlan(7, ETH_P_IPV6, ipv6({}, segment))),
+                               ethernet(ETH_P_IPV6, ipv6({.next = IPPROTO_DSTOPTS},
+                                                         extension(IPPROTO_TCP, 1, segment)))})
+        CHECK(features(frame).of("app") == xml);
+}
+
+TEST_CASE("ddos: the end of a body of HTTP in a fragment of XDP" *
+          doctest::skip(!has_xdp_frags())) {
+    Probe probe("ddos_ingress_xdp", [](ddos_bpf& skeleton) {
+        skeleton.rodata->dynmon_frags = true;
+        bpf_program__set_flags(skeleton.progs.ddos_ingress_xdp, BPF_F_XDP_HAS_FRAGS);
+    });
+    for (const auto& [end, app] : {std::pair(']', json), {',', text_lines}}) {
+        const std::string message =
+            answer("Content-Type: application/json\r\n", "[" + std::string(6000, ' ') + end);
+        const Bytes segment = tcp({.destination = 80}, {message.begin(), message.end()});
+        run(probe.fd(), ethernet(ETH_P_IP, ipv4({}, segment)));
+        const auto packets = buffer(probe);
+        REQUIRE(packets.size() == 1);
+        CHECK(packets[0].of("app") == app);
+    }
+}
+
 TEST_CASE("ddos: a packet says which end sent it, and through which hook it came") {
     for (const auto& [program, direction] :
          {std::pair<std::string, unsigned>("ddos_ingress", 0), {"ddos_egress", 1}}) {

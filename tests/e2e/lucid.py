@@ -3,6 +3,7 @@
 with dynmon but the frames."""
 import hashlib
 import ipaddress
+import re
 import struct
 
 import numpy
@@ -11,10 +12,64 @@ import numpy
 WORDS = sorted(["arp", "data", "dns", "ftp", "http", "icmp", "ip", "ssdp", "ssl", "telnet", "tcp",
                 "udp"])
 HTTP = (b"GET ", b"POST ", b"HEAD ", b"PUT ", b"DELET", b"OPTIO", b"PATCH", b"CONNE", b"TRACE", b"HTTP/")
+TYPES = {
+    "data-text-lines": "text/html text/plain text/css text/javascript text/richtext "
+                       "application/x-javascript application/x-ns-proxy-autoconfig",
+    "json": "application/json application/problem+json application/json-rpc application/senml+json",
+    "xml": "text/xml application/xml application/soap+xml application/rss+xml application/atom+xml "
+           "image/svg+xml application/rdf+xml application/xslt+xml",
+    "urlencoded-form": "application/x-www-form-urlencoded",
+    "data": "application/octet-stream"}
+LAYERS = {kind.encode(): layer for layer, kinds in TYPES.items() for kind in kinds.split()}
+PICTURES = ((rb"\x89PNG", "png"), (rb"GIF8", "image-gif"),
+            (rb"\xff\xd8\xff\xe0..JFIF|\xff\xd8\xff\xe1..Exif", "image-jfif"))
+
+
+def head_and_body(payload):
+    """({name: value}, body) of a message of HTTP; the body is b"" if the head is not whole."""
+    fields = {}
+    found = list(re.finditer(rb"([^\r\n]*)(\r\n|\r|\n)", payload[:1024]))
+    for line in found[1:]:
+        name, colon, value = line[1].partition(b":")
+        if not colon:
+            begin = line.end() if not line[1] else line.start()
+            return fields, payload[begin:] if begin < 1024 else b""
+        fields[name.lower()] = re.match(rb"[ \t]*([^; \t]*)", value)[1].lower()
+    return fields, b""
+
+
+def http(payload):
+    """The layers of a message of HTTP."""
+    fields, body = head_and_body(payload)
+    answer = payload.startswith(b"HTTP/")
+    chunked = fields.get(b"transfer-encoding") == b"chunked"
+    if not body:
+        return "http"
+    has_none = answer and re.match(rb"HTTP/... (1|204|304)", payload)
+    if has_none or (not chunked and fields.get(b"content-length", b"" if answer else b"0") == b"0"):
+        return "http" if body.startswith(HTTP) else "data:http"
+    if chunked and (len(body) == 5 or not body.endswith(b"0\r\n\r\n")):
+        return "http"
+    coding = fields.get(b"content-encoding", b"identity")
+    if coding not in (b"identity", b"gzip", b"x-gzip", b"deflate", b"br"):
+        return "data:http"
+    return by_type(fields.get(b"content-type"), body, chunked or coding != b"identity")
+
+
+def by_type(kind, body, coded):
+    if kind and kind.startswith(b"multipart/"):
+        return "http:data:mime_multipart"
+    layer = LAYERS.get(kind, "media")
+    if layer == "json" and not coded and not re.fullmatch(rb"\{.*\}\r?\n?|\[.*\]\r?\n?", body, re.S):
+        layer = "data-text-lines"
+    if layer == "media" and len(body) >= 16 and not coded:
+        layer = next((name for start, name in PICTURES if re.match(start, body, re.S)), layer)
+    return "data:http" if kind is None and layer == "media" else "http:" + layer
 
 
 def application(protocol, ports, payload):
-    """The layers above TCP or UDP as tshark names them, ":" between them, or ""."""
+    """The layers above TCP or UDP as tshark names them, ":" between them, or "". The last one is the
+    highest: bytes that HTTP shows in itself are none."""
     if not payload:
         return ""
     if 53 in ports:
@@ -28,7 +83,7 @@ def application(protocol, ports, payload):
         if port in ports:
             return name
     if len(payload) >= 5 and payload.startswith(HTTP):
-        return "http"
+        return http(payload)
     if 80 in ports:
         return ""
     is_tls = (len(payload) >= 5 and 20 <= payload[0] <= 23 and payload[1] == 3 and payload[2] <= 3

@@ -159,7 +159,7 @@ class RealTrafficTest(DdosCase):
     def test_every_byte_of_a_tcp_connection_is_in_its_records(self):
         self.load("d", "ddos", "--set", "n_packet_per_session=10k")
         request = b"GET / HTTP/1.1\r\n\r\n"
-        answer = b"HTTP/1.1 200 OK\r\n\r\n" + b"d" * 100_000
+        answer = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n" + b"d" * 100_000
         talk.exchange(self.red, self.blue, request, answer)
         document = self.window("d")
         [(port, session)] = self.sessions(document).items()
@@ -169,12 +169,12 @@ class RealTrafficTest(DdosCase):
         self.assertEqual(session["n_packets"], len(packets))
         self.assertEqual([packet["direction"] for packet in packets],
                          [packet["reverse"] for packet in packets])  # blue sends what daddr sends
-        for reverse, flags, data in ((0, "SYN", request), (1, "SYN|ACK", answer)):
+        for reverse, flags, data, app in ((0, "SYN", request, 4), (1, "SYN|ACK", answer, 15)):
             way = [packet for packet in packets if packet["reverse"] == reverse]
             self.assertEqual(way[0]["tcpFlags"], flags)
             self.assertEqual(sum(packet["tcpLen"] for packet in way), len(data))
             loaded = [packet for packet in way if packet["tcpLen"]]
-            self.assertEqual([packet["app"] for packet in loaded], [4] + [1] * (len(loaded) - 1))
+            self.assertEqual([packet["app"] for packet in loaded], [app] + [1] * (len(loaded) - 1))
             self.assertEqual({packet["app"] for packet in way if not packet["tcpLen"]}, {0})
             # 1448 bytes of data go into a packet, and GSO makes packets of what the hook sees.
             self.assertGreaterEqual(sum(packet["segments"] for packet in loaded),

@@ -24,6 +24,14 @@ class LucidTest(exported.ExportCase):
     PROFILE = "lucid"
     DNS = bytes.fromhex("123401000001000000000000037777770765786d61706c6503636f6d0000010001")
 
+    BODIES = [(b"Content-Type: " + kind + b"\r\n\r\n", body) for kind, body in (
+        (b"text/html", b"<p>hello</p>"), (b"application/json", b"{}"), (b"application/json", b"{"),
+        (b"text/xml", b"<a/>"), (b"application/x-www-form-urlencoded", b"a=b"),
+        (b"application/octet-stream", b"bytes"), (b"multipart/form-data; boundary=x", b"--x"),
+        (b"image/webp", b"RIFF"), (b"image/gif", b"GIF89a" + bytes(20)),
+        (b"image/png", b"\x89PNG\r\n\x1a\n" + bytes(20)),
+        (b"image/jpeg", b"\xff\xd8\xff\xe0\0\x10JFIF" + bytes(20)))] + [(b"\r\n", b"untyped")]
+
     def traffic_of_all_kinds(self):
         """[(direction, frame), …]"""
         web = tcp(5000, 80, SYN, window=64240), tcp(80, 5000, SYN | ACK, ack=1, **back())
@@ -42,6 +50,8 @@ class LucidTest(exported.ExportCase):
             tcp(5013, 80, ACK, b"the middle of a page"),
             *(frames.ipv4(frames.icmp(11, 0, quoted[14:]), frames.ICMP, source="10.0.0.8")
               for quoted in (udp(5014, 53, self.DNS), tcp(5015, 80, ACK))),
+            *(tcp(5030 + number, 80, ACK, b"POST / HTTP/1.1\r\nContent-Length: 9\r\n" + head + body)
+              for number, (head, body) in enumerate(self.BODIES)),
             udp(5008, 9999, bytes(500)), udp(5009, 9999), udp(5010, 53, vlan=7),
             frames.ipv4(frames.icmp(8), frames.ICMP), unfragmented(udp(5011, 53, self.DNS)),
             frames.ipv4(frames.icmp(3, 1, bytes(28)), frames.ICMP, source="10.0.0.7"),

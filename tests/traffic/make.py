@@ -7,12 +7,14 @@ sessions.pcap   conversations of TCP, UDP and ICMP, IPv4 and IPv6, with and with
 headers.pcap    IP options, extension headers, fragments, types of service, every flag of TCP
 tunnels.pcap    packets with others inside
 payloads.pcap   first segments of TCP, whose bytes alone tell what they are
+http.pcap       heads of HTTP with bytes of a body behind them
 strange.pcap    what is no IP packet, or claims more than there is
 """
 import pathlib
 import random
 import struct
 import sys
+import zlib
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
 
@@ -254,6 +256,147 @@ def payloads():
             port += 1
 
 
+OK = b"HTTP/1.1 200 OK\r\n"
+TYPES = (b"text/html", b"text/plain", b"text/css", b"text/javascript", b"application/x-javascript",
+         b"text/richtext", b"application/x-ns-proxy-autoconfig", b"application/json",
+         b"application/problem+json", b"application/json-rpc", b"application/senml+json", b"text/xml",
+         b"application/xml", b"application/soap+xml", b"application/rss+xml", b"application/atom+xml",
+         b"image/svg+xml", b"application/rdf+xml", b"application/xslt+xml",
+         b"application/octet-stream", b"application/x-www-form-urlencoded",
+         b"multipart/form-data; boundary=x", b"multipart/mixed; boundary=x", b"image/webp",
+         b"application/javascript", b"application/pdf", b"text/csv", b"application/xhtml+xml",
+         b"text/htmlx", b"text", b"application/", b"Text/HTML", b"TEXT/PLAIN", b"Application/JSON",
+         b"text/html; charset=utf-8", b"text/html;charset=utf-8", b"text/html ;x", b"text/html\t",
+         b"text/html,x", b"application/vnd.a-type-that-is-longer-than-all-that-are-known-here",
+         b"", b";charset=utf-8")
+NAMES = (b"content-type:", b"CONTENT-TYPE: ", b"cOnTent-tYPE:\t", b"Content-Type:   ",
+         b"Content-Type : ", b" Content-Type: ", b"X-Content-Type: ", b"Content-Types: ",
+         b"Content-Typ: ", b"Content-Type ", b"ContentType: ")
+PNG = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sIIBBBBBI", 13, b"IHDR", 1, 1, 8, 2, 0, 0, 0,
+                                          0x907753de) + bytes(30)
+GIF = b"GIF89a\1\0\1\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\1\0\1\0\0\2\1D\0;"
+JFIF = b"\xff\xd8\xff\xe0\0\x10JFIF\0\1\1\1\0\x48\0\x48\0\0\xff\xdb\0\x43\0" + bytes(range(64))
+EXIF = b"\xff\xd8\xff\xe1\0\x20Exif\0\0MM\0*\0\0\0\x08" + bytes(80)
+PART = b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\nv\r\n--x--\r\n"
+JSONS = (b"{}", b"[1,2]", b'{"a": 1}\n', b'{"a": 1}\r\n', b'{"a": [1, {"b', b"{", b"[1,", b"7", b"hello",
+         b'"a"', b"null", b")]}',\n[1]")
+
+
+def stored(data):
+    return struct.pack("<BHH", 1, len(data), len(data) ^ 0xffff) + data
+
+
+def gzipped(data):
+    return b"\x1f\x8b\x08" + bytes(6) + b"\xff" + stored(data) + struct.pack("<II", zlib.crc32(data),
+                                                                            len(data))
+
+
+def deflated(data):
+    return b"\x78\x01" + stored(data) + struct.pack(">I", zlib.adler32(data))
+
+
+def chunks(*data):
+    return b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in data) + b"0\r\n\r\n"
+
+
+def answer(*lines, body=b"<p>hello</p>\n", first=OK):
+    return first + b"".join(line + b"\r\n" for line in lines) + b"\r\n" + body
+
+
+def typed(*lines, body=b"<p>hello</p>\n", kind=b"text/html", first=OK):
+    return answer(b"Content-Type: " + kind, *lines, body=body, first=first)
+
+
+def messages():
+    """Heads of HTTP with bytes behind them."""
+    html = typed()
+    for kind in TYPES:
+        yield typed(kind=kind, body=PART if kind.startswith(b"multipart") else b"{}")
+    for name in NAMES:
+        yield answer(name + b"text/html")
+    for body in JSONS:
+        yield typed(kind=b"application/json", body=body)
+    for body in (PNG, GIF, JFIF, EXIF, PNG[:8], bytes(range(256))):
+        yield from (answer(body=body), typed(body=body), typed(kind=b"image/png", body=body),
+                    typed(kind=b"application/octet-stream", body=body))
+    for body in (b"x", b"\r\n", b"\0\1\2"):
+        yield from (typed(body=body), typed(kind=b"application/octet-stream", body=body),
+                    typed(kind=b"a/b", body=body), answer(body=body))
+    # Ends of lines, and lines that are no headers.
+    yield from (html.replace(b"\r\n", b"\n"), html.replace(b"\r\n", b"\r"),
+                OK + b"Content-Type: text/html\n\r\nbody", OK + b"Content-Type: text/html\r\n\nbody",
+                OK[:-2] + b"\nContent-Type: text/html\r\n\r\nbody")
+    foreign = b"Content-Encoding: foo"
+    for line in (b"X: a\r\n more", b"X: a\r\n\tmore", b"no header", b"x(y: z", b" x: y", b"x y: z",
+                 b"\xff: z", b"\xff", b":", b"X: \0"):
+        yield typed(line, foreign)
+    yield answer(b"no header", b"Content-Type: text/html")
+    # Lines that come twice, lines that stand first.
+    yield from (typed(b"Content-Type: application/json", body=b"{}"),
+                typed(b"Content-Type:"), answer(foreign, b"Content-Type: text/html"),
+                typed(foreign, b"Content-Encoding: identity"))
+    # How a body is coded.
+    for coding in (b"identity", b"Identity", b"", b"foo", b"zstd", b"gzip, identity"):
+        yield from (typed(b"Content-Encoding: " + coding), answer(b"Content-Encoding: " + coding))
+    for coding, body in ((b"gzip", gzipped), (b"GZip", gzipped), (b"x-gzip", gzipped),
+                         (b"deflate", deflated)):
+        line = b"Content-Encoding: " + coding
+        yield from (typed(line, body=body(b"hello " * 30)),
+                    typed(line, body=body(b"{}"), kind=b"application/json"),
+                    typed(line, body=body(b"hello"), kind=b"a/b"), answer(line, body=body(b"hello")),
+                    typed(line, body=body(b"hello " * 300)[:500]))
+    yield typed(b"Content-Encoding: br", body=bytes.fromhex("0b028068656c6c6f03"))
+    chunked = b"Transfer-Encoding: chunked"
+    for body in (chunks(b"hello"), chunks(b"hello", b"again"), b"50\r\nhello", b"5", b"5\r\n", b"0\r\n\r\n",
+                 chunks(b"hello")[:-1], chunks(b"hello" * 100)[:300]):
+        yield from (typed(chunked, body=body), answer(chunked, body=body),
+                    typed(chunked, foreign, body=body))
+    yield from (typed(b"transfer-encoding:Chunked", b"Content-Length: 0", body=chunks(b"hello")),
+                typed(chunked, body=chunks(b"{}"), kind=b"application/json"),
+                typed(chunked, b"Content-Encoding: gzip", body=chunks(gzipped(b"hello " * 30))),
+                typed(b"Transfer-Encoding: identity"))
+    # How long it is.
+    for length in (b"0", b"13", b"14", b"5000", b"", b"abc"):
+        yield from (typed(b"Content-Length: " + length), typed(b"content-length:" + length))
+    yield from (typed(b"Content-Length: 5"), typed(b"Content-Length: 0", b"Content-Length: 13"),
+                typed(b"Content-Length: 13", b"Content-Length: 0"), answer(b"Content-Length: 0"))
+    for status in (b"100 Continue", b"103 Early", b"199 x", b"200", b"201 C", b"204 No", b"205 R", b"206 P",
+                   b"301 M", b"304 N", b"404 N", b"500 x"):
+        yield typed(first=b"HTTP/1.1 " + status + b"\r\n")
+    yield from (typed(first=b"HTTP/1.0 200 OK\r\n"), typed(first=b"HTTP/1.0 304 N\r\n"))
+    # Requests.
+    form, length = b"application/x-www-form-urlencoded", b"Content-Length: 3"
+    for method in (b"GET", b"POST", b"PUT", b"HEAD", b"DELETE", b"OPTIONS", b"PATCH", b"TRACE"):
+        first = method + b" /x HTTP/1.1\r\nHost: a\r\n"
+        yield from (typed(first=first, kind=form, body=b"a=b"), answer(length, first=first, body=b"a=b"),
+                    typed(length, first=first, kind=form, body=b"a=b"), answer(first=first, body=b"a=b"),
+                    typed(chunked, first=first, kind=b"text/plain", body=chunks(b"hello")))
+    # What is not whole, and what goes on.
+    for end in (len(html), len(html) - 12, len(html) - 13, len(html) - 14, len(html) - 15, 30):
+        yield html[:end]
+    get = b"GET /abc HTTP/1.1\r\nHost: a\r\n\r\n"
+    yield from (get, get + get, get + get[:9], get + b"more", typed(b"Content-Length: 0", body=OK),
+                answer(body=OK + b"\r\n", first=b"HTTP/1.1 304 N\r\n"))
+    # A head that takes the place of most of the packet.
+    for filler in (100, 400, 900, 950, 960):
+        yield typed(b"X: " + b"a" * filler)
+        yield answer(b"X: " + b"a" * filler, b"Content-Type: application/json", body=b"{}")
+    yield typed(*(b"X-%d: a" % number for number in range(60)))
+
+
+def http():
+    """Each of a conversation of its own, some of IPv6 and with VLANs, to which the rest of the head is
+    the same."""
+    hosts = (FOUR, SIX, Host("10.0.0.1", "10.0.0.2", (7, 42)))
+    port = 50001
+    for service in (80, 49998):
+        for data in messages():
+            back = data.startswith(b"HTTP/")
+            ports = (service, port) if back else (port, service)
+            yield hosts[port % 3].packet(tcp(*ports, PSH | ACK, data), TCP, back)
+            port += 1
+
+
 def strange():
     good = ipv4(tcp(1, 2, SYN), TCP, "10.0.0.1", "10.0.0.2")
     yield from (frames.ethernet(bytes(28), frames.ARP), frames.ethernet(bytes(46), 0x88cc))
@@ -269,7 +412,8 @@ def strange():
 
 def main():
     made = {"sessions.pcap": sessions(random.Random(1), 150), "headers.pcap": headers(),
-            "tunnels.pcap": tunnels(), "payloads.pcap": payloads(), "strange.pcap": strange()}
+            "tunnels.pcap": tunnels(), "payloads.pcap": payloads(),
+            "http.pcap": http(), "strange.pcap": strange()}
     CAPTURES.mkdir(exist_ok=True)
     for name, packets in made.items():
         if sys.argv[1:] != ["--check"]:

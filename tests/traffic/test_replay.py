@@ -12,6 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
 
 import frames
 import harness
+import lucid
 import tshark
 import wire
 
@@ -19,7 +20,8 @@ CAPTURES = pathlib.Path(__file__).resolve().parent / "captures"
 FLAGS = {name: 1 << bit for bit, name in
          enumerate(("FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR"))}
 APPS = ("none", "data", "dns", "ftp", "http", "ssdp", "ssl", "telnet", "ftp_data", "mdns",
-        "quotes_tcp", "quotes_udp", "ftp_text")
+        "quotes_tcp", "quotes_udp", "ftp_text", "http_unnamed", "http_data", "http_text", "http_json",
+        "http_xml", "http_form", "http_multipart", "http_media", "http_png", "http_gif", "http_jpeg")
 PROTOCOLS = {"TCP": 6, "UDP": 17, "ICMP": 1, "IPv6-ICMP": 58, "IPv4": 4, "IPv6": 41, "GRE": 47}
 SESSION_PROTOCOLS = (6, 17, 1, 58)
 
@@ -99,7 +101,7 @@ class SessionsTest(ReplayCase):
 
     def check(self, capture, *options):
         self.stamps = []
-        self.load("d", "ddos", "--set", "n_session=500", "--set", "n_packet_per_session=200",
+        self.load("d", "ddos", "--set", "n_session=1000", "--set", "n_packet_per_session=200",
                   *options)
         began = time.time()
         packets = self.replay(capture)
@@ -153,6 +155,24 @@ class SessionsTest(ReplayCase):
             self.assertEqual({APPS[app] for app in found},
                              {"none", "data", "http", "ssl", "ftp_data", "ftp_text"})
             self.dynmon("unload", "d")
+
+    def test_bodies_of_http_that_are_told_by_their_heads(self):
+        for hook in ("tc", "xdp"):
+            packets, document = self.check("http.pcap", "--hook", hook)
+            self.check_sessions(document, packets)
+            found = {entry["app"] for entry in self.value(document, "packets_buffer_ddos")}
+            self.assertEqual({APPS[app] for app in found},
+                             {"http"} | {name for name in APPS if name.startswith("http_")})
+            self.dynmon("unload", "d")
+
+    def test_the_other_implementation_of_lucid_says_the_same_of_http(self):
+        packets = tshark.packets(CAPTURES / "http.pcap")
+        for packet, frame in zip(packets, tshark.frames(CAPTURES / "http.pcap"), strict=True):
+            if packet.version == 4:
+                _, features = lucid.parse(frame)
+                self.assertEqual(features[3] & lucid.protocol_number(["http", "data"]),
+                                 lucid.protocol_number(packet.words & {"http", "data"}), frame)
+                self.assertEqual(features[1], lucid.layer_number(packet.highest.upper()), frame)
 
     def test_tunnels_are_counted_and_those_over_udp_are_sessions_of_udp(self):
         _, document = self.check("tunnels.pcap")

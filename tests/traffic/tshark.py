@@ -2,9 +2,11 @@
 """What tshark says of every packet of a capture: the outermost IP header and what it carries, piece
 by piece (nothing is reassembled)."""
 import dataclasses
+import struct
 import subprocess
+import xml.etree.ElementTree
 
-FIELDS = ("frame.protocols", "ip.hdr_len", "ieee8021ad.id", "vlan.id", "ip.src", "ip.dst", "ip.proto", "ip.len",
+FIELDS = ("frame.number", "frame.protocols", "ip.hdr_len", "ieee8021ad.id", "vlan.id", "ip.src", "ip.dst", "ip.proto", "ip.len",
           "ip.dsfield", "ip.flags.rb", "ip.flags.df", "ip.flags.mf", "ip.frag_offset", "ipv6.src",
           "ipv6.dst", "ipv6.nxt", "ipv6.plen", "ipv6.tclass", "ipv6.fraghdr.nxt",
           "ipv6.fraghdr.offset", "ipv6.fraghdr.more", "tcp.srcport", "tcp.dstport", "tcp.len",
@@ -15,6 +17,12 @@ QUOTING = (3, 4, 5, 11, 12)  # errors of ICMP, with the packet that they are abo
 NUMBERS = {"tcp": 6, "udp": 17, "icmp": 1, "icmpv6": 58, "gre": 47, "sctp": 132}
 APPS = {"dns": "dns", "ssdp": "ssdp", "ftp": "ftp", "ftp-data": "ftp_data", "mdns": "mdns", "telnet": "telnet",
         "tls": "ssl", "http": "http"}
+# By the highest layer. pyshark calls "data" what tshark shows as bytes beside the layers; bytes within
+# HTTP are no layer.
+BODIES = {"http": "http_unnamed", "data": "http_data", "data-text-lines": "http_text",
+          "json": "http_json", "xml": "http_xml", "urlencoded-form": "http_form",
+          "mime_multipart": "http_multipart", "media": "http_media", "png": "http_png",
+          "image-gif": "http_gif", "image-jfif": "http_jpeg"}
 
 
 @dataclasses.dataclass
@@ -38,6 +46,8 @@ class Packet:
     icmp_type: int = 0
     icmp_code: int = 0
     app: str = "none"
+    words: frozenset = frozenset()  # of all layers
+    highest: str = ""               # of a packet with HTTP: the layer that LUCID takes
 
 
 def number(row, name):
@@ -73,7 +83,7 @@ def ip_header(row):
                   number(row, "ipv6.fraghdr.offset"))
 
 
-def fill_l4(packet, row):
+def fill_l4(packet, row, highest):
     if packet.protocol == 6:
         packet.sport, packet.dport = number(row, "tcp.srcport"), number(row, "tcp.dstport")
         packet.tcp_len, packet.tcp_ack = number(row, "tcp.len"), number(row, "tcp.ack_raw")
@@ -93,18 +103,47 @@ def fill_l4(packet, row):
         packet.app = {"tcp": "quotes_tcp", "udp": "quotes_udp"}.get("".join(above[1:2]), "none")
     elif payload and (above or 80 not in (packet.sport, packet.dport)):  # else a page goes on there
         packet.app = APPS.get("".join(above[:1]), "data")
+        if packet.app == "http":
+            packet.highest = "data" if highest == "fake-field-wrapper" else highest
+            packet.app = BODIES[packet.highest] if above[1:] else "http"
         if packet.app == "ftp_data" and "data-text-lines" in above:
             packet.app = "ftp_text"
 
 
-def packets(capture):
-    """A Packet for every frame, or None where tshark sees no IP."""
-    words = ["tshark", "-n", "-r", str(capture), "-T", "fields", "-E", "occurrence=f"]
+def frames(capture):
+    """The bytes of each frame of a capture of make.py."""
+    data, found, at = capture.read_bytes(), [], 24
+    while at < len(data):
+        size, = struct.unpack_from("<I", data, at + 8)
+        found.append(data[at + 16:at + 16 + size])
+        at += 16 + size
+    return found
+
+
+def ask(capture, *options):
+    words = ["tshark", "-n", "-r", str(capture), *options]
     for name in WHOLE:
         words += ["-o", f"{name}:FALSE"]
-    for name in FIELDS:
-        words += ["-e", name]
-    out = subprocess.run(words, check=True, capture_output=True, text=True, timeout=120).stdout
+    return subprocess.run(words, check=True, capture_output=True, text=True, errors="replace",
+                          timeout=120).stdout
+
+
+def highest_of_http(capture):
+    """The highest layer of each packet with HTTP, by its number. Notes of tshark are no layers."""
+    tree = xml.etree.ElementTree.fromstring(ask(capture, "-T", "pdml", "-Y", "http"))
+    found = {}
+    for packet in tree.iter("packet"):
+        number_field = packet.find("proto[@name='geninfo']/field[@name='num']")
+        layers = [proto.get("name") for proto in packet.findall("proto")]
+        found[number_field.get("show")] = [name for name in layers if not name.startswith("_ws.")][-1]
+    return found
+
+
+def packets(capture):
+    """A Packet for every frame, or None where tshark sees no IP."""
+    fields = [word for name in FIELDS for word in ("-e", name)]
+    out = ask(capture, "-T", "fields", "-E", "occurrence=f", *fields)
+    highest = highest_of_http(capture)
     found = []
     for line in out.splitlines():
         row = dict(zip(FIELDS, line.split("\t")))
@@ -114,6 +153,7 @@ def packets(capture):
         packet = ip_header(row)
         packet.vlan = number(row, "ieee8021ad.id") or number(row, "vlan.id")
         if not packet.later:
-            fill_l4(packet, row)
+            fill_l4(packet, row, highest.get(row["frame.number"]))
+        packet.words = frozenset(row["frame.protocols"].replace("-", ":").split(":"))
         found.append(packet)
     return found

@@ -35,7 +35,8 @@ Packet random_packet(std::mt19937& random, std::uint64_t timestamp) {
     packet.length = below(65536);
     packet.ip_flags = static_cast<std::uint16_t>(below(65536));
     packet.reverse = below(2);
-    constexpr std::uint8_t of_tcp_and_udp[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 12};
+    constexpr std::uint8_t of_tcp_and_udp[] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  12,
+                                               13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23};
     packet.app = of_tcp_and_udp[below(std::size(of_tcp_and_udp))];
     if (ends.protocol == 6) {
         packet.tcp_length = below(65536);

@@ -16,7 +16,10 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent / "
 import lucid
 
 APPS = ["", "data", "dns", "ftp", "http", "ssdp", "tls", "telnet", "ftp-data", "mdns",
-        "", "", "ftp-data:data-text-lines"]  # enum dynmon_app; those of ICMP left out
+        "", "", "ftp-data:data-text-lines",  # enum dynmon_app; those of ICMP left out
+        "data:http", "http:data", "http:data-text-lines", "http:json", "http:xml",
+        "http:urlencoded-form", "http:data:mime_multipart", "http:media", "http:png",
+        "http:image-gif", "http:image-jfif"]
 TRANSPORTS = {1: "icmp", 6: "tcp", 17: "udp"}
 
 
