@@ -360,8 +360,6 @@ static __always_inline bool dynmon_http_is_bodiless(const __u8* bytes) {
            status == DYNMON_TEXT(' ', '3', '0', '4');
 }
 
-#define DYNMON_HTTP_PICTURE 16 /* bytes: a shorter one is none */
-
 /* The last eight bytes of the payload, the last one lowest. One word: see dynmon_forget(). */
 typedef __u64 dynmon_http_tail_t;
 

@@ -153,9 +153,10 @@ private:
         const GenerationRecord& record = list.loaded.record;
         const std::string folder = "/sys/fs/bpf/deny-" + std::string(ipv4_ ? "ipv4-" : "ipv6-") +
                                    std::to_string(lengths) + "/" + record.monitor;
-        std::filesystem::create_directories(folder);
         const GenerationDir dir = generation_dir(folder, record.number);
-        pin_generation(list.loaded, dir);
+        std::filesystem::create_directories(dir.path());
+        for (const auto& [which, fd] : list.loaded.maps)
+            pin(fd, dir.map_path(*record.map(which.first), which.second));
         auto entries =
             PrefixList::open(dir, record, *record.map(ipv4_ ? "DENY_IPV4" : "DENY_IPV6"));
         if (!entries || entries->room() != all.size())

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // The swap, piece by piece and as a whole read, on a hook that packets go by.
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -7,6 +8,7 @@
 
 #include "control/chain_lookup.hpp"
 #include "control/load.hpp"
+#include "control/swap.hpp"
 #include "frames.hpp"
 #include "hook/hook.hpp"
 #include "kernel/bpf.hpp"
@@ -37,9 +39,8 @@ void measure_slot_write(const Setup& setup, Results& results, const Store& store
                         const GenerationRecord& record) {
     const char* section = "swap, under traffic";
     constexpr double target = 50;
-    Figure& open = results.figure(section, "read the chain from its pins", "µs");
-    Figure& swap =
-        results.figure(section, "Chain::swap, with opening the program's pin", "µs", {}, target);
+    Figure& find = results.figure(section, "MonitorSwap: find the places of both programs", "µs");
+    Figure& swap = results.figure(section, "MonitorSwap::run, two slot writes", "µs", {}, target);
     Figure& bare = results.figure(section, "the slot write alone", "µs");
     Figure& wait = results.figure(section, "fence", "ms");
     const HookId& hook = record.programs.front().hook;
@@ -48,14 +49,15 @@ void measure_slot_write(const Setup& setup, Results& results, const Store& store
     const std::size_t rounds = setup.rounds * 10 / 2 * 2; // ends on the side it began with
     for (std::size_t round = 0; round < rounds; ++round) {
         const DirectoryLock lock = store.lock(DirectoryLock::Mode::exclusive);
-        std::optional<Chain> chain;
-        open.samples.push_back(ns_of([&] { chain.emplace(open_chain_of(store, hook)); }) /
-                               ns_per_us);
-        const std::size_t member = chain->find(monitor, record.number).value();
-        const Side active = chain->active_side(monitor, record.number).value();
+        const Chain chain = open_chain_of(store, hook);
+        const std::size_t member = chain.find(monitor, record.number).value();
+        const Side active = chain.active_side(monitor, record.number).value();
         const Side idle = other(active);
-        const ChainMember& ours = chain->members()[member];
-        swap.samples.push_back(ns_of([&] { chain->swap(lock, member, idle); }) / ns_per_us);
+        const ChainMember& ours = chain.members()[member];
+        std::optional<MonitorSwap> change;
+        find.samples.push_back(ns_of([&] { change.emplace(store, ours.dir, record, idle); }) /
+                               ns_per_us);
+        swap.samples.push_back(ns_of([&] { change->run(lock); }) / ns_per_us);
         wait.samples.push_back(ns_of([] { fence(); }) / ns_per_ms);
         // There and back once more, without anything around it.
         for (const Side side : {active, idle}) {
