@@ -2,8 +2,8 @@
 #include "cli/dry_run.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
-#include "control/load.hpp"
 #include "control/doctor.hpp"
+#include "control/load.hpp"
 
 namespace dynmon {
 
