@@ -196,33 +196,6 @@ static __always_inline bool dynmon_http_begins_line(const __u8* at) {
     return at[-1] == '\n' || at[-1] == '\r';
 }
 
-/* Notes what the line is about whose colon is at `colon`. */
-static __always_inline void dynmon_http_line(const struct dynmon_http_head* head, __u64 colon,
-                                             struct dynmon_http_facts* facts) {
-    const __u8* end = head->bytes + colon;
-    const __u64 last = dynmon_http_letters(end - 8);
-
-    if (last == DYNMON_HTTP_LETTERS('e', 'n', 't', '-', 't', 'y', 'p', 'e')) {
-        if (dynmon_http_letters(end - 12) ==
-                DYNMON_HTTP_LETTERS('c', 'o', 'n', 't', 'e', 'n', 't', '-') &&
-            dynmon_http_begins_line(end - 12))
-            facts->type = colon + 1;
-    } else if (last == DYNMON_HTTP_LETTERS('t', '-', 'l', 'e', 'n', 'g', 't', 'h')) {
-        if (dynmon_http_letters(end - 14) ==
-                DYNMON_HTTP_LETTERS('c', 'o', 'n', 't', 'e', 'n', 't', '-') &&
-            dynmon_http_begins_line(end - 14))
-            facts->length = colon + 1;
-    } else if (last == DYNMON_HTTP_LETTERS('e', 'n', 'c', 'o', 'd', 'i', 'n', 'g')) {
-        const __u64 first = dynmon_http_letters(end - 16);
-        if (first == DYNMON_HTTP_LETTERS('c', 'o', 'n', 't', 'e', 'n', 't', '-') &&
-            dynmon_http_begins_line(end - 16))
-            facts->coding = colon + 1;
-        else if (first == DYNMON_HTTP_LETTERS('r', 'a', 'n', 's', 'f', 'e', 'r', '-') &&
-                 (end[-17] | 0x20) == 't' && dynmon_http_begins_line(end - 17))
-            facts->transfer = colon + 1;
-    }
-}
-
 static const __u8 dynmon_http_blank[256] = {[' '] = 1, ['\t'] = 1};
 
 /* Where the value begins of the line that goes on at `at`; of none: 0, where no blank is. */
@@ -237,21 +210,42 @@ static __always_inline __u64 dynmon_http_value(const struct dynmon_http_head* he
     return dynmon_forget(at) & (DYNMON_HTTP_HEAD - 1);
 }
 
+/* The facts are variables until all are read: to a struct, older compilers would write through one
+ * pointer, of which `dynmon-load check` knows only that it points to the stack. */
 static __always_inline void dynmon_http_read(const struct dynmon_http_head* head, __u64 lines,
                                              struct dynmon_http_facts* facts) {
-    facts->type = facts->coding = facts->transfer = facts->length = dynmon_forget(0);
+    const __u64 content = DYNMON_HTTP_LETTERS('c', 'o', 'n', 't', 'e', 'n', 't', '-');
+    __u64 type = dynmon_forget(0), coding = type, transfer = type, length = type;
+
 #pragma clang loop unroll(disable)
     for (__u64 line = 0; line < DYNMON_HTTP_NOTES && line < lines; line++) {
-        dynmon_http_line(head, head->notes[line] & (DYNMON_HTTP_HEAD - 1), facts);
-        facts->type = dynmon_forget(facts->type);
-        facts->coding = dynmon_forget(facts->coding);
-        facts->transfer = dynmon_forget(facts->transfer);
-        facts->length = dynmon_forget(facts->length);
+        const __u64 colon = head->notes[line] & (DYNMON_HTTP_HEAD - 1);
+        const __u8* end = head->bytes + colon;
+        const __u64 last = dynmon_http_letters(end - 8);
+
+        if (last == DYNMON_HTTP_LETTERS('e', 'n', 't', '-', 't', 'y', 'p', 'e')) {
+            if (dynmon_http_letters(end - 12) == content && dynmon_http_begins_line(end - 12))
+                type = colon + 1;
+        } else if (last == DYNMON_HTTP_LETTERS('t', '-', 'l', 'e', 'n', 'g', 't', 'h')) {
+            if (dynmon_http_letters(end - 14) == content && dynmon_http_begins_line(end - 14))
+                length = colon + 1;
+        } else if (last == DYNMON_HTTP_LETTERS('e', 'n', 'c', 'o', 'd', 'i', 'n', 'g')) {
+            const __u64 first = dynmon_http_letters(end - 16);
+            if (first == content && dynmon_http_begins_line(end - 16))
+                coding = colon + 1;
+            else if (first == DYNMON_HTTP_LETTERS('r', 'a', 'n', 's', 'f', 'e', 'r', '-') &&
+                     (end[-17] | 0x20) == 't' && dynmon_http_begins_line(end - 17))
+                transfer = colon + 1;
+        }
+        type = dynmon_forget(type);
+        coding = dynmon_forget(coding);
+        transfer = dynmon_forget(transfer);
+        length = dynmon_forget(length);
     }
-    facts->type = dynmon_http_value(head, facts->type);
-    facts->coding = dynmon_http_value(head, facts->coding);
-    facts->transfer = dynmon_http_value(head, facts->transfer);
-    facts->length = dynmon_http_value(head, facts->length);
+    facts->type = dynmon_http_value(head, type);
+    facts->coding = dynmon_http_value(head, coding);
+    facts->transfer = dynmon_http_value(head, transfer);
+    facts->length = dynmon_http_value(head, length);
 }
 
 static __always_inline bool dynmon_http_ends_word(__u8 byte) {
