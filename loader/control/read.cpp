@@ -280,13 +280,13 @@ private:
         swap_.emplace(store_, current_, record_, next);
     }
 
-    void swap() override {
-        swap_->run(*swap_lock_);
+    void swap() override { swap_->run(*swap_lock_); }
+
+    void fence() override {
+        dynmon::fence();
         swap_.reset();
         swap_lock_.reset();
     }
-
-    void fence() override { dynmon::fence(); }
 
     void show(const ShownWindow& shown) override {
         WindowContent content;
