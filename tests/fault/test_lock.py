@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """Two commands at once: which waits, for how long, and the error about a holder that is stuck."""
-import contextlib
 import fcntl
 import json
 import os
@@ -155,32 +154,17 @@ class StoppedVerbTest(harness.Case):
 
     def stop_at(self, call, number, *words):
         """(strace, pid of the verb): it has made the system call and is stopped."""
-        tracer = self.start(*words, before=("strace", "-qq", "-o", "/dev/null", "-e",
-                                            f"trace={call}", "-e",
+        log = self.folder / "stopped"
+        log.unlink(missing_ok=True)
+        tracer = self.start(*words, before=("strace", "-qq", "-o", log, "-e", f"trace={call}", "-e",
                                             f"inject={call}:signal=STOP:when={number}"))
-        pid = self.eventually(lambda: tracer.poll() is not None or self.stopped_child(tracer.pid),
-                              f"{words} stops at {call}", seconds=10)
+        self.eventually(lambda: tracer.poll() is not None or
+                        log.exists() and "--- stopped by SIGSTOP ---" in log.read_text(),
+                        f"{words} stops at {call}", seconds=10)
         self.assertIsNone(tracer.poll(), "it ended before it could be stopped")
-        return tracer, pid
-
-    def stopped_child(self, tracer):
-        """Pid of the verb that `tracer` runs, when it makes no step any more: between two system
-        calls it is in tracing stop as well, but not for long."""
-        with contextlib.suppress(FileNotFoundError):  # a helper of the tracer's own
-            for pid in pathlib.Path(f"/proc/{tracer}/task/{tracer}/children").read_text().split():
-                before = self.steps(pid)
-                time.sleep(0.1)
-                if before and self.steps(pid) == before:
-                    return int(pid)
-        return None
-
-    def steps(self, pid):
-        """How often a stopped dynmon-load was interrupted, and how often it waited."""
-        fields = dict(line.split(":\t", 1) for line in
-                      pathlib.Path(f"/proc/{pid}/status").read_text().splitlines())
-        if fields["Name"] != "dynmon-load" or fields["State"][0] not in "tT":
-            return None
-        return fields["voluntary_ctxt_switches"], fields["nonvoluntary_ctxt_switches"]
+        (pid,) = (pathlib.Path(f"/proc/{tracer.pid}/task/{tracer.pid}/children")
+                  .read_text().split())
+        return tracer, int(pid)
 
     def check(self, call, number, words, counted, others=()):
         """All others time out and name its pid, packets flow; it goes on, and so do they."""
