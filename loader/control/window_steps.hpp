@@ -57,7 +57,8 @@ public:
 
     virtual std::uint64_t now_ns() = 0; // since the Unix epoch
     virtual void write(const MonitorState& state) = 0;
-    // Finds the places of the programs. The store is locked from here until the fence behind swap().
+    // Finds the places of the programs. The store is locked from here until the fence behind
+    // swap().
     virtual void prepare_swap(Side next) = 0;
     virtual void swap() = 0;
     virtual void fence() = 0; // waits for packets that are still on their way through the old side
