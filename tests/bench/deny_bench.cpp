@@ -155,8 +155,8 @@ private:
                                    std::to_string(lengths) + "/" + record.monitor;
         const GenerationDir dir = generation_dir(folder, record.number);
         std::filesystem::create_directories(dir.path());
-        for (const auto& [which, fd] : list.loaded.maps)
-            pin(fd, dir.map_path(*record.map(which.first), which.second));
+        for (const MapRecord& map : record.maps)
+            pin(list.loaded.maps.at({map.name, Side::a}), dir.map_path(map, Side::a));
         auto entries =
             PrefixList::open(dir, record, *record.map(ipv4_ ? "DENY_IPV4" : "DENY_IPV6"));
         if (!entries || entries->room() != all.size())
