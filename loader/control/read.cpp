@@ -46,6 +46,24 @@ void require_shape_of(const Store& store, const GenerationDir& old, const ReadRe
                [&] { require_shape(options, views); });
 }
 
+[[noreturn]] void throw_nothing_selected(const std::vector<MetricSource>& sources,
+                                         const ReadRequest& request) {
+    std::vector<std::string> names;
+    std::string list;
+    for (const MetricSource& source : sources) {
+        names.push_back(source.view.name);
+        list += std::string(list.empty() ? "" : ", ") + source.view.name + " (" +
+                to_string(source.view.direction) + ")";
+    }
+    const std::string what = request.metric.empty()
+                                 ? " has no metric there"
+                                 : " has no metric '" + request.metric + "' there";
+    const std::string nearest = nearest_name(request.metric, names);
+    throw Error(ErrorKind::usage, "monitor '" + request.name + "'" + what)
+        .hint(nearest.empty() || nearest == request.metric ? "it has " + list
+                                                           : "did you mean '" + nearest + "'?");
+}
+
 } // namespace
 
 ExportOptions checked_output(const Store& store, const ReadRequest& request,
@@ -77,28 +95,6 @@ void require_one_window(const Store& store, const ReadRequest& request, const Mo
                                       "yet")
             .hint("--format npz has room for both; any other read takes the earlier one away");
 }
-
-namespace {
-
-[[noreturn]] void throw_nothing_selected(const std::vector<MetricSource>& sources,
-                                         const ReadRequest& request) {
-    std::vector<std::string> names;
-    std::string list;
-    for (const MetricSource& source : sources) {
-        names.push_back(source.view.name);
-        list += std::string(list.empty() ? "" : ", ") + source.view.name + " (" +
-                to_string(source.view.direction) + ")";
-    }
-    const std::string what = request.metric.empty()
-                                 ? " has no metric there"
-                                 : " has no metric '" + request.metric + "' there";
-    const std::string nearest = nearest_name(request.metric, names);
-    throw Error(ErrorKind::usage, "monitor '" + request.name + "'" + what)
-        .hint(nearest.empty() || nearest == request.metric ? "it has " + list
-                                                           : "did you mean '" + nearest + "'?");
-}
-
-} // namespace
 
 bool wants(const ReadRequest& request, const MetricSource& source) {
     return (request.metric.empty() || source.view.name == request.metric) &&
@@ -240,7 +236,7 @@ private:
         if (unasked_.empty())
             return;
         if ((output_.format->is_archive || output_.format->one_table) && has_shape(output_))
-            throw Error(ErrorKind::busy, text_of(unasked_bits()))
+            throw Error(ErrorKind::busy, text_of(unasked_metrics(facts())))
                 .hint("`dynmon-load read " + request_.name +
                       "` hands it out; condition and columns of this read do not fit it");
         if (!output_.format->one_table)
@@ -248,16 +244,9 @@ private:
         try {
             writer_.prepare(waiting());
         } catch (const Error&) { // it has other columns
-            throw Error(ErrorKind::busy, text_of(unasked_bits()))
+            throw Error(ErrorKind::busy, text_of(unasked_metrics(facts())))
                 .hint("`dynmon-load read " + request_.name + "` hands it out");
         }
-    }
-
-    std::uint64_t unasked_bits() const {
-        std::uint64_t bits = 0;
-        for (const MetricSource* source : unasked_)
-            bits |= source->bit();
-        return bits;
     }
 
     // Says which metrics of the window that waits a reader may have seen a part of.
@@ -341,12 +330,12 @@ private:
                            .metrics = facts_of(replaced_->sources)};
         for (const MetricSource& source : replaced_->sources)
             for (const Side side : {Side::a, Side::b})
-                if (old.try_open_map(source.map, side).fd)
+                if (exists(old.map_path(source.map, side)))
                     facts.there.insert({source.index, side});
         return facts;
     }
 
-    void show_replaced(const RetiredFacts&, const ShownWindow& shown) override {
+    void show_replaced(const ShownWindow& shown) override {
         WindowContent content;
         content.of_current = false;
         content.window = shown.window;
@@ -360,7 +349,7 @@ private:
         writer_.deliver(content);
     }
 
-    void remove_maps(const RetiredFacts&, const ShownWindow& shown) override {
+    void remove_maps(const ShownWindow& shown) override {
         for (const WindowPart& part : shown.parts)
             remove_pin(
                 replaced_->dir.map_path(source_at(replaced_->sources, part.metric).map, part.side));

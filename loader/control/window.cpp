@@ -11,6 +11,7 @@
 #include "base/error.hpp"
 #include "base/log.hpp"
 #include "control/chain_lookup.hpp"
+#include "control/window_steps.hpp"
 #include "decode/merge_rule.hpp"
 #include "hook/hook.hpp"
 #include "kernel/bpf.hpp"
@@ -226,14 +227,7 @@ bool retire(const GenerationDir& old, const GenerationRecord& old_record,
         if (const auto noted = old.read_retirement())
             ended_ns = noted->to_ns;
         else
-            old.write_retirement({.to_ns = ended_ns,
-                                  .active = before.active_side(),
-                                  .sequence = before.sequence + 1,
-                                  .pending_sequence = before.pending_sequence,
-                                  .pending_to_ns = before.pending_to_ns,
-                                  .pending = before.pending,
-                                  .doubled = before.doubled,
-                                  .from_ns = {before.from_ns.begin(), before.from_ns.end()}});
+            old.write_retirement(retirement_of(before, ended_ns));
         MonitorState next = carry_state(before, old_record, record, carried, ended_ns);
         if (holds_open_window(old, old_record, before.active_side(), live_on))
             ++next.sequence; // it has its number from now on

@@ -26,6 +26,17 @@ std::uint64_t swapped_of(const std::vector<MetricFacts>& metrics) {
 
 } // namespace
 
+Retirement retirement_of(const MonitorState& state, std::uint64_t ended_ns) {
+    return {.to_ns = ended_ns,
+            .active = state.active_side(),
+            .sequence = state.sequence + 1,
+            .pending_sequence = state.pending_sequence,
+            .pending_to_ns = state.pending_to_ns,
+            .pending = state.pending,
+            .doubled = state.doubled,
+            .from_ns = {state.from_ns.begin(), state.from_ns.end()}};
+}
+
 std::uint64_t unasked_metrics(const ReadFacts& facts) {
     const std::uint64_t wanted = wanted_of(facts.metrics), swapped = swapped_of(facts.metrics);
     if (!facts.takes || (wanted & swapped) == 0)
@@ -88,10 +99,10 @@ void WindowSteps::show_replaced(const RetiredFacts& facts, Side side) {
     }
     if (shown.parts.empty() || is_full())
         return;
-    port_.show_replaced(facts, shown);
+    port_.show_replaced(shown);
     ++shown_;
     if (facts_.takes)
-        port_.remove_maps(facts, shown);
+        port_.remove_maps(shown);
 }
 
 // A window that a reader closed and did not get to hand out, or that it closed for another

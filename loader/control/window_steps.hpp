@@ -33,6 +33,9 @@ struct RetiredFacts {
     std::set<std::pair<std::size_t, Side>> there; // maps, by metric, that no reader has taken yet
 };
 
+// What a generation that ends now leaves to be read.
+Retirement retirement_of(const MonitorState& state, std::uint64_t ended_ns);
+
 // A map as it takes part in a window.
 struct WindowPart {
     std::size_t metric = 0; // index
@@ -68,8 +71,9 @@ public:
     virtual std::vector<std::uint32_t> replaced_generations() = 0; // oldest first
     // Nothing: it has not been retired yet.
     virtual std::optional<RetiredFacts> look_at_replaced(std::uint32_t generation) = 0;
-    virtual void show_replaced(const RetiredFacts& facts, const ShownWindow& window) = 0;
-    virtual void remove_maps(const RetiredFacts& facts, const ShownWindow& window) = 0;
+    // These are about the generation that was looked at last.
+    virtual void show_replaced(const ShownWindow& window) = 0;
+    virtual void remove_maps(const ShownWindow& window) = 0;
     virtual void discard_if_read(std::uint32_t generation) = 0;
 };
 

@@ -47,16 +47,8 @@ public:
     void replace() {
         settle();
         land();
-        Retirement retirement{.to_ns = ++clock_,
-                              .active = state_.active_side(),
-                              .sequence = state_.sequence + 1,
-                              .pending_sequence = state_.pending_sequence,
-                              .pending_to_ns = state_.pending_to_ns,
-                              .pending = state_.pending,
-                              .doubled = state_.doubled,
-                              .from_ns = {state_.from_ns.begin(), state_.from_ns.end()}};
         Old old{.facts = {.generation = generation_,
-                          .retirement = std::move(retirement),
+                          .retirement = retirement_of(state_, ++clock_),
                           .metrics = {},
                           .there = {}},
                 .counts = {}};
@@ -130,12 +122,11 @@ public:
         facts.metrics = metric_facts(wanted_);
         return facts;
     }
-    void show_replaced(const RetiredFacts& facts, const ShownWindow& shown) override {
-        Old& old = at(facts.generation);
-        print(shown, facts.generation, old.counts);
+    void show_replaced(const ShownWindow& shown) override {
+        print(shown, shown.window.generation, at(shown.window.generation).counts);
     }
-    void remove_maps(const RetiredFacts& facts, const ShownWindow& shown) override {
-        Old& old = at(facts.generation);
+    void remove_maps(const ShownWindow& shown) override {
+        Old& old = at(shown.window.generation);
         for (const WindowPart& part : shown.parts)
             step([&] { old.facts.there.erase({part.metric, part.side}); });
     }
