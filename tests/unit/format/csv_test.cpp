@@ -134,9 +134,7 @@ TEST_CASE("a stream of windows has one header, a map on its own no window") {
 
 TEST_CASE("cells with commas, quotes and line ends are quoted") {
     Metrics m;
-    MetricView view = m.counters(BPF_MAP_TYPE_QUEUE);
-    view.name = "a,b";
-    view.value = m.types.layout(m.types.array(m.types.c8, 8), 8);
+    const MetricView view = m.texts("a,b");
     const std::string texts("plain\0\0\0a,b\0\0\0\0\0q\"q\0\0\0\0\0l\r\nl\0\0\0\0", 32);
     const Batch all{4, nullptr, reinterpret_cast<const std::byte*>(texts.data()), 0, 8};
     CHECK(render({.format = Format::csv}, {{view, {all}}}, "") ==
@@ -148,9 +146,7 @@ TEST_CASE("cells with commas, quotes and line ends are quoted") {
 // O-3 `--csv-safe` keeps a spreadsheet
 TEST_CASE("texts that a spreadsheet would run begin with a quote if asked, numbers never") {
     Metrics m;
-    MetricView view = m.counters(BPF_MAP_TYPE_QUEUE);
-    view.name = "n";
-    view.value = m.types.layout(m.types.array(m.types.c8, 8), 8);
+    const MetricView view = m.texts("n");
     const std::string texts("=1+1\0\0\0\0+a\0\0\0\0\0\0-b\0\0\0\0\0\0@c,d\0\0\0\0a=b\0\0\0\0\0",
                             40);
     const Batch all{5, nullptr, reinterpret_cast<const std::byte*>(texts.data()), 0, 8};

@@ -63,6 +63,14 @@ public:
         return view;
     }
 
+    // A queue of texts of eight bytes.
+    MetricView texts(const char* name) {
+        MetricView view = counters(BPF_MAP_TYPE_QUEUE);
+        view.name = name;
+        view.value = types.layout(types.array(types.c8, 8), 8);
+        return view;
+    }
+
     Types types;
     int key_type;
     int value_type;

@@ -18,9 +18,7 @@ TEST_CASE("TSV has a header and one row an entry, tabs in between") {
 
 TEST_CASE("TSV escapes tabs, line ends and backslashes, and nothing else") {
     Metrics m;
-    MetricView view = m.counters(BPF_MAP_TYPE_QUEUE);
-    view.name = "a\tb";
-    view.value = m.types.layout(m.types.array(m.types.c8, 8), 8);
+    const MetricView view = m.texts("a\tb");
     const std::string texts(
         "q\"q,'\0\0\0\t\ta\0\0\0\0\0\r\nl\n\0\0\0\0\\\\t\\\0\0\0\0\x01\\\0\0\0\0\0\0", 40);
     const Batch all{5, nullptr, reinterpret_cast<const std::byte*>(texts.data()), 0, 8};
@@ -35,9 +33,7 @@ TEST_CASE("TSV escapes tabs, line ends and backslashes, and nothing else") {
 
 TEST_CASE("TSV is safe for a spreadsheet if asked") {
     Metrics m;
-    MetricView view = m.counters(BPF_MAP_TYPE_QUEUE);
-    view.name = "n";
-    view.value = m.types.layout(m.types.array(m.types.c8, 8), 8);
+    const MetricView view = m.texts("n");
     const std::string texts("=1+1\0\0\0\0\t=1\0\0\0\0\0a=b\0\0\0\0\0", 24);
     const Batch all{3, nullptr, reinterpret_cast<const std::byte*>(texts.data()), 0, 8};
     CHECK(render({.format = format_of("tsv"), .csv_safe = true}, {{view, {all}}}, "") ==
