@@ -147,23 +147,19 @@ class SessionsTest(ReplayCase):
         self.check_sessions(document, packets)
         self.assertEqual(self.missed(document), {"not_ip": 1})
 
-    def test_payloads_that_are_told_by_their_first_bytes(self):
+    def check_apps(self, capture, apps):
         for hook in ("tc", "xdp"):
-            packets, document = self.check("payloads.pcap", "--hook", hook)
+            packets, document = self.check(capture, "--hook", hook)
             self.check_sessions(document, packets)
             found = {entry["app"] for entry in self.value(document, "packets_buffer_ddos")}
-            self.assertEqual({APPS[app] for app in found},
-                             {"none", "data", "http", "ssl", "ftp_data", "ftp_text"})
+            self.assertEqual({APPS[app] for app in found}, apps)
             self.dynmon("unload", "d")
 
+    def test_payloads_that_are_told_by_their_first_bytes(self):
+        self.check_apps("payloads.pcap", {"none", "data", "http", "ssl", "ftp_data", "ftp_text"})
+
     def test_bodies_of_http_that_are_told_by_their_heads(self):
-        for hook in ("tc", "xdp"):
-            packets, document = self.check("http.pcap", "--hook", hook)
-            self.check_sessions(document, packets)
-            found = {entry["app"] for entry in self.value(document, "packets_buffer_ddos")}
-            self.assertEqual({APPS[app] for app in found},
-                             {"http"} | {name for name in APPS if name.startswith("http_")})
-            self.dynmon("unload", "d")
+        self.check_apps("http.pcap", {"http"} | {name for name in APPS if name.startswith("http_")})
 
     def test_the_other_implementation_of_lucid_says_the_same_of_http(self):
         packets = tshark.packets(CAPTURES / "http.pcap")
