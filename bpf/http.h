@@ -329,7 +329,7 @@ static __always_inline enum dynmon_app dynmon_http_by_type(const struct dynmon_h
 #undef DYNMON_HTTP_IS
 }
 
-/* A picture is one by its first bytes, whatever is said of it. */
+/* A picture is known by its first bytes, whatever type its head names. */
 static __always_inline enum dynmon_app dynmon_http_picture(const struct dynmon_http_head* head,
                                                            __u64 body, enum dynmon_app otherwise) {
     const __u8* bytes = head->bytes + (body & (DYNMON_HTTP_HEAD - 1));
