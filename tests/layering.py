@@ -9,7 +9,7 @@ import sys
 
 # The data's way. What stands before kernel needs no kernel and no root.
 ORDER = ["include", "base", "sandbox", "manifest", "object", "btf", "decode", "policy", "filter", "format", "export", "kernel",
-         "state", "hook", "source", "control", "api", "cli"]
+         "state", "hook", "source", "control", "api", "serve", "cli"]
 # libbpf's system call half, and the calls that change where we are. What a seccomp filter answers to a
 # call is none.
 SYSCALLS = re.compile(r"\b(bpf_(map_(lookup|update|delete|create|get|freeze)|obj_|prog_(load|attach|"
@@ -47,8 +47,11 @@ def costly(root):
     for name, headers in direct.items():
         if name.endswith(".hpp") and "nlohmann/json.hpp" in headers and name not in JSON_HEADERS:
             yield f"{root}/{name}: in a header <nlohmann/json_fwd.hpp> does"
-        if not name.startswith("cli/") and any(header.startswith("CLI/") for header in headers):
-            yield f"{root}/{name}: CLI11 belongs into cli/"
+        if (not name.startswith("cli/") and name != "serve/main.cpp" and
+                any(header.startswith("CLI/") for header in headers)):
+            yield f"{root}/{name}: CLI11 belongs into cli/ and serve/main.cpp"
+        if name != "serve/http_server.cpp" and "microhttpd.h" in headers:
+            yield f"{root}/{name}: libmicrohttpd belongs into serve/http_server.cpp"
 
 
 def faults(root):

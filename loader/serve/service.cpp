@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "serve/service.hpp"
+
+#include <utility>
+
+#include "base/error.hpp"
+#include "serve/faults.hpp"
+#include "serve/router.hpp"
+
+namespace dynmon::serve {
+
+namespace {
+
+constexpr const char* openmetrics_type = "application/openmetrics-text";
+constexpr const char* text_type = "text/plain";
+
+// A reader that takes both alike gets the older text, unless it names the other.
+Exposition form_for(const std::string& accept) {
+    const double open = quality_of(accept, openmetrics_type, "version=1.0.0");
+    const double classic = quality_of(accept, text_type, "version=0.0.4");
+    const bool named = accept.find(openmetrics_type) != std::string::npos;
+    return named && open > 0 && open >= classic ? Exposition::openmetrics : Exposition::classic;
+}
+
+std::string type_of(Exposition form) {
+    return form == Exposition::openmetrics
+               ? std::string(openmetrics_type) + "; version=1.0.0; charset=utf-8"
+               : std::string(text_type) + "; version=0.0.4; charset=utf-8";
+}
+
+Reply plain(int status, std::string text) {
+    return {.status = status, .type = "text/plain; charset=utf-8", .text = std::move(text)};
+}
+
+} // namespace
+
+Service::Service(Settings settings, Role role)
+    : settings_(std::move(settings)), role_(role), shared_(worker_, statistics_) {}
+
+void Service::handle(const Request& request, const Respond& respond) {
+    const Match match = route(request.method, request.target);
+    switch (match.route->endpoint) {
+    case Endpoint::metrics:
+        return give_metrics(request, respond);
+    case Endpoint::healthy:
+        return respond(plain(200, "healthy\n"));
+    case Endpoint::ready:
+        return respond(ready());
+    default:
+        throw HttpError(501, "not there yet");
+    }
+}
+
+void Service::give_metrics(const Request& request, const Respond& respond) {
+    const Exposition form = form_for(request.header("accept"));
+    const std::string monitor = request.target.parameter("monitor");
+    const std::string own = statistics_.text(form, counters_());
+    const char* const kind = form == Exposition::openmetrics ? "openmetrics " : "classic ";
+    shared_.give(
+        "metrics " + std::string(kind) + monitor,
+        [this, form, monitor, own] {
+            Reply reply{.type = type_of(form)};
+            reply.content = take_exposition(settings_, form, monitor, own);
+            reply.headers = {{"Vary", "Accept"}};
+            return reply;
+        },
+        respond);
+}
+
+Reply Service::ready() const {
+    try {
+        settings_.open_store(false);
+        return plain(200, "ready\n");
+    } catch (const Error& error) {
+        return plain(503, "not ready: " + std::string(error.what()) + "\n");
+    }
+}
+
+void Service::answered(const Request& request, int status, double seconds) {
+    std::string handler = "none";
+    try {
+        handler = route(request.method, request.target).route->pattern;
+    } catch (const HttpError&) { // what it asked for is not there
+    }
+    statistics_.answered(handler, request.method, status, seconds);
+}
+
+} // namespace dynmon::serve
