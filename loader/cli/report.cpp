@@ -11,33 +11,12 @@
 #include "base/json_text.hpp"
 #include "base/log.hpp"
 #include "control/doctor.hpp"
+#include "control/reports.hpp"
 #include "hook/hook.hpp"
 
 namespace dynmon {
 
 using nlohmann::ordered_json;
-
-ordered_json generation_json(const GenerationRecord& record) {
-    ordered_json programs = ordered_json::array();
-    for (const ProgramRecord& program : record.programs)
-        programs.push_back({{"direction", to_string(program.direction)},
-                            {"name", program.name},
-                            {"hook", to_string(program.hook.point)},
-                            {"ifindex", program.hook.ifindex},
-                            {"netns", program.hook.netns},
-                            {"ids", program.ids}});
-    ordered_json maps = ordered_json::array();
-    for (const MapRecord& map : record.maps)
-        maps.push_back({{"name", map.name}, {"swapped", map.swapped}});
-    return {{"monitor", record.monitor},
-            {"probe", record.manifest.name},
-            {"generation", record.number},
-            {"sha256", record.sha256},
-            {"clock", to_string(record.clock)},
-            {"parameters", record.parameters},
-            {"programs", programs},
-            {"maps", maps}};
-}
 
 void print_result(const Global& global, const ordered_json& document, const std::string& sentence) {
     if (global.json)
@@ -58,31 +37,6 @@ std::optional<HookRecord> record_of(const Store& store, const HookId& hook) {
 }
 
 } // namespace
-
-ordered_json neighbours_json(const std::optional<std::vector<Neighbour>>& neighbours) {
-    if (!neighbours)
-        return nullptr;
-    ordered_json list = ordered_json::array();
-    for (const Neighbour& each : *neighbours) {
-        const bool filter = each.place == Neighbour::Place::clsact;
-        const bool program = each.program_id != 0;
-        const bool named = program && !each.name.empty();
-        list.push_back({{"place", to_string(each.place)},
-                        {"kind", program ? "bpf" : each.name},
-                        {"program", named ? ordered_json(each.name) : ordered_json()},
-                        {"id", program ? ordered_json(each.program_id) : ordered_json()},
-                        {"priority", filter ? ordered_json(each.priority) : ordered_json()}});
-    }
-    return list;
-}
-
-ordered_json problems_json(const std::vector<SystemProblem>& ailments) {
-    ordered_json problems = ordered_json::array();
-    for (const SystemProblem& ailment : ailments)
-        problems.push_back(
-            {{"problem", ailment.problem}, {"remedy", ailment.remedy}, {"ill", ailment.ill}});
-    return problems;
-}
 
 int exit_code(const std::vector<SystemProblem>& ailments) {
     return is_ill(ailments) ? static_cast<int>(ErrorKind::failed) : 0;
