@@ -29,7 +29,7 @@ namespace {
 
 using Clock = ConnectionTable::Clock;
 
-// Of a connection, for as long as the library has it.
+// What we know of a connection, for as long as the library has it.
 struct Link {
     ConnectionTable::Id id = 0;
     int fd = -1; // the library's
@@ -346,7 +346,7 @@ private:
             ::shutdown(found->second->fd, SHUT_RDWR);
     }
 
-    // A client that still waits is told so.
+    // A client that still waits gets an answer that says so.
     void expire(ConnectionTable::Id id) {
         ++counters_.expired;
         for (const auto& [key, exchange] : exchanges_) {

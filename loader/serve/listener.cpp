@@ -87,7 +87,7 @@ Error cannot_listen(const std::string& text, const std::string& what) {
     return error;
 }
 
-// Nobody listens on it: connect(2) is refused.
+// No process listens on it: connect(2) is refused.
 bool is_stale(const Address& address) {
     const Fd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     return probe && ::connect(probe.get(), &address.any, sizeof address.local) != 0 &&

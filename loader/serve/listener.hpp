@@ -16,11 +16,11 @@ struct Listener {
     bool local = false;    // a unix socket
     bool loopback = false; // a unix socket, or bound to a loopback address
     std::string name;      // "unix:/run/dynmon/read.sock", "127.0.0.1:9436"
-    std::string path;      // of a unix socket that we made and remove; "": somebody else's
+    std::string path;      // of a unix socket that we made and remove; "": another process's
 };
 
 // "unix:PATH" or "ADDRESS:PORT" ("[::1]:9436"; port 0: one that is free, which `name` has).
-// A unix socket is made with `mode`; one that nobody listens on is replaced. Throws Error{usage}
+// A unix socket is made with `mode`; one that no process listens on is replaced. Throws Error{usage}
 // for another text, Error{busy} for an address that is taken, Error{failed}.
 Listener listen_on(const std::string& address, unsigned mode);
 
@@ -33,7 +33,7 @@ std::vector<Listener> inherited_listeners();
 void notify_manager(const std::string& state);
 
 struct Accepted {
-    Fd fd; // empty: nobody waits
+    Fd fd; // empty: no client waits
     Peer peer;
     std::vector<char> address; // as accept(2) has it
 };
