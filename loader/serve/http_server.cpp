@@ -48,12 +48,13 @@ struct Exchange {
     bool suspended = false;  // waits for its answer
     bool over_limit = false; // its body is longer than it may be
     bool queued = false;     // an answer was given to the library
+    bool left = false;       // the client of a stream has gone
     int status = 0;
     Request request;
     std::optional<Reply> reply;
 };
 
-// Answers that other threads have made, and bytes that have come for a stream.
+// Answers that other threads have made.
 class Arrivals {
 public:
     Arrivals() : wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
@@ -62,7 +63,7 @@ public:
     }
     int fd() const { return wake_.get(); }
 
-    void add(std::shared_ptr<Exchange> exchange, std::optional<Reply> reply) {
+    void add(std::shared_ptr<Exchange> exchange, Reply reply) {
         {
             const std::lock_guard lock(mutex_);
             waiting_.emplace_back(std::move(exchange), std::move(reply));
@@ -71,7 +72,7 @@ public:
         static_cast<void>(::write(wake_.get(), &one, sizeof one) == sizeof one);
     }
 
-    std::deque<std::pair<std::shared_ptr<Exchange>, std::optional<Reply>>> take() {
+    std::deque<std::pair<std::shared_ptr<Exchange>, Reply>> take() {
         std::uint64_t count = 0;
         static_cast<void>(::read(wake_.get(), &count, sizeof count) == sizeof count);
         const std::lock_guard lock(mutex_);
@@ -81,7 +82,7 @@ public:
 private:
     Fd wake_;
     std::mutex mutex_;
-    std::deque<std::pair<std::shared_ptr<Exchange>, std::optional<Reply>>> waiting_;
+    std::deque<std::pair<std::shared_ptr<Exchange>, Reply>> waiting_;
 };
 
 std::string lower_case(std::string text) {
@@ -249,10 +250,29 @@ private:
             waiting.push_back({listener.fd.get(), POLLIN, 0});
         for (const auto& daemon : daemons_)
             waiting.push_back({daemon->epoll, POLLIN, 0});
+        const std::size_t streams_at = waiting.size();
+        const std::vector<std::shared_ptr<Exchange>> streams = suspended_streams();
+        for (const auto& stream : streams) { // the library does not look at what is suspended
+            waiting.push_back({stream->reply->content->fd(), POLLIN, 0});
+            waiting.push_back({stream->link->fd, POLLRDHUP, 0});
+        }
         while (::poll(waiting.data(), waiting.size(), patience()) < 0)
             if (errno != EINTR)
                 throw Error(ErrorKind::failed, "wait for connections", errno);
+        for (std::size_t i = 0; i < streams.size(); ++i) {
+            streams[i]->left = waiting[streams_at + 2 * i + 1].revents != 0;
+            if (streams[i]->left || waiting[streams_at + 2 * i].revents != 0)
+                resume(*streams[i]);
+        }
         return waiting.front().revents != 0;
+    }
+
+    std::vector<std::shared_ptr<Exchange>> suspended_streams() const {
+        std::vector<std::shared_ptr<Exchange>> found;
+        for (const auto& [key, exchange] : exchanges_)
+            if (exchange->suspended && exchange->queued && exchange->link != nullptr)
+                found.push_back(exchange);
+        return found;
     }
 
     int patience() const {
@@ -368,8 +388,8 @@ private:
         MHD_resume_connection(exchange.connection);
     }
 
-    void arrived(const std::shared_ptr<Exchange>& exchange, const std::optional<Reply>& reply) {
-        if (reply && !exchange->reply)
+    void arrived(const std::shared_ptr<Exchange>& exchange, const Reply& reply) {
+        if (!exchange->reply)
             exchange->reply = reply;
         resume(*exchange);
     }
@@ -603,10 +623,7 @@ private:
             [](void* done) { delete static_cast<Reading*>(done); });
         if (response == nullptr)
             return nullptr;
-        const Reading& kept = *reading.release(); // the response's
-        kept.content->on_more([arrivals = arrivals_, exchange = kept.exchange] {
-            arrivals->add(exchange, std::nullopt);
-        });
+        static_cast<void>(reading.release()); // the response's
         return response;
     }
 
@@ -619,6 +636,8 @@ private:
             return static_cast<ssize_t>(*got);
         if (reading.content->ended())
             return MHD_CONTENT_READER_END_OF_STREAM;
+        if (reading.exchange->left)
+            return MHD_CONTENT_READER_END_WITH_ERROR;
         reading.exchange->suspended = true;
         MHD_suspend_connection(reading.exchange->connection);
         return 0;

@@ -20,8 +20,8 @@ struct Listener {
 };
 
 // "unix:PATH" or "ADDRESS:PORT" ("[::1]:9436"; port 0: one that is free, which `name` has).
-// A unix socket is made with `mode`; one that no process listens on is replaced. Throws Error{usage}
-// for another text, Error{busy} for an address that is taken, Error{failed}.
+// A unix socket is made with `mode`; one that no process listens on is replaced. Throws
+// Error{usage} for another text, Error{busy} for an address that is taken, Error{failed}.
 Listener listen_on(const std::string& address, unsigned mode);
 
 // LISTEN_PID, LISTEN_FDS: the sockets that this process was started with; none: it was not.

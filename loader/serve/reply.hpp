@@ -23,11 +23,10 @@ public:
     virtual std::optional<std::uint64_t> size() const = 0; // nothing: a stream
     // At most `most` bytes from position `at` on. Nothing: it has failed, and the connection is cut
     // so that the client does not take what it has for the whole. 0: the end of a stream, if
-    // ended(); else nothing now, and `wake` of on_more() says when.
+    // ended(); else nothing now, and fd() can be read when there is more.
     virtual std::optional<std::size_t> read(std::uint64_t at, char* into, std::size_t most) = 0;
     virtual bool ended() const { return true; }
-    // `wake` can be called by any thread for as long as this lives. Once, before the first read().
-    virtual void on_more(std::function<void()> /*wake*/) {}
+    virtual int fd() const { return -1; }
 };
 
 struct Reply {

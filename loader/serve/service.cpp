@@ -4,8 +4,10 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "base/log.hpp"
+#include "serve/api.hpp"
 #include "serve/faults.hpp"
-#include "serve/router.hpp"
+#include "serve/openapi.hpp"
 
 namespace dynmon::serve {
 
@@ -35,7 +37,8 @@ Reply plain(int status, std::string text) {
 } // namespace
 
 Service::Service(Settings settings, Role role)
-    : settings_(std::move(settings)), role_(role), shared_(worker_, statistics_) {}
+    : settings_(std::move(settings)), role_(role), streams_(settings_),
+      shared_(worker_, statistics_) {}
 
 void Service::handle(const Request& request, const Respond& respond) {
     const Match match = route(request.method, request.target);
@@ -46,9 +49,49 @@ void Service::handle(const Request& request, const Respond& respond) {
         return respond(plain(200, "healthy\n"));
     case Endpoint::ready:
         return respond(ready());
+    case Endpoint::openapi:
+        return respond({.text = openapi_document()});
+    case Endpoint::events:
+        if (request.method == "HEAD")
+            throw HttpError(405, "a stream of events is for GET", "method").with("Allow", "GET");
+        return respond(streams_.open(match, request));
     default:
-        throw HttpError(501, "not there yet");
+        return match.route->right == Right::read ? look(match, request, respond)
+                                                 : change(match, request, respond);
     }
+}
+
+void Service::look(const Match& match, const Request& request, const Respond& respond) {
+    std::string key = request.target.path();
+    for (const auto& [name, value] : request.target.query)
+        key += '\n' + name + '=' + value;
+    key += "\n" + request.header("if-none-match");
+    shared_.give(
+        key, [this, match, request] { return api_reply(settings_, match, request); }, respond);
+}
+
+void Service::change(const Match& match, const Request& request, const Respond& respond) {
+    if (changing_.exchange(true))
+        throw HttpError(503, "another change is under way").with("Retry-After", "1");
+    worker_.add([this, match, request, respond] {
+        Reply reply;
+        try {
+            reply = api_reply(settings_, match, request);
+        } catch (const std::exception& fault) {
+            reply = error_reply(http_error(fault));
+        }
+        log::info(request.peer.key + ": " + request.method + " " + request.target.path() + ": " +
+                  std::to_string(reply.status));
+        changing_ = false;
+        respond(reply);
+    });
+}
+
+void Service::admit(const Request& request) {
+    const Match match = route(request.method, request.target);
+    if (role_ == Role::read && match.route->right != Right::read)
+        throw HttpError(403, "this server only reads", "path",
+                        "the server with --role control does this");
 }
 
 void Service::give_metrics(const Request& request, const Respond& respond) {
