@@ -16,8 +16,6 @@ void print_result(const Global& global, const nlohmann::ordered_json& document,
                   const std::string& sentence);
 // The exit code of a verb that looks: 0 when nothing is ill.
 int exit_code(const std::vector<SystemProblem>& ailments);
-// As generation_json(), with the programs of others in front of each program; warns of them too.
-nlohmann::ordered_json placed_json(const Global& global, const GenerationRecord& record);
 // "eth0 (tc-ingress, tc-egress)": where the programs of a generation run.
 std::string places_text(const Global& global, const GenerationRecord& record);
 

@@ -6,10 +6,13 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/error.hpp"
+#include "base/log.hpp"
 #include "base/text.hpp"
 #include "control/deny.hpp"
 #include "control/doctor.hpp"
 #include "control/status.hpp"
+#include "hook/hook.hpp"
 #include "hook/neighbours.hpp"
 #include "kernel/rights.hpp"
 #include "state/generation.hpp"
@@ -65,6 +68,31 @@ ordered_json problems_json(const std::vector<SystemProblem>& ailments) {
         problems.push_back(
             {{"problem", ailment.problem}, {"remedy", ailment.remedy}, {"ill", ailment.ill}});
     return problems;
+}
+
+std::optional<HookRecord> hook_record_if_there(const Store& store, const HookId& hook) {
+    try {
+        return read_hook_record(store, hook);
+    } catch (const Error&) {
+        return std::nullopt;
+    }
+}
+
+ordered_json placed_json(const Settings& settings, const GenerationRecord& record) {
+    ordered_json document = generation_json(record);
+    const Store store = settings.open_store(false);
+    for (std::size_t i = 0; i < record.programs.size(); ++i) {
+        const HookId& hook = record.programs[i].hook;
+        const auto neighbours = in_front_of(store, hook).neighbours;
+        document["programs"][i]["in-front"] = neighbours_json(neighbours);
+        if (!hook_record_if_there(store, hook))
+            continue;
+        for (const Neighbour& neighbour : neighbours.value_or(std::vector<Neighbour>{}))
+            log::warn(std::string(to_string(hook.point)) + " of '" + hook_device(store, hook) +
+                      "': " + describe(neighbour) +
+                      " runs in front of dynmon; packets that it does not pass on are not counted");
+    }
+    return document;
 }
 
 // Lists of prefixes.

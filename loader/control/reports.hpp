@@ -10,6 +10,7 @@
 #include "control/deny.hpp"
 #include "control/doctor.hpp"
 #include "control/status.hpp"
+#include "hook/hook.hpp"
 #include "hook/neighbours.hpp"
 #include "state/generation.hpp"
 
@@ -20,6 +21,11 @@ nlohmann::ordered_json generation_json(const GenerationRecord& record);
 nlohmann::ordered_json neighbours_json(const std::optional<std::vector<Neighbour>>& neighbours);
 // [{"problem": …, "remedy": …, "ill": …}, …]
 nlohmann::ordered_json problems_json(const std::vector<SystemProblem>& ailments);
+
+// Nothing: another process has unloaded the monitor meanwhile.
+std::optional<HookRecord> hook_record_if_there(const Store& store, const HookId& hook);
+// As generation_json(), with the programs of others in front of each program; warns of them too.
+nlohmann::ordered_json placed_json(const Settings& settings, const GenerationRecord& record);
 
 const char* action_word(ListAction action);                    // "drop", "dry-run", "allow"
 nlohmann::ordered_json expires_json(std::uint64_t expires_ns); // null: never

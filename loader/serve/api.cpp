@@ -304,7 +304,7 @@ Reply put_monitor(const Settings& settings, const std::string& monitor, const Re
             throw HttpError(400, "'device' is missing", "/device", "the interface to load it onto");
         const GenerationRecord record =
             during("load '" + monitor + "'", [&] { return load_monitor(settings, probe, load); });
-        Reply reply = json_reply(generation_json(record), 201);
+        Reply reply = json_reply(placed_json(settings, record), 201);
         reply.headers.emplace_back("Location", "/api/v1/monitors/" + monitor);
         return reply;
     }
@@ -316,7 +316,7 @@ Reply put_monitor(const Settings& settings, const std::string& monitor, const Re
     replace.assignments = load.assignments;
     const ReplaceReport report = during("replace '" + monitor + "'",
                                         [&] { return replace_monitor(settings, probe, replace); });
-    ordered_json document = generation_json(report.record);
+    ordered_json document = placed_json(settings, report.record);
     document["carried-maps"] = report.carried;
     document["unread-window"] = report.unread;
     return json_reply(document);

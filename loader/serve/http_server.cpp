@@ -496,7 +496,7 @@ private:
         if (*size > 0) {
             if (exchange->request.body.size() + *size > loop.options_.most_body)
                 exchange->over_limit = true;
-            else
+            else if (!exchange->reply)
                 exchange->request.body.append(data, *size);
             *size = 0;
             return MHD_YES;
@@ -511,20 +511,23 @@ private:
         if (exchange.link == nullptr)
             return MHD_NO;
         request.peer = exchange.link->peer;
+        bool is_framed = false; // where its body ends is known
         try {
+            check_framing(exchange);
+            is_framed = true;
             check_header(exchange);
         } catch (const std::exception& fault) {
             exchange.reply = reply_of(fault);
-            return queue(exchange);
         }
         const std::string length = request.header("content-length");
         const bool has_body =
             (!length.empty() && length != "0") || !request.header("transfer-encoding").empty();
         table_.header_done(exchange.link->id, Clock::now(), has_body);
-        return MHD_YES;
+        // A client that still sends its body would not read an answer before that.
+        return exchange.reply && !(has_body && is_framed) ? queue(exchange) : MHD_YES;
     }
 
-    void check_header(Exchange& exchange) {
+    void check_framing(Exchange& exchange) const {
         Request& request = exchange.request;
         HeaderSum sum{.request = &request, .bytes = exchange.target.size(), .twice = ""};
         MHD_get_connection_values(exchange.connection, MHD_HEADER_KIND, &note_header, &sum);
@@ -534,6 +537,10 @@ private:
         if (!sum.twice.empty())
             throw HttpError(400, "the header '" + sum.twice + "' stands there twice", sum.twice);
         require_plain_framing(request, options_.most_body);
+    }
+
+    void check_header(Exchange& exchange) {
+        Request& request = exchange.request;
         if (!request.peer.local && is_foreign_host(request.header("host"), options_.host_names))
             throw HttpError(421,
                             "this server does not have the name '" + request.header("host") + "'",
@@ -556,7 +563,8 @@ private:
         if (!exchange->has_body) {
             exchange->has_body = true;
             table_.body_done(exchange->link->id);
-            hand_over(exchange);
+            if (!exchange->reply)
+                hand_over(exchange);
         }
         if (exchange->reply)
             return queue(*exchange);

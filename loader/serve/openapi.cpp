@@ -65,7 +65,8 @@ void replace_all(std::string& text, std::string_view what, std::string_view by) 
 void add_schemas(std::string text, ordered_json& schemas) {
     replace_all(text, "\"output.schema.json#/$defs/", "\"#/components/schemas/");
     replace_all(text, "\"#/$defs/", "\"#/components/schemas/");
-    for (const auto& [name, schema] : ordered_json::parse(text).at("$defs").items())
+    const ordered_json document = ordered_json::parse(text);
+    for (const auto& [name, schema] : document.at("$defs").items())
         schemas[name] = schema;
 }
 

@@ -100,7 +100,7 @@ const std::vector<Route>& all_routes() {
          Endpoint::list_remove,
          Right::deny,
          {"prefix"}},
-        {"POST",
+        {"GET",
          "/api/v1/monitors/{monitor}/events/{map}",
          Endpoint::events,
          Right::consume,

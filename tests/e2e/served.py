@@ -2,11 +2,10 @@
 """dynmon-serve as tests run it, and a client that can use a unix socket."""
 import http.client
 import json
-import os
-import shutil
 import signal
 import socket
 import subprocess
+import sys
 
 import harness
 import wire
@@ -104,25 +103,18 @@ class Server:
         return self.process.wait(10 * wire.PATIENCE)
 
 
+HAND_OVER = """import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
 def started_with(case, listener, *options):
     """A server that gets its listening socket as systemd hands it over."""
-    fd = listener.fileno()
-
-    def hand_over():
-        os.dup2(fd, 3)
-        os.environ["LISTEN_FDS"] = "1"
-
     process = subprocess.Popen(
-        ["/bin/sh", "-c", 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" "$@"', str(SERVE),
-         *map(str, options)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL, cwd=case.folder, env=harness.environment(),
-        preexec_fn=hand_over, close_fds=False)
+        [sys.executable, "-c", HAND_OVER, str(listener.fileno()), str(SERVE), *map(str, options)],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        cwd=case.folder, env=harness.environment(), pass_fds=[listener.fileno()])
     case.processes.append(process)
     return process
-
-
-def promtool_remarks(text):
-    path = shutil.which("promtool") or harness.tool("promtool", "prometheus")
-    done = subprocess.run([path, "check", "metrics"], input=text, text=True, capture_output=True,
-                          timeout=30, check=False)
-    return done.returncode, done.stderr
