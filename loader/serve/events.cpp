@@ -114,6 +114,7 @@ void EventStreams::reap() {
 }
 
 Reply EventStreams::open(const Match& match, const Request& request) {
+    const std::lock_guard lock(mutex_);
     reap();
     if (streams_.size() >= most)
         throw HttpError(503, "there are " + std::to_string(most) + " streams already")

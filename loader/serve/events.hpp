@@ -15,8 +15,7 @@
 
 namespace dynmon::serve {
 
-// A thread an open stream: it waits for the kernel, and for a client that is slow. Used by the
-// server's thread only.
+// A thread an open stream: it waits for the kernel, and for a client that is slow. Thread-safe.
 class EventStreams {
 public:
     static constexpr std::size_t most = 8;
@@ -40,6 +39,7 @@ private:
     void reap();
 
     Settings settings_;
+    std::mutex mutex_;
     std::vector<std::shared_ptr<Stream>> streams_;
 };
 

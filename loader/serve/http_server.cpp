@@ -188,9 +188,11 @@ public:
     }
 
     ServerCounters counters() const {
-        ServerCounters now = counters_;
-        now.open = table_.size();
-        return now;
+        return {.accepted = accepted_,
+                .refused = refused_,
+                .evicted = evicted_,
+                .expired = expired_,
+                .open = open_};
     }
 
 private:
@@ -300,7 +302,7 @@ private:
             Accepted accepted = accept_on(listener);
             if (!accepted.fd)
                 return;
-            ++counters_.accepted;
+            ++accepted_;
             add(listener, std::move(accepted));
         }
     }
@@ -311,13 +313,14 @@ private:
             return;
         const auto admission = table_.admit(accepted.peer.key, Clock::now());
         if (admission.evict) {
-            ++counters_.evicted;
+            ++evicted_;
             hang_up(*admission.evict);
         }
         if (!admission.id) {
-            ++counters_.refused;
+            ++refused_;
             return;
         }
+        open_ = table_.size();
         auto link = std::make_unique<Link>();
         link->id = *admission.id;
         link->fd = accepted.fd.get();
@@ -368,7 +371,7 @@ private:
 
     // A client that still waits gets an answer that says so.
     void expire(ConnectionTable::Id id) {
-        ++counters_.expired;
+        ++expired_;
         for (const auto& [key, exchange] : exchanges_) {
             if (exchange->link == nullptr || exchange->link->id != id || !exchange->suspended ||
                 exchange->queued)
@@ -459,6 +462,7 @@ private:
         } else if (const auto* link = static_cast<Link*>(*context)) {
             --loop.daemon_of(connection).connections;
             loop.table_.closed(link->id);
+            loop.open_ = loop.table_.size();
             std::erase_if(loop.exchanges_,
                           [&](const auto& each) { return each.second->link == link; });
             *context = nullptr;
@@ -670,7 +674,8 @@ private:
     TlsSource* tls_;
     ConnectionTable table_;
     std::shared_ptr<Arrivals> arrivals_; // shared with answers that other threads still make
-    ServerCounters counters_;
+    std::atomic<std::uint64_t> accepted_ = 0, refused_ = 0, evicted_ = 0, expired_ = 0;
+    std::atomic<std::size_t> open_ = 0;
     Clock::time_point idle_since_;
     std::map<int, std::unique_ptr<Link>> pending_; // that the library has not begun with
     std::map<ConnectionTable::Id, std::unique_ptr<Link>> links_;

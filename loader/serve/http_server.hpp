@@ -53,7 +53,7 @@ public:
     // Throws Error{failed}.
     void run(int stop);
 
-    ServerCounters counters() const; // of the server's thread only
+    ServerCounters counters() const; // thread-safe
 
 private:
     class Loop;

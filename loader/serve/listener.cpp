@@ -162,6 +162,10 @@ void describe_local(int fd, Peer& peer) {
     peer.uid = credentials.uid;
     peer.gid = credentials.gid;
     peer.key = "uid " + std::to_string(credentials.uid);
+    std::vector<gid_t> groups(256);
+    size = static_cast<socklen_t>(groups.size() * sizeof(gid_t));
+    if (::getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups.data(), &size) == 0)
+        peer.groups.assign(groups.begin(), groups.begin() + size / sizeof(gid_t));
 }
 
 } // namespace

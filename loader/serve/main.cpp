@@ -2,6 +2,7 @@
 // dynmon-serve: the HTTP server. docs/user/dynmon-serve.1.md is its page.
 #include <csignal>
 #include <iostream>
+#include <optional>
 
 #include <unistd.h>
 
@@ -14,11 +15,14 @@
 #include "base/text.hpp"
 #include "filter/literal.hpp"
 #include "kernel/rights.hpp"
+#include "object/probe.hpp"
 #include "sandbox/confine.hpp"
+#include "serve/access.hpp"
 #include "serve/http_server.hpp"
 #include "serve/listener.hpp"
 #include "serve/service.hpp"
 #include "serve/tls.hpp"
+#include "serve/web_config.hpp"
 
 using namespace dynmon;
 using namespace dynmon::serve;
@@ -58,6 +62,8 @@ struct CommandLine {
     std::vector<std::string> hosts;
     std::string socket_mode = "0660";
     std::string idle;
+    std::string access;
+    std::string web_config;
     bool verbose = false;
 
     CommandLine() {
@@ -86,6 +92,13 @@ struct CommandLine {
             ->type_name("NAME")
             ->expected(1)
             ->take_all();
+        app.add_option("--access", access,
+                       "who may do what: users of unix sockets, tokens, certificates; default: all "
+                       "who can connect")
+            ->type_name("FILE");
+        app.add_option("--web-config", web_config,
+                       "TLS and passwords of the TCP sockets, as exporters of Prometheus have it")
+            ->type_name("FILE");
         app.add_option("--bpffs", settings.bpffs,
                        "directory of the store; default: " + std::string(default_store))
             ->type_name("DIR");
@@ -109,11 +122,25 @@ std::vector<Listener> open_listeners(const CommandLine& line) {
     if (listeners.empty())
         throw Error(ErrorKind::usage, "there is no socket to listen on")
             .hint("--listen unix:/run/dynmon/read.sock, or start it by dynmon-read.socket");
-    for (const Listener& listener : listeners)
-        if (!listener.loopback)
+    return listeners;
+}
+
+// A socket that other machines, or other users of this one, can reach asks who they are.
+void require_guarded(const std::vector<Listener>& listeners, const CommandLine& line,
+                     WebConfigFile* web) {
+    const bool encrypted = web != nullptr && web->has_tls();
+    const bool identifies =
+        !line.access.empty() ||
+        (encrypted && (!web->users().empty() || web->material().auth == ClientAuth::verify));
+    for (const Listener& listener : listeners) {
+        if (!listener.loopback && !encrypted)
             throw Error(ErrorKind::rejected, listener.name + " can be reached from other machines")
                 .hint("a loopback address, or TLS with --web-config");
-    return listeners;
+        if (!listener.local && line.role == "control" && !identifies)
+            throw Error(ErrorKind::rejected,
+                        listener.name + ": every user of this machine could load and unload")
+                .hint("a unix socket, tokens with --access, or certificates with --web-config");
+    }
 }
 
 // Blocked in all threads that start after this.
@@ -129,19 +156,21 @@ Fd stop_signals() {
     return fd;
 }
 
-std::string folder_of(const std::string& path) {
-    const std::size_t slash = path.rfind('/');
-    return slash == std::string::npos ? "." : path.substr(0, slash + 1);
-}
-
 // Before there is a second thread: for good, and for all of them.
-void give_up_rights(const CommandLine& line, const std::vector<Listener>& listeners) {
+void give_up_rights(const CommandLine& line, const std::vector<Listener>& listeners,
+                    const WebConfigFile* web) {
     drop_rights();
     Confinement allowed{.store = line.settings.bpffs};
     allowed.serves = true;
     for (const Listener& listener : listeners)
         if (!listener.path.empty())
-            allowed.removes.push_back(folder_of(listener.path));
+            allowed.removes.push_back(serve::folder_of(listener.path));
+    allowed.reads = installed_path();
+    if (!line.access.empty())
+        allowed.reads.push_back(serve::folder_of(line.access));
+    if (web != nullptr)
+        for (const std::string& folder : web->folders())
+            allowed.reads.push_back(folder);
     confine(allowed);
 }
 
@@ -159,11 +188,21 @@ int run(CommandLine& line) {
     for (const Listener& listener : listeners)
         log::info("listens on " + listener.name);
     become_store_user(line.settings.bpffs);
+    std::optional<AccessFile> access;
+    if (!line.access.empty())
+        access.emplace(line.access);
+    std::optional<WebConfigFile> web;
+    if (!line.web_config.empty())
+        web.emplace(line.web_config);
+    WebConfigFile* const configured = web ? &*web : nullptr;
+    require_guarded(listeners, line, configured);
     notify_manager("READY=1");
     if (!control)
-        give_up_rights(line, listeners);
-    Service service(line.settings, control ? Role::control : Role::read);
-    HttpServer server(std::move(options), std::move(listeners), service, nullptr);
+        give_up_rights(line, listeners, configured);
+    Service service(line.settings, control ? Role::control : Role::read,
+                    {.access = access ? &*access : nullptr, .web = configured});
+    HttpServer server(std::move(options), std::move(listeners), service,
+                      web && web->has_tls() ? configured : nullptr);
     service.counts_of([&server] { return server.counters(); });
     server.run(stop.get());
     return 0;

@@ -73,6 +73,7 @@ struct Peer {
     std::string key;    // whose connections are counted together: "uid 0", "127.0.0.1"
     bool local = false; // a unix socket: uid and gid are those of the other end
     unsigned uid = 0, gid = 0;
+    std::vector<unsigned> groups; // the others of the other end
     bool tls = false;
     std::vector<std::string> names; // of a certificate that was verified: SANs and common name
 };

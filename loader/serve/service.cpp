@@ -30,18 +30,38 @@ std::string type_of(Exposition form) {
                : std::string(text_type) + "; version=0.0.4; charset=utf-8";
 }
 
+HttpError no_password() {
+    return HttpError(401, "this server wants a user and a password", "authorization")
+        .with("WWW-Authenticate", "Basic realm=\"dynmon\", charset=\"UTF-8\"");
+}
+
 Reply plain(int status, std::string text) {
     return {.status = status, .type = "text/plain; charset=utf-8", .text = std::move(text)};
 }
 
 } // namespace
 
-Service::Service(Settings settings, Role role)
-    : settings_(std::move(settings)), role_(role), streams_(settings_),
+Service::Service(Settings settings, Role role, Guards guards)
+    : settings_(std::move(settings)), role_(role), guards_(guards), streams_(settings_),
       shared_(worker_, statistics_) {}
 
 void Service::handle(const Request& request, const Respond& respond) {
     const Match match = route(request.method, request.target);
+    const std::optional<std::string> hash = unchecked_password(request);
+    if (!hash)
+        return answer(match, request, respond);
+    worker_.add([this, match, request, respond, hash] {
+        if (!passwords_.is_right(*Passwords::read(request.header("authorization")), *hash))
+            return respond(error_reply(no_password()));
+        try {
+            answer(match, request, respond);
+        } catch (const std::exception& fault) {
+            respond(error_reply(http_error(fault)));
+        }
+    });
+}
+
+void Service::answer(const Match& match, const Request& request, const Respond& respond) {
     switch (match.route->endpoint) {
     case Endpoint::metrics:
         return give_metrics(request, respond);
@@ -92,6 +112,41 @@ void Service::admit(const Request& request) {
     if (role_ == Role::read && match.route->right != Right::read)
         throw HttpError(403, "this server only reads", "path",
                         "the server with --role control does this");
+    require_rights(match, request);
+}
+
+bool Service::wants_password(const Request& request) const {
+    return guards_.web != nullptr && !request.peer.local && !guards_.web->users().empty();
+}
+
+void Service::require_rights(const Match& match, const Request& request) {
+    if (match.route->endpoint == Endpoint::healthy || match.route->endpoint == Endpoint::ready)
+        return;
+    if (wants_password(request) && Passwords::read(request.header("authorization")))
+        return; // handle() looks at it
+    if (guards_.access == nullptr) {
+        if (wants_password(request))
+            throw no_password();
+        return; // whose socket this is decides, or their certificate
+    }
+    const AccessList* list = nullptr;
+    try {
+        list = &guards_.access->now();
+    } catch (const Error& error) {
+        throw HttpError(503, error.what(), "", error.hint());
+    }
+    require_right(list->grant_for(request), match, request.target);
+}
+
+std::optional<std::string> Service::unchecked_password(const Request& request) {
+    if (!wants_password(request))
+        return std::nullopt;
+    const auto shown = Passwords::read(request.header("authorization"));
+    if (!shown)
+        return std::nullopt;
+    const auto user = guards_.web->users().find(shown->user);
+    const std::string hash = user == guards_.web->users().end() ? "" : user->second;
+    return passwords_.is_remembered(*shown, hash) ? std::nullopt : std::optional(hash);
 }
 
 void Service::give_metrics(const Request& request, const Respond& respond) {

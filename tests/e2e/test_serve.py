@@ -1,12 +1,17 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """dynmon-serve: what scrapers and clients of the API see of monitors that count real packets."""
+import base64
 import contextlib
 import fcntl
+import hashlib
+import http.client
 import json
 import os
 import pathlib
 import socket
+import ssl
+import subprocess
 import sys
 import threading
 import time
@@ -303,10 +308,172 @@ class LifeTest(ServeCase):
 
     def test_an_address_that_others_reach_needs_tls(self):
         wire.command("ip", "link", "set", "lo", "up")
-        done = harness.subprocess.run([str(served.SERVE), "--listen", "0.0.0.0:0"],
+        done = subprocess.run([str(served.SERVE), "--listen", "0.0.0.0:0"],
                                       capture_output=True, text=True, timeout=10, check=False)
         self.assertEqual(done.returncode, harness.REJECTED)
         self.assertIn("can be reached from other machines", done.stderr)
+
+
+class AccessTest(ServeCase):
+    """Who may do what. The other user of a unix socket is `nobody`."""
+
+    def access(self, text):
+        path = self.folder / "access.yaml"
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o600)
+        return path
+
+    def token_file(self):
+        def digest(token):
+            return hashlib.sha256(token.encode()).hexdigest()
+        return self.access(f"""
+tokens:
+  - {{name: scraper, sha256: {digest("scraping")}, rights: [read]}}
+  - {{name: loader, sha256: {digest("loading")}, rights: [read, load], monitors: [w]}}
+""")
+
+    def as_nobody(self, server, target):
+        self.folder.chmod(0o711)
+        done = subprocess.run(
+            ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", sys.executable, "-c",
+             "import socket, sys\n"
+             "s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])\n"
+             "s.sendall(f'GET {sys.argv[2]} HTTP/1.0\\r\\n\\r\\n'.encode())\n"
+             "print(s.recv(4096).split()[1].decode())", str(server.path), target],
+            capture_output=True, text=True, timeout=20, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return int(done.stdout)
+
+    def test_a_token_has_its_rights_and_its_monitors(self):
+        self.load("f", "flows")
+        server = Server(self, "--role", "control", "--access", self.token_file(), tcp=True)
+
+        def ask(status, token, method="GET", target="/metrics", body=None):
+            headers = {"Authorization": f"Bearer {token}"} if token else {}
+            return server.ask(method, target, body=body, headers=headers, status=status, tcp=True)
+
+        self.assertEqual(ask(401, None).headers["WWW-Authenticate"], "Bearer")
+        ask(401, "guess")
+        ask(200, "scraping")
+        ask(403, "scraping", "DELETE", "/api/v1/monitors/f")
+        ask(403, "loading", "DELETE", "/api/v1/monitors/f")
+        ask(403, "loading")  # it would show other monitors
+        body = {"probe": "packets", "device": "blue0", "netns": "blue"}
+        ask(201, "loading", "PUT", "/api/v1/monitors/w", body)
+        ask(200, "loading", target="/metrics?monitor=w")
+        ask(204, "loading", "DELETE", "/api/v1/monitors/w")
+        ask(200, None, target="/-/healthy")
+
+    def test_a_changed_file_holds_for_the_next_request(self):
+        path = self.token_file()
+        server = Server(self, "--access", path, tcp=True)
+        headers = {"Authorization": "Bearer scraping"}
+        server.get("/metrics", headers=headers, tcp=True)
+        self.access("tokens: []")
+        server.get("/metrics", headers=headers, tcp=True, status=401)
+        path.chmod(0o644)
+        error = server.refused(503, "GET", "/metrics", headers=headers, tcp=True)
+        self.assertIn("can be read by other users", error["what"])
+
+    def test_users_of_the_socket_are_told_apart(self):
+        self.load("p", "packets")
+        for rights, status in (("users: [{user: nobody, rights: [read]}]", 200),
+                               ("users: [{group: nogroup, rights: [read], monitors: [q]}]", 403),
+                               ("users: [{user: daemon, rights: [read]}]", 403)):
+            with self.subTest(rights=rights):
+                server = Server(self, "--socket-mode", "0666", "--access", self.access(rights))
+                self.assertEqual(self.as_nobody(server, "/metrics"), status)
+                server.get("/metrics")  # root is believed
+                server.stop()
+
+    def test_control_over_tcp_wants_to_know_who_it_is(self):
+        done = subprocess.run([str(served.SERVE), "--role", "control", "--listen", "127.0.0.1:0"],
+                              capture_output=True, text=True, timeout=10, check=False)
+        self.assertEqual(done.returncode, harness.REJECTED)
+        self.assertIn("every user of this machine could load", done.stderr)
+
+    def certificate(self, name, issuer=None, san=None):
+        """NAME.crt and NAME.key in the folder of the test."""
+        tool = harness.tool("openssl", "openssl")
+        files = [self.folder / f"{name}.{kind}" for kind in ("key", "crt")]
+        words = [tool, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                 "-nodes", "-days", "2", "-subj", f"/CN={name}", "-keyout", files[0], "-out", files[1]]
+        if san:
+            words += ["-addext", f"subjectAltName={san}"]
+        if issuer:
+            words += ["-CA", self.folder / f"{issuer}.crt", "-CAkey", self.folder / f"{issuer}.key",
+                      "-addext", "basicConstraints=CA:FALSE"]
+        wire.command(*map(str, words))
+        files[0].chmod(0o600)
+        return files
+
+    def web_config(self, text):
+        path = self.folder / "web.yml"
+        path.write_text("tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n" + text,
+                        encoding="utf-8")
+        path.chmod(0o644)
+        return path
+
+    def fetch(self, server, target="/metrics", client=None, headers=None):
+        context = ssl.create_default_context(cafile=str(self.folder / "ca.crt"))
+        if client:
+            context.load_cert_chain(self.folder / f"{client}.crt", self.folder / f"{client}.key")
+        connection = http.client.HTTPSConnection("localhost", server.port, timeout=20, context=context)
+        try:
+            connection.request("GET", target, headers=headers or {})
+            return served.Answer(connection.getresponse())
+        finally:
+            connection.close()
+
+    def test_a_web_config_brings_tls_and_passwords(self):
+        self.load("p", "packets")
+        self.receive(*[frames.plain(60)] * 3)
+        self.certificate("ca")
+        self.certificate("server", "ca", "DNS:localhost")
+        # bcrypt of "secret"
+        hashed = "$2b$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a"
+        server = Server(self, "--web-config", self.web_config(
+            f"basic_auth_users:\n  scraper: {hashed}\n"), tcp=True)
+
+        def basic(user, password):
+            return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
+
+        self.assertEqual(self.fetch(server).status, 401)
+        self.assertEqual(self.fetch(server, headers=basic("scraper", "guess")).status, 401)
+        self.assertEqual(self.fetch(server, headers=basic("other", "secret")).status, 401)
+        for _ in range(2):
+            answer = self.fetch(server, headers=basic("scraper", "secret"))
+            self.assertEqual(answer.status, 200)
+            self.assertIn('dynmon_packets_total{monitor="p",device="blue0",direction="ingress"} 3',
+                          answer.text)
+
+    def test_a_client_shows_a_certificate_of_the_right_name(self):
+        self.certificate("ca")
+        self.certificate("server", "ca", "DNS:localhost")
+        self.certificate("good", "ca", "DNS:good.example")
+        self.certificate("bad", "ca", "DNS:bad.example")
+        self.certificate("stranger")
+        server = Server(self, "--web-config", self.web_config(
+            "  client_ca_file: ca.crt\n  client_auth_type: RequireAndVerifyClientCert\n"
+            "  client_allowed_sans: [good.example]\n  min_version: TLS13\n"), tcp=True)
+        self.assertEqual(self.fetch(server, client="good").status, 200)
+        for client in (None, "bad", "stranger"):
+            with self.subTest(client=client):
+                try:
+                    self.assertEqual(self.fetch(server, client=client).status, 403)
+                except (ssl.SSLError, ConnectionError) as refusal:
+                    self.assertTrue(str(refusal))
+
+    def test_a_new_certificate_is_for_the_next_connection(self):
+        self.certificate("ca")
+        self.certificate("server", "ca", "DNS:localhost")
+        server = Server(self, "--web-config", self.web_config(""), tcp=True)
+        self.assertEqual(self.fetch(server, "/-/healthy").status, 200)
+        self.certificate("server", "ca", "DNS:elsewhere.example")
+        with self.assertRaises(ssl.SSLCertVerificationError):
+            self.fetch(server, "/-/healthy")
+        self.certificate("server", "ca", "DNS:localhost")
+        self.assertEqual(self.fetch(server, "/-/healthy").status, 200)
 
 
 class ApiCase(ServeCase):
