@@ -177,6 +177,8 @@ class MetricsTest(ServeCase):
 
 class RequestTest(ServeCase):
     def test_paths_are_decoded_once_and_never_lead_up(self):
+        """PROMISES:
+        V-3 A path is decoded once"""
         self.load("p", "packets")
         server = Server(self)
         self.assertEqual(server.get("//-///healthy/").text, "healthy\n")
@@ -208,6 +210,8 @@ class RequestTest(ServeCase):
         self.assertGreater(int(answer.headers["Content-Length"]), 1000)
 
     def test_the_reading_role_changes_nothing(self):
+        """PROMISES:
+        V-1 The role `read` answers `GET` and `HEAD`"""
         self.load("f", "flows")
         self.receive(udp())
         server = Server(self)
@@ -244,6 +248,8 @@ class RequestTest(ServeCase):
 
 class LimitsTest(ServeCase):
     def test_an_honest_request_beside_64_slow_clients_is_answered_at_once(self):
+        """PROMISES:
+        V-5 Slow clients cannot keep others out"""
         server = Server(self, tcp=True)
         server.get("/-/healthy", tcp=True)
         slow = []
@@ -387,6 +393,8 @@ tokens:
                 server.stop()
 
     def test_control_over_tcp_wants_to_know_who_it_is(self):
+        """PROMISES:
+        V-2 It listens on unix sockets"""
         done = subprocess.run([str(served.SERVE), "--role", "control", "--listen", "127.0.0.1:0"],
                               capture_output=True, text=True, timeout=10, check=False)
         self.assertEqual(done.returncode, harness.REJECTED)
@@ -572,6 +580,8 @@ class ApiTest(ApiCase):
         self.assertEqual(self.status()["monitors"], [])
 
     def test_what_is_wrong_in_a_body_is_named(self):
+        """PROMISES:
+        V-4 A probe that it loads"""
         for body, field in (({"device": "blue0"}, "/probe"), ({"probe": "flows"}, "/device"),
                             ({"probe": "flows", "devise": "x"}, "/devise"),
                             ({"probe": "../flows", "device": "x"}, "/probe"),
