@@ -15,6 +15,8 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.parse
+import urllib.request
 
 import frames
 import harness
@@ -173,6 +175,57 @@ class MetricsTest(ServeCase):
         established = [line for line in text.splitlines()
                        if line.endswith(str(server.path)) and line.split()[5] == "03"]
         return len(established)
+
+
+class PrometheusTest(ServeCase):
+    def start_prometheus(self, port):
+        binary = harness.tool("prometheus", "prometheus")
+        config = self.folder / "prometheus.yml"
+        config.write_text(f"""
+global: {{scrape_interval: 200ms, scrape_timeout: 200ms}}
+scrape_configs:
+  - {{job_name: dynmon, static_configs: [{{targets: ["127.0.0.1:{port}"]}}]}}
+""", encoding="utf-8")
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            address = f"127.0.0.1:{free.getsockname()[1]}"
+        process = subprocess.Popen(
+            [binary, f"--config.file={config}", f"--storage.tsdb.path={self.folder}/tsdb",
+             f"--web.listen-address={address}", "--log.level=error"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self.folder)
+        self.processes.append(process)
+        return address
+
+    def query(self, address, text):
+        """The value of a query that has one; nothing: it has none yet."""
+        with contextlib.suppress(OSError):
+            url = f"http://{address}/api/v1/query?query={urllib.parse.quote(text)}"
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                result = json.load(answer)["data"]["result"]
+                return float(result[0]["value"][1]) if result else None
+        return None
+
+    def test_a_real_one_and_an_export_both_see_every_packet(self):
+        self.load("f", "flows")
+        server = Server(self, tcp=True)
+        address = self.start_prometheus(server.port)
+        counter = 'dynmon_flows_packets_total{direction="ingress",protocol="UDP"}'
+        self.receive(udp())
+        total = 1
+        self.eventually(lambda: self.query(address, counter) == 1, "the first scrape", 30)
+        export = self.start("--json", "export", "f", "--profile", "netflow", "--out",
+                            self.folder / "out", "--idle", "0", "--interval", "100ms", "--count",
+                            "20")
+        while export.poll() is None:
+            self.receive(*[udp()] * 5)
+            total += 5
+        self.eventually(lambda: self.query(address, counter) == total, "the last scrape", 10)
+        self.assertEqual(self.query(address, f"resets({counter}[5m])"), 0)
+        self.assertGreater(self.query(address, "count_over_time(up[5m])"), 4)
+        reports = [json.loads(line) for line in export.communicate(timeout=60)[0].splitlines()]
+        left = sum(entry["value"]["packets"] for document in self.read("f")
+                   for entry in self.value(document, "flows"))
+        self.assertEqual(sum(report["packets"] for report in reports) + left, total)
 
 
 class RequestTest(ServeCase):
