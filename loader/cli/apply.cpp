@@ -5,6 +5,7 @@
 #include "cli/options.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
+#include "control/reports.hpp"
 #include "policy/checked_probe.hpp"
 
 namespace dynmon {
@@ -41,7 +42,7 @@ public:
         });
         if (dry_run_)
             return dry_run_.print(global);
-        nlohmann::ordered_json document = placed_json(global, report.record);
+        nlohmann::ordered_json document = placed_json(global.settings, report.record);
         document["outcome"] = to_string(report.outcome);
         document["carried-maps"] = report.carried;
         document["unread-window"] = report.unread;

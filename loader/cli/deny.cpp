@@ -20,6 +20,7 @@
 #include "cli/report.hpp"
 #include "cli/rounds.hpp"
 #include "cli/verb.hpp"
+#include "control/reports.hpp"
 #include "kernel/clock.hpp"
 
 namespace dynmon {
@@ -53,44 +54,11 @@ std::string remaining_text(const Listed& entry, std::uint64_t now_ns) {
     return short_duration((entry.expires_ns - now_ns + ns_per_second - 1) / ns_per_second);
 }
 
-const char* action_text(ListAction action) {
-    return action == ListAction::drop ? "drop" : action == ListAction::allow ? "allow" : "dry-run";
-}
-
-ordered_json expires_json(std::uint64_t expires_ns) {
-    return expires_ns == 0 ? ordered_json() : ordered_json(iso_time(expires_ns));
-}
-
-ordered_json entry_json(const Listed& entry, std::uint64_t now_ns) {
-    ordered_json remaining;
-    if (entry.expires_ns != 0)
-        remaining = entry.has_expired(now_ns)
-                        ? 0.0
-                        : static_cast<double>(entry.expires_ns - now_ns) / ns_per_second;
-    return {{"id", entry.id},
-            {"prefix", entry.network.text()},
-            {"action", action_text(entry.action)},
-            {"expires", expires_json(entry.expires_ns)},
-            {"remaining-seconds", remaining},
-            {"expired", entry.has_expired(now_ns)},
-            {"packets", entry.packets},
-            {"bytes", entry.bytes},
-            {"source", entry.source},
-            {"reason", entry.reason}};
-}
-
-ordered_json entries_json(const std::vector<Listed>& entries, std::uint64_t now_ns) {
-    ordered_json list = ordered_json::array();
-    for (const Listed& entry : entries)
-        list.push_back(entry_json(entry, now_ns));
-    return list;
-}
-
 std::string entries_table(const std::vector<Listed>& entries, std::uint64_t now_ns) {
     std::vector<std::vector<std::string>> rows{
         {"id", "prefix", "action", "remaining", "packets", "bytes", "source", "reason"}};
     for (const Listed& entry : entries)
-        rows.push_back({std::to_string(entry.id), entry.network.text(), action_text(entry.action),
+        rows.push_back({std::to_string(entry.id), entry.network.text(), action_word(entry.action),
                         remaining_text(entry, now_ns), std::to_string(entry.packets),
                         std::to_string(entry.bytes), printable_line(entry.source),
                         printable_line(entry.reason)});
@@ -124,13 +92,6 @@ std::string joined(const std::vector<Network>& networks) {
     if (networks.size() > most)
         text += " and " + std::to_string(networks.size() - most) + " more";
     return text;
-}
-
-ordered_json texts_json(const std::vector<Network>& networks) {
-    ordered_json list = ordered_json::array();
-    for (const Network& network : networks)
-        list.push_back(network.text());
-    return list;
 }
 
 // The user who calls, also behind sudo.
@@ -294,8 +255,8 @@ private:
         const std::string verb = dry_run_ ? " would deny" : denies() ? " denies" : " allows";
         print_result(global,
                      {{"monitor", monitor_},
-                      {"added", texts_json(done.added)},
-                      {"renewed", texts_json(done.renewed)},
+                      {"added", networks_json(done.added)},
+                      {"renewed", networks_json(done.renewed)},
                       {"dry-run", dry_run_},
                       {"expires", expires_json(expires_ns)}},
                      all.empty() ? no_prefix : monitor_ + verb + joined(all) + " " + until);
@@ -327,7 +288,7 @@ private:
         const std::vector<Network> networks = named(lists, words);
         lists.remove(networks);
         const std::string verb = denies() ? " no longer denies" : " no longer allows";
-        print_result(global, {{"monitor", monitor_}, {"removed", texts_json(networks)}},
+        print_result(global, {{"monitor", monitor_}, {"removed", networks_json(networks)}},
                      networks.empty() ? no_prefix : monitor_ + verb + joined(networks));
     }
 

@@ -5,6 +5,7 @@
 #include "cli/options.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
+#include "control/reports.hpp"
 #include "policy/checked_probe.hpp"
 
 namespace dynmon {
@@ -39,7 +40,7 @@ public:
         });
         if (dry_run_)
             return dry_run_.print(global);
-        print_result(global, placed_json(global, record),
+        print_result(global, placed_json(global.settings, record),
                      "loaded " + name_ + " (" + record.manifest.name + ") on " +
                          places_text(global, record));
         return 0;

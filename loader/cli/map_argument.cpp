@@ -65,12 +65,8 @@ FoundMap find_pinned(const std::string& text, const Settings& settings) {
     if (!names_monitor(text))
         return {.fd = open_map_pin(text), .pin_path = text};
     const std::size_t slash = text.find('/');
-    const std::string name = text.substr(slash + 1);
-    const Store store = settings.open_store(false);
-    const std::string monitor = text.substr(0, slash);
-    const auto lock = store.try_lock(DirectoryLock::Mode::shared); // until the pin is open
-    const std::string path = map_pin(store, monitor, name);
-    return {.fd = open_map_pin(path), .pin_path = path, .metric = name};
+    return map_of_monitor(settings.open_store(false), text.substr(0, slash),
+                          text.substr(slash + 1));
 }
 
 } // namespace

@@ -4,6 +4,7 @@
 #include "cli/verb.hpp"
 #include "control/doctor.hpp"
 #include "control/load.hpp"
+#include "control/reports.hpp"
 
 namespace dynmon {
 

@@ -4,6 +4,7 @@
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
 #include "control/load.hpp"
+#include "control/reports.hpp"
 #include "policy/checked_probe.hpp"
 
 namespace dynmon {
@@ -44,7 +45,7 @@ public:
         });
         if (dry_run_)
             return dry_run_.print(global);
-        nlohmann::ordered_json document = placed_json(global, report.record);
+        nlohmann::ordered_json document = placed_json(global.settings, report.record);
         document["carried-maps"] = report.carried;
         document["unread-window"] = report.unread;
         print_result(global, document, sentence(report));

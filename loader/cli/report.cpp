@@ -11,33 +11,12 @@
 #include "base/json_text.hpp"
 #include "base/log.hpp"
 #include "control/doctor.hpp"
+#include "control/reports.hpp"
 #include "hook/hook.hpp"
 
 namespace dynmon {
 
 using nlohmann::ordered_json;
-
-ordered_json generation_json(const GenerationRecord& record) {
-    ordered_json programs = ordered_json::array();
-    for (const ProgramRecord& program : record.programs)
-        programs.push_back({{"direction", to_string(program.direction)},
-                            {"name", program.name},
-                            {"hook", to_string(program.hook.point)},
-                            {"ifindex", program.hook.ifindex},
-                            {"netns", program.hook.netns},
-                            {"ids", program.ids}});
-    ordered_json maps = ordered_json::array();
-    for (const MapRecord& map : record.maps)
-        maps.push_back({{"name", map.name}, {"swapped", map.swapped}});
-    return {{"monitor", record.monitor},
-            {"probe", record.manifest.name},
-            {"generation", record.number},
-            {"sha256", record.sha256},
-            {"clock", to_string(record.clock)},
-            {"parameters", record.parameters},
-            {"programs", programs},
-            {"maps", maps}};
-}
 
 void print_result(const Global& global, const ordered_json& document, const std::string& sentence) {
     if (global.json)
@@ -46,63 +25,8 @@ void print_result(const Global& global, const ordered_json& document, const std:
         std::cout << sentence << "\n";
 }
 
-namespace {
-
-// Nothing: another process has unloaded the monitor meanwhile.
-std::optional<HookRecord> record_of(const Store& store, const HookId& hook) {
-    try {
-        return read_hook_record(store, hook);
-    } catch (const Error&) {
-        return std::nullopt;
-    }
-}
-
-} // namespace
-
-ordered_json neighbours_json(const std::optional<std::vector<Neighbour>>& neighbours) {
-    if (!neighbours)
-        return nullptr;
-    ordered_json list = ordered_json::array();
-    for (const Neighbour& each : *neighbours) {
-        const bool filter = each.place == Neighbour::Place::clsact;
-        const bool program = each.program_id != 0;
-        const bool named = program && !each.name.empty();
-        list.push_back({{"place", to_string(each.place)},
-                        {"kind", program ? "bpf" : each.name},
-                        {"program", named ? ordered_json(each.name) : ordered_json()},
-                        {"id", program ? ordered_json(each.program_id) : ordered_json()},
-                        {"priority", filter ? ordered_json(each.priority) : ordered_json()}});
-    }
-    return list;
-}
-
-ordered_json problems_json(const std::vector<SystemProblem>& ailments) {
-    ordered_json problems = ordered_json::array();
-    for (const SystemProblem& ailment : ailments)
-        problems.push_back(
-            {{"problem", ailment.problem}, {"remedy", ailment.remedy}, {"ill", ailment.ill}});
-    return problems;
-}
-
 int exit_code(const std::vector<SystemProblem>& ailments) {
     return is_ill(ailments) ? static_cast<int>(ErrorKind::failed) : 0;
-}
-
-ordered_json placed_json(const Global& global, const GenerationRecord& record) {
-    ordered_json document = generation_json(record);
-    const Store store = global.settings.open_store(false);
-    for (std::size_t i = 0; i < record.programs.size(); ++i) {
-        const HookId& hook = record.programs[i].hook;
-        const auto neighbours = in_front_of(store, hook).neighbours;
-        document["programs"][i]["in-front"] = neighbours_json(neighbours);
-        if (!record_of(store, hook))
-            continue;
-        for (const Neighbour& neighbour : neighbours.value_or(std::vector<Neighbour>{}))
-            log::warn(std::string(to_string(hook.point)) + " of '" + hook_device(store, hook) +
-                      "': " + describe(neighbour) +
-                      " runs in front of dynmon; packets that it does not pass on are not counted");
-    }
-    return document;
 }
 
 std::string places_text(const Global& global, const GenerationRecord& record) {
@@ -113,7 +37,7 @@ std::string places_text(const Global& global, const GenerationRecord& record) {
     std::string points;
     for (const ProgramRecord& program : record.programs) {
         points += std::string(points.empty() ? "" : ", ") + to_string(program.hook.point);
-        const std::optional<HookRecord> hook = record_of(store, program.hook);
+        const std::optional<HookRecord> hook = hook_record_if_there(store, program.hook);
         if (!hook)
             continue;
         device =

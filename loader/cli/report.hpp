@@ -11,18 +11,11 @@
 
 namespace dynmon {
 
-nlohmann::ordered_json generation_json(const GenerationRecord& record);
 // Prints `document` with --json, else `sentence`.
 void print_result(const Global& global, const nlohmann::ordered_json& document,
                   const std::string& sentence);
-// [{"place": "tcx", "kind": "bpf", "program": …, "id": …, "priority": …}, …]; null: unknown.
-nlohmann::ordered_json neighbours_json(const std::optional<std::vector<Neighbour>>& neighbours);
-// [{"problem": …, "remedy": …, "ill": …}, …]
-nlohmann::ordered_json problems_json(const std::vector<SystemProblem>& ailments);
 // The exit code of a verb that looks: 0 when nothing is ill.
 int exit_code(const std::vector<SystemProblem>& ailments);
-// As generation_json(), with the programs of others in front of each program; warns of them too.
-nlohmann::ordered_json placed_json(const Global& global, const GenerationRecord& record);
 // "eth0 (tc-ingress, tc-egress)": where the programs of a generation run.
 std::string places_text(const Global& global, const GenerationRecord& record);
 

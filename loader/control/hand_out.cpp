@@ -106,6 +106,9 @@ void HandOut::run() {
     if (const std::uint64_t lost = log_.tell_lost(reader); lost > 0)
         log::warn("reader '" + reader + "' has lost " + counted(lost, "window") +
                   ", for which it came too late");
+    const auto& has_up_to = request_.named.has_up_to;
+    if (has_up_to)
+        take_off(*has_up_to);
     const std::vector<LoggedWindow> waiting = log_.waiting(reader);
     const bool prints = request_.consumer == nullptr;
     if (prints && output_.format->one_window && waiting.size() > 1)
@@ -117,7 +120,17 @@ void HandOut::run() {
         if (prints && output_.format->one_document && i > 0)
             return log::info("a newer window is there too: the next read prints it");
         hand_out(waiting[i], i + 1 == waiting.size());
-        log_.took(reader, waiting[i].serial, epoch_ns());
+        if (!has_up_to)
+            log_.took(reader, waiting[i].serial, epoch_ns());
+    }
+}
+
+// Up to the first that it does not have: windows of a replaced generation come late.
+void HandOut::take_off(std::uint64_t up_to) {
+    for (const LoggedWindow& window : log_.waiting(request_.named.as)) {
+        if (window.window.sequence > up_to)
+            return;
+        log_.took(request_.named.as, window.serial, epoch_ns());
     }
 }
 

@@ -40,6 +40,7 @@ public:
 
 private:
     void hand_out(const LoggedWindow& window, bool last);
+    void take_off(std::uint64_t up_to);
 
     const Store& store_;
     const ReadRequest& request_;

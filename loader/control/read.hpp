@@ -22,6 +22,10 @@ struct NamedReading {
     std::optional<std::uint64_t> keep_ns;    // windows wait for it for so long
     std::optional<std::uint64_t> keep_bytes; // and all that wait are so many: for the first reader
     bool only_waiting = false;               // no window is closed: another reader just has
+    // A reader whose answers may be lost on their way says with each read up to which sequence
+    // number it has them. Those windows are taken off then, and what is handed out now waits until
+    // a later read says so. Unset: a window is taken off as soon as it is written out.
+    std::optional<std::uint64_t> has_up_to = std::nullopt;
 };
 
 struct ReadRequest {

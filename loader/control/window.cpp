@@ -10,6 +10,7 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "control/build.hpp"
 #include "control/chain_lookup.hpp"
 #include "control/window_steps.hpp"
 #include "decode/merge_rule.hpp"
@@ -415,6 +416,15 @@ std::vector<MetricSource> current_sources(const Store& store, GenerationMaps& ma
                 maps.dir().require_map_pin(*map, other(active)); // of the next read
         }
     return with_names(store, record, metric_sources(maps, record, active));
+}
+
+FoundMap map_of_monitor(const Store& store, const std::string& monitor, const std::string& name) {
+    const auto lock = store.try_lock(DirectoryLock::Mode::shared); // until the pin is open
+    const std::string path = map_pin(store, monitor, name);
+    return {.fd = open_map_pin(path),
+            .pin_path = path,
+            .metric = name,
+            .interfaces = [store, monitor] { return interfaces_of_monitor(store, monitor); }};
 }
 
 } // namespace dynmon

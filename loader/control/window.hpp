@@ -12,6 +12,7 @@
 #include "base/file.hpp"
 #include "control/window_log.hpp"
 #include "format/exporter.hpp"
+#include "source/find_map.hpp"
 #include "state/generation.hpp"
 #include "state/state.hpp"
 #include "state/store.hpp"
@@ -127,6 +128,9 @@ std::vector<MetricSource> named_logged_sources(const Store& store, const Generat
 
 // The same for a monitor by its name; null: as above.
 std::shared_ptr<const EnumSet> interfaces_of_monitor(const Store& store, const std::string& name);
+
+// A map or metric of a running monitor, opened; throws as map_pin().
+FoundMap map_of_monitor(const Store& store, const std::string& monitor, const std::string& name);
 
 // The same of a generation that runs, with its maps open: those of side `active`, and the other
 // side of metrics whose bit is in `both`. Throws Error{failed} with the pin of a map that has

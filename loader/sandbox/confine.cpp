@@ -131,7 +131,7 @@ public:
             throw Error(ErrorKind::failed, "open " + path, errno);
         if (!folder)
             return;
-        if ((access & may_write) != 0)
+        if ((access & LANDLOCK_ACCESS_FS_WRITE_FILE) != 0)
             access |= more_;
         const landlock_path_beneath_attr rule{.allowed_access = access, .parent_fd = folder.get()};
         if (syscall(SYS_landlock_add_rule, rules_.get(), LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0)
@@ -156,6 +156,10 @@ void restrict_paths(const Confinement& allowed) {
         rules.allow(allowed.store, may_read | may_write);
     for (const std::string& folder : allowed.files)
         rules.allow(folder, may_read | may_write);
+    for (const std::string& folder : allowed.reads)
+        rules.allow(folder, may_read);
+    for (const std::string& folder : allowed.removes)
+        rules.allow(folder, LANDLOCK_ACCESS_FS_REMOVE_FILE);
     if (allowed.sends)
         for (const char* path : for_names)
             rules.allow(path, may_read);
@@ -211,6 +215,9 @@ void allow_sockets(SeccompFilter& filter, const Confinement& allowed) {
     for (const std::uint64_t request :
          {std::uint64_t{SIOCGIFNAME}, std::uint64_t{SIOCGIFINDEX}, std::uint64_t{FIONREAD}})
         filter.allow("ioctl", {is(1, request)});
+    if (allowed.serves)
+        for (const char* call : {"accept4", "getpeername", "shutdown"})
+            filter.allow(call);
     if (!allowed.sends)
         return;
     for (const std::uint64_t family : {std::uint64_t{AF_INET}, std::uint64_t{AF_INET6}})

@@ -50,9 +50,12 @@ constexpr scmp_arg_cmp has_none_of(unsigned argument, std::uint64_t bits) {
 void allow_harmless(SeccompFilter& filter);
 
 struct Confinement {
-    std::string store;              // its pins are opened, made, renamed and removed
-    std::vector<std::string> files; // folders in which files are written; they must be there
-    bool sends = false;             // over the network
+    std::string store;                     // its pins are opened, made, renamed and removed
+    std::vector<std::string> files;        // folders in which files are written; they must be there
+    std::vector<std::string> reads = {};   // folders whose files are only read
+    std::vector<std::string> removes = {}; // folders in which files are only removed
+    bool sends = false;                    // over the network
+    bool serves = false;                   // accepts connections on the sockets that it has
     bool looks_at_processes = false;
 };
 

@@ -7,21 +7,25 @@ import json
 import os
 import pathlib
 import re
+import shutil
+import socket
 import subprocess
 import sys
+import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
 
 import frames
 import harness
 import ordinary
+import served
 import wire
 from harness import BPFFS, STORE
 
 UNITS = harness.BUILD / "systemd"
 USER = 65534  # stands for the user `dynmon`, whom a test does not make
 MOST_EXPOSURE = 2.0  # of 10, as `systemd-analyze security` counts
-INSTALLED = r"/[\w./-]*bin/dynmon-load"
+INSTALLED = r"/[\w./-]*bin/dynmon-(load|serve)"
 
 # Runs in the place of systemd's executor: installs the filter that it would, then becomes argv.
 EXECUTOR = r"""
@@ -96,15 +100,19 @@ def seccomp(names, families):
 class SoundTest(harness.Case):
     def copies(self):
         """The units in a folder, with the binary of this build in place of the installed one."""
-        for path in (*UNITS.glob("*.service"), harness.SOURCE / "systemd/dynmon-export@.timer"):
-            text = re.sub(INSTALLED, str(harness.DYNMON), path.read_text())
+        for path in (*UNITS.glob("*.service"), harness.SOURCE / "systemd/dynmon-export@.timer",
+                     *(harness.SOURCE / "systemd").glob("*.socket")):
+            text = re.sub(INSTALLED, lambda found: str(harness.BUILD / f"dynmon-{found[1]}"),
+                          path.read_text())
             (self.folder / path.name).write_text(text)
         return sorted(self.folder.glob("dynmon*"))
 
     def test_systemd_finds_no_fault(self):
         paths = self.copies()
         self.assertEqual([path.name for path in paths],
-                         ["dynmon-export@.service", "dynmon-export@.timer", "dynmon@.service"])
+                         ["dynmon-control.service", "dynmon-control.socket",
+                          "dynmon-export@.service", "dynmon-export@.timer",
+                          "dynmon-read.service", "dynmon-read.socket", "dynmon@.service"])
         for path in paths:
             done = subprocess.run(["systemd-analyze", "verify", "--man=no", "--recursive-errors=no",
                                    str(path)], capture_output=True, text=True, timeout=60)
@@ -160,7 +168,8 @@ class SoundTest(harness.Case):
 
 
     def test_memory_tasks_starts_and_time_have_a_limit(self):
-        for name in ("dynmon@.service", "dynmon-export@.service"):
+        for name in ("dynmon@.service", "dynmon-export@.service", "dynmon-read.service",
+                     "dynmon-control.service"):
             settings = Unit(name).settings
             for limit in ("MemoryMax", "TasksMax", "StartLimitBurst", "StartLimitIntervalSec",
                           "TimeoutStartSec"):
@@ -198,9 +207,9 @@ class WorkTest(harness.Case):
         text = unit.settings[what][0]
         for word, value in words.items():
             text = text.replace(word, value)
-        return re.sub(INSTALLED, str(self.binary), text)
+        return re.sub(INSTALLED, lambda found: str(self.binary.with_name(f"dynmon-{found[1]}")), text)
 
-    def run_unit(self, name, what, code=0):
+    def run_unit(self, name, what, code=0, keep=()):
         unit = Unit(name)
         caps = ",".join(["-all", *("+" + cap.removeprefix("CAP_").lower()
                                    for cap in unit.words("AmbientCapabilities"))])
@@ -213,7 +222,7 @@ class WorkTest(harness.Case):
         names = unit.system_calls() - {"setns", "unshare"}
         # ProtectSystem=strict: all is read-only but what is named, and what is no file system on a
         # disk. The run-time directory is of the test.
-        named = [path.replace("%i", "web") for path in unit.words("ReadWritePaths")]
+        named = [path.replace("%i", "web") for path in unit.settings.get("ReadWritePaths", [""])[0].split()]
         writable = [*(path.removeprefix("-") for path in named
                       if not path.startswith("-") or os.path.exists(path[1:])), str(self.folder)]
         mounts = "".join(f"mount --bind {path} {path}; " for path in writable)
@@ -226,6 +235,7 @@ class WorkTest(harness.Case):
                    seccomp(names, families).hex(), "/bin/sh", "-c",
                    f"umask {unit.words('UMask')[0]}; exec {self.command_of(unit, what)}"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=self.folder,
+                              pass_fds=keep,
                               env=harness.untraceable() | {"DYNMON_PROBE_PATH": str(self.probes)})
         self.note_pins()
         self.assertEqual(done.returncode, code, f"{what} of {name}: {done.stderr}")
@@ -269,6 +279,49 @@ class WorkTest(harness.Case):
             left = [pin for pin in (STORE / "monitors" / "web").rglob("FLOWS_INGRESS*")
                     if json.loads(wire.command("bpftool", "-j", "map", "dump", "pinned", str(pin)))]
             self.assertEqual(left, [])
+
+    def answer_of(self, name, method, target, body=None):
+        """What a server under its unit answers; systemd hands it the socket, and it exits idle."""
+        place = 9  # a number that a shell can redirect
+        with socket.socket(socket.AF_UNIX) as listener:
+            path = self.folder / f"{name}.sock"
+            listener.bind(str(path))
+            listener.listen(4)
+            os.dup2(listener.fileno(), place)
+            client = served.UnixConnection(path, 60)
+            client.request(method, target, body)
+            unit = Unit(name)
+            command = re.sub(INSTALLED, str(self.binary.with_name("dynmon-serve")),
+                             unit.settings["ExecStart"][0].replace("$SERVE_OPTIONS", "")
+                             .replace("2min", "200ms"))
+            self.command_of = lambda *_: ("/bin/sh -c 'exec 3<&9; export LISTEN_FDS=1 LISTEN_PID=$$; "
+                                          f"exec {command}'")
+            answers = []
+            asking = threading.Thread(target=lambda: answers.append(
+                served.Answer(client.getresponse())) or client.close())
+            asking.start()
+            try:
+                self.run_unit(name, "ExecStart", keep=[place])
+            finally:
+                asking.join()
+                os.close(place)
+                del self.command_of
+                path.unlink()
+        return answers[0]
+
+    def test_the_servers_answer_under_their_units(self):
+        shutil.copy(served.SERVE, self.binary.with_name("dynmon-serve"))
+        loaded = self.answer_of("dynmon-control.service", "PUT", "/api/v1/monitors/web",
+                                '{"probe": "flows", "device": "blue0"}')
+        self.assertEqual(loaded.status, 201, loaded.text)
+        self.receive(*[frames.ipv4(frames.udp(1234, 53, b"x"), frames.UDP)] * 9)
+        scraped = self.answer_of("dynmon-read.service", "GET", "/metrics")
+        self.assertRegex(scraped.text, r"(?m)^dynmon_flows_packets_total\{.*\} 9$")
+        taken = self.answer_of("dynmon-control.service", "POST", "/api/v1/monitors/web/windows",
+                               '{"reader": "r"}')
+        self.assertEqual(taken.status, 200, taken.text)
+        doctor = self.answer_of("dynmon-read.service", "GET", "/api/v1/doctor")
+        self.assertEqual(doctor.json()["store"]["state"], "ours")
 
     def test_root_reads_the_store_of_the_user_dynmon_and_no_other_ones(self):
         self.run_unit("dynmon@.service", "ExecStart")

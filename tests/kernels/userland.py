@@ -12,8 +12,9 @@ import tempfile
 
 from archive import Archive, run
 
-SYSROOT = ["libbpf-dev", "libcli11-dev", "libelf-dev", "libmd-dev", "libseccomp-dev", "libspdlog-dev",
-           "libstdc++-12-dev", "libyaml-cpp-dev", "nlohmann-json3-dev", "doctest-dev", "zlib1g-dev"]
+SYSROOT = ["libbpf-dev", "libcli11-dev", "libelf-dev", "libgnutls28-dev", "libmd-dev", "libmicrohttpd-dev",
+           "libseccomp-dev", "libspdlog-dev", "libstdc++-12-dev", "libyaml-cpp-dev", "nlohmann-json3-dev",
+           "doctest-dev", "zlib1g-dev"]
 GUEST = ["bash", "bpftool", "busybox-static", "dash", "ethtool", "iproute2", "kmod", "libbpf1",
          "libcap2-bin", "libelf1", "libmd0", "libseccomp2", "libspdlog1.10", "libyaml-cpp0.7", "mount",
          "netbase", "python3", "python3-jsonschema", "strace", "util-linux", "wireguard-tools",

@@ -18,9 +18,12 @@ USER = SOURCE / "docs" / "user"
 PAGES = {path.stem: path.read_text() for path in sorted(USER.glob("*.md"))}
 SECTIONS = {"1": ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS"], "5": ["NAME"], "7": ["NAME"]}
 # Options of other programs that the manual names.
-OTHERS = {"--build", "--install", "--target", "--now", "--create", "--reuid", "--regid", "--clear-groups"}
+OTHERS = {"--build", "--install", "--target", "--now", "--create", "--reuid", "--regid", "--clear-groups", "--unix-socket"}
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
 FENCE = re.compile(r"^```.*?^```$", re.S | re.M)
+
+
+SERVE = BUILD / "dynmon-serve"
 
 
 def help_of(*words):
@@ -36,6 +39,11 @@ def options_of(*words):
     """Options that --help lists; what it says of them is further to the right."""
     found = re.findall(r"^ {2,6}(?:-\w,)?(--[a-z0-9-]+)", help_of(*words).split("Example:")[0], re.M)
     return set(found)
+
+
+def options_of_server():
+    text = subprocess.run([str(SERVE), "--help"], check=True, capture_output=True, text=True).stdout
+    return set(re.findall(r"^ {2,6}(?:-\w,)?(--[a-z0-9-]+)", text.split("Example:")[0], re.M))
 
 
 def page_of(verb):
@@ -77,12 +85,13 @@ class ManPages(unittest.TestCase):
         for verb in verbs():
             options.setdefault(page_of(verb), set()).update(options_of(verb))
         options["dynmon-load.1"] = options_of()
+        options["dynmon-serve.1"] = options_of_server()
         for page, known in options.items():
             with self.subTest(page):
                 self.assertEqual(described(PAGES[page]), known)
 
     def test_an_option_that_the_manual_names_is_one(self):
-        known = options_of() | OTHERS | {option for verb in verbs() for option in options_of(verb)}
+        known = options_of() | options_of_server() | OTHERS | {option for verb in verbs() for option in options_of(verb)}
         for page, text in PAGES.items():
             with self.subTest(page):
                 self.assertEqual(set(OPTION.findall(text)) - known, set())
