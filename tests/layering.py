@@ -8,7 +8,7 @@ import re
 import sys
 
 # The data's way. What stands before kernel needs no kernel and no root.
-ORDER = ["include", "base", "sandbox", "manifest", "object", "btf", "decode", "policy", "filter", "format", "export", "kernel",
+ORDER = ["include", "base", "sandbox", "manifest", "object", "btf", "decode", "policy", "import", "filter", "format", "export", "kernel",
          "state", "hook", "source", "control", "api", "cli"]
 # libbpf's system call half, and the calls that change where we are. What a seccomp filter answers to a
 # call is none.
