@@ -3,6 +3,8 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -14,6 +16,7 @@
 #include "cli/verb.hpp"
 #include "kernel/rights.hpp"
 #include "object/object.hpp"
+#include "policy/checked_probe.hpp"
 
 namespace dynmon {
 
@@ -87,8 +90,15 @@ public:
                                               std::to_string(documents_.size()))
                 .hint("import one after the other");
         drop_rights(); // the folder may belong to any user
-        for (const std::string& file : documents_)
-            during("import " + file, [&] { import(global, file); });
+        for (const std::string& file : documents_) {
+            try {
+                import(global, file);
+            } catch (Error& error) {
+                if (std::string_view(error.what()).find(file) == std::string_view::npos)
+                    error.during("import " + file);
+                throw;
+            }
+        }
         return 0;
     }
 
@@ -132,7 +142,23 @@ private:
         for (const ImportedFile& made : probe.files)
             files.push_back({made.name, made.text});
         publish_folder(files, target);
+        Undo undo;
+        undo.add([&] {
+            std::error_code ignored;
+            fs::remove_all(target, ignored);
+        });
+        require_good(target, file);
+        undo.commit();
         report(global, probe, options.name, fs::absolute(target).lexically_normal());
+    }
+
+    // As `check` sees it: what would be refused when it is loaded is no result of an import.
+    static void require_good(const fs::path& folder, const std::string& file) {
+        const CheckedProbe checked = check_files(fs::absolute(folder).string(), Purpose::look);
+        if (checked.diagnostics.empty())
+            return;
+        const Diagnostic& first = checked.diagnostics.front();
+        throw Error(ErrorKind::rejected, file + ": " + first.message).hint(first.hint);
     }
 
     static void report(const Global& global, const ImportedProbe& probe, const std::string& name,

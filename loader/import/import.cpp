@@ -111,7 +111,7 @@ private:
         }
         if (planned.scanned.drops && !options_.allow_drop)
             throw PathFault{&path,
-                            {planned.scanned.drop_line, 1,
+                            {planned.scanned.drop_line, planned.scanned.drop_column,
                              "the code drops packets (RX_DROP), and the import does not allow it",
                              "--allow-drop gives the probe `verdict: drop`"}};
         paths_.push_back(std::move(planned));

@@ -235,10 +235,6 @@ private:
         for (const Refusal& refusal : refused_names)
             if (token.text == refusal.name)
                 refuse(token, token.text + " is not possible here: " + std::string(refusal.why));
-        if (token.text == "RX_DROP") {
-            scanned_.drops = true;
-            scanned_.drop_line = scanned_.drop_line != 0 ? scanned_.drop_line : token.line;
-        }
         scanned_.logs = scanned_.logs || token.text == "dynmon_pcn_log_";
         scanned_.sets_time = scanned_.sets_time || token.text == "dynmon_now";
         if (i >= 2 && text(i - 1) == "." && names_.contains(text(i - 2)))
@@ -285,6 +281,16 @@ CodeFault refused_by_its_text(std::string_view code) {
             const CodeFault fault = refused_include(directive);
             if (fault.line != 0)
                 return fault;
+        } else if (directive.name == "if" || directive.name == "elif") {
+            // __has_include() of a path tells whether a file is there.
+            const std::string condition = joined(directive.rest);
+            if (condition.find("__has_") != std::string::npos &&
+                (condition.find("\"/") != std::string::npos ||
+                 condition.find("</") != std::string::npos ||
+                 condition.find("..") != std::string::npos))
+                return {directive.line, directive.column,
+                        "#" + directive.name + " that asks for a file outside the headers",
+                        "leave it out"};
         } else if (directive.name == "embed") {
             return {directive.line, directive.column, "#embed of a file", "leave it out"};
         } else if (directive.name == "pragma") {
@@ -318,12 +324,15 @@ CodeFault refused_by_its_text(std::string_view code) {
 ScannedCode scan_code(std::string_view preprocessed, std::string_view file, std::string_view code) {
     const LexedCode lexed = lex_preprocessed(preprocessed, file);
     ScannedCode scanned = Scanner(lexed.tokens).run();
-    // A macro of the author's by that name has hidden it.
-    for (const Token& token : lex_code(code).tokens)
-        if (token.text == "RX_DROP" && !scanned.drops) {
-            scanned.drops = true;
-            scanned.drop_line = token.line;
-        }
+    // Before the preprocessor: a macro of the author's by that name would hide it. Behind it: in a
+    // macro.
+    for (const Tokens& tokens : {lex_code(code).tokens, lexed.tokens})
+        for (const Token& token : tokens)
+            if (token.text == "RX_DROP" && !scanned.drops) {
+                scanned.drops = true;
+                scanned.drop_line = token.line;
+                scanned.drop_column = token.column;
+            }
     return scanned;
 }
 

@@ -181,10 +181,8 @@ Compiled compile(const Toolchain& toolchain, const std::string& source,
                       "-Wno-return-type", "-Werror=implicit-function-declaration",
                       "-I" + toolchain.headers, "-I" + toolchain.headers + "/polycube"};
     if (toolchain.version < 16)
-        for (const char* word :
-             {"-Xclang",
-              "-enable-trivial-auto-var-init-zero-knowing-it-will-be-removed-from-clang"})
-            call.arguments.emplace_back(word);
+        call.arguments.emplace_back(
+            "-enable-trivial-auto-var-init-zero-knowing-it-will-be-removed-from-clang");
     for (const char* folder : {"/usr/include/x86_64-linux-gnu", "/usr/include/aarch64-linux-gnu"})
         call.arguments.push_back(std::string("-idirafter") + folder);
     call.arguments.insert(call.arguments.end(), options.begin(), options.end());
