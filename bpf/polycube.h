@@ -20,8 +20,8 @@
  * A table is a constant struct of function pointers, which the compiler folds (-O1 and above); the
  * map beside it has the table's name by an asm label.
  *
- * What follows the author's code would be subject to his macros: the program stands here, before
- * it. */
+ * What follows the code of an author would be subject to their macros: the program stands here,
+ * before it. */
 #ifndef DYNMON_POLYCUBE_H
 #define DYNMON_POLYCUBE_H
 
@@ -273,7 +273,7 @@ DYNMON_TC(dynmon_egress, DYNMON_DIRECTION_EGRESS) {
     .dynmon_atomic_increment = name##_dynmon_atomic_increment_,
 #define DYNMON_TWO_(key, amount, ...) key, amount
 
-/* BCC ends the program where a table is full. This goes on with a value of which nobody reads. */
+/* BCC ends the program where a table is full. This goes on with a value that is in no table. */
 #define DYNMON_OR_INIT_(key_type, value_type, name)                                                \
     static value_type name##_dynmon_nobodys_;                                                      \
     static value_type* name##_dynmon_or_init_(key_type* key, value_type* initial) {                \

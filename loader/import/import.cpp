@@ -131,7 +131,7 @@ private:
             fault.message += " (and " + std::to_string(compiled.more) + " more)";
         if (fault.message.find("implicit declaration of function") != std::string::npos ||
             fault.message.find("undeclared function") != std::string::npos)
-            fault.hint = "dynmon-import(1) lists the functions that there are";
+            fault.hint = "dynmon-load-import(1) lists the functions that there are";
         throw PathFault{&path, fault};
     }
 
@@ -200,6 +200,10 @@ private:
                                  ").");
     }
 
+    const PlannedPath& planned(Direction direction) const {
+        return paths_.front().path->direction == direction ? paths_.front() : paths_.back();
+    }
+
     Manifest manifest(const Object& object, const std::string& document_name) {
         Manifest manifest;
         manifest.name = options_.name;
@@ -215,11 +219,11 @@ private:
             for (const DocumentMetric& metric : path.path->metrics)
                 if (metric.swap_on_read)
                     swapped.insert(path.table(metric.map_name)->label);
-        for (std::size_t i = 0; i < paths_.size(); ++i) {
-            const PlannedPath& path = paths_[i];
-            const bool ingress = path.path->direction == Direction::ingress;
-            // Of the document as it is, not of what is compiled.
-            (ingress ? imported.ingress : imported.egress) = path_digest(document_.paths[i]);
+        for (const DocumentPath& of : document_.paths) {
+            const PlannedPath& path = planned(of.direction);
+            // The document as it is counts, not what is compiled.
+            (of.direction == Direction::ingress ? imported.ingress : imported.egress) =
+                path_digest(of);
             if (options_.allow_drop && path.scanned.drops)
                 manifest.may.insert(Power::drop);
             manifest.paths.push_back(path_config(path, object, swapped));
@@ -371,7 +375,7 @@ private:
             remarks.emplace_back("What finds a queue full is counted in `NAME_lost`.");
         if (ends)
             remarks.emplace_back("Where `lookup_or_init()` finds a table full, the code goes on "
-                                 "with a value that nobody reads; BCC ended the program.");
+                                 "with a value that is in no table; BCC ended the program.");
         remarks.emplace_back("A swap shows each packet in one window, and all maps of a path are "
                              "of the same one.");
         return remarks;

@@ -70,14 +70,12 @@ public:
     bool null() override { return add(scalar("", false)); }
     bool boolean(bool value) override { return add(scalar(value ? "true" : "false", false)); }
     bool number_integer(number_integer_t value) override {
-        return add(scalar(std::to_string(value), false));
+        return add(number(std::to_string(value)));
     }
     bool number_unsigned(number_unsigned_t value) override {
-        return add(scalar(std::to_string(value), false));
+        return add(number(std::to_string(value)));
     }
-    bool number_float(number_float_t, const string_t& text) override {
-        return add(scalar(text, false));
-    }
+    bool number_float(number_float_t, const string_t& text) override { return add(number(text)); }
     bool string(string_t& text) override { return add(scalar(text, true)); }
     bool binary(binary_t&) override { return false; }
     bool start_object(std::size_t) override { return open(Node::Kind::mapping); }
@@ -116,7 +114,7 @@ public:
     Node& root() { return root_; }
 
 private:
-    // Of the string that ends where the reading stands.
+    // The beginning of the string that ends where the reading stands.
     std::size_t begin_of_string() const {
         std::size_t at = read_ < 2 ? 0 : read_ - 2;
         while (at > 0) {
@@ -139,6 +137,13 @@ private:
         node.text = text;
         node.at = quoted ? place(begin_of_string())
                          : place(read_ < text.size() ? 0 : read_ - text.size());
+        return node;
+    }
+
+    // A number ends with the character behind it, which has been read.
+    Node number(const std::string& text) const {
+        Node node = scalar(text, false);
+        node.at = place(read_ < text.size() + 1 ? 0 : read_ - text.size() - 1);
         return node;
     }
 

@@ -59,6 +59,27 @@ void rename(PlannedTable& table, std::set<std::string>& taken, std::vector<std::
                       "` of their own: that of the egress path is the map `" + name + "`.");
 }
 
+bool borrows(const PlannedPath& path) {
+    for (const PlannedTable& table : path.tables)
+        if (!table.owned)
+            return true;
+    return false;
+}
+
+// Where each of two paths owns what the other one uses, the one that is linked first defines all.
+void order_paths(std::vector<PlannedPath>& paths, std::vector<std::string>& remarks) {
+    if (paths.size() == 2 && borrows(paths[0]) && !borrows(paths[1]))
+        std::swap(paths[0], paths[1]);
+    for (std::size_t i = 1; i < paths.size(); ++i)
+        for (PlannedTable& table : paths[i].tables) {
+            const PlannedTable* before = find(paths, paths[i], table.declared.name);
+            table.weak = before != nullptr && before->label == table.label;
+            if (table.weak && table.owned)
+                remarks.push_back("The map `" + table.label + "` has the size that the " +
+                                  to_string(paths[0].path->direction) + " path says.");
+        }
+}
+
 std::string definition(const std::string& what, const std::string& value) {
     return "#define " + what + (value.empty() ? "" : " " + value) + "\n";
 }
@@ -76,7 +97,7 @@ std::string described(const PlannedTable& table) {
     std::string text =
         definition("dynmon_type_" + name, "BPF_MAP_TYPE_" + upper(table.kind)) +
         definition("dynmon_label_" + name, '"' + table.label + '"') +
-        definition("dynmon_linkage_" + name, table.owned ? "DYNMON_DEFINED_" : "__weak");
+        definition("dynmon_linkage_" + name, table.weak ? "__weak" : "DYNMON_DEFINED_");
     if (table.declared.keyless)
         return text + definition("dynmon_lost_" + name, '"' + table.lost + '"');
     if (!table.declared.inner.empty())
@@ -138,6 +159,7 @@ void plan_tables(std::vector<PlannedPath>& paths, std::vector<std::string>& rema
             while (taken.contains(table.lost))
                 table.lost += "_";
         }
+    order_paths(paths, remarks);
 }
 
 std::string planned_source(const PlannedPath& path, bool may_drop, const std::string& file) {

@@ -18,6 +18,7 @@ struct PlannedTable {
     std::string label; // name in the object
     std::string lost;  // of queues and stacks: what counts failed pushes
     bool owned = true; // false: another path's object defines it
+    bool weak = false; // an object that is linked before this one defines it too
 };
 
 struct PlannedPath {
@@ -35,7 +36,8 @@ struct PathFault {
 };
 
 // `paths`: path and scanned code set. Throws PathFault: an "extern" table that nothing defines.
-// `remarks`: what was changed, a sentence each.
+// Puts the paths into the order in which they are linked: libbpf wants a map's owner in front of
+// who is weak. `remarks`: what was changed, a sentence each.
 void plan_tables(std::vector<PlannedPath>& paths, std::vector<std::string>& remarks);
 
 // The C that is compiled for a path: what polycube.h asks for, the header, the author's code at the

@@ -137,7 +137,7 @@ private:
         static const std::string none;
         return i < tokens_.size() ? tokens_[i].text : none;
     }
-    // Of the sign that closes the one at `open`.
+    // The place of the sign that closes the one at `open`.
     std::size_t closing(std::size_t open) const {
         int depth = 0;
         for (std::size_t i = open; i < tokens_.size(); ++i) {

@@ -32,7 +32,7 @@ struct ScannedCode {
     bool increments = false;       // of any table
     bool makes_or_ends = false;
     bool sets_time = false; // pcn_get_time_epoch() or the older pcn_get_packet_tstamp()
-    int drop_line = 0; // of the first RX_DROP
+    int drop_line = 0;      // of the first RX_DROP
     int drop_column = 0;
 };
 

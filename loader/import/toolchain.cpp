@@ -192,6 +192,12 @@ Compiled compile(const Toolchain& toolchain, const std::string& source,
     if (!result.ending.empty())
         throw Error(ErrorKind::rejected, "the compiler, on this code, " + result.ending)
             .hint("it was compiled in a sandbox: nothing else was touched");
+    const std::size_t crash = result.errors.find("LLVM ERROR");
+    if (result.code != 0 && crash != std::string::npos)
+        throw Error(ErrorKind::rejected,
+                    "the compiler, on this code, crashed (" +
+                        result.errors.substr(crash, result.errors.find('\n', crash) - crash) + ")")
+            .hint("it was compiled in a sandbox: nothing else was touched");
     Compiled compiled;
     if (result.code == 0)
         compiled.output = result.output;

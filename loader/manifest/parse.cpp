@@ -494,8 +494,10 @@ Manifest read_manifest(const Node& root, Faults& faults) {
         !fields.mentions("egress-path"))
         faults.add(root.at, "the manifest has neither 'ingress-path' nor 'egress-path'");
     if (const Node* node = fields.find("imported")) {
+        const std::size_t before = faults.list().size();
         manifest.imported = read_imported(*node, faults);
-        check_imported(manifest, faults);
+        if (faults.list().size() == before)
+            check_imported(manifest, faults);
     }
     return manifest;
 }

@@ -11,6 +11,7 @@ import time
 
 import frames
 import harness
+import published
 
 HANDLER = "static __always_inline int handle_rx(struct CTXTYPE *ctx, struct pkt_metadata *md) {\n"
 COUNTER = "BPF_ARRAY(C, uint64_t, 1);\n" + HANDLER + """
@@ -85,7 +86,8 @@ class ImportCase(harness.Case):
         if folder.exists():
             shutil.rmtree(folder)
         file = document if isinstance(document, os.PathLike) else self.document(document)
-        made = self.dynmon("--json", "import", file, "--out", folder, *options).json()
+        made = published.require(self, "import", self.dynmon(
+            "--json", "import", file, "--out", folder, *options).out)
         self.dynmon("check", "--kernel", folder)
         return folder, made
 
@@ -452,6 +454,21 @@ BPF_QUEUESTACK("extern", BUFFER, u32, 16, 0);
                     drained = next(way["BUFFER"] for way in shown if "BUFFER" in way)
                     self.assertEqual(drained, [0, 0, 100, 100, 100])
 
+    def test_each_path_may_own_what_the_other_one_uses(self):
+        mine = 'BPF_TABLE_SHARED("hash", u32, u64, {0}, 16);\n'.format
+        theirs = 'BPF_TABLE("extern", u32, u64, {0}, 16);\n'.format
+        body = HANDLER + """
+    u32 way = POLYCUBE_PROGRAM_TYPE; u64 one = 1;
+    A.update(&way, &one);
+    B.update(&way, &one);
+    return RX_OK;
+}"""
+        for _ in self.loaded(path(mine("A") + theirs("B") + body, "A"),
+                             path(theirs("A") + mine("B") + body, "B")):
+            shown = self.polycube()
+            for rows in (shown[0]["A"], shown[1]["B"]):
+                self.assertEqual(sorted(row["key"] for row in rows), [0, 1])
+
     def test_functions_of_the_same_name_in_both_paths_do_not_meet(self):
         code = "int helper(u64 *v) { *v += 1; return 0; }\n" + COUNTER.replace("*counter += 1", "helper(counter)")
         for _ in self.loaded(path(code, "C"), path(code.replace("v += 1", "v += 10"), "C")):
@@ -477,15 +494,18 @@ class ResultsTest(ImportCase):
     DROP = "BPF_ARRAY(C, u64, 1);\n" + HANDLER + "return md->packet_len > 100 ? RX_DROP : RX_OK; }"
 
     def test_dropping_is_asked_for(self):
+        """PROMISES:
+        D-4 Without `--allow-drop` nothing"""
         error = self.refused_at(both(path(self.DROP)), "RX_DROP")
         self.assertIn("RX_DROP", error["message"])
         self.assertIn("--allow-drop", error["hint"])
 
-    def behind(self, folder):
+    def behind(self, folder, dropped):
         """What a counter behind it in the chain still sees, of a short frame and two long ones."""
         self.load("p", folder)
         self.load("behind", "packets")
-        self.receive(frames.plain(60), frames.plain(200), frames.plain(200))
+        self.receive(frames.plain(200), frames.plain(200), dropped=dropped)
+        self.receive(frames.plain(60))
         seen = self.packets("behind")
         self.dynmon("unload", "--all")
         return seen
@@ -497,12 +517,12 @@ class ResultsTest(ImportCase):
             for clang in clangs():
                 folder, _ = self.imported(both(path(code)), "--allow-drop", *clang)
                 self.assertIn("verdict:", (folder / "probe.yaml").read_text())
-                self.assertEqual(self.behind(folder), 1)
+                self.assertEqual(self.behind(folder, True), 1)
 
     def test_a_result_that_is_a_number_passes_where_nothing_may_drop(self):
         code = self.DROP.replace("RX_DROP : RX_OK", "2 : 0")
         folder, _ = self.imported(both(path(code)))
-        self.assertEqual(self.behind(folder), 3)
+        self.assertEqual(self.behind(folder, False), 3)
 
     def test_what_a_monitor_cannot_do_is_refused_with_the_reason(self):
         for word, why in (("RX_REDIRECT", "another port"), ("RX_CONTROLLER", "slow path"),
@@ -599,6 +619,8 @@ class SandboxTest(ImportCase):
     """What strangers' code could ask of a compiler."""
 
     def test_files_and_assembly_are_refused_with_the_line(self):
+        """PROMISES:
+        D-3 Code that asks for"""
         for text, says in (('#include "/etc/hostname"', "absolute"), ('#include <../../etc/hostname>', "'..'"),
                            ('#define F "/etc/hostname"\n#include F', "macro"), ('#inc\\\nlude "/etc/hostname"', "absolute"),
                            ('#if __has_include("/etc/hostname")\n#endif', "asks for a file"),

@@ -1,2 +1,2 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* Of the kernel itself: what monitors take of it is in polycube.h. */
+/* A header of the kernel itself: what monitors take of it is in polycube.h. */

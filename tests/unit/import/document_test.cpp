@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "import/document.hpp"
-
+#include <random>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <doctest/doctest.h>
 
 #include "base/error.hpp"
+#include "import/document.hpp"
 
 namespace dynmon {
 
@@ -29,16 +31,14 @@ const std::string flat = R"({"name":"x","code":"a\r\nb","metrics":)" + metrics +
 } // namespace
 
 TEST_CASE("every shape of a document has the same path") {
-    const std::string path = R"({"name":"other","metric-configs":)" + metrics +
-                             R"(,"code":"a\nb"})";
-    const std::string first =
-        path_digest(parse_dynmon_document(flat, "d.json").paths.front());
+    const std::string path =
+        R"({"name":"other","metric-configs":)" + metrics + R"(,"code":"a\nb"})";
+    const std::string first = path_digest(parse_dynmon_document(flat, "d.json").paths.front());
     const std::pair<std::string, DocumentShape> shapes[] = {
         {flat, DocumentShape::flat},
         {R"({"dataplane":)" + flat + "}", DocumentShape::flat},
         {R"({"ingress-path":)" + path + R"(,"egress-path":{}})", DocumentShape::paths},
-        {R"({"type":"TC","dataplane-config":{"ingress-path":)" + path + "}}",
-         DocumentShape::paths},
+        {R"({"type":"TC","dataplane-config":{"ingress-path":)" + path + "}}", DocumentShape::paths},
         {R"({"id":"x","description":"d","config":{"code":"a\nb","metrics":)" + metrics + "}}",
          DocumentShape::catalogue}};
     for (const auto& [text, shape] : shapes) {
@@ -64,11 +64,13 @@ TEST_CASE("what differs in code or metrics has another digest") {
     };
     const std::string one = R"({"code":"a","metrics":[{"name":"n","map-name":"M"}]})";
     CHECK(digest(one).size() == 64);
-    CHECK(digest(one) == digest(R"({"name":"x", "metrics": [{"map-name":"M","name":"n"}], "code":"a"})"));
-    for (const char* other : {R"({"code":"b","metrics":[{"name":"n","map-name":"M"}]})",
-                              R"({"code":"a","metrics":[{"name":"m","map-name":"M"}]})",
-                              R"({"code":"a","metrics":[]})",
-                              R"({"code":"a","metrics":[{"name":"n","map-name":"M","extraction-options":{"empty-on-read":true}}]})"})
+    CHECK(digest(one) ==
+          digest(R"({"name":"x", "metrics": [{"map-name":"M","name":"n"}], "code":"a"})"));
+    for (
+        const char* other :
+        {R"({"code":"b","metrics":[{"name":"n","map-name":"M"}]})",
+         R"({"code":"a","metrics":[{"name":"m","map-name":"M"}]})", R"({"code":"a","metrics":[]})",
+         R"({"code":"a","metrics":[{"name":"n","map-name":"M","extraction-options":{"empty-on-read":true}}]})"})
         CHECK(digest(other) != digest(one));
 }
 
@@ -83,7 +85,8 @@ TEST_CASE("both paths are read, ingress first, and the cube's type") {
 }
 
 TEST_CASE("faults have their places") {
-    CHECK(fault_of("") == "d.json:1:1: no JSON: syntax error while parsing value - unexpected end of input; expected '[', '{', or a literal");
+    CHECK(fault_of("") == "d.json:1:1: no JSON: syntax error while parsing value - unexpected end "
+                          "of input; expected '[', '{', or a literal");
     CHECK(fault_of("\n <html>").starts_with("d.json:2:2: an HTML page"));
     CHECK(fault_of("[]").starts_with("d.json:1:1: a document is an object"));
     CHECK(fault_of("{}").starts_with("d.json:1:1: no document of Dynmon"));
@@ -91,7 +94,8 @@ TEST_CASE("faults have their places") {
     CHECK(fault_of("{\"é\": 1\n \"b\": 2}").starts_with("d.json:2:2: no JSON"));
     CHECK(fault_of("{\"code\": \"a\",\n \"code\": \"b\"}")
               .starts_with("d.json:2:2: 'code' stands there twice"));
-    CHECK(fault_of("{\"name\": \"é\", \"code\": 7}").starts_with("d.json:1:23: 'code' must be a text"));
+    CHECK(fault_of("{\"name\": \"é\", \"code\": 7}")
+              .starts_with("d.json:1:23: 'code' must be a text"));
     CHECK(fault_of(R"({"ingres-path":{"code":""},"egress-path":{"code":""}})")
               .starts_with("d.json:1:2: unknown key 'ingres-path'"));
     CHECK(fault_of(R"({"code":"","metrics":[{"name":"","map-name":"M"}]})")
@@ -110,8 +114,47 @@ TEST_CASE("a document of one long line costs no square of it") {
     CHECK(fault_of(text + "[]]}").find("a metric is an object") != std::string::npos);
 }
 
+TEST_CASE("documents with random changes are refused with a place, or read whole") {
+    std::mt19937 random(1); // NOLINT: the same in each run
+    const std::string whole = R"({"dataplane-config":{"ingress-path":)" + flat +
+                              R"(,"egress-path":{"code":"\u00e9\"\\","metric-configs":)" + metrics +
+                              "}}}";
+    const std::string others = "{}[]\",:\\u0n1 \n\xc3\xa9\xff<t";
+    for (int i = 0; i < 20'000; ++i) {
+        std::string text = whole;
+        for (unsigned changes = 1 + random() % 3; changes > 0; --changes) {
+            const std::size_t at = random() % text.size();
+            const char other = others[random() % others.size()];
+            switch (random() % 3) {
+            case 0:
+                text.erase(at, 1 + random() % 8);
+                break;
+            case 1:
+                text.insert(at, 1, other);
+                break;
+            default:
+                text[at] = other;
+            }
+        }
+        CAPTURE(text);
+        try {
+            const DynmonDocument document = parse_dynmon_document(text, "d.json");
+            for (const DocumentPath& path : document.paths) {
+                CHECK(path_digest(path).size() == 64);
+                CHECK(metric_identifiers(path).size() == path.metrics.size());
+                const Position at = code_place(path.code, 2, 1);
+                CHECK((at.line >= path.code.at.line && at.column >= 1));
+            }
+        } catch (const Error& error) {
+            CHECK(error.kind() == ErrorKind::usage);
+            CHECK(std::string(error.what()).starts_with("d.json:"));
+        }
+    }
+}
+
 TEST_CASE("a place in the code is found in the document") {
-    const std::string text = "{\n \"name\": \"é\", \"code\": \"é\\u00e9 \\\"x\\\"\\r\\n\\tint y;\\n\\\\\"}";
+    const std::string text =
+        "{\n \"name\": \"é\", \"code\": \"é\\u00e9 \\\"x\\\"\\r\\n\\tint y;\\n\\\\\"}";
     const DynmonDocument document = parse_dynmon_document(text, "d.json");
     const DocumentCode& code = document.paths.front().code;
     CHECK(code.text == "éé \"x\"\n\tint y;\n\\");

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "import/scan.hpp"
-
 #include <string>
 
 #include <doctest/doctest.h>
 
+#include "import/scan.hpp"
 #include "import/tokens.hpp"
 
 namespace dynmon {
@@ -31,11 +30,11 @@ const std::string handler = "int handle_rx(struct a *b, struct c *d) { return 0;
 } // namespace
 
 TEST_CASE("tables are found by their macros, with kind, name and line") {
-    const ScannedCode code = scanned(
-        "dynmon_table_(BPF_TABLE, \"lru_hash\", struct { int a, b; }, u64, T, 1 << 3);\n\n"
-        " dynmon_table_(BPF_QUEUESTACK_SHARED,\n\"queue\", Q, struct f, N, 0);\n"
-        "dynmon_table_(BPF_HASH_OF_MAPS, O, \"T\", 4);\n" +
-        handler + "void f() { T.increment(1); O.lookup(0); x.call(); }");
+    const ScannedCode code =
+        scanned("dynmon_table_(BPF_TABLE, \"lru_hash\", struct { int a, b; }, u64, T, 1 << 3);\n\n"
+                " dynmon_table_(BPF_QUEUESTACK_SHARED,\n\"queue\", Q, struct f, N, 0);\n"
+                "dynmon_table_(BPF_HASH_OF_MAPS, O, \"T\", 4);\n" +
+                handler + "void f() { T.increment(1); O.lookup(0); x.call(); }");
     REQUIRE(code.tables.size() == 3);
     CHECK((code.tables[0].name == "T" && code.tables[0].kind == "lru_hash"));
     CHECK((code.tables[0].increments && !code.tables[0].shared && !code.tables[0].keyless));
@@ -103,9 +102,10 @@ TEST_CASE("text that asks for files, sections and assembly is refused") {
         CHECK(fault.line >= 2);
         CHECK(fault.message.find(says) != std::string::npos);
     }
-    for (const char* text : {"#include <linux/ip.h>", "#include \"x.h\"", "#pragma unroll",
-                             "#pragma clang loop unroll(full)", "// asm(\"\")", "\"asm\"",
-                             "#pragma pack(1)", "#define F /* ../ */", "int basm;", "#if 1 /* .. */"})
+    for (const char* text :
+         {"#include <linux/ip.h>", "#include \"x.h\"", "#pragma unroll",
+          "#pragma clang loop unroll(full)", "// asm(\"\")", "\"asm\"", "#pragma pack(1)",
+          "#define F /* ../ */", "int basm;", "#if 1 /* .. */"})
         CHECK(refused_by_its_text(text).line == 0);
 }
 

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "sandbox/run_program.hpp"
-
 #include <chrono>
 #include <string>
 #include <vector>
@@ -10,13 +8,14 @@
 #include "base/error.hpp"
 #include "sandbox/confine.hpp"
 #include "sandbox/restrict.hpp"
+#include "sandbox/run_program.hpp"
 
 namespace dynmon {
 
 namespace {
 
-const std::vector<std::string> programs = {"/usr/bin", "/bin",  "/usr/lib",  "/usr/lib64",
-                                           "/lib",     "/lib64"};
+const std::vector<std::string> programs = {"/usr/bin",   "/bin", "/usr/lib",
+                                           "/usr/lib64", "/lib", "/lib64"};
 
 ProgramResult shell(const std::string& script, ProgramCall call = {}) {
     call.file = "/bin/sh";
@@ -27,7 +26,8 @@ ProgramResult shell(const std::string& script, ProgramCall call = {}) {
 
 } // namespace
 
-TEST_CASE("a program reads its input and writes its output" * doctest::skip(landlock_version() < 1)) {
+TEST_CASE("a program reads its input and writes its output" *
+          doctest::skip(landlock_version() < 1)) {
     ProgramCall call{.file = "/bin/cat", .readable = programs, .input = "some text"};
     const ProgramResult result = run_program(call);
     CHECK((result.code == 0 && result.output == "some text" && result.errors.empty()));
@@ -36,11 +36,13 @@ TEST_CASE("a program reads its input and writes its output" * doctest::skip(land
     CHECK(shell("echo $PATH $HOME $DYNMON_PROBE_PATH; pwd").output == "/usr/bin:/bin\n/\n");
 }
 
+// PROMISES:
+// D-1 The compiler can open no file
 TEST_CASE("it opens no file but those that it may, and makes none" *
           doctest::skip(landlock_version() < 1)) {
-    for (const char* script :
-         {"read x < /etc/hostname", "read x < /proc/self/status", "echo x > /tmp/dynmon-must-not-be",
-          "echo x > /dev/null", "cd /etc && echo *s", "/bin/true | /bin/true", "kill -0 $PPID"}) {
+    for (const char* script : {"read x < /etc/hostname", "read x < /proc/self/status",
+                               "echo x > /tmp/dynmon-must-not-be", "echo x > /dev/null",
+                               "cd /etc && echo *s", "/bin/true | /bin/true", "kill -0 $PPID"}) {
         CAPTURE(script);
         const ProgramResult result = shell(std::string(script) + " && echo done");
         CHECK(result.output.find("done") == std::string::npos);
@@ -48,6 +50,8 @@ TEST_CASE("it opens no file but those that it may, and makes none" *
     }
 }
 
+// PROMISES:
+// D-2 It has no capability
 TEST_CASE("it is ended when it takes too long" * doctest::skip(landlock_version() < 1)) {
     CHECK(shell("while :; do :; done", {.cpu = std::chrono::seconds(1)}).ending ==
           "did not end within 1 seconds of CPU time");
