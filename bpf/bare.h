@@ -14,6 +14,9 @@
  *     }
  *
  * `ctx` is the struct __sk_buff or struct xdp_md of <linux/bpf.h>.
+ *
+ * A probe of several sources: `bpftool gen object` links their objects. One of them is made as
+ * above; the others say `#define DYNMON_LINKED` first, and use the variables and maps of that one.
  */
 #ifndef DYNMON_BARE_H
 #define DYNMON_BARE_H

@@ -5,11 +5,16 @@
 
 #include "types.h"
 
+#ifdef DYNMON_LINKED /* see bare.h */
+extern const volatile __u32 dynmon_clock_source;
+extern volatile __s64 dynmon_clock_base SEC(".data.dynmon");
+#else
 /* Set by the loader before the program is loaded, so that the verifier sees a constant. */
 const volatile __u32 dynmon_clock_source = DYNMON_CLOCK_KTIME;
 
 /* Set by the loader while the program runs; alone in its section, one map value of 8 bytes. */
 volatile __s64 dynmon_clock_base SEC(".data.dynmon") = 0;
+#endif
 
 /* Nanoseconds since the Unix epoch. Only the branch of the clock that the loader chose reaches the
  * verifier: a helper that an older kernel lacks is never seen there. */

@@ -10,15 +10,23 @@
 
 /* Set by the loader: what a packet may cost on average, in ns. 0: no limit, and nothing of it is in
  * the program that the kernel runs. */
+#ifdef DYNMON_LINKED /* see bare.h */
+extern const volatile __u64 dynmon_limit;
+#else
 const volatile __u64 dynmon_limit = 0;
+#endif
 
 /* Why a program was taken out, by enum dynmon_direction. From then on its body is skipped: packets
  * go straight on to the next program. Read by the loader. The struct has no name, so that skeletons
  * spell it out. */
-volatile struct {
+DYNMON_SHARED volatile struct {
     __u64 since; /* dynmon_now(); 0: it runs */
     __u64 ns;    /* what a packet cost in the end */
-} dynmon_over[2] SEC(".data.dynmon_limit") = {};
+} dynmon_over[2] SEC(".data.dynmon_limit")
+#ifndef DYNMON_LINKED
+    = {}
+#endif
+;
 
 /* What the measured packets cost. During `status --stats` all are measured, with a limit one of
  * some DYNMON_LIMIT_EVERY. The loader reads the first three fields. */
@@ -31,7 +39,7 @@ struct dynmon_cost {
     __u64 recent_8; /* 8 times the mean that is reported */
 };
 
-struct {
+DYNMON_SHARED struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
     __uint(max_entries, 2);
     __type(key, __u32); /* enum dynmon_direction */

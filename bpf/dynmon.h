@@ -38,14 +38,20 @@
 #ifndef DYNMON_LICENSE
 #define DYNMON_LICENSE "Dual BSD/GPL"
 #endif
+
+#ifdef DYNMON_LINKED /* see bare.h */
+extern const volatile __u32 dynmon_slot;
+extern const volatile bool dynmon_may_drop;
+#else
 char dynmon_license[] SEC("license") = DYNMON_LICENSE;
 
 /* Set by the loader before the program is loaded, so that the verifier sees constants. */
 const volatile __u32 dynmon_slot = DYNMON_NO_SLOT;
 const volatile bool dynmon_may_drop = false;
+#endif
 
 /* The loader puts the hook's own array in the place of this one. */
-struct {
+DYNMON_SHARED struct {
     __uint(type, BPF_MAP_TYPE_PROG_ARRAY);
     __uint(max_entries, DYNMON_CHAIN_SLOTS);
     __type(key, __u32);

@@ -7,7 +7,11 @@
 
 /* Not 0 while `status --stats` measures what the programs cost (the kernel's own statistics know
  * only the first program of a chain of tail calls). */
+#ifdef DYNMON_LINKED /* see bare.h */
+extern volatile __u64 dynmon_meter_on SEC(".data.dynmon_meter");
+#else
 volatile __u64 dynmon_meter_on SEC(".data.dynmon_meter") = 0;
+#endif
 
 /* The same number, of which the verifier knows nothing any more, if it knows nothing of `unknown`.
  * In registers alone. Not for what is made of a packet before it is parsed: it would keep in the

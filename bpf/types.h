@@ -38,6 +38,13 @@
 #define TC_ACT_SHOT 2
 #endif
 
+/* In front of what the loader knows by its name, of which an object has one: see bare.h. */
+#ifdef DYNMON_LINKED
+#define DYNMON_SHARED extern
+#else
+#define DYNMON_SHARED
+#endif
+
 enum dynmon_direction {
     DYNMON_DIRECTION_INGRESS = 0,
     DYNMON_DIRECTION_EGRESS = 1,

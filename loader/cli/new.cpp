@@ -1,24 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <filesystem>
 #include <string>
-#include <utility>
-
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <sys/stat.h>
+#include <vector>
 
 #include "base/error.hpp"
-#include "base/file.hpp"
 #include "base/limits.hpp"
+#include "cli/new_folder.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
 #include "kernel/rights.hpp"
 #include "object/probe.hpp"
-#include "object/traced_code.hpp"
 #include "object/trust.hpp"
 
 namespace dynmon {
@@ -28,12 +20,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view model = "template"; // the probe that a new one starts from
-
-struct NewFile {
-    std::string name;
-    std::string text;
-    bool executable = false;
-};
 
 // Names of the C functions, the manifest and the file are made of it.
 void require_c_name(const std::string& name) {
@@ -50,20 +36,6 @@ void require_c_name(const std::string& name) {
         if (name.starts_with(taken))
             throw Error(ErrorKind::usage, "'" + name + "' is no name of a new probe")
                 .hint(std::string("names that start with ") + taken + " are taken");
-}
-
-std::string replace_all(std::string text, std::string_view from, const std::string& to) {
-    for (std::size_t at = text.find(from); at != std::string::npos;
-         at = text.find(from, at + to.size()))
-        text.replace(at, from.size(), to);
-    return text;
-}
-
-// For a shell, and as it is where that is the same.
-std::string quoted(const std::string& path) {
-    const bool plain = path.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                              "0123456789_-./+,:@%") == std::string::npos;
-    return plain ? path : "'" + replace_all(path, "'", "'\\''") + "'";
 }
 
 // In Python.
@@ -88,39 +60,10 @@ std::string find_makefile(const fs::path& folder) {
     return DYNMON_MAKEFILE;
 }
 
-// Some file systems cannot refuse to overwrite; they still refuse a folder with something in it.
-int rename_to_new(const fs::path& from, const fs::path& to) {
-    const int result = ::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE);
-    return result != 0 && errno == EINVAL ? ::rename(from.c_str(), to.c_str()) : result;
-}
-
 std::string own_path() {
     std::error_code fault;
     const fs::path path = fs::read_symlink("/proc/self/exe", fault);
     return fault ? "dynmon-load" : path.string();
-}
-
-// Just made, as `path`: a user who may write to the folder above could have exchanged it.
-Fd open_stage(const fs::path& path) {
-    Fd stage(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (!stage)
-        throw Error(ErrorKind::failed, "open " + path.string(), errno);
-    require_own_way(stage.get(), path.string());
-    return stage;
-}
-
-void write_file(const Fd& folder, const fs::path& path, const NewFile& file) {
-    const Fd out(::openat(folder.get(), file.name.c_str(),
-                          O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                          file.executable ? 0777 : 0666));
-    if (!out)
-        throw Error(ErrorKind::failed, "make " + path.string(), errno);
-    for (std::size_t done = 0; done < file.text.size();) {
-        const ssize_t count = ::write(out.get(), file.text.data() + done, file.text.size() - done);
-        if (count < 0 && errno != EINTR)
-            throw Error(ErrorKind::failed, "write " + path.string(), errno);
-        done += count > 0 ? static_cast<std::size_t>(count) : 0;
-    }
 }
 
 class NewVerb : public Verb {
@@ -150,14 +93,14 @@ public:
             // Never from the current folder: its owner would write what root is to run.
             const FoundProbe source = find_installed_probe(std::string(model));
             makefile_ = find_makefile(fs::path(source.path).parent_path());
-            publish(files_from(source), target);
+            publish_folder(files_from(source), target);
         });
         report(global, fs::absolute(target).lexically_normal());
         return 0;
     }
 
 private:
-    std::array<NewFile, 4> files_from(const FoundProbe& source) const {
+    std::vector<NewFile> files_from(const FoundProbe& source) const {
         const auto read = [&](const std::string& file) {
             const fs::path path = fs::path(source.path).parent_path() / file;
             return during("the probe '" + std::string(model) + "' is not whole", [&] {
@@ -176,33 +119,6 @@ private:
         script.text = replace_all(script.text, "\"Makefile.bpf\"", literal(makefile_));
         script.text = replace_all(script.text, "\"dynmon-load\"", literal(own_path()));
         return {program, manifest, readme, script};
-    }
-
-    // Under another name first: the folder is there whole or not at all.
-    void publish(const std::array<NewFile, 4>& files, const fs::path& target) const {
-        const fs::path stage =
-            fs::path(dir_) / ("." + name_ + ".new-" + std::to_string(::getpid()));
-        if (fs::exists(fs::symlink_status(target)))
-            throw Error(ErrorKind::usage, target.string() + " is there already, and is left alone")
-                .hint("choose another name or another --dir");
-        std::error_code fault;
-        if (!fs::exists(fs::path(dir_), fault) && !fault)
-            throw Error(ErrorKind::usage, "make a folder in " + dir_, ENOENT)
-                .hint("mkdir -p " + quoted(dir_));
-        if (::mkdir(stage.c_str(), 0777) != 0)
-            throw Error(ErrorKind::failed, "make a folder in " + dir_, errno)
-                .hint("name another folder: --dir DIR");
-        Undo undo;
-        undo.add([&] {
-            std::error_code ignored;
-            fs::remove_all(stage, ignored);
-        });
-        const Fd folder = open_stage(stage);
-        for (const NewFile& file : files)
-            write_file(folder, stage / file.name, file);
-        if (rename_to_new(stage, target) != 0)
-            throw Error(ErrorKind::failed, "put the folder at " + target.string(), errno);
-        undo.commit();
     }
 
     void report(const Global& global, const fs::path& folder) const {

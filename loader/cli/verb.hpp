@@ -32,6 +32,7 @@ public:
 std::vector<std::unique_ptr<Verb>> all_verbs();
 
 std::unique_ptr<Verb> make_new_verb();
+std::unique_ptr<Verb> make_import_verb();
 std::unique_ptr<Verb> make_check_verb();
 std::unique_ptr<Verb> make_load_verb();
 std::unique_ptr<Verb> make_replace_verb();

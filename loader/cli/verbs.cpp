@@ -6,6 +6,7 @@ namespace dynmon {
 std::vector<std::unique_ptr<Verb>> all_verbs() {
     std::vector<std::unique_ptr<Verb>> verbs;
     verbs.push_back(make_new_verb());
+    verbs.push_back(make_import_verb());
     verbs.push_back(make_check_verb());
     verbs.push_back(make_load_verb());
     verbs.push_back(make_replace_verb());

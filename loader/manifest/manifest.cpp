@@ -170,6 +170,11 @@ std::string manifest_to_json(const Manifest& manifest) {
         maps[map.name] = map_json(map);
     if (!maps.empty())
         object["maps"] = maps;
+    if (manifest.imported) {
+        Json& imported = object["imported"] = {{"document", manifest.imported->document}};
+        put_text(imported, "ingress", manifest.imported->ingress);
+        put_text(imported, "egress", manifest.imported->egress);
+    }
     for (const PathConfig& path : manifest.paths)
         object[path.direction == Direction::ingress ? "ingress-path" : "egress-path"] =
             path_json(path);

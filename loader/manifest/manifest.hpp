@@ -71,6 +71,14 @@ struct MapConfig {
     Position type_at;
 };
 
+// `imported`: the document that the probe was made of.
+struct Imported {
+    std::string document; // file name beside the manifest
+    std::string ingress;  // SHA-256 of its canonical path, 64 hex digits; "": no such path
+    std::string egress;
+    Position at;
+};
+
 struct Manifest {
     std::string name;
     std::string description;
@@ -82,6 +90,7 @@ struct Manifest {
     std::vector<Parameter> parameters;
     std::vector<MapConfig> maps;
     std::vector<PathConfig> paths; // at most one of each direction, ingress first
+    std::optional<Imported> imported;
 
     const PathConfig* path(Direction direction) const;
     std::set<std::string> swapped_maps() const; // those of metrics with `swap-on-read`

@@ -429,6 +429,33 @@ std::vector<MapConfig> read_maps(const Fields& fields) {
     return maps;
 }
 
+Imported read_imported(const Node& node, Faults& faults) {
+    const Fields fields(node, "imported", {"document", "ingress", "egress"}, {"document"}, faults);
+    Imported imported;
+    imported.at = node.at;
+    imported.document = fields.text("document", rule::file_name);
+    imported.ingress = fields.text("ingress", rule::sha256);
+    imported.egress = fields.text("egress", rule::sha256);
+    return imported;
+}
+
+// Who looks a document up by its digests is to find all of it.
+void check_imported(const Manifest& manifest, Faults& faults) {
+    for (const Direction direction : {Direction::ingress, Direction::egress}) {
+        const bool ingress = direction == Direction::ingress;
+        const std::string& digest =
+            ingress ? manifest.imported->ingress : manifest.imported->egress;
+        const std::string name = to_string(direction);
+        if (digest.empty() != (manifest.path(direction) == nullptr))
+            faults.add(
+                manifest.imported->at,
+                digest.empty()
+                    ? "'imported' has no '" + name + "', and there is a path '" + name + "-path'"
+                    : "'imported' has '" + name + "', and there is no path '" + name + "-path'",
+                "import the document again: dynmon-load import");
+    }
+}
+
 std::set<Power> read_may(const Fields& fields) {
     std::set<Power> may = with_implied(read_powers(fields, "may"));
     const std::optional<bool> drop = fields.choice("verdict", verdict_choices);
@@ -443,7 +470,7 @@ std::set<Power> read_may(const Fields& fields) {
 Manifest read_manifest(const Node& root, Faults& faults) {
     const Fields fields(root, "the manifest",
                         {"name", "description", "object", "hook", "xdp", "verdict", "may",
-                         "parameters", "maps", "ingress-path", "egress-path"},
+                         "parameters", "maps", "imported", "ingress-path", "egress-path"},
                         {"name"}, faults);
     Manifest manifest;
     manifest.name = fields.text("name", rule::identifier);
@@ -466,6 +493,12 @@ Manifest read_manifest(const Node& root, Faults& faults) {
     if (root.kind == Node::Kind::mapping && !fields.mentions("ingress-path") &&
         !fields.mentions("egress-path"))
         faults.add(root.at, "the manifest has neither 'ingress-path' nor 'egress-path'");
+    if (const Node* node = fields.find("imported")) {
+        const std::size_t before = faults.list().size();
+        manifest.imported = read_imported(*node, faults);
+        if (faults.list().size() == before)
+            check_imported(manifest, faults);
+    }
     return manifest;
 }
 

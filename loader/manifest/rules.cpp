@@ -126,6 +126,12 @@ bool is_factor(std::string_view text) {
                                std::all_of(text.begin(), text.end(), is_digit));
 }
 
+bool is_sha256(std::string_view text) {
+    constexpr std::size_t digits = 64;
+    return text.size() == digits &&
+           text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
 bool is_product(std::string_view text) {
     const std::vector<std::string> factors = factors_of(text);
     return std::all_of(factors.begin(), factors.end(), is_factor);
@@ -170,6 +176,7 @@ const TextRule rule::value_field = {is_value_field,
 const TextRule rule::value_path = {
     is_value_path, "must be a field of the value such as value.packets or value.per[].x"};
 const TextRule rule::any_path = {is_any_path, "must be a field such as key.saddr or value.packets"};
+const TextRule rule::sha256 = {is_sha256, "must be 64 hex digits in lower case"};
 const TextRule rule::product = {is_product,
                                 "must be whole numbers and parameters with * in between"};
 

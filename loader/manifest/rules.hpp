@@ -32,6 +32,7 @@ extern const TextRule key_field;   // one field: "key.addr[2].x"
 extern const TextRule value_field; // one field: "value", "value.packets"
 extern const TextRule value_path;  // also every element of an array: "value.list[].x"
 extern const TextRule any_path;    // the same, of key or value
+extern const TextRule sha256;      // 64 hex digits
 extern const TextRule product;     // "n_session * 100": whole numbers and parameters
 } // namespace rule
 

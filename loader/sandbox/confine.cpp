@@ -16,6 +16,7 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "base/error.hpp"
@@ -249,7 +250,49 @@ void restrict_calls(const Confinement& allowed) {
     filter.install();
 }
 
+// What a compiler does: it reads, and writes to what it was given.
+void restrict_program_calls() {
+    constexpr std::uint64_t writing = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC;
+    SeccompFilter filter(SCMP_ACT_ERRNO(EPERM));
+    allow_harmless(filter);
+    allow_threads(filter); // for a deeper stack
+    filter.allow("close");
+    filter.allow("open", {has_none_of(1, writing)});
+    filter.allow("openat", {has_none_of(2, writing)});
+    filter.allow("execve");
+    filter.install();
+}
+
 } // namespace
+
+int confine_program(const std::vector<std::string>& readable) {
+    if (landlock_version() < 1)
+        return ENOSYS;
+    landlock_ruleset_attr handled{};
+    handled.handled_access_fs = may_read | may_write | may_never;
+    if (landlock_version() < 2)
+        handled.handled_access_fs &= ~static_cast<std::uint64_t>(LANDLOCK_ACCESS_FS_REFER);
+    const Fd rules(static_cast<int>(
+        syscall(SYS_landlock_create_ruleset, &handled, sizeof handled.handled_access_fs, 0)));
+    if (!rules)
+        return errno;
+    for (const std::string& path : readable) {
+        const Fd place(::open(path.c_str(), O_PATH | O_CLOEXEC));
+        if (!place)
+            continue; // nothing to allow
+        struct stat status {};
+        const bool folder = ::fstat(place.get(), &status) == 0 && S_ISDIR(status.st_mode);
+        const std::uint64_t access = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_EXECUTE |
+                                     (folder ? LANDLOCK_ACCESS_FS_READ_DIR : 0);
+        const landlock_path_beneath_attr rule{.allowed_access = access, .parent_fd = place.get()};
+        if (syscall(SYS_landlock_add_rule, rules.get(), LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0)
+            return errno;
+    }
+    if (syscall(SYS_landlock_restrict_self, rules.get(), 0) != 0)
+        return errno;
+    restrict_program_calls();
+    return 0;
+}
 
 int landlock_version() {
     const long version =

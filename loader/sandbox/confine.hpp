@@ -65,6 +65,12 @@ struct Confinement {
 // Error{failed} (EMFILE).
 void confine(const Confinement& allowed);
 
+// For a child that becomes another program by execve(2): it can open only what is in `readable`
+// (files and folders, to read and to execute), and can write to the descriptors that it has. No
+// sockets, no processes, no signals to others. For good, and only with no_new_privs. Returns an
+// errno, 0 when it is shut in: ENOSYS without Landlock.
+int confine_program(const std::vector<std::string>& readable);
+
 // The user and group nobody, for root that has nothing to open any more. Capabilities stay, until
 // they are dropped. Without effect for other users, and where it is refused.
 void become_nobody();

@@ -25,7 +25,7 @@ MUTANTS = 1500
 BEYOND_SCHEMA = re.compile(r"a second (metric|parameter|label|series) |the unit '|'[^']*' cannot name "
                            r"a series|the series '[^']*' has another type|map '[^']*' is swapped by|"
                            r"a histogram needs 'buckets'|'buckets' are for a histogram|"
-                           r"the label '[^']*' is the number of the bucket|'may' contradicts")
+                           r"the label '[^']*' is the number of the bucket|'imported' has |'may' contradicts")
 EXPECTED = {"good": (True, True), "bad": (False, False), "beyond-schema": (False, True)}
 
 
