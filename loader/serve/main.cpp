@@ -39,6 +39,7 @@ constexpr const char* footer =
     "  sudo dynmon-serve --listen unix:/run/dynmon/read.sock\n"
     "  sudo dynmon-serve --listen 127.0.0.1:9436 --idle 30s\n"
     "  sudo dynmon-serve --role control --listen unix:/run/dynmon/control.sock\n"
+    "  sudo dynmon-serve --role polycube --listen 127.0.0.1:9000\n"
     "  curl --unix-socket /run/dynmon/read.sock http://localhost/metrics\n"
     "\n"
     "dynmon-serve(1) has the paths, the rights and the configuration.";
@@ -58,6 +59,7 @@ struct CommandLine {
     CLI::App app{description, "dynmon-serve"};
     Settings settings;
     std::string role = "read";
+    std::string cubes = "/var/lib/dynmon/cubes";
     std::vector<std::string> addresses;
     std::vector<std::string> hosts;
     std::string socket_mode = "0660";
@@ -71,8 +73,14 @@ struct CommandLine {
         app.set_version_flag("-V,--version", "dynmon-serve " + build_name());
         app.add_option("--role", role,
                        "read: GET and HEAD only, changes nothing and gives up all rights; control: "
-                       "also loads, replaces, unloads, takes windows and denies; default: read")
-            ->check(CLI::IsMember({"read", "control"}));
+                       "also loads, replaces, unloads, takes windows and denies; polycube: only "
+                       "/polycube/v1, for clients of Polycube's Dynmon, which show no rights; "
+                       "default: read")
+            ->check(CLI::IsMember({"read", "control", "polycube"}));
+        app.add_option("--cubes", cubes,
+                       "--role polycube: the folder where cubes are kept; default: "
+                       "/var/lib/dynmon/cubes")
+            ->type_name("DIR");
         app.add_option("--listen", addresses,
                        "unix:PATH or ADDRESS:PORT (repeatable); default: the sockets that systemd "
                        "hands over")
@@ -177,14 +185,16 @@ void give_up_rights(const CommandLine& line, const std::vector<Listener>& listen
 int run(CommandLine& line) {
     log::set_quiet(!line.verbose);
     log::set_verbose(line.verbose);
-    const bool control = line.role == "control";
+    const Role role = line.role == "control"    ? Role::control
+                      : line.role == "polycube" ? Role::polycube
+                                                : Role::read;
     const Fd stop = stop_signals();
     std::vector<Listener> listeners = open_listeners(line);
     const std::string idle = !line.idle.empty() ? line.idle : line.addresses.empty() ? "30s" : "0s";
     ServerOptions options;
     options.idle_exit = duration_of(idle, "--idle");
     options.host_names = line.hosts;
-    options.only_reads = !control;
+    options.only_reads = role == Role::read;
     for (const Listener& listener : listeners)
         log::info("listens on " + listener.name);
     become_store_user(line.settings.bpffs);
@@ -197,10 +207,10 @@ int run(CommandLine& line) {
     WebConfigFile* const configured = web ? &*web : nullptr;
     require_guarded(listeners, line, configured);
     notify_manager("READY=1");
-    if (!control)
+    if (role == Role::read)
         give_up_rights(line, listeners, configured);
-    Service service(line.settings, control ? Role::control : Role::read,
-                    {.access = access ? &*access : nullptr, .web = configured});
+    Service service(line.settings, role, {.access = access ? &*access : nullptr, .web = configured},
+                    line.cubes);
     HttpServer server(std::move(options), std::move(listeners), service,
                       web && web->has_tls() ? configured : nullptr);
     service.counts_of([&server] { return server.counters(); });

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <cstdio>
 
 #include "base/text.hpp"
 
@@ -189,6 +190,19 @@ Target parse_target(std::string_view raw) {
     const std::size_t mark = std::min(raw.find('?'), raw.size());
     return {.segments = segments_of(raw.substr(0, mark)),
             .query = query_of(raw.substr(std::min(mark + 1, raw.size())))};
+}
+
+std::string percent_encoded(std::string_view segment) {
+    constexpr std::string_view plain = "-._~";
+    std::string text;
+    for (const char c : segment) {
+        const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                              (c >= '0' && c <= '9') || plain.find(c) != std::string_view::npos;
+        char code[4];
+        std::snprintf(code, sizeof code, "%%%02X", static_cast<unsigned char>(c));
+        text += is_plain ? std::string(1, c) : std::string(code);
+    }
+    return text;
 }
 
 std::optional<std::string> host_of(std::string_view header) {

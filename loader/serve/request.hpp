@@ -56,6 +56,9 @@ struct Target {
 inline constexpr std::size_t most_target = 4096;
 Target parse_target(std::string_view raw);
 
+// A segment of a path with what does not stand for itself there as %XX (RFC 3986, 2.3).
+std::string percent_encoded(std::string_view segment);
+
 // The host of a Host header without its port: "localhost", "::1". Nothing: it is malformed.
 std::optional<std::string> host_of(std::string_view header);
 // Whether a page of another site that has its name pointed here (DNS rebinding) could have sent

@@ -29,6 +29,7 @@ enum class Endpoint {
     probes,
     status,
     doctor,
+    polycube, // all below /polycube/v1 (polycube.hpp)
 };
 
 // What a client may do; a token or a group of users has a set of these.

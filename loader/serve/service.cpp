@@ -8,6 +8,7 @@
 #include "serve/api.hpp"
 #include "serve/faults.hpp"
 #include "serve/openapi.hpp"
+#include "serve/polycube.hpp"
 
 namespace dynmon::serve {
 
@@ -41,12 +42,23 @@ Reply plain(int status, std::string text) {
 
 } // namespace
 
-Service::Service(Settings settings, Role role, Guards guards)
-    : settings_(std::move(settings)), role_(role), guards_(guards), streams_(settings_),
-      shared_(worker_, statistics_) {}
+Service::Service(Settings settings, Role role, Guards guards, std::string cubes)
+    : settings_(std::move(settings)), role_(role), guards_(guards), cubes_(std::move(cubes)),
+      streams_(settings_), shared_(worker_, statistics_) {}
+
+Match Service::match_for(const Request& request) const {
+    const std::vector<std::string>& path = request.target.segments;
+    const bool is_polycube = path.size() >= 2 && path[0] == "polycube" && path[1] == "v1";
+    if (role_ != Role::polycube || (!path.empty() && path[0] == "-"))
+        return route(request.method, request.target);
+    if (!is_polycube)
+        throw HttpError(404, "this server has /polycube/v1 only", "path",
+                        "the servers of --role read and control have the rest");
+    return polycube_match(request.method, request.target);
+}
 
 void Service::handle(const Request& request, const Respond& respond) {
-    const Match match = route(request.method, request.target);
+    const Match match = match_for(request);
     const std::optional<std::string> hash = unchecked_password(request);
     if (!hash)
         return answer(match, request, respond);
@@ -71,6 +83,8 @@ void Service::answer(const Match& match, const Request& request, const Respond& 
         return respond(ready());
     case Endpoint::openapi:
         return respond({.text = openapi_document()});
+    case Endpoint::polycube:
+        return give_polycube(request, respond);
     case Endpoint::events:
         if (request.method == "HEAD")
             throw HttpError(405, "a stream of events is for GET", "method").with("Allow", "GET");
@@ -107,8 +121,24 @@ void Service::change(const Match& match, const Request& request, const Respond& 
     });
 }
 
+// One after the other: the clients know no "try again".
+void Service::give_polycube(const Request& request, const Respond& respond) {
+    worker_.add([this, request, respond] {
+        Reply reply;
+        try {
+            reply = polycube_reply(settings_, cubes_, request);
+        } catch (const std::exception& fault) {
+            reply = polycube_error(http_error(fault));
+        }
+        if (!request.reads())
+            log::info(request.peer.key + ": " + request.method + " " + request.target.path() +
+                      ": " + std::to_string(reply.status));
+        respond(reply);
+    });
+}
+
 void Service::admit(const Request& request) {
-    const Match match = route(request.method, request.target);
+    const Match match = match_for(request);
     if (role_ == Role::read && match.route->right != Right::read)
         throw HttpError(403, "this server only reads", "path",
                         "the server with --role control does this");
@@ -177,7 +207,7 @@ Reply Service::ready() const {
 void Service::answered(const Request& request, int status, double seconds) {
     std::string handler = "none";
     try {
-        handler = route(request.method, request.target).route->pattern;
+        handler = match_for(request).route->pattern;
     } catch (const HttpError&) { // what it asked for is not there
     }
     statistics_.answered(handler, request.method, status, seconds);

@@ -20,7 +20,11 @@
 
 namespace dynmon::serve {
 
-enum class Role { read, control };
+enum class Role {
+    read,
+    control,
+    polycube, // /polycube/v1 and nothing else
+};
 
 // What says who may do what. Not owned; null: there is none.
 struct Guards {
@@ -30,7 +34,8 @@ struct Guards {
 
 class Service final : public Handler {
 public:
-    Service(Settings settings, Role role, Guards guards);
+    // `cubes`: the folder of class Cubes, for Role::polycube.
+    Service(Settings settings, Role role, Guards guards, std::string cubes);
 
     void admit(const Request& request) override;
     void handle(const Request& request, const Respond& respond) override;
@@ -40,6 +45,7 @@ public:
     void counts_of(std::function<ServerCounters()> counters) { counters_ = std::move(counters); }
 
 private:
+    Match match_for(const Request& request) const;
     void require_rights(const Match& match, const Request& request);
     // The bcrypt that its password has to be checked against; nothing: it shows none, or one that
     // was right before.
@@ -47,6 +53,7 @@ private:
     bool wants_password(const Request& request) const;
     void answer(const Match& match, const Request& request, const Respond& respond);
     void give_metrics(const Request& request, const Respond& respond);
+    void give_polycube(const Request& request, const Respond& respond);
     void look(const Match& match, const Request& request, const Respond& respond);
     void change(const Match& match, const Request& request, const Respond& respond);
     Reply ready() const;
@@ -54,6 +61,7 @@ private:
     Settings settings_;
     Role role_;
     Guards guards_;
+    std::string cubes_;
     Passwords passwords_;
     std::function<ServerCounters()> counters_;
     Statistics statistics_;

@@ -55,7 +55,7 @@ class Server:
                 env=harness.environment(**popen.pop("environment", {})), **popen)
         case.processes.append(self.process)
         if listen:
-            case.eventually(lambda: self.path.exists() or self.process.poll() is not None,
+            case.eventually(lambda: "listens on" in self.errors() or self.process.poll() is not None,
                             "the server listens")
         if tcp:
             self.port = case.eventually(self.found_port, "the server names its port")

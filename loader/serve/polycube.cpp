@@ -1,0 +1,674 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "serve/polycube.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.hpp"
+#include "base/identifier.hpp"
+#include "base/json_text.hpp"
+#include "control/chain_lookup.hpp"
+#include "control/load.hpp"
+#include "control/read.hpp"
+#include "format/export_options.hpp"
+#include "import/document.hpp"
+#include "kernel/device.hpp"
+#include "manifest/manifest.hpp"
+#include "object/allow_list.hpp"
+#include "object/probe.hpp"
+#include "policy/checked_probe.hpp"
+#include "serve/cubes.hpp"
+#include "serve/snapshots.hpp"
+
+namespace dynmon::serve {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Path = std::vector<std::string>;
+
+constexpr const char* base = "/polycube/v1/";
+constexpr std::size_t base_segments = 2;
+
+Reply json_reply(const Json& document, int status = 200) {
+    return {.status = status, .text = json_text(document)};
+}
+
+Reply nothing(int status) {
+    return {.status = status, .text = ""};
+}
+
+[[noreturn]] void throw_absent(const Path& path) {
+    std::string where;
+    for (const std::string& segment : path)
+        where += "/" + segment;
+    throw HttpError(404, "there is nothing at " + where, "path");
+}
+
+[[noreturn]] void throw_not_for(const std::string& method, const char* allowed) {
+    throw HttpError(405, "'" + method + "' is not for this", "method").with("Allow", allowed);
+}
+
+// Links, as Polycube puts them at the end of what has parts
+
+Json links_to(const std::string& where, const std::vector<std::string>& parts) {
+    Json links = Json::array({{{"rel", "self"}, {"href", where}}});
+    for (const std::string& part : parts)
+        links.push_back({{"rel", part}, {"href", where + "/" + part}});
+    return links;
+}
+
+void end_with_links(Json& list, const std::string& where, const std::vector<std::string>& parts) {
+    list.push_back(Json::array({"_links", links_to(where, parts)}));
+}
+
+// Documents
+
+Json echo_of(const DocumentPath& path) {
+    Json metrics = Json::array();
+    for (const DocumentMetric& metric : path.metrics) {
+        Json entry = {
+            {"name", metric.name},
+            {"map-name", metric.map_name},
+            {"extraction-options",
+             {{"swap-on-read", metric.swap_on_read}, {"empty-on-read", metric.empty_on_read}}}};
+        if (metric.open_metrics) {
+            Json& open = entry["open-metrics-metadata"] = {{"help", metric.open_metrics->help},
+                                                           {"type", metric.open_metrics->type}};
+            for (const auto& [name, value] : metric.open_metrics->labels)
+                open["labels"].push_back({{"name", name}, {"value", value}});
+        }
+        metrics.push_back(std::move(entry));
+    }
+    return {{"name", path.name}, {"code", path.code.text}, {"metric-configs", std::move(metrics)}};
+}
+
+Json echo_of(const DynmonDocument& document) {
+    Json echo = Json::object();
+    for (const DocumentPath& path : document.paths)
+        echo[std::string(to_string(path.direction)) + "-path"] = echo_of(path);
+    return echo;
+}
+
+DynmonDocument parse_document(const std::string& text) {
+    try {
+        return parse_dynmon_document(text, "document");
+    } catch (const Error& error) {
+        throw HttpError(400, error.what(), "", error.hint());
+    }
+}
+
+std::string digest_of(const DynmonDocument& document, Direction direction) {
+    const DocumentPath* const path = document.path(direction);
+    return path != nullptr ? path_digest(*path) : "";
+}
+
+bool is_made_of(const std::optional<Imported>& imported, const DynmonDocument& document) {
+    return imported && imported->ingress == digest_of(document, Direction::ingress) &&
+           imported->egress == digest_of(document, Direction::egress);
+}
+
+// The folder of the probe that was imported of the document. A folder that cannot be read is none.
+std::optional<std::string> find_imported(const DynmonDocument& document) {
+    for (const std::string& place : installed_path()) {
+        std::error_code fault;
+        std::vector<std::string> folders;
+        for (const auto& entry : std::filesystem::directory_iterator(place, fault))
+            if (std::filesystem::exists(entry.path() / "probe.yaml", fault))
+                folders.push_back(entry.path().string());
+        std::sort(folders.begin(), folders.end());
+        for (const std::string& folder : folders) {
+            try {
+                const FoundProbe found = find_probe(folder);
+                const ParsedManifest parsed = parse_manifest(read_manifest_text(found).text);
+                if (parsed.diagnostics.empty() && is_made_of(parsed.manifest.imported, document))
+                    return std::filesystem::path(folder).filename().string();
+            } catch (const Error&) {
+                continue;
+            }
+        }
+    }
+    return std::nullopt;
+}
+
+struct Hooked {
+    HookKind kind = HookKind::tc;
+    std::optional<XdpMode> mode;
+};
+
+Hooked hooked(const Cube& cube) {
+    if (cube.type == "XDP_SKB")
+        return {HookKind::xdp, XdpMode::generic};
+    if (cube.type == "XDP_DRV")
+        return {HookKind::xdp, XdpMode::native};
+    return {};
+}
+
+Probe probe_of(const Settings& settings, const Cube& cube, const DynmonDocument& document) {
+    const std::optional<std::string> name = find_imported(document);
+    if (!name)
+        throw HttpError(422, "no probe here was made of this document", "dataplane-config",
+                        "`dynmon-load import DOCUMENT --out FOLDER/NAME` makes one; FOLDER is one "
+                        "of DYNMON_PROBE_PATH of this server");
+    find_installed_probe(*name);
+    Probe probe = open_checked_probe(*name, settings.allowed());
+    verify_probe(probe, hooked(cube).kind, {}, "");
+    return probe;
+}
+
+// What does not load is a fault of the request, as it was to Polycube's clients.
+template <typename Body>
+auto as_fault_of_request(Body&& body) {
+    try {
+        return body();
+    } catch (const Error& error) {
+        if (error.kind() == ErrorKind::busy)
+            throw;
+        throw HttpError(400, error.what(), "", error.hint());
+    }
+}
+
+// One request, with what it is about
+
+class Shim {
+public:
+    Shim(const Settings& settings, const std::string& folder, const Request& request)
+        : settings_(settings), cubes_(folder), request_(request),
+          path_(request.target.segments.begin() + base_segments, request.target.segments.end()) {}
+
+    Reply answer();
+
+private:
+    Reply about_cube(const std::string& name);
+    Reply about_document(Cube cube);
+    Reply about_path(const Cube& cube);
+    Reply about_metrics(const Cube& cube);
+
+    Reply list_cubes() const;
+    Reply create(const std::string& name);
+    Reply attach();
+    Reply detach();
+    Reply redirect() const;
+
+    Cube cube_of(const std::string& name) const;
+    Json show(const Cube& cube) const;
+    std::string parent_of(const Cube& cube) const;
+    bool is_loaded(const std::string& name) const;
+    void set_document(Cube& cube, const DynmonDocument& document);
+    void forget_replaced(const std::string& name) const;
+    void load(const Cube& cube, const Probe& probe, const Placement& placement) const;
+    // The document of what runs, whichever a change that was killed has left.
+    std::optional<DynmonDocument> running_document(const Cube& cube) const;
+
+    Json body() const;
+    Json read(const Cube& cube, const DynmonDocument& document, std::optional<Direction> direction,
+              const std::string& metric) const;
+    std::string here() const { return "/" + joined(request_.target.segments); }
+    static std::string joined(const Path& path);
+
+    const Settings& settings_;
+    Cubes cubes_;
+    const Request& request_;
+    Path path_; // below /polycube/v1
+};
+
+std::string Shim::joined(const Path& path) {
+    std::string text;
+    for (const std::string& segment : path)
+        text += (text.empty() ? "" : "/") + segment;
+    return text;
+}
+
+Json Shim::body() const {
+    if (request_.body.empty())
+        return Json::object();
+    Json document = Json::parse(request_.body, nullptr, false);
+    if (!document.is_object())
+        throw HttpError(400, "the body is no JSON object", "body");
+    return document;
+}
+
+std::string text_in(const Json& body, const char* name, const char* preset) {
+    const auto found = body.find(name);
+    if (found == body.end())
+        return preset;
+    if (!found->is_string())
+        throw HttpError(400, std::string("'") + name + "' is no text", std::string("/") + name);
+    return found->get<std::string>();
+}
+
+bool Shim::is_loaded(const std::string& name) const {
+    const std::vector<std::string> there = monitor_names(settings_);
+    return std::binary_search(there.begin(), there.end(), name);
+}
+
+Cube Shim::cube_of(const std::string& name) const {
+    if (auto cube = cubes_.find(name))
+        return std::move(*cube);
+    throw HttpError(404, "there is no cube '" + name + "'", "path");
+}
+
+// "": it is nowhere. Clients fail where there is none.
+std::string Shim::parent_of(const Cube& cube) const {
+    return cube.document.empty() || is_loaded(cube.name) ? cube.port : "";
+}
+
+std::optional<DynmonDocument> Shim::running_document(const Cube& cube) const {
+    if (cube.document.empty() && cube.next.empty())
+        return std::nullopt;
+    if (!cube.next.empty() && is_loaded(cube.name)) {
+        const Store store = settings_.open_store(false);
+        const GenerationRecord record = current_generation(store, cube.name).read_record();
+        DynmonDocument next = parse_document(cube.next);
+        if (cube.document.empty() || is_made_of(record.manifest.imported, next))
+            return next;
+    }
+    if (cube.document.empty())
+        return std::nullopt;
+    return parse_document(cube.document);
+}
+
+Json Shim::show(const Cube& cube) const {
+    const std::string digest = sha256_hex(std::as_bytes(std::span(cube.name)));
+    const std::string uuid = digest.substr(0, 8) + "-" + digest.substr(8, 4) + "-4" +
+                             digest.substr(13, 3) + "-8" + digest.substr(17, 3) + "-" +
+                             digest.substr(20, 12);
+    const auto document = running_document(cube);
+    const std::string where = std::string(base) + "dynmon/" + cube.name;
+    return {{"name", cube.name},
+            {"uuid", uuid},
+            {"service-name", "dynmon"},
+            {"type", cube.type},
+            {"loglevel", cube.loglevel},
+            {"parent", parent_of(cube)},
+            {"dataplane-config", document ? echo_of(*document) : Json::object()},
+            {"_links", links_to(where, {"dataplane-config", "metrics", "open-metrics"})}};
+}
+
+Reply Shim::list_cubes() const {
+    Json list = Json::array();
+    for (const std::string& name : cubes_.names())
+        if (const auto cube = cubes_.find(name))
+            list.push_back(show(*cube));
+    end_with_links(list, std::string(base) + "dynmon", cubes_.names());
+    return json_reply(list);
+}
+
+// The document's path objects, whatever was around them.
+std::optional<DynmonDocument> document_in(const Json& body, const std::string& text) {
+    const bool has_one = body.contains("dataplane-config") || body.contains("dataplane");
+    return has_one ? std::optional(parse_document(text)) : std::nullopt;
+}
+
+Reply Shim::create(const std::string& name) {
+    if (!is_identifier(name))
+        throw HttpError(400, "'" + name + "' is no name", "path",
+                        "a name has 1 to 63 letters, digits, '_' and '-'");
+    if (cubes_.find(name))
+        throw HttpError(409, "there is a cube '" + name + "' already", "path");
+    if (is_loaded(name))
+        throw HttpError(409, "there is a monitor '" + name + "' that is no cube", "path",
+                        "unload it, or take another name");
+    const Json given = body();
+    Cube cube{.name = name,
+              .type = text_in(given, "type", "TC"),
+              .loglevel = text_in(given, "loglevel", "INFO")};
+    if (cube.type != "TC" && cube.type != "XDP_SKB" && cube.type != "XDP_DRV")
+        throw HttpError(400, "'" + cube.type + "' is no type of a cube", "/type",
+                        "TC, XDP_SKB or XDP_DRV");
+    if (const auto document = document_in(given, request_.body)) {
+        as_fault_of_request([&] { return probe_of(settings_, cube, *document); });
+        cube.document = json_text(echo_of(*document));
+    }
+    cubes_.save(cube);
+    return nothing(201);
+}
+
+void Shim::load(const Cube& cube, const Probe& probe, const Placement& placement) const {
+    LoadRequest request{.name = cube.name, .device = cube.port};
+    request.hook = hooked(cube).kind;
+    request.mode = hooked(cube).mode;
+    request.placement = placement;
+    load_monitor(settings_, probe, request);
+}
+
+// A client has no way to ask for the last window of a document that it has replaced: Polycube threw
+// it away, and its metrics may have other names.
+void Shim::forget_replaced(const std::string& name) const {
+    const Store store = settings_.open_store(false);
+    const ExportOptions output{.format = format_of("dynmon")};
+    const ReadRequest request{.name = name, .output = &output}; // takes one window at a time
+    constexpr int most = 4;                                     // two generations, each side once
+    for (int i = 0; i < most && !retired_generations(store, name).empty(); ++i) {
+        Sink nowhere(-1);
+        read_monitor(settings_, request, nowhere);
+    }
+}
+
+void Shim::set_document(Cube& cube, const DynmonDocument& document) {
+    const Probe probe = as_fault_of_request([&] { return probe_of(settings_, cube, document); });
+    if (const auto running = running_document(cube)) // a change that was killed is over
+        cube.document = json_text(echo_of(*running));
+    cube.next = json_text(echo_of(document));
+    cubes_.save(cube);
+    as_fault_of_request([&] {
+        if (is_loaded(cube.name)) {
+            LoadRequest place{.name = cube.name, .device = cube.port};
+            place.hook = hooked(cube).kind;
+            place.mode = hooked(cube).mode;
+            ReplaceRequest request{.name = cube.name};
+            request.place = &place;
+            replace_monitor(settings_, probe, request);
+            forget_replaced(cube.name);
+        } else if (!cube.port.empty()) {
+            load(cube, probe, {});
+        }
+    });
+    cube.document = std::exchange(cube.next, "");
+    cubes_.save(cube);
+}
+
+Placement placement_in(const Json& body) {
+    const std::string before = text_in(body, "before", "");
+    const std::string after = text_in(body, "after", "");
+    const std::string position = text_in(body, "position", "auto");
+    if (!before.empty())
+        return {Placement::Kind::before, before};
+    if (!after.empty())
+        return {Placement::Kind::after, after};
+    if (position == "first")
+        return {Placement::Kind::first, ""};
+    if (position == "last" || position == "auto")
+        return {};
+    throw HttpError(400, "'" + position + "' is no position", "/position", "first, last or auto");
+}
+
+Reply Shim::attach() {
+    const Json given = body();
+    const std::string name = text_in(given, "cube", "");
+    const std::string port = text_in(given, "port", "");
+    if (name.empty())
+        throw HttpError(400, "Cube is missing", "/cube");
+    if (port.empty())
+        throw HttpError(400, "Port is missing", "/port");
+    Cube cube = cube_of(name);
+    if (!parent_of(cube).empty())
+        throw HttpError(400, "cube '" + name + "' is attached to " + cube.port, "/port",
+                        "detach it first");
+    cube.port = port;
+    const auto document = running_document(cube);
+    const Placement placement = placement_in(given);
+    as_fault_of_request([&] {
+        if (document)
+            load(cube, probe_of(settings_, cube, *document), placement);
+    });
+    cubes_.save(cube);
+    return nothing(200);
+}
+
+Reply Shim::detach() {
+    const Json given = body();
+    const std::string name = text_in(given, "cube", "");
+    const std::string port = text_in(given, "port", "");
+    if (name.empty())
+        throw HttpError(400, "Cube is missing", "/cube");
+    Cube cube = cube_of(name);
+    if (cube.port.empty() || (!port.empty() && port != cube.port))
+        throw HttpError(400, "cube '" + name + "' is not attached to '" + port + "'", "/port");
+    if (const auto document = running_document(cube))
+        cube.document = json_text(echo_of(*document));
+    cube.next.clear();
+    if (is_loaded(name))
+        unload_monitor(settings_, name);
+    cube.port.clear();
+    cubes_.save(cube);
+    return nothing(200);
+}
+
+// Metrics
+
+// Polycube's names, which are any text, for those of the manifest.
+void name_as_document(Json& metrics, const DynmonDocument& document, Direction direction,
+                      const std::string& where) {
+    const DocumentPath* const path = document.path(direction);
+    if (path == nullptr)
+        return;
+    const std::vector<std::string> known = metric_identifiers(*path);
+    for (Json& metric : metrics) {
+        const auto found = std::find(known.begin(), known.end(), metric.at("name"));
+        if (found == known.end())
+            continue;
+        const std::string& name =
+            path->metrics[static_cast<std::size_t>(found - known.begin())].name;
+        metric["name"] = name;
+        metric["_links"] = links_to(where + "/" + name, {"value", "timestamp"});
+    }
+}
+
+std::string list_name(Direction direction) {
+    return std::string(to_string(direction)) + "-metrics";
+}
+
+// What was read, with the lists of both directions. A cube that is nowhere has counted nothing.
+Json Shim::read(const Cube& cube, const DynmonDocument& document,
+                std::optional<Direction> direction, const std::string& metric) const {
+    Json result = Json::object();
+    if (is_loaded(cube.name)) {
+        if (!cube.next.empty() && request_.method != "HEAD")
+            forget_replaced(cube.name); // which the process that was killed did not get to
+        const ExportOptions output{.format = format_of("dynmon")};
+        ReadRequest request{.name = cube.name,
+                            .metric = metric,
+                            .direction = direction,
+                            .output = &output,
+                            .peek = request_.method == "HEAD"};
+        Sink sink(-1);
+        read_monitor(settings_, request, sink);
+        result = Json::parse(sink.buffer());
+    }
+    const std::string where = std::string(base) + "dynmon/" + cube.name + "/metrics/";
+    for (const Direction each : {Direction::ingress, Direction::egress}) {
+        Json& list = result[list_name(each)];
+        if (list.is_null())
+            list = Json::array();
+        name_as_document(list, document, each, where + list_name(each));
+    }
+    return result;
+}
+
+std::string metric_named(const DynmonDocument& document, Direction direction,
+                         const std::string& name, const Path& path) {
+    if (const DocumentPath* const known = document.path(direction))
+        for (std::size_t i = 0; i < known->metrics.size(); ++i)
+            if (known->metrics[i].name == name)
+                return metric_identifiers(*known)[i];
+    throw_absent(path);
+}
+
+// .../metrics[/D-metrics[/M[/value|timestamp]]]
+Reply Shim::about_metrics(const Cube& cube) {
+    if (!request_.reads())
+        throw_not_for(request_.method, "GET, HEAD");
+    const auto document = running_document(cube);
+    const DynmonDocument none;
+    const DynmonDocument& shown = document ? *document : none;
+    if (path_.size() == 3) {
+        Json metrics = read(cube, shown, std::nullopt, "");
+        metrics["_links"] = links_to(here(), {"ingress-metrics", "egress-metrics"});
+        return json_reply(metrics);
+    }
+    const std::string& list = path_[3];
+    if (list != list_name(Direction::ingress) && list != list_name(Direction::egress))
+        throw_absent(path_);
+    const Direction direction =
+        list == list_name(Direction::ingress) ? Direction::ingress : Direction::egress;
+    if (path_.size() == 4) {
+        Json metrics = shown.path(direction) != nullptr ? read(cube, shown, direction, "").at(list)
+                                                        : Json::array();
+        std::vector<std::string> names;
+        for (const Json& metric : metrics)
+            names.push_back(metric.at("name"));
+        end_with_links(metrics, here(), names);
+        return json_reply(metrics);
+    }
+    const std::string identifier = metric_named(shown, direction, path_[4], path_);
+    const Json metrics = read(cube, shown, direction, identifier).at(list);
+    const Json metric = metrics.empty()
+                            ? Json{{"name", path_[4]}, {"value", nullptr}, {"timestamp", 0}}
+                            : metrics.front();
+    if (path_.size() == 5)
+        return json_reply(metric);
+    if (path_.size() == 6 && (path_[5] == "value" || path_[5] == "timestamp"))
+        return json_reply(metric.at(path_[5]));
+    throw_absent(path_);
+}
+
+// The configuration
+
+// Below a path: a leaf, or a list by the names of its entries.
+Json leaf_of(Json node, const Path& path, std::size_t from) {
+    for (std::size_t i = from; i < path.size(); ++i) {
+        if (node.is_object() && node.contains(path[i])) {
+            node = Json(node.at(path[i]));
+            continue;
+        }
+        if (!node.is_array())
+            throw_absent(path);
+        const auto found = std::find_if(node.begin(), node.end(), [&](const Json& entry) {
+            return entry.is_object() && entry.value("name", "") == path[i];
+        });
+        if (found == node.end())
+            throw_absent(path);
+        node = Json(*found);
+    }
+    return node;
+}
+
+Reply Shim::about_path(const Cube& cube) {
+    if (!request_.reads())
+        throw_not_for(request_.method, "GET, HEAD");
+    const auto document = running_document(cube);
+    Json node = leaf_of(document ? echo_of(*document) : Json::object(), path_, 3);
+    if (node.is_array()) {
+        std::vector<std::string> names;
+        for (const Json& entry : node)
+            names.push_back(entry.at("name"));
+        end_with_links(node, here(), names);
+    }
+    return json_reply(node);
+}
+
+Reply Shim::about_document(Cube cube) {
+    if (request_.reads()) {
+        const auto document = running_document(cube);
+        Json echo = document ? echo_of(*document) : Json::object();
+        echo["_links"] = links_to(here(), {"ingress-path", "egress-path"});
+        return json_reply(echo);
+    }
+    if (request_.method == "POST" || request_.method == "PUT") {
+        set_document(cube, parse_document(request_.body));
+        return nothing(201);
+    }
+    if (request_.method != "DELETE")
+        throw_not_for(request_.method, "GET, HEAD, POST, PUT, DELETE");
+    if (is_loaded(cube.name))
+        unload_monitor(settings_, cube.name);
+    cube.document.clear();
+    cube.next.clear();
+    cubes_.save(cube);
+    return nothing(204);
+}
+
+Reply Shim::about_cube(const std::string& name) {
+    if (path_.size() == 2) {
+        if (request_.method == "POST" || request_.method == "PUT")
+            return create(name);
+        const Cube cube = cube_of(name);
+        if (request_.reads())
+            return json_reply(show(cube));
+        if (request_.method != "DELETE")
+            throw_not_for(request_.method, "GET, HEAD, POST, PUT, DELETE");
+        if (is_loaded(name))
+            unload_monitor(settings_, name);
+        cubes_.remove(name);
+        return nothing(204);
+    }
+    Cube cube = cube_of(name);
+    const std::string& part = path_[2];
+    if (part == "metrics")
+        return about_metrics(cube);
+    if (part == "dataplane-config" || part == "dataplane")
+        return path_.size() == 3 ? about_document(std::move(cube)) : about_path(cube);
+    const Json shown = show(cube);
+    if (path_.size() == 3 && shown.contains(part) && request_.reads())
+        return json_reply(shown.at(part));
+    throw_absent(path_);
+}
+
+// `/dm/…` for a cube `dm`: as Polycube's command line abbreviates.
+Reply Shim::redirect() const {
+    if (!cubes_.find(path_.front()))
+        throw_absent(path_);
+    std::string where = std::string(base) + "dynmon";
+    for (const std::string& segment : path_)
+        where += "/" + percent_encoded(segment);
+    Reply reply = nothing(308);
+    reply.headers.emplace_back("Location", where);
+    return reply;
+}
+
+Reply Shim::answer() {
+    settings_.lock_patience.renew();
+    if (path_.empty())
+        return json_reply({{"name", "dynmon"}, {"_links", links_to("/polycube/v1", {"dynmon"})}});
+    const std::string& service = path_.front();
+    if (service == "attach" || service == "detach") {
+        if (path_.size() != 1)
+            throw_absent(path_);
+        if (request_.method != "POST")
+            throw_not_for(request_.method, "POST");
+        return service == "attach" ? attach() : detach();
+    }
+    if (service != "dynmon")
+        return redirect();
+    if (path_.size() > 1)
+        return about_cube(path_[1]);
+    if (!request_.reads())
+        throw_not_for(request_.method, "GET, HEAD");
+    return list_cubes();
+}
+
+} // namespace
+
+Match polycube_match(const std::string& method, const Target& target) {
+    static const Route looks{"GET", "/polycube/v1", Endpoint::polycube, Right::read, {}};
+    static const Route takes{"GET", "/polycube/v1/metrics", Endpoint::polycube, Right::consume, {}};
+    static const Route changes{"PUT", "/polycube/v1", Endpoint::polycube, Right::load, {}};
+    const Path& path = target.segments;
+    const bool reads = method == "GET" || method == "HEAD";
+    const bool is_metrics = path.size() > 4 && path[4] == "metrics";
+    Match match{.route = !reads ? &changes : is_metrics ? &takes : &looks, .names = {}};
+    if (path.size() > 3 && path[2] == "dynmon" && is_identifier(path[3]))
+        match.names["monitor"] = path[3];
+    return match;
+}
+
+Reply polycube_reply(const Settings& settings, const std::string& cubes, const Request& request) {
+    return Shim(settings, cubes, request).answer();
+}
+
+Reply polycube_error(const HttpError& error) {
+    Reply reply{.status = error.status(),
+                .type = "text/plain; charset=utf-8",
+                .text = std::string(error.what()) +
+                        (error.hint().empty() ? "" : " (" + error.hint() + ")") + "\n"};
+    reply.headers = error.headers();
+    return reply;
+}
+
+} // namespace dynmon::serve

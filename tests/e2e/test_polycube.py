@@ -1,0 +1,226 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""dynmon-serve --role polycube: the requests of Polycube's clients, in their order, on documents
+that were imported, with the answers that those clients read."""
+import json
+import signal
+import urllib.parse
+
+import frames
+import harness
+from served import Server
+from test_import import COUNTER, HANDLER, HEADERS, IPV4, ImportCase, both, metric, path
+
+CUBE = "/polycube/v1/dynmon/c"
+COUNT = both(path(COUNTER, metric("packets total", "C")))
+# Sessions by address, swapped and emptied by each look; their own packed key.
+SESSIONS = both(path(HEADERS + """
+struct key { __be32 saddr; __be32 daddr; } __attribute__((packed));
+BPF_TABLE("hash", struct key, uint64_t, SESSIONS, 64);
+""" + HANDLER + IPV4 + """
+    struct key k = {ip->saddr, ip->daddr};
+    uint64_t zero = 0, *n = SESSIONS.lookup_or_try_init(&k, &zero);
+    if (n)
+        *n += 1;
+    return RX_OK;
+}
+""", metric("SESSIONS", **{"extraction-options": {"swap-on-read": True, "empty-on-read": True}})))
+
+
+def udp(dport=2):
+    return frames.ipv4(frames.udp(1, dport, b"z" * 72), frames.UDP)
+
+
+class PolycubeCase(ImportCase):
+    def serve(self, **popen):
+        """In the namespace of blue0: a port of a cube is a name of an interface there."""
+        with self.blue.inside():
+            return Server(self, "--role", "polycube", "--cubes", self.folder / "cubes",
+                          environment={"DYNMON_PROBE_PATH": str(self.folder / "probes")}, **popen)
+
+    def import_as(self, name, document, *options):
+        (self.folder / "probes").mkdir(exist_ok=True)
+        self.dynmon("import", self.document(document, f"{name}.json"), "--out",
+                    self.folder / "probes" / name, *options)
+
+    def attached(self, document, probe="imported"):
+        """A server with the cube `c` of the document on blue0."""
+        self.import_as(probe, document)
+        server = self.serve()
+        server.ask("POST", CUBE, {"dataplane-config": document, "type": "TC", "loglevel": "OFF"},
+                   status=201)
+        server.ask("POST", "/polycube/v1/attach", {"cube": "c", "port": "blue0", "position": "last"})
+        return server
+
+    def parent(self, server):
+        return server.get(CUBE).json()["parent"]
+
+
+class InjectorTest(PolycubeCase):
+    def test_a_cube_is_made_then_attached_then_changed(self):
+        """As dynmon_injector.py 1.2 does it, for a cube that is not there and one that is."""
+        self.import_as("counter", COUNT)
+        self.import_as("sessions", SESSIONS)
+        server = self.serve()
+        server.ask("GET", CUBE, status=404)
+        made = server.ask("POST", CUBE, {"dataplane-config": COUNT, "type": "TC", "loglevel": "OFF"},
+                          status=201)
+        self.assertEqual(made.body, b"")
+        self.assertEqual(self.parent(server), "")
+        self.assertEqual(server.ask("POST", "/polycube/v1/attach",
+                                    {"cube": "c", "port": "blue0", "position": "last"}).body, b"")
+        self.assertEqual(self.parent(server), "blue0")
+        self.receive(*[udp()] * 3)
+        self.assertEqual(server.get(CUBE + "/metrics//").json()["ingress-metrics"][0]["value"], [3])
+        server.ask("PUT", CUBE + "/dataplane-config", SESSIONS, status=201)
+        self.receive(*[udp()] * 2)
+        value = server.get(CUBE + "/metrics//").json()["ingress-metrics"][0]["value"]
+        self.assertEqual([entry["value"] for entry in value], [2])
+        server.ask("POST", "/polycube/v1/detach", {"cube": "c", "port": "blue0"})
+        self.assertEqual(self.parent(server), "")
+        server.ask("DELETE", CUBE, status=204)
+        server.ask("GET", CUBE, status=404)
+        self.assertEqual(self.dynmon("--json", "status").json()["monitors"], [])
+
+    def test_put_makes_a_cube_too(self):
+        """As dynmon_injector.py 1.0 and the LCP of ASTRID do, with a flat document."""
+        flat = {"name": "flat", "code": COUNTER, "metrics": [metric("packets total", "C")]}
+        self.import_as("flat", flat)
+        server = self.serve()
+        server.get("/polycube/v1")
+        server.ask("PUT", CUBE, {"dataplane": flat}, status=201)
+        server.ask("PUT", CUBE, {"dataplane": flat}, status=409)
+        server.ask("POST", "/polycube/v1/attach", {"cube": "c", "port": "blue0"})
+        self.receive(*[udp()] * 2)
+        self.assertEqual(server.get(CUBE + "/metrics").json()["ingress-metrics"][0]["value"], [2])
+        server.ask("PUT", CUBE + "/dataplane", flat, status=201)
+        self.assertEqual(server.get(CUBE + "/metrics").json()["ingress-metrics"][0]["value"], [0])
+
+    def test_a_document_that_nobody_imported_is_refused_and_the_running_one_goes_on(self):
+        server = self.attached(COUNT)
+        self.receive(*[udp()] * 2)
+        error = server.ask("PUT", CUBE + "/dataplane-config", SESSIONS, status=422)
+        self.assertIn("dynmon-load import", error.text)
+        for broken in ({"ingress-path": {"name": "x"}}, "{", "[]"):
+            server.ask("PUT", CUBE + "/dataplane-config", broken, status=400)
+        self.receive(udp())
+        self.assertEqual(server.get(CUBE + "/metrics").json()["ingress-metrics"][0]["value"], [3])
+        self.assertEqual(server.get(CUBE + "/dataplane-config/ingress-path/code").json(), COUNTER)
+
+    def test_what_cannot_be_attached_says_why_and_leaves_nothing(self):
+        server = self.attached(COUNT)
+        for body, reason in (({"port": "blue0"}, "Cube is missing"), ({"cube": "c"}, "Port is missing"),
+                             ({"cube": "c", "port": "blue0"}, "is attached to blue0")):
+            with self.subTest(reason):
+                answer = server.ask("POST", "/polycube/v1/attach", body, status=400)
+                self.assertIn(reason, answer.text)
+        server.ask("POST", "/polycube/v1/dynmon/d", {"dataplane-config": COUNT}, status=201)
+        answer = server.ask("POST", "/polycube/v1/attach", {"cube": "d", "port": "none0"}, status=400)
+        self.assertIn("none0", answer.text)
+        self.assertEqual(server.get("/polycube/v1/dynmon/d").json()["parent"], "")
+        self.assertEqual([monitor["name"] for monitor in self.dynmon("--json", "status").json()["monitors"]],
+                         ["c"])
+
+    def test_a_killed_change_leaves_the_old_document_or_the_new_one(self):
+        """PUTs that are cut off by SIGKILL: what runs is what the cube says."""
+        self.import_as("sessions", SESSIONS)
+        server = self.attached(COUNT)
+        for number in range(6):
+            document = SESSIONS if number % 2 == 0 else COUNT
+            connection = server.connection()
+            connection.request("PUT", CUBE + "/dataplane-config", json.dumps(document))
+            if number % 3:
+                self.eventually(lambda: "next\":\"{" in self.stored(), "the change is written down")
+            server.process.send_signal(signal.SIGKILL)
+            server.process.wait(10)
+            connection.close()
+            self.dynmon("recover")
+            server = self.serve()
+            code = server.get(CUBE + "/dataplane-config/ingress-path/code").json()
+            metrics = server.get(CUBE + "/metrics").json()["ingress-metrics"]
+            self.assertEqual([item["name"] for item in metrics],
+                             ["packets total" if code == COUNTER else "SESSIONS"])
+
+    def stored(self):
+        return (self.folder / "cubes" / "c.json").read_text()
+
+
+class ExtractorTest(PolycubeCase):
+    def test_shapes_of_metrics(self):
+        """As dynmon_extractor.py asks: all, one direction, one metric's value."""
+        server = self.attached(COUNT)
+        self.receive(*[udp()] * 4)
+        whole = server.get(CUBE + "/metrics//").json()
+        self.assertEqual(set(whole), {"ingress-metrics", "egress-metrics", "_links"})
+        one = whole["ingress-metrics"][0]
+        self.assertEqual((one["name"], one["value"]), ("packets total", [4]))
+        self.assertIsInstance(one["timestamp"], int)
+        self.assertEqual(whole["egress-metrics"], [])
+        direction = server.get(CUBE + "/metrics/ingress-metrics/").json()
+        self.assertEqual([item["name"] for item in direction[:-1]], ["packets total"])
+        self.assertEqual(direction[-1][0], "_links")
+        name = urllib.parse.quote("packets total")
+        self.assertEqual(server.get(f"{CUBE}/metrics/ingress-metrics/{name}/value").text, "[4]")
+        self.assertEqual(server.get(f"{CUBE}/metrics/ingress-metrics/{name}").json()["value"], [4])
+        server.ask("GET", f"{CUBE}/metrics/ingress-metrics/none/value", status=404)
+        server.ask("GET", f"{CUBE}/metrics/other-metrics", status=404)
+
+    def test_a_look_at_metrics_takes_what_the_document_empties_and_a_look_at_the_cube_does_not(self):
+        server = self.attached(SESSIONS)
+        self.receive(*[udp()] * 5)
+        for _ in range(2):
+            server.get(CUBE)
+            server.ask("HEAD", CUBE + "/metrics")
+        (entry,) = server.get(CUBE + "/metrics").json()["ingress-metrics"][0]["value"]
+        # Integers of the bytes as they stand in memory, as Polycube had them.
+        self.assertEqual(entry, {"key": {"saddr": 0x0100000a, "daddr": 0x0200000a}, "value": 5})
+        self.assertIsNone(server.get(CUBE + "/metrics").json()["ingress-metrics"][0]["value"])
+
+    def test_a_cube_that_is_nowhere_has_counted_nothing(self):
+        self.import_as("counter", COUNT)
+        server = self.serve()
+        server.ask("POST", CUBE, {"dataplane-config": COUNT}, status=201)
+        self.assertEqual(server.get(CUBE + "/metrics").json()["ingress-metrics"], [])
+
+
+class ServiceTest(PolycubeCase):
+    def test_the_echo_is_the_document(self):
+        server = self.attached(SESSIONS)
+        echo = server.get(CUBE + "/dataplane-config").json()["ingress-path"]
+        wanted = SESSIONS["ingress-path"]
+        self.assertEqual((echo["name"], echo["code"]), (wanted["name"], wanted["code"]))
+        self.assertEqual(echo["metric-configs"], wanted["metric-configs"])
+        options = CUBE + "/dataplane-config/ingress-path/metric-configs/SESSIONS/extraction-options"
+        self.assertEqual(server.get(options).json(), {"swap-on-read": True, "empty-on-read": True})
+        server.ask("GET", CUBE + "/dataplane-config/egress-path", status=404)
+
+    def test_a_cubes_name_leads_to_it(self):
+        server = self.attached(COUNT)
+        answer = server.ask("GET", "/polycube/v1/c/metrics/ingress-metrics/packets%20total/value",
+                            status=308)
+        self.assertEqual(answer.headers["Location"],
+                         CUBE + "/metrics/ingress-metrics/packets%20total/value")
+        self.assertEqual([cube["name"] for cube in server.get("/polycube/v1/dynmon").json()[:-1]], ["c"])
+        server.ask("GET", "/polycube/v1/other", status=404)
+
+    def test_a_document_taken_away_leaves_the_cube(self):
+        server = self.attached(COUNT)
+        server.ask("DELETE", CUBE + "/dataplane-config", status=204)
+        self.assertEqual(self.dynmon("--json", "status").json()["monitors"], [])
+        self.assertEqual(self.parent(server), "blue0")
+        server.ask("PUT", CUBE + "/dataplane-config", COUNT, status=201)
+        self.receive(udp())
+        self.assertEqual(server.get(CUBE + "/metrics").json()["ingress-metrics"][0]["value"], [1])
+
+    def test_nothing_else_is_served(self):
+        server = self.serve()
+        server.get("/-/healthy")
+        for target in ("/metrics", "/api/v1/status"):
+            server.refused(404, "GET", target)
+        server.ask("PATCH", CUBE, status=None)
+        read = Server(self)
+        read.refused(404, "GET", "/polycube/v1/dynmon/c")
+
+
+if __name__ == "__main__":
+    harness.main()
