@@ -64,6 +64,7 @@ std::optional<Cube> Cubes::find(const std::string& name) const {
     try {
         const nlohmann::json document = nlohmann::json::parse(text);
         return Cube{.name = name,
+                    .service = document.at("service"),
                     .type = document.at("type"),
                     .loglevel = document.at("loglevel"),
                     .port = document.at("port"),
@@ -78,7 +79,8 @@ std::optional<Cube> Cubes::find(const std::string& name) const {
 void Cubes::save(const Cube& cube) const {
     std::error_code fault;
     std::filesystem::create_directories(folder_, fault);
-    write_whole(path_of(cube.name), json_text(nlohmann::json{{"type", cube.type},
+    write_whole(path_of(cube.name), json_text(nlohmann::json{{"service", cube.service},
+                                                             {"type", cube.type},
                                                              {"loglevel", cube.loglevel},
                                                              {"port", cube.port},
                                                              {"document", cube.document},

@@ -13,7 +13,8 @@ namespace dynmon::serve {
 
 struct Cube {
     std::string name;
-    std::string type = "TC"; // TC, XDP_SKB or XDP_DRV
+    std::string service = "dynmon"; // or firewall
+    std::string type = "TC";        // TC, XDP_SKB or XDP_DRV
     std::string loglevel = "INFO";
     std::string port;     // the interface that it was attached to last; "": none
     std::string document; // JSON, as parse_dynmon_document() takes it; "": none was injected

@@ -23,6 +23,7 @@
 #include "object/probe.hpp"
 #include "policy/checked_probe.hpp"
 #include "serve/cubes.hpp"
+#include "serve/firewall.hpp"
 #include "serve/snapshots.hpp"
 
 namespace dynmon::serve {
@@ -189,13 +190,16 @@ private:
     Reply about_path(const Cube& cube);
     Reply about_metrics(const Cube& cube);
 
-    Reply list_cubes() const;
-    Reply create(const std::string& name);
+    Reply list_cubes(const std::string& service) const;
+    Reply create(const std::string& service, const std::string& name);
+    void attach_firewall(const Cube& cube, const Placement& placement) const;
+    Reply about_firewall(const std::string& name);
     Reply attach();
     Reply detach();
     Reply redirect() const;
 
     Cube cube_of(const std::string& name) const;
+    Cube cube_of(const std::string& service, const std::string& name) const;
     Json show(const Cube& cube) const;
     std::string parent_of(const Cube& cube) const;
     bool is_loaded(const std::string& name) const;
@@ -253,9 +257,17 @@ Cube Shim::cube_of(const std::string& name) const {
     throw HttpError(404, "there is no cube '" + name + "'", "path");
 }
 
+Cube Shim::cube_of(const std::string& service, const std::string& name) const {
+    Cube cube = cube_of(name);
+    if (cube.service != service)
+        throw HttpError(404, "cube '" + name + "' is of service " + cube.service, "path");
+    return cube;
+}
+
 // "": it is nowhere. Clients fail where there is none.
 std::string Shim::parent_of(const Cube& cube) const {
-    return cube.document.empty() || is_loaded(cube.name) ? cube.port : "";
+    const bool runs = cube.service == "firewall" || !cube.document.empty();
+    return !runs || is_loaded(cube.name) ? cube.port : "";
 }
 
 std::optional<DynmonDocument> Shim::running_document(const Cube& cube) const {
@@ -278,24 +290,34 @@ Json Shim::show(const Cube& cube) const {
     const std::string uuid = digest.substr(0, 8) + "-" + digest.substr(8, 4) + "-4" +
                              digest.substr(13, 3) + "-8" + digest.substr(17, 3) + "-" +
                              digest.substr(20, 12);
-    const auto document = running_document(cube);
-    const std::string where = std::string(base) + "dynmon/" + cube.name;
-    return {{"name", cube.name},
-            {"uuid", uuid},
-            {"service-name", "dynmon"},
-            {"type", cube.type},
-            {"loglevel", cube.loglevel},
-            {"parent", parent_of(cube)},
-            {"dataplane-config", document ? echo_of(*document) : Json::object()},
-            {"_links", links_to(where, {"dataplane-config", "metrics", "open-metrics"})}};
+    const std::string where = std::string(base) + cube.service + "/" + cube.name;
+    Json shown = {{"name", cube.name},
+                  {"uuid", uuid},
+                  {"service-name", cube.service},
+                  {"type", cube.type},
+                  {"loglevel", cube.loglevel},
+                  {"parent", parent_of(cube)}};
+    if (cube.service == "dynmon") {
+        const auto document = running_document(cube);
+        shown["dataplane-config"] = document ? echo_of(*document) : Json::object();
+        shown["_links"] = links_to(where, {"dataplane-config", "metrics", "open-metrics"});
+    } else {
+        shown["_links"] = links_to(where, {"chain"});
+    }
+    return shown;
 }
 
-Reply Shim::list_cubes() const {
+Reply Shim::list_cubes(const std::string& service) const {
     Json list = Json::array();
-    for (const std::string& name : cubes_.names())
-        if (const auto cube = cubes_.find(name))
-            list.push_back(show(*cube));
-    end_with_links(list, std::string(base) + "dynmon", cubes_.names());
+    std::vector<std::string> names;
+    for (const std::string& name : cubes_.names()) {
+        const auto cube = cubes_.find(name);
+        if (!cube || cube->service != service)
+            continue;
+        list.push_back(show(*cube));
+        names.push_back(name);
+    }
+    end_with_links(list, base + service, names);
     return json_reply(list);
 }
 
@@ -305,7 +327,7 @@ std::optional<DynmonDocument> document_in(const Json& body, const std::string& t
     return has_one ? std::optional(parse_document(text)) : std::nullopt;
 }
 
-Reply Shim::create(const std::string& name) {
+Reply Shim::create(const std::string& service, const std::string& name) {
     if (!is_identifier(name))
         throw HttpError(400, "'" + name + "' is no name", "path",
                         "a name has 1 to 63 letters, digits, '_' and '-'");
@@ -316,12 +338,14 @@ Reply Shim::create(const std::string& name) {
                         "unload it, or take another name");
     const Json given = body();
     Cube cube{.name = name,
+              .service = service,
               .type = text_in(given, "type", "TC"),
               .loglevel = text_in(given, "loglevel", "INFO")};
     if (cube.type != "TC" && cube.type != "XDP_SKB" && cube.type != "XDP_DRV")
         throw HttpError(400, "'" + cube.type + "' is no type of a cube", "/type",
                         "TC, XDP_SKB or XDP_DRV");
-    if (const auto document = document_in(given, request_.body)) {
+    const auto document = service == "dynmon" ? document_in(given, request_.body) : std::nullopt;
+    if (document) {
         as_fault_of_request([&] { return probe_of(settings_, cube, *document); });
         cube.document = json_text(echo_of(*document));
     }
@@ -404,10 +428,37 @@ Reply Shim::attach() {
     const auto document = running_document(cube);
     const Placement placement = placement_in(given);
     as_fault_of_request([&] {
-        if (document)
+        if (cube.service == "firewall")
+            attach_firewall(cube, placement);
+        else if (document)
             load(cube, probe_of(settings_, cube, *document), placement);
     });
     cubes_.save(cube);
+    return nothing(200);
+}
+
+void Shim::attach_firewall(const Cube& cube, const Placement& placement) const {
+    find_installed_probe(firewall_probe);
+    load(cube, open_checked_probe(firewall_probe, settings_.allowed()), placement);
+}
+
+// /firewall/N[/chain/C/{rule,batch}]
+Reply Shim::about_firewall(const std::string& name) {
+    const Cube cube = cube_of("firewall", name);
+    if (path_.size() != 5 || path_[2] != "chain" || (path_[4] != "rule" && path_[4] != "batch"))
+        throw_absent(path_);
+    if (!is_loaded(name))
+        throw HttpError(400, "firewall '" + name + "' is attached to no port", "path",
+                        "POST /polycube/v1/attach");
+    if (path_[4] == "rule") {
+        if (!request_.reads())
+            throw_not_for(request_.method, "GET, HEAD");
+        return show_rules(settings_, name, path_[3]);
+    }
+    if (request_.method != "POST")
+        throw_not_for(request_.method, "POST");
+    as_fault_of_request(
+        [&] { change_rules(settings_, name, path_[3], request_.body, request_.peer.key); });
     return nothing(200);
 }
 
@@ -585,10 +636,11 @@ Reply Shim::about_document(Cube cube) {
 }
 
 Reply Shim::about_cube(const std::string& name) {
+    const std::string& service = path_.front();
     if (path_.size() == 2) {
         if (request_.method == "POST" || request_.method == "PUT")
-            return create(name);
-        const Cube cube = cube_of(name);
+            return create(service, name);
+        const Cube cube = cube_of(service, name);
         if (request_.reads())
             return json_reply(show(cube));
         if (request_.method != "DELETE")
@@ -598,7 +650,9 @@ Reply Shim::about_cube(const std::string& name) {
         cubes_.remove(name);
         return nothing(204);
     }
-    Cube cube = cube_of(name);
+    if (service == "firewall")
+        return about_firewall(name);
+    Cube cube = cube_of(service, name);
     const std::string& part = path_[2];
     if (part == "metrics")
         return about_metrics(cube);
@@ -614,7 +668,7 @@ Reply Shim::about_cube(const std::string& name) {
 Reply Shim::redirect() const {
     if (!cubes_.find(path_.front()))
         throw_absent(path_);
-    std::string where = std::string(base) + "dynmon";
+    std::string where = base + cubes_.find(path_.front())->service;
     for (const std::string& segment : path_)
         where += "/" + percent_encoded(segment);
     Reply reply = nothing(308);
@@ -625,7 +679,8 @@ Reply Shim::redirect() const {
 Reply Shim::answer() {
     settings_.lock_patience.renew();
     if (path_.empty())
-        return json_reply({{"name", "dynmon"}, {"_links", links_to("/polycube/v1", {"dynmon"})}});
+        return json_reply(
+            {{"name", "dynmon"}, {"_links", links_to("/polycube/v1", {"dynmon", "firewall"})}});
     const std::string& service = path_.front();
     if (service == "attach" || service == "detach") {
         if (path_.size() != 1)
@@ -634,13 +689,13 @@ Reply Shim::answer() {
             throw_not_for(request_.method, "POST");
         return service == "attach" ? attach() : detach();
     }
-    if (service != "dynmon")
+    if (service != "dynmon" && service != "firewall")
         return redirect();
     if (path_.size() > 1)
         return about_cube(path_[1]);
     if (!request_.reads())
         throw_not_for(request_.method, "GET, HEAD");
-    return list_cubes();
+    return list_cubes(service);
 }
 
 } // namespace
@@ -649,11 +704,16 @@ Match polycube_match(const std::string& method, const Target& target) {
     static const Route looks{"GET", "/polycube/v1", Endpoint::polycube, Right::read, {}};
     static const Route takes{"GET", "/polycube/v1/metrics", Endpoint::polycube, Right::consume, {}};
     static const Route changes{"PUT", "/polycube/v1", Endpoint::polycube, Right::load, {}};
+    static const Route denies{"POST", "/polycube/v1/firewall", Endpoint::polycube, Right::deny, {}};
     const Path& path = target.segments;
     const bool reads = method == "GET" || method == "HEAD";
     const bool is_metrics = path.size() > 4 && path[4] == "metrics";
-    Match match{.route = !reads ? &changes : is_metrics ? &takes : &looks, .names = {}};
-    if (path.size() > 3 && path[2] == "dynmon" && is_identifier(path[3]))
+    const bool is_batch = path.size() > 4 && path[2] == "firewall" && path[4] == "chain";
+    Match match{.route = reads      ? is_metrics ? &takes : &looks
+                         : is_batch ? &denies
+                                    : &changes,
+                .names = {}};
+    if (path.size() > 3 && is_identifier(path[3]))
         match.names["monitor"] = path[3];
     return match;
 }
@@ -665,7 +725,7 @@ Reply polycube_reply(const Settings& settings, const std::string& cubes, const R
 Reply polycube_error(const HttpError& error) {
     Reply reply{.status = error.status(),
                 .type = "text/plain; charset=utf-8",
-                .text = std::string(error.what()) +
+                .text = (error.field().empty() ? "" : error.field() + ": ") + error.what() +
                         (error.hint().empty() ? "" : " (" + error.hint() + ")") + "\n"};
     reply.headers = error.headers();
     return reply;

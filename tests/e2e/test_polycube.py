@@ -222,5 +222,55 @@ class ServiceTest(PolycubeCase):
         read.refused(404, "GET", "/polycube/v1/dynmon/c")
 
 
+class FirewallTest(PolycubeCase):
+    """As TOSHI's firewall_injector and firewall_updater ask."""
+    RULES = "/polycube/v1/firewall/fw/chain/INGRESS"
+
+    def firewall(self):
+        server = self.serve()
+        server.ask("GET", "/polycube/v1/firewall/fw", status=404)
+        server.ask("POST", "/polycube/v1/firewall/fw", {"type": "TC", "loglevel": "OFF"}, status=201)
+        server.ask("POST", "/polycube/v1/attach", {"cube": "fw", "port": "blue0", "position": "first"})
+        self.assertEqual(server.get("/polycube/v1/firewall/fw").json()["parent"], "blue0")
+        return server
+
+    def batch(self, server, *rules, status=200):
+        return server.ask("POST", self.RULES + "/batch", {"rules": list(rules)}, status=status)
+
+    def rules(self, server):
+        listed = server.get(self.RULES + "/rule").json()
+        self.assertEqual(listed[-1][0], "_links")
+        return [(rule["src"], rule["action"]) for rule in listed[:-1]]
+
+    def test_a_rule_drops_until_it_is_deleted(self):
+        server = self.firewall()
+        rule = {"operation": "append", "src": "10.0.0.1/32", "action": "drop"}
+        self.batch(server, rule)
+        self.assertEqual(self.rules(server), [("10.0.0.1/32", "drop")])
+        self.receive(*[udp()] * 3, dropped=True)
+        self.assertEqual([entry["packets"] for entry in self.dynmon(
+            "--json", "deny", "fw", "list").json()["entries"]], [3])
+        self.batch(server, {**rule, "operation": "delete"})
+        self.assertEqual(self.rules(server), [])
+
+    def test_a_batch_is_taken_whole_or_not_at_all(self):
+        server = self.firewall()
+        good = {"operation": "insert", "src": "198.51.100.0/24", "action": "drop"}
+        for number, (field, bad) in enumerate((
+                ("l4proto", {**good, "l4proto": "TCP"}), ("id", {"operation": "delete", "id": 0}),
+                ("src", {**good, "src": "300.1.1.1"}), ("operation", {**good, "operation": "update"}),
+                ("action", {**good, "action": "mirror"}))):
+            with self.subTest(field):
+                answer = self.batch(server, good, bad, status=400)
+                self.assertIn(f"/rules/1/{field}", answer.text)
+                self.assertEqual(self.rules(server), [], number)
+        self.batch(server, good, {"operation": "delete", "src": "192.0.2.1/32"}, status=400)
+        own = {**good, "src": "10.0.0.2/32"}  # the address of blue0
+        self.batch(server, {**good, "action": "forward"}, own, status=400)
+        self.assertEqual(self.rules(server), [])
+        server.ask("POST", "/polycube/v1/firewall/fw/chain/EGRESS/batch", {"rules": [good]}, status=400)
+        self.assertEqual(len(server.get("/polycube/v1/firewall/fw/chain/EGRESS/rule").json()), 1)
+
+
 if __name__ == "__main__":
     harness.main()
