@@ -725,8 +725,9 @@ Reply polycube_reply(const Settings& settings, const std::string& cubes, const R
 Reply polycube_error(const HttpError& error) {
     Reply reply{.status = error.status(),
                 .type = "text/plain; charset=utf-8",
-                .text = (error.field().empty() ? "" : error.field() + ": ") + error.what() +
-                        (error.hint().empty() ? "" : " (" + error.hint() + ")") + "\n"};
+                .text = (error.field().starts_with('/') ? error.field() + ": " : "") +
+                        error.what() + (error.hint().empty() ? "" : " (" + error.hint() + ")") +
+                        "\n"};
     reply.headers = error.headers();
     return reply;
 }
