@@ -14,10 +14,7 @@ namespace dynmon {
 
 namespace {
 
-bool is_in_chain(const Store& store, const ProgramRecord& program) {
-    if (!exists(store.hook_dir(program.hook)))
-        return false;
-    const Chain chain = open_chain_of(store, program.hook);
+bool is_in_chain(const Chain& chain, const ProgramRecord& program) {
     for (const ChainPlace& place : chain.order())
         if (chain.members()[place.member].program.ids == program.ids)
             return true;
@@ -78,8 +75,32 @@ std::vector<CountingPlace> counting_places(const Store& store, const GenerationD
 
 std::vector<CountingPlace> counting_places_in_chains(const Store& store, const GenerationDir& dir,
                                                      const std::vector<ProgramRecord>& programs) {
-    return places_of(store, dir, programs,
-                     [&](const ProgramRecord& program) { return is_in_chain(store, program); });
+    return places_of(store, dir, programs, [&](const ProgramRecord& program) {
+        return exists(store.hook_dir(program.hook)) &&
+               is_in_chain(open_chain_of(store, program.hook), program);
+    });
+}
+
+std::map<std::string, std::vector<CountingPlace>> counting_places_of_all(const Settings& settings) {
+    std::map<std::string, std::vector<CountingPlace>> places;
+    const Store store = settings.open_store(false);
+    const auto lock = store.try_lock(DirectoryLock::Mode::shared);
+    if (!lock)
+        return places;
+    ChainsOfStore chains(store);
+    for (const std::string& monitor : store.monitors()) {
+        try {
+            const GenerationDir dir = current_generation(store, monitor);
+            places[monitor] =
+                places_of(store, dir, dir.read_programs(), [&](const ProgramRecord& program) {
+                    return exists(store.hook_dir(program.hook)) &&
+                           is_in_chain(chains.at(program.hook), program);
+                });
+        } catch (const Error& error) { // its read says so
+            log::debug("monitor '" + monitor + "': " + error.what());
+        }
+    }
+    return places;
 }
 
 std::vector<CountingPlace> counting_places(const Settings& settings, const std::string& monitor) {

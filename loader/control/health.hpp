@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,9 @@ std::vector<CountingPlace> counting_places(const Store& store, const GenerationD
 // Likewise, with a look at the chains. The store must be locked.
 std::vector<CountingPlace> counting_places_in_chains(const Store& store, const GenerationDir& dir,
                                                      const std::vector<ProgramRecord>& programs);
+// Those of all monitors that can be looked at, each chain read once: what one alone costs grows
+// with the number of monitors. Locks the store meanwhile.
+std::map<std::string, std::vector<CountingPlace>> counting_places_of_all(const Settings& settings);
 // Those of a monitor, by its name. Empty when it is not loaded any more.
 std::vector<CountingPlace> counting_places(const Settings& settings, const std::string& monitor);
 

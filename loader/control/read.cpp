@@ -204,6 +204,8 @@ private:
 
     // A peek has put nothing back into the chains.
     std::vector<CountingPlace> look_at_places() const {
+        if (request_.peek && request_.known_places != nullptr)
+            return *request_.known_places;
         return request_.peek ? counting_places_in_chains(store_, current_, record_.programs)
                              : counting_places(store_, current_, record_.programs);
     }

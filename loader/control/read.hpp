@@ -40,6 +40,9 @@ struct ReadRequest {
     WindowClaim* claim = nullptr;
     unsigned jobs = 1; // as MapReader takes it
     bool peek = false; // change nothing: show the open window and what was not read yet
+    // Not owned: where the monitor counts, for a peek whose caller has just looked at all monitors
+    // (counting_places_of_all()); null: it is looked at.
+    const std::vector<CountingPlace>* known_places = nullptr;
     // Called with where the monitor counts now, before anything is handed out; unset: not called.
     std::function<void(const std::vector<CountingPlace>&)> places;
     // Called when everything is open that capabilities are needed for, and before anything is read

@@ -161,7 +161,7 @@ Reply give_peek(const Settings& settings, const Match& match, const Request& req
                            .output = &output,
                            .peek = true};
     auto file = std::make_shared<MemoryFile>();
-    Sink sink(file->fd());
+    Sink sink(file->descriptor());
     try {
         during("read '" + read.name + "'", [&] { read_monitor(settings, read, sink); });
     } catch (const Error& error) {

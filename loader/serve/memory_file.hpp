@@ -20,7 +20,7 @@ class MemoryFile final : public Content {
 public:
     MemoryFile(); // throws Error{failed}
 
-    int fd() const { return fd_.get(); }          // to append to, as a Sink does
+    int descriptor() const { return fd_.get(); }  // to append to, as a Sink does
     std::uint64_t append(std::string_view bytes); // where they begin; throws Error{failed}
 
     // The content is these parts of the file, in this order. Without this call: all of it.

@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "base/identifier.hpp"
 #include "base/log.hpp"
+#include "control/health.hpp"
 #include "control/read.hpp"
 #include "format/export_options.hpp"
 #include "serve/exposition.hpp"
@@ -64,11 +65,18 @@ void require_known(const Settings& settings, const std::string& monitor) {
 
 namespace {
 
-std::string exposition_of(const Settings& settings, Exposition form, const std::string& monitor) {
+using Places = std::map<std::string, std::vector<CountingPlace>>;
+
+std::string exposition_of(const Settings& settings, Exposition form, const std::string& monitor,
+                          const Places& places) {
     ExportOptions output{.format = form == Exposition::classic ? format_of("prometheus")
                                                                : Format::openmetrics};
     output.build = build_name();
-    const ReadRequest request{.name = monitor, .output = &output, .peek = true};
+    const auto known = places.find(monitor);
+    const ReadRequest request{.name = monitor,
+                              .output = &output,
+                              .peek = true,
+                              .known_places = known == places.end() ? nullptr : &known->second};
     Sink sink(-1);
     settings.lock_patience.renew();
     during("read '" + monitor + "'", [&] { read_monitor(settings, request, sink); });
@@ -83,10 +91,12 @@ std::shared_ptr<MemoryFile> take_exposition(const Settings& settings, Exposition
         require_known(settings, monitor);
     JoinedExposition joined;
     std::map<std::string, bool> readable;
+    settings.lock_patience.renew();
+    const Places places = monitor.empty() ? counting_places_of_all(settings) : Places();
     for (const std::string& name :
          monitor.empty() ? monitor_names(settings) : std::vector<std::string>{monitor}) {
         try {
-            const std::string fault = joined.add(exposition_of(settings, form, name));
+            const std::string fault = joined.add(exposition_of(settings, form, name, places));
             if (!fault.empty())
                 throw Error(ErrorKind::failed, "read '" + name + "': " + fault);
             readable[name] = true;

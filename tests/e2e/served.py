@@ -2,6 +2,8 @@
 """dynmon-serve as tests run it, and a client that can use a unix socket."""
 import http.client
 import json
+import os
+import pathlib
 import signal
 import socket
 import subprocess
@@ -10,7 +12,7 @@ import sys
 import harness
 import wire
 
-SERVE = harness.BUILD / "dynmon-serve"
+SERVE = pathlib.Path(os.environ.get("DYNMON_SERVE", harness.BUILD / "dynmon-serve"))  # or a sanitized one
 
 
 class UnixConnection(http.client.HTTPConnection):

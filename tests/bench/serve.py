@@ -1,0 +1,135 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""What dynmon-serve costs: a scrape of many monitors against a process a monitor, its memory, and
+small requests. As root; `cmake --build build --target bench-serve` calls it."""
+import argparse
+import json
+import os
+import pathlib
+import resource
+import statistics
+import sys
+import time
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
+
+import frames
+import harness
+import served
+import wire
+
+IN_CHAIN = 20  # monitors of a hook
+BARS = {"cpu-ratio": 20, "megabytes": 16}
+
+
+class Bench(harness.Case):
+    """Not a test: a case gives it what it takes to run dynmon, and cleans up behind it."""
+
+    monitors, entries, requests = 100, 1000, 5000
+    figures = {}
+
+    def note_pins(self):
+        """It would take longer than what is measured."""
+
+    def runTest(self):
+        self.load_all()
+        server = served.Server(self)
+        self.figures["megabytes-idle"] = self.status_of(server, "VmRSS") / 1024
+        one = self.cpu_of_processes()
+        self.scrapes(server, one)
+        self.small_requests(server)
+        self.figures["megabytes-busy"] = self.status_of(server, "VmHWM") / 1024
+
+    def load_all(self):
+        devices = (self.monitors + IN_CHAIN - 1) // IN_CHAIN
+        for device in range(devices):
+            wire.command("ip", "link", "add", f"in{device}", "type", "veth", "peer", "name",
+                         f"out{device}")
+            for end in ("in", "out"):
+                wire.command("ip", "link", "set", f"{end}{device}", "up")
+            self.at_end.append(lambda device=device: wire.command("ip", "link", "delete",
+                                                                  f"in{device}"))
+        for number in range(self.monitors):
+            self.dynmon("load", f"m{number}", "flows", "--dev", f"in{number // IN_CHAIN}")
+        for device in range(devices):
+            with served.socket.socket(served.socket.AF_PACKET, served.socket.SOCK_RAW) as out:
+                out.bind((f"out{device}", 0))
+                for flow in range(self.entries):
+                    out.send(frames.ipv4(frames.udp(1 + flow, 53, b"z" * 72), frames.UDP))
+        self.eventually(lambda: self.entries_of("m0") >= self.entries, "the flows are counted")
+
+    def entries_of(self, monitor):
+        document = self.dynmon("read", monitor, "flows", "--direction", "ingress", "--peek",
+                               "--format", "json").json()
+        return len(self.value(document, "flows"))
+
+    @staticmethod
+    def status_of(server, field):
+        text = pathlib.Path(f"/proc/{server.process.pid}/status").read_text(encoding="utf-8")
+        return int(text.split(f"{field}:")[1].split()[0])
+
+    @staticmethod
+    def cpu_of(server):
+        fields = pathlib.Path(f"/proc/{server.process.pid}/stat").read_text(
+            encoding="utf-8").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def cpu_of_processes(self):
+        """Seconds of CPU of one `read --peek` a monitor."""
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        for number in range(self.monitors):
+            self.dynmon("read", f"m{number}", "--format", "prometheus", "--peek")
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    def scrapes(self, server, processes):
+        rounds = 20
+        text = server.get("/metrics").text
+        self.assertEqual(text.count("dynmon_http_monitor_readable{") -
+                         text.count('readable{monitor="m0"} 0'), self.monitors)
+        before, began = self.cpu_of(server), time.monotonic()
+        for _ in range(rounds):
+            server.get("/metrics")
+        cpu = (self.cpu_of(server) - before) / rounds
+        self.figures.update({"scrape-cpu-ms": cpu * 1e3,
+                             "scrape-ms": (time.monotonic() - began) / rounds * 1e3,
+                             "processes-cpu-ms": processes * 1e3,
+                             "cpu-ratio": processes / cpu,
+                             "exposition-kilobytes": len(text) / 1e3})
+
+    def small_requests(self, server):
+        connection = server.connection()
+        times = []
+        began = time.monotonic()
+        for _ in range(self.requests):
+            start = time.perf_counter()
+            connection.request("GET", "/-/healthy")
+            self.assertEqual(connection.getresponse().read(), b"healthy\n")
+            times.append(time.perf_counter() - start)
+        self.figures["requests-per-second"] = self.requests / (time.monotonic() - began)
+        self.figures["request-median-us"] = statistics.median(times) * 1e6
+        self.figures["request-p99-us"] = sorted(times)[int(len(times) * 0.99)] * 1e6
+        connection.close()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--monitors", type=int, default=Bench.monitors)
+    parser.add_argument("--entries", type=int, default=Bench.entries)
+    parser.add_argument("--requests", type=int, default=Bench.requests)
+    options = parser.parse_args()
+    harness.enter_sandbox()
+    Bench.monitors, Bench.entries, Bench.requests = (options.monitors, options.entries,
+                                                     options.requests)
+    result = unittest.TextTestRunner(verbosity=0).run(Bench())
+    if not result.wasSuccessful():
+        sys.exit(1)
+    figures = {name: round(value, 2) for name, value in Bench.figures.items()}
+    print(json.dumps(figures, indent=2))
+    print(f"bars: at least {BARS['cpu-ratio']} times less CPU than processes, at most "
+          f"{BARS['megabytes']} MB")
+
+
+if __name__ == "__main__":
+    main()
