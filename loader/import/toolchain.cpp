@@ -173,6 +173,8 @@ Compiled compile(const Toolchain& toolchain, const std::string& source,
     call.arguments = {"-x", "c", "-g", "-O2", "-target", "bpf", "-mcpu=v3", "-std=gnu11",
                       "-fno-strict-aliasing", "-fno-color-diagnostics", "-fno-caret-diagnostics",
                       "-ferror-limit=20", "-fintegrated-cc1", "-fdebug-compilation-dir=.",
+                      // The same object wherever the headers are installed: lists allow it by hash.
+                      "-ffile-prefix-map=" + toolchain.headers + "=dynmon",
                       // Names of places that are no variables, and padding, are 0 in keys too.
                       "-ftrivial-auto-var-init=zero",
                       // What authors wrote for BCC is taken as BCC took it, but for a function
