@@ -73,7 +73,7 @@ TEST_CASE("where each owns what the other uses, the first one defines both, and 
           std::vector<std::string>{"The map `B` has the size that the ingress path says."});
 }
 
-TEST_CASE("tables of one name that are nobody else's are two maps") {
+TEST_CASE("two private tables of one name are two maps") {
     Two two({table("C", "array"), table("C_EGRESS", "array")}, {table("C", "array")});
     plan_tables(two.paths, two.remarks);
     CHECK(two.ingress("C").label == "C");
