@@ -39,7 +39,7 @@ std::vector<std::string> readable_for(const std::string& clang) {
 int version_of(const std::string& clang) {
     ProgramCall call{.file = clang, .arguments = {"-dumpversion"}, .readable = readable_for(clang)};
     try {
-        return std::atoi(run_program(call).output.c_str());
+        return static_cast<int>(std::strtol(run_program(call).output.c_str(), nullptr, 10));
     } catch (const Error& error) {
         if (error.kind() == ErrorKind::unsupported)
             throw;
@@ -130,7 +130,7 @@ void read_faults(const std::string& text, Compiled& compiled) {
             const std::size_t colon = place.rfind(':');
             if (colon == std::string::npos)
                 break;
-            numbers[i] = std::atoi(place.c_str() + colon + 1);
+            numbers[i] = static_cast<int>(std::strtol(place.c_str() + colon + 1, nullptr, 10));
             place.resize(colon);
         }
         compiled.fault.file = place;
