@@ -7,6 +7,7 @@
  *     POLYCUBE_XDP            defined: for XDP, not for TC
  *     DYNMON_MAY_DROP         1: what is not RX_OK drops the packet
  *     DYNMON_HANDLER_TAKES    how many parameters handle_rx has
+ *     DYNMON_DECHAINY         defined: the code is that of DeChainy, whose function is `handler`
  *
  * and for each table NAME of the code
  *
@@ -109,13 +110,23 @@ struct pkt_metadata {
     } while (0)
 
 #define pcn_get_time_epoch() ((uint64_t)dynmon_now())
+/* Older authors add it to bpf_ktime_get_ns(). */
+#define EPOCH_BASE ((uint64_t)dynmon_now() - bpf_ktime_get_ns())
+#define _EPOCH_BASE EPOCH_BASE
 #define pcn_get_packet_tstamp(ctx) ((uint64_t)dynmon_now())
 
+#ifdef DYNMON_DECHAINY
+#include "polycube/dechainy.h"
+#define dynmon_handler_name_ handler
+#else
+#define dynmon_handler_name_ handle_rx
+#endif
+
 #if DYNMON_HANDLER_TAKES == 1
-#define dynmon_handler_(ctx, md) handle_rx(ctx)
+#define dynmon_handler_(ctx, md) dynmon_handler_name_(ctx)
 #define dynmon_handler_parameters_ struct CTXTYPE*
 #else
-#define dynmon_handler_(ctx, md) handle_rx(ctx, md)
+#define dynmon_handler_(ctx, md) dynmon_handler_name_(ctx, md)
 #define dynmon_handler_parameters_ struct CTXTYPE*, struct pkt_metadata*
 #endif
 
@@ -123,7 +134,7 @@ struct pkt_metadata {
  * name in the other direction. */
 #pragma clang attribute push(__attribute__((always_inline)), apply_to = function)
 #pragma clang attribute push(__attribute__((internal_linkage)), apply_to = function)
-static int handle_rx(dynmon_handler_parameters_);
+static int dynmon_handler_name_(dynmon_handler_parameters_);
 #pragma clang attribute pop
 #pragma clang attribute pop
 

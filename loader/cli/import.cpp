@@ -2,6 +2,7 @@
 #include "import/import.hpp"
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -15,6 +16,7 @@
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
 #include "kernel/rights.hpp"
+#include "manifest/rules.hpp"
 #include "object/object.hpp"
 #include "policy/checked_probe.hpp"
 
@@ -80,6 +82,11 @@ public:
             ->type_name("FILE");
         app.add_option("--egress-metrics", egress_metrics_, "the same as --metrics of --egress")
             ->type_name("FILE");
+        app.add_option("--define", defines_,
+                       "a macro that is defined before the code, as its author expects it: "
+                       "NAME or NAME=VALUE; may stand several times")
+            ->type_name("NAME[=VALUE]")
+            ->allow_extra_args(false);
         app.add_option("--clang", clang_, "the compiler; default: the newest clang on PATH")
             ->type_name("FILE");
     }
@@ -125,9 +132,30 @@ private:
         return document;
     }
 
+    // What stands in a line of the preprocessor must not become two.
+    std::map<std::string, std::string> defines() const {
+        std::map<std::string, std::string> defines;
+        for (const std::string& text : defines_) {
+            const std::size_t equals = text.find('=');
+            const std::string name = text.substr(0, equals);
+            const std::string value = equals == std::string::npos ? "1" : text.substr(equals + 1);
+            const std::string good = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                     "0123456789_";
+            if (!rule::c_name.holds(name) || name.starts_with("dynmon_") ||
+                name.starts_with("DYNMON_") ||
+                value.find_first_not_of(good + " +-*/%()<>.") != std::string::npos)
+                throw Error(ErrorKind::usage, "--define " + text + " is no macro")
+                    .hint("NAME or NAME=VALUE, where VALUE is a number, a name or a sum of such");
+            defines[name] = value;
+        }
+        return defines;
+    }
+
     void import(const Global& global, const std::string& file) {
         const std::string text = text_of(file);
-        const DynmonDocument document = parse(file, text);
+        DynmonDocument document = parse(file, text);
+        for (DocumentPath& path : document.paths)
+            path.defines = defines();
         fs::path target = out_;
         if (out_.empty())
             target = probe_name(fs::path(file).stem().string());
@@ -184,6 +212,7 @@ private:
     std::string metrics_;
     std::string egress_;
     std::string egress_metrics_;
+    std::vector<std::string> defines_;
     std::string clang_;
     bool allow_drop_ = false;
 };

@@ -313,7 +313,10 @@ std::string canonical_path(const DocumentPath& path) {
         }
         metrics.push_back(std::move(item));
     }
-    return json_text(CanonicalJson{{"code", path.code.text}, {"metrics", metrics}});
+    CanonicalJson canonical = {{"code", path.code.text}, {"metrics", metrics}};
+    if (!path.defines.empty())
+        canonical["defines"] = path.defines;
+    return json_text(canonical);
 }
 
 std::string path_digest(const DocumentPath& path) {

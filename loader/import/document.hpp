@@ -3,6 +3,7 @@
 // compiler nor kernel: a server finds the probe that was made of a document by its digests.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -43,6 +44,9 @@ struct DocumentPath {
     std::string name; // free text
     DocumentCode code;
     std::vector<DocumentMetric> metrics;
+    // Macros that are defined before the code, as DeChainy has them from its caller; no document
+    // does.
+    std::map<std::string, std::string> defines;
     Position at;
 };
 
@@ -73,7 +77,8 @@ DynmonDocument parse_dynmon_source(std::string_view source, Direction direction,
 // What makes two paths the same: one line of JSON with sorted keys,
 // {"code":…,"metrics":[{"extraction-options":{"empty-on-read":…,"swap-on-read":…},"map-name":…,
 // "name":…,"open-metrics-metadata":{"help":…,"labels":[{"name":…,"value":…}],"type":…}}]}. Code has
-// LF line ends; options are all there; open-metrics-metadata only where the document has it.
+// LF line ends; options are all there; open-metrics-metadata only where the document has it, and
+// "defines":{…} only where there are some.
 std::string canonical_path(const DocumentPath& path);
 
 // SHA-256 of it in hex: what `imported` of a manifest holds.

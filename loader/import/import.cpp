@@ -219,6 +219,10 @@ private:
             for (const DocumentMetric& metric : path.path->metrics)
                 if (metric.swap_on_read)
                     swapped.insert(path.table(metric.map_name)->label);
+        for (const PlannedPath& path : paths_)
+            for (const PlannedTable& table : path.tables)
+                if (path.path->metrics.empty() && table.declared.swap)
+                    swapped.insert(table.label);
         for (const DocumentPath& of : document_.paths) {
             const PlannedPath& path = planned(of.direction);
             // The document as it is counts, not what is compiled.
@@ -246,12 +250,23 @@ private:
         const std::vector<std::string> names = metric_identifiers(*path.path);
         for (std::size_t i = 0; i < names.size(); ++i)
             add_metric(path, path.path->metrics[i], names[i], swapped, object, config);
-        if (path.path->metrics.empty() && document_.shape == DocumentShape::source)
+        if (path.path->metrics.empty() &&
+            (path.scanned.attributes || document_.shape == DocumentShape::source))
             for (const PlannedTable& table : path.tables)
-                add_metric(path, {.name = table.declared.name, .map_name = table.declared.name},
-                           table.declared.name, swapped, object, config);
+                add_table(path, table, swapped, object, config);
         add_lost(path, config);
         return config;
+    }
+
+    // Where no metric is given: each table, or those that DeChainy's attributes export.
+    void add_table(const PlannedPath& path, const PlannedTable& table,
+                   const std::set<std::string>& swapped, const Object& object, PathConfig& config) {
+        if (path.scanned.attributes && !table.declared.exported)
+            return;
+        DocumentMetric metric{.name = table.declared.name, .map_name = table.declared.name};
+        metric.swap_on_read = table.declared.swap;
+        metric.empty_on_read = table.declared.empty;
+        add_metric(path, metric, table.declared.name, swapped, object, config);
     }
 
     void add_metric(const PlannedPath& path, const DocumentMetric& metric, const std::string& name,

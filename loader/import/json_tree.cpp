@@ -33,7 +33,7 @@ struct Reading {
         ++*read;
         return *this;
     }
-    Reading operator++(int) {
+    const Reading operator++(int) { // NOLINT(readability-const-return-type)
         Reading before = *this;
         ++*this;
         return before;

@@ -110,7 +110,11 @@ std::string described(const PlannedTable& table) {
 }
 
 std::string head_of(const DocumentPath& path) {
-    return definition("POLYCUBE_PROGRAM_TYPE", path.direction == Direction::ingress ? "0" : "1");
+    std::string defines;
+    for (const auto& [name, value] : path.defines)
+        defines += definition(name, value);
+    return defines +
+           definition("POLYCUBE_PROGRAM_TYPE", path.direction == Direction::ingress ? "0" : "1");
 }
 
 constexpr std::string_view code_mark = "#line 1 \"";
@@ -169,6 +173,8 @@ std::string planned_source(const PlannedPath& path, bool may_drop, const std::st
         "made what stands\n// before it.\n" +
         head_of(*path.path) + definition("DYNMON_MAY_DROP", may_drop ? "1" : "0") +
         definition("DYNMON_HANDLER_TAKES", std::to_string(path.scanned.handler_takes));
+    if (path.scanned.dechainy)
+        text += definition("DYNMON_DECHAINY", "");
     for (const PlannedTable& table : path.tables)
         text += described(table);
     text += "#include \"polycube.h\"\n";
@@ -186,8 +192,9 @@ std::string planned_source(const PlannedPath& path, bool may_drop, const std::st
 std::string scanned_source(const DocumentPath& path, const std::string& code,
                            const std::string& file) {
     return "#define DYNMON_SCAN\n" + head_of(path) + definition("DYNMON_MAY_DROP", "0") +
-           definition("DYNMON_HANDLER_TAKES", "2") + "#include \"polycube.h\"\n" +
-           std::string(code_mark) + file + "\"\n" + code + "\n";
+           definition("DYNMON_HANDLER_TAKES", "2") +
+           (is_dechainy(code) ? definition("DYNMON_DECHAINY", "") : "") +
+           "#include \"polycube.h\"\n" + std::string(code_mark) + file + "\"\n" + code + "\n";
 }
 
 } // namespace dynmon

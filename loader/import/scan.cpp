@@ -61,6 +61,9 @@ constexpr Refusal refused_names[] = {
     {"call_ingress_program", "it calls another program of a cube, and a monitor has one"},
     {"call_egress_program", "it calls another program of a cube, and a monitor has one"},
     {"call_bpf_program", "it calls another program of a cube, and a monitor has one"},
+    {"pkt_to_controller", "it sends packets to user space, and what is read are tables"},
+    {"REDIRECT", "it sends packets to another port, and a monitor has none"},
+    {"BACK_TX", "it sends packets back, and a monitor only looks"},
     {"pcn_vlan_push_tag", "it changes packets"},
     {"pcn_vlan_pop_tag", "it changes packets"},
     {"pcn_l3_csum_replace", "it changes packets"},
@@ -106,13 +109,21 @@ const std::set<std::string_view> kinds = {
     "hash",  "array", "percpu_hash", "percpu_array", "lru_hash",      "lru_percpu_hash", "lpm_trie",
     "queue", "stack", "extern",      "hash_of_maps", "array_of_maps", "histogram"};
 
+// Which are free in the code of Polycube.
+bool is_dechainy_name(std::string_view name) {
+    return name == "REDIRECT" || name == "BACK_TX" || name == "pkt_to_controller";
+}
+
 std::string unquoted(const std::string& text) {
     return text.size() >= 2 && text.front() == '"' ? text.substr(1, text.size() - 2) : text;
 }
 
 class Scanner {
 public:
-    explicit Scanner(const Tokens& tokens) : tokens_(tokens) {}
+    Scanner(const Tokens& tokens, bool dechainy)
+        : tokens_(tokens), handler_(dechainy ? "handler" : "handle_rx") {
+        scanned_.dechainy = dechainy;
+    }
 
     ScannedCode run() {
         for (std::size_t i = 0; i < tokens_.size(); ++i) {
@@ -121,7 +132,7 @@ public:
                 continue;
             if (token.text == marker)
                 table(i);
-            else if (token.text == "handle_rx")
+            else if (token.text == handler_)
                 handler(i);
             else
                 name(i);
@@ -211,6 +222,7 @@ private:
                 refuse(at, "table '" + table.name + "' is declared twice",
                        "the first one is in line " + std::to_string(known.line));
         names_.insert(table.name);
+        read_attributes(i, table);
         scanned_.tables.push_back(std::move(table));
     }
 
@@ -233,7 +245,7 @@ private:
     void name(std::size_t i) {
         const Token& token = tokens_[i];
         for (const Refusal& refusal : refused_names)
-            if (token.text == refusal.name)
+            if (token.text == refusal.name && (scanned_.dechainy || !is_dechainy_name(token.text)))
                 refuse(token, token.text + " is not possible here: " + std::string(refusal.why));
         scanned_.logs = scanned_.logs || token.text == "dynmon_pcn_log_";
         scanned_.sets_time = scanned_.sets_time || token.text == "dynmon_now";
@@ -265,7 +277,22 @@ private:
             table.makes_or_ends = scanned_.makes_or_ends = true;
     }
 
+    // __attributes__ ((SWAP, EXPORT, EMPTY)) behind a table.
+    void read_attributes(std::size_t& i, DeclaredTable& table) {
+        const bool older = text(i + 1) == "__attribute"; // which exports all tables
+        if (text(i + 1) != "__attributes__" && !older)
+            return;
+        const std::size_t close = closing(i + 2);
+        for (; i < close; ++i) {
+            table.swap = table.swap || text(i) == "SWAP";
+            table.exported = table.exported || text(i) == "EXPORT";
+            table.empty = table.empty || text(i) == "EMPTY";
+        }
+        scanned_.attributes = scanned_.attributes || !older;
+    }
+
     const Tokens& tokens_;
+    std::string_view handler_;
     std::set<std::string> names_;
     bool has_handler_ = false;
     ScannedCode scanned_;
@@ -321,14 +348,27 @@ CodeFault refused_by_its_text(std::string_view code) {
     return {};
 }
 
+bool is_dechainy(std::string_view code) {
+    const Tokens tokens = lex_code(code).tokens;
+    bool handler = false;
+    for (std::size_t i = 0; i + 1 < tokens.size(); ++i) {
+        if (tokens[i].text == "handle_rx")
+            return false;
+        handler = handler || (tokens[i].text == "handler" && tokens[i + 1].text == "(");
+    }
+    return handler;
+}
+
 ScannedCode scan_code(std::string_view preprocessed, std::string_view file, std::string_view code) {
     const LexedCode lexed = lex_preprocessed(preprocessed, file);
-    ScannedCode scanned = Scanner(lexed.tokens).run();
+    const bool dechainy = is_dechainy(code);
+    const std::string_view drop = dechainy ? "DROP" : "RX_DROP";
+    ScannedCode scanned = Scanner(lexed.tokens, dechainy).run();
     // Before the preprocessor: a macro of the author's by that name would hide it. Behind it: in a
     // macro.
     for (const Tokens& tokens : {lex_code(code).tokens, lexed.tokens})
         for (const Token& token : tokens)
-            if (token.text == "RX_DROP" && !scanned.drops) {
+            if (token.text == drop && !scanned.drops) {
                 scanned.drops = true;
                 scanned.drop_line = token.line;
                 scanned.drop_column = token.column;

@@ -17,7 +17,8 @@ struct DeclaredTable {
     std::string kind;  // "hash", "array", "queue", …; "extern": the other path has it
     std::string inner; // of maps of maps: the name of a table
     bool shared = false;
-    bool keyless = false;       // queue or stack
+    bool keyless = false;                               // queue or stack
+    bool swap = false, empty = false, exported = false; // __attributes__ of DeChainy
     bool increments = false;    // increment() or atomic_increment() is called
     bool makes_or_ends = false; // lookup_or_init()
     int line = 0;               // in the code
@@ -27,7 +28,9 @@ struct DeclaredTable {
 struct ScannedCode {
     std::vector<DeclaredTable> tables;
     std::size_t handler_takes = 2; // parameters of handle_rx
-    bool drops = false;            // RX_DROP is used
+    bool dechainy = false;         // the dialect of DeChainy: `handler`, PASS, DROP, dp_log, …
+    bool drops = false;            // RX_DROP is used, or DROP of DeChainy
+    bool attributes = false;       // a table has __attributes__ of DeChainy
     bool logs = false;             // pcn_log
     bool increments = false;       // of any table
     bool makes_or_ends = false;
@@ -47,6 +50,9 @@ struct CodeFault {
 // What is refused before any compiler sees it: assembly, sections, #include of paths.
 // The first such fault, or one with line 0. Pure.
 CodeFault refused_by_its_text(std::string_view code);
+
+// Whether the code is that of DeChainy: it has a function `handler` and no handle_rx. Pure.
+bool is_dechainy(std::string_view code);
 
 // `preprocessed`: with DYNMON_SCAN defined, the code's lines as those of `file`. `code` is the same
 // code before. Throws CodeFault. Pure.

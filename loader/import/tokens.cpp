@@ -173,7 +173,8 @@ LexedCode lex_preprocessed(std::string_view text, std::string_view file) {
             if (marker.name.empty() || !is_digit(marker.name.front()) || marker.rest.empty())
                 continue;
             ours = marker.rest.front().text == quoted;
-            shift = std::atoi(marker.name.c_str()) - marker.line - 1;
+            shift =
+                static_cast<int>(std::strtol(marker.name.c_str(), nullptr, 10)) - marker.line - 1;
         }
         if (!ours)
             continue;

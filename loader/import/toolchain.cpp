@@ -39,7 +39,7 @@ std::vector<std::string> readable_for(const std::string& clang) {
 int version_of(const std::string& clang) {
     ProgramCall call{.file = clang, .arguments = {"-dumpversion"}, .readable = readable_for(clang)};
     try {
-        return std::atoi(run_program(call).output.c_str());
+        return static_cast<int>(std::strtol(run_program(call).output.c_str(), nullptr, 10));
     } catch (const Error& error) {
         if (error.kind() == ErrorKind::unsupported)
             throw;
@@ -130,7 +130,7 @@ void read_faults(const std::string& text, Compiled& compiled) {
             const std::size_t colon = place.rfind(':');
             if (colon == std::string::npos)
                 break;
-            numbers[i] = std::atoi(place.c_str() + colon + 1);
+            numbers[i] = static_cast<int>(std::strtol(place.c_str() + colon + 1, nullptr, 10));
             place.resize(colon);
         }
         compiled.fault.file = place;
@@ -173,6 +173,8 @@ Compiled compile(const Toolchain& toolchain, const std::string& source,
     call.arguments = {"-x", "c", "-g", "-O2", "-target", "bpf", "-mcpu=v3", "-std=gnu11",
                       "-fno-strict-aliasing", "-fno-color-diagnostics", "-fno-caret-diagnostics",
                       "-ferror-limit=20", "-fintegrated-cc1", "-fdebug-compilation-dir=.",
+                      // The same object wherever the headers are installed: lists allow it by hash.
+                      "-ffile-prefix-map=" + toolchain.headers + "=dynmon",
                       // Names of places that are no variables, and padding, are 0 in keys too.
                       "-ftrivial-auto-var-init=zero",
                       // What authors wrote for BCC is taken as BCC took it, but for a function

@@ -562,6 +562,61 @@ class ResultsTest(ImportCase):
             self.assertEqual(self.polycube()[0], {"C": [1]})
 
 
+class DechainyTest(ImportCase):
+    CODE = """
+BPF_TABLE("array", int, uint64_t, SEEN, 1)__attributes__((EXPORT, SWAP, EMPTY));
+BPF_TABLE("array", int, uint64_t, HIDDEN, 1);
+BPF_TABLE("hash", int, uint64_t, WAY, 4)__attributes__((EXPORT));
+static __always_inline
+int handler(struct CTXTYPE *ctx, struct pkt_metadata *md) {
+    void *data = (void *) (long) ctx->data;
+    void *data_end = (void *) (long) ctx->data_end;
+    struct eth_hdr *ethernet = data;
+    int way = PTYPE;
+    uint64_t now = get_time_epoch();
+    if (data + sizeof(*ethernet) > data_end || ethernet->proto != bpf_htons(ETH_P_IP))
+        return PASS;
+    struct iphdr *ip = data + sizeof(struct eth_hdr);
+    if (data + sizeof(struct eth_hdr) + sizeof(*ip) > data_end)
+        return PASS;
+    dp_log(INFO, "seen %d", ip->saddr);
+    SEEN.increment(0);
+    HIDDEN.increment(0);
+    WAY.update(&way, &now);
+    return PASS;
+}"""
+
+    def test_code_of_dechainy_is_a_probe_whose_metrics_are_what_it_exports(self):
+        source = self.document(self.CODE, "ebpf.c")
+        for _ in self.each(source):
+            for count in (3, 2):
+                self.receive(*[frames.ipv4(frames.udp(1, 2), frames.UDP)] * count, frames.plain(60))
+                shown = self.polycube()[0]
+                self.assertEqual((list(shown), shown["SEEN"]), (["SEEN", "WAY"], [count]))
+                self.assertEqual([row["key"] for row in shown["WAY"]], [0])
+
+    def test_a_macro_of_the_command_line_is_in_the_code_and_in_the_digest(self):
+        source = self.document(self.CODE.replace("uint64_t, SEEN, 1", "uint64_t, SEEN, ENTRIES")
+                               .replace("EXPORT, SWAP, EMPTY", "EXPORT"), "ebpf.c")
+        self.assertIn("ENTRIES", self.refused(harness.USAGE, "import", source)["message"])
+        digests = set()
+        for entries in (2, 3):
+            for made in self.each(source, "--define", f"ENTRIES=1 + {entries - 1}", "--define", "UNUSED"):
+                digests.add(made["ingress"])
+                self.assertEqual(self.polycube()[0]["SEEN"], [0] * entries)
+        self.assertEqual(len(digests), 2)
+        for bad in ("A B=1", "A=1\n#include", 'A="/etc/x"', "dynmon_x=1", "=1"):
+            self.refused(harness.USAGE, "import", source, "--define", bad)
+
+    def test_what_it_sends_elsewhere_or_drops_is_refused(self):
+        for word, says in (("REDIRECT(lo)", "another port"), ("DROP", "RX_DROP"),
+                           ("pkt_to_controller(ctx, md)", "user space")):
+            error = self.refused(harness.USAGE, "import", self.document(
+                self.CODE.replace("return PASS;\n}", f"return {word};\n}}"), "ebpf.c"))
+            self.assertIn(says, error["message"])
+            self.assertIn("ebpf.c:21:12: ", error["message"])
+
+
 class FaultsTest(ImportCase):
     def test_a_page_is_no_document(self):
         error = self.refused_at("\n\n<!DOCTYPE html>\n<html></html>", "<!")

@@ -68,6 +68,18 @@ TEST_CASE("what is not possible is refused where it stands") {
     CHECK(fault_of(handler + "int section;").message.empty());
 }
 
+TEST_CASE("code with a function handler is that of DeChainy, and has its attributes") {
+    const ScannedCode code = scanned("dynmon_table_(BPF_ARRAY, A) __attributes__ ((SWAP, EXPORT));"
+                                     "dynmon_table_(BPF_ARRAY, B);"
+                                     "int handler(struct a *b) { return DROP; }");
+    CHECK((code.dechainy && code.attributes && code.drops && code.handler_takes == 1));
+    CHECK((code.tables[0].swap && code.tables[0].exported && !code.tables[0].empty));
+    CHECK((!code.tables[1].swap && !code.tables[1].exported));
+    CHECK(!is_dechainy("int handler(int x); int handle_rx() {}"));
+    CHECK(!is_dechainy("int handler;"));
+    CHECK(!scanned(handler + "int REDIRECT;").dechainy);
+}
+
 TEST_CASE("RX_DROP is found before and behind the preprocessor") {
     CHECK(!scanned(handler + "// RX_DROP\n").drops);
     const std::string code = handler + "int x = 2;";
