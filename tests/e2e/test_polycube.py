@@ -213,6 +213,8 @@ class ServiceTest(PolycubeCase):
         self.assertEqual(server.get(CUBE + "/metrics").json()["ingress-metrics"][0]["value"], [1])
 
     def test_nothing_else_is_served(self):
+        """PROMISES:
+        V-6 The role `polycube` serves `/polycube/v1` and nothing else"""
         server = self.serve()
         server.get("/-/healthy")
         for target in ("/metrics", "/api/v1/status"):

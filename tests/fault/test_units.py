@@ -112,6 +112,7 @@ class SoundTest(harness.Case):
         self.assertEqual([path.name for path in paths],
                          ["dynmon-control.service", "dynmon-control.socket",
                           "dynmon-export@.service", "dynmon-export@.timer",
+                          "dynmon-polycube.service", "dynmon-polycube.socket",
                           "dynmon-read.service", "dynmon-read.socket", "dynmon@.service"])
         for path in paths:
             done = subprocess.run(["systemd-analyze", "verify", "--man=no", "--recursive-errors=no",
