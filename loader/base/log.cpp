@@ -19,11 +19,12 @@ namespace dynmon::log {
 
 namespace {
 
-// A logger of our own: a program that uses libdynmon keeps its default logger to itself.
+// A logger of our own: a program that uses libdynmon keeps its default logger to itself. Several
+// threads of dynmon-serve write to it.
 spdlog::logger& logger() {
     static const auto instance = [] {
         auto created = std::make_shared<spdlog::logger>(
-            "dynmon", std::make_shared<spdlog::sinks::ansicolor_stderr_sink_st>());
+            "dynmon", std::make_shared<spdlog::sinks::ansicolor_stderr_sink_mt>());
         created->set_pattern("%n: %^%l%$: %v");
         return created;
     }();
