@@ -16,6 +16,15 @@ struct eth_hdr {
     __be16 proto;
 } __attribute__((packed));
 
+/* Keys of "lpm_trie" tables. */
+struct lpm_key {
+    u32 netmask_len;
+    __be32 ip;
+};
+
+#define ECHO_REQUEST 8
+#define ECHO_REPLY 0
+
 enum {
     PASS = RX_OK,
     DROP = RX_DROP,

@@ -70,7 +70,8 @@ struct Start {
     if (::dup2(input.get(), 0) >= 0 && ::dup2(output.get(), 1) >= 0 &&
         ::dup2(errors.get(), 2) >= 0 && ::chdir("/") == 0) {
         const rlimit memory{call.memory, call.memory};
-        setrlimit(RLIMIT_AS, &memory);
+        if (!sanitized) // what comes before execve(2) needs more there
+            setrlimit(RLIMIT_AS, &memory);
         limit_cpu(call.cpu);
         limit_files(call.output);
         const rlimit descriptors{64, 64};
