@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Every line of the table of dynmon-rights(7), as an ordinary user: what it needs is
 enough, and each capability of it is needed and named when it is missing."""
+import json
 import os
 import pathlib
 import re
@@ -28,6 +29,7 @@ CLSACT = ("--tc", "clsact")
 OUT = "/dev/shm/export-of-least"  # every test has its own there
 LINES = {
     "`new`": ((), ("new", "mine", "--dir", "DIR"), True),
+    "`import`": ((), ("import", "DOCUMENT"), True),
     "`check`": ((), ("check", "packets"), True),
     "`check --kernel`": ((), ("check", "packets", "--kernel"), True),
     "`load` onto XDP": ((), load("dropper", *XDP), True),
@@ -104,6 +106,17 @@ class TableTest(RightsCase):
             else:
                 self.user(ALL, *step)
 
+    def document(self):
+        """A document of Dynmon, where its probe is to be made, and the headers beside the binary."""
+        folder = pathlib.Path(tempfile.mkdtemp(dir=self.folder))
+        os.chown(folder, USER, USER)
+        if not (self.folder / "bpf").exists():
+            shutil.copytree(harness.SOURCE / "bpf", self.folder / "bpf")
+        document = folder / "document.json"
+        document.write_text(json.dumps({"ingress-path": {"name": "p", "code": "BPF_ARRAY(C, u64, 1);\nint "
+                            "handle_rx(struct CTXTYPE *ctx, struct pkt_metadata *md) { return RX_OK; }"}}))
+        return document, "--out", folder / "made"
+
     def run_line(self, what, rights):
         before, words, here = LINES[what]
         self.prepare(before)
@@ -117,6 +130,8 @@ class TableTest(RightsCase):
         if "DIR" in words:
             words = [tempfile.mkdtemp(dir=self.folder) if word == "DIR" else word for word in words]
             os.chown(words[-1], USER, USER)
+        if "DOCUMENT" in words:
+            words = ["import", *self.document()]
         # The kernel's own list of maps is for its owner to read; where it cannot be read, every map
         # of the machine is opened, which the tests that run beside this one would notice.
         uid = 0 if "name" in words else USER
