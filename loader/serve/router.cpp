@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/identifier.hpp"
+#include "base/text.hpp"
 
 namespace dynmon::serve {
 
@@ -125,7 +126,8 @@ Match route(const std::string& method, const Target& target) {
         return match;
     }
     if (!allowed.empty())
-        throw HttpError(405, "'" + method + "' is not for " + target.path(), "method")
+        throw HttpError(405, "'" + printable_line(method, 20) + "' is not for " + target.path(),
+                        "method")
             .with("Allow", allowed);
     throw HttpError(404, "there is nothing at " + target.path(), "path",
                     "/metrics, or what /api/v1/openapi.json lists");

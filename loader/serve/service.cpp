@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "serve/service.hpp"
 
+#include <algorithm>
+#include <iterator>
+#include <string_view>
 #include <utility>
 
 #include "base/error.hpp"
@@ -210,7 +213,11 @@ void Service::answered(const Request& request, int status, double seconds) {
         handler = match_for(request).route->pattern;
     } catch (const HttpError&) { // what it asked for is not there
     }
-    statistics_.answered(handler, request.method, status, seconds);
+    // What clients make up does not become labels.
+    constexpr std::string_view known[] = {"GET", "HEAD", "POST", "PUT", "DELETE"};
+    const bool is_known =
+        std::find(std::begin(known), std::end(known), request.method) != std::end(known);
+    statistics_.answered(handler, is_known ? request.method : "other", status, seconds);
 }
 
 } // namespace dynmon::serve

@@ -255,6 +255,17 @@ class RequestTest(ServeCase):
             self.assertEqual(answer.headers["X-Content-Type-Options"], "nosniff")
             self.assertIsNone(answer.headers["Access-Control-Allow-Origin"])
 
+    def test_what_clients_make_up_becomes_no_label(self):
+        server = Server(self, "--role", "control")
+        for number in range(3):
+            server.refused(405, f"METHOD{number}", "/metrics")
+            server.refused(404, "GET", f"/nothing{number}")
+        requests = {key: value for key, value in self.samples(server).items()
+                    if key[0] == "dynmon_http_requests_total"}
+        self.assertEqual(requests, {
+            ("dynmon_http_requests_total", ("code", code), ("handler", "none"), ("method", method)): 3
+            for code, method in (("405", "other"), ("404", "GET"))})
+
     def test_head_has_the_headers_of_get_and_no_body(self):
         self.load("p", "packets")
         server = Server(self)

@@ -39,6 +39,8 @@ TEST_CASE("a method that a path does not have comes back with those that it has"
     REQUIRE(error.headers().size() == 1);
     CHECK(error.headers()[0].second == "GET, PUT, DELETE");
     CHECK(refusal("get", "/metrics").status() == 405);
+    CHECK(std::string(refusal("\xff\x1b", "/metrics").what()) ==
+          "'\\xff\\x1b' is not for /metrics");
     CHECK(refusal("", "/metrics").status() == 405);
 }
 
