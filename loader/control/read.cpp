@@ -117,11 +117,12 @@ namespace {
 // One read of one monitor, from the lock to the last byte.
 class Reading : private WindowPort {
 public:
-    Reading(const Store& store, const ReadRequest& request, Sink& sink)
+    Reading(const Store& store, const ReadRequest& request, Sink& sink, OpenedState monitor)
         : store_(store), request_(request), dir_(store.monitor_dir(request.name)),
           current_(current_generation(store, request.name)), record_(current_.read_record()),
-          maps_(current_), sources_(current_sources(store_, maps_, record_)),
-          state_map_(dir_ + "/state"), state_(state_map_.read()),
+          maps_(current_), state_map_(std::move(monitor.state_map)), state_(monitor.state),
+          positions_(std::move(monitor.positions)),
+          sources_(current_sources(store_, maps_, record_, state_.active_side(), both_sides())),
           selected_(select(sources_, request)), unasked_(sources_of(unasked_metrics(facts()))),
           output_(checked_output(store, request, selected_)), sink_(sink),
           writer_(request, dir_, output_with(unasked_.size()), sink) {
@@ -186,6 +187,11 @@ private:
                              .consumed = source.consumed(),
                              .wanted = wants(request_, source)});
         return facts;
+    }
+
+    // The metrics of which both sides are walked. A named reader swaps before it shows totals.
+    std::uint64_t both_sides() const {
+        return request_.is_named() ? ~std::uint64_t{0} : state_.pending;
     }
 
     std::vector<const MetricSource*> sources_of(std::uint64_t bits) const {
@@ -268,7 +274,7 @@ private:
 
     void prepare_swap(Side next) override {
         swap_lock_.emplace(store_.lock(DirectoryLock::Mode::exclusive));
-        swap_.emplace(store_, current_, record_, next);
+        swap_.emplace(store_, current_, record_, next, std::move(positions_));
     }
 
     void swap() override { swap_->run(*swap_lock_); }
@@ -367,9 +373,10 @@ private:
     GenerationDir current_;
     GenerationRecord record_;
     GenerationMaps maps_;
-    std::vector<MetricSource> sources_;
     StateMap state_map_;
     MonitorState state_;
+    std::vector<ChainPosition> positions_; // until the swap
+    std::vector<MetricSource> sources_;
     std::vector<const MetricSource*> selected_;
     std::vector<const MetricSource*> unasked_; // of others, which stand in the way of a swap
     ExportOptions output_;
@@ -400,14 +407,14 @@ public:
         if (request.is_named() || request.takes())
             claim(request);
         if (!request.peek)
-            with_rights(request.name, [&] { settle(request.name); });
+            with_rights(request.name, [&] { settled_ = settle(request.name); });
         std::optional<DirectoryLock> opening;
         if (request.peek) // a load that has published the monitor is about to start it
             opening.emplace(store_.lock_for(request.name, DirectoryLock::Mode::shared));
         if (request.is_named())
             open_named(request, sink);
         else
-            reading_.emplace(store_, request, sink);
+            open_reading(request, sink);
         if (request.peek)
             return;
         with_rights(request.name, [&] { reading_->make_totals(); });
@@ -450,6 +457,12 @@ private:
         exposing_->run();
     }
 
+    void open_reading(const ReadRequest& request, Sink& sink) {
+        reading_.emplace(store_, request, sink,
+                         settled_ ? std::move(*settled_) : open_state(store_, request.name));
+        settled_.reset();
+    }
+
     // All windows go into the log first, whole, and to the reader from there.
     void open_named(const ReadRequest& request, Sink& sink) {
         reader_ = request.named.as;
@@ -460,9 +473,9 @@ private:
         whole_.direction.reset();
         whole_.output = nullptr;
         whole_.consumer = &*writer_;
-        reading_.emplace(store_, whole_, sink);
+        open_reading(whole_, sink);
         if (request.exposes())
-            exposing_.emplace(store_, request, sink);
+            exposing_.emplace(store_, request, sink, open_state(store_, request.name));
         else
             hand_out_.emplace(store_, request, *log_, reading_->sources(), reading_->places(),
                               sink);
@@ -480,19 +493,21 @@ private:
             WindowClaim::require_free(store_, request.name, reader);
     }
 
-    void settle(const std::string& name) const {
-        std::vector<std::string> actions;
+    OpenedState settle(const std::string& name) const {
         const DirectoryLock lock = store_.lock_for(name, DirectoryLock::Mode::exclusive);
-        if (!recover_monitor(store_, lock, name, actions, LookAt::own_places))
+        std::optional<OpenedState> monitor = settle_monitor(store_, lock, name);
+        if (!monitor)
             throw Error(ErrorKind::failed,
                         "monitor '" + name + "' is gone: its load or unload was interrupted");
         const GenerationDir current = current_generation(store_, name);
         keep_clock_right(current, current.read_record());
+        return std::move(*monitor);
     }
 
     Store store_;
     DirectoryLock lock_;
-    ReadRequest whole_; // of a named reader
+    std::optional<OpenedState> settled_; // until the reading has it
+    ReadRequest whole_;                  // of a named reader
     std::string reader_;
     std::optional<WindowLog> log_;
     std::optional<LogWriter> writer_;

@@ -92,6 +92,12 @@ Recovered recover(const Settings& settings) {
     return result;
 }
 
+OpenedState open_state(const Store& store, const std::string& name) {
+    StateMap map(store.monitor_dir(name) + "/state");
+    const MonitorState state = map.read();
+    return {std::move(map), state, {}};
+}
+
 namespace {
 
 // A hook whose device is gone runs nothing; its chain can be left as it is.
@@ -100,27 +106,32 @@ bool chain_is_live(const Store& store, const HookId& hook) {
 }
 
 // Nothing of the monitor is half done, which is so at nearly every call: found without a look at
-// the other monitors of its hooks.
-bool is_settled(const Store& store, const GenerationRecord& current, const MonitorState& state,
-                std::size_t generations) {
-    return generations == 1 &&
-           std::all_of(
-               current.programs.begin(), current.programs.end(), [&](const ProgramRecord& program) {
-                   if (!chain_is_live(store, program.hook))
-                       return true;
-                   const auto place = ChainPosition::find(store, program.hook, program);
-                   return place && (!current.swaps() || place->side() == state.active_side());
-               });
+// the other monitors of its hooks. Returns where its programs are, or nothing.
+std::optional<std::vector<ChainPosition>> settled_positions(const Store& store,
+                                                            const GenerationRecord& current,
+                                                            const MonitorState& state,
+                                                            std::size_t generations) {
+    std::vector<ChainPosition> positions;
+    if (generations != 1)
+        return std::nullopt;
+    for (const ProgramRecord& program : current.programs) {
+        if (!chain_is_live(store, program.hook))
+            continue;
+        auto place = ChainPosition::find(store, program.hook, program);
+        if (!place || (current.swaps() && place->side() != state.active_side()))
+            return std::nullopt;
+        positions.push_back(std::move(*place));
+    }
+    return positions;
 }
 
 // Nothing: its load or unload was interrupted.
-std::optional<MonitorState> running_state_of(const Store& store, const std::string& name,
-                                             std::size_t generations) {
-    const std::string path = store.monitor_dir(name) + "/state";
-    if (generations == 0 || !exists(path))
+std::optional<OpenedState> running_state_of(const Store& store, const std::string& name,
+                                            std::size_t generations) {
+    if (generations == 0 || !exists(store.monitor_dir(name) + "/state"))
         return std::nullopt;
-    const MonitorState state = StateMap(path).read();
-    return state.phase == Phase::running ? std::optional(state) : std::nullopt;
+    OpenedState monitor = open_state(store, name);
+    return monitor.state.phase == Phase::running ? std::optional(std::move(monitor)) : std::nullopt;
 }
 
 bool has_staging(const std::string& dir) {
@@ -144,26 +155,27 @@ bool recover_in(Session& session, const std::string& name) {
     return running;
 }
 
-bool recover_monitor(const Store& store, const DirectoryLock& lock, const std::string& name,
-                     std::vector<std::string>& actions, LookAt look) {
+std::optional<OpenedState> settle_monitor(const Store& store, const DirectoryLock& lock,
+                                          const std::string& name) {
     const std::string dir = store.monitor_dir(name);
     const std::size_t generations = generation_numbers(dir).size();
-    const std::optional<MonitorState> running = running_state_of(store, name, generations);
-    if (running && look == LookAt::own_places && !has_staging(dir)) {
+    std::optional<OpenedState> running = running_state_of(store, name, generations);
+    if (running && !has_staging(dir)) {
         const GenerationDir current_dir = current_generation(store, name);
         const GenerationRecord current = current_dir.read_record();
-        if (is_settled(store, current, *running, generations)) {
+        if (auto positions = settled_positions(store, current, running->state, generations)) {
             stop_forgotten_metering(store, current_dir, current);
-            return true;
+            running->positions = std::move(*positions);
+            return running;
         }
     }
     Scope scope = scope_of(store, name);
     scope.upkeep = true;
     StorePort port(store, &lock, scope);
     Session session(port);
-    const bool is_there = recover_in(session, name);
-    actions.insert(actions.end(), session.said().begin(), session.said().end());
-    return is_there;
+    if (!recover_in(session, name))
+        return std::nullopt;
+    return open_state(store, name);
 }
 
 } // namespace dynmon

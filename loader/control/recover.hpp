@@ -2,12 +2,15 @@
 // Recovering a whole store.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/error.hpp"
 #include "control/execute.hpp"
+#include "hook/chain_order.hpp"
 #include "state/lock.hpp"
+#include "state/state.hpp"
 #include "state/store.hpp"
 
 namespace dynmon {
@@ -18,17 +21,22 @@ void recover_in(Session& session, Failures& failures);
 
 // Bringing one monitor to a state from which every verb can start.
 
-enum class LookAt {
-    whole_chains,
-    own_places // enough where packets run through the monitor's programs: see ChainPosition
+// The state of a monitor, and where it was seen to run.
+struct OpenedState {
+    StateMap state_map;
+    MonitorState state;
+    // Places of the current generation's programs in their chains; empty after a repair.
+    std::vector<ChainPosition> positions;
 };
 
 // Rolls an interrupted replace or swap forward and an interrupted load or unload back, until the
-// monitor is either running or gone. Both locks are held exclusively (the monitor's may be missing
-// for a monitor that no reader knows yet). Appends what it did to `actions`.
-// Returns false when the monitor is gone.
-bool recover_monitor(const Store& store, const DirectoryLock& lock, const std::string& name,
-                     std::vector<std::string>& actions, LookAt look = LookAt::whole_chains);
+// monitor is either running or gone. Both locks are held exclusively. Looks at the other monitors
+// of its hooks only where something is half done. Returns nothing when the monitor is gone.
+std::optional<OpenedState> settle_monitor(const Store& store, const DirectoryLock& lock,
+                                          const std::string& name);
+
+// For one that only looks: nothing is repaired.
+OpenedState open_state(const Store& store, const std::string& name);
 
 // The same as part of a session. Its port looks at the monitor and its hooks.
 bool recover_in(Session& session, const std::string& name);

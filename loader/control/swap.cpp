@@ -9,19 +9,23 @@
 namespace dynmon {
 
 MonitorSwap::MonitorSwap(const Store& store, const GenerationDir& dir,
-                         const GenerationRecord& record, Side next)
+                         const GenerationRecord& record, Side next,
+                         std::vector<ChainPosition> before)
     : next_(next) {
-    if (!find_positions(store, dir, record))
+    if (!find_positions(store, dir, record, std::move(before)))
         look_at_chains(store, record);
 }
 
 // False: the order of a chain is not known, or is not that of its slots.
 bool MonitorSwap::find_positions(const Store& store, const GenerationDir& dir,
-                                 const GenerationRecord& record) {
+                                 const GenerationRecord& record,
+                                 std::vector<ChainPosition> before) {
+    std::size_t next_before = 0;
     for (const ProgramRecord& program : record.programs) {
         if (!exists(store.hook_dir(program.hook)))
             continue;
-        auto position = ChainPosition::find(store, program.hook, program);
+        ChainPosition* const known = next_before < before.size() ? &before[next_before++] : nullptr;
+        auto position = ChainPosition::find(store, program.hook, program, known);
         if (!position) {
             positions_.clear();
             return false;

@@ -20,14 +20,15 @@ namespace dynmon {
 class MonitorSwap {
 public:
     // `next`: the side that is to run. Throws as open_chain_of(). Programs that packets do not run
-    // through, and hooks that are gone, are left out.
+    // through, and hooks that are gone, are left out. `before`: places of an earlier look, as
+    // ChainPosition::find() wants them, in the order of the programs in a chain.
     MonitorSwap(const Store& store, const GenerationDir& dir, const GenerationRecord& record,
-                Side next);
+                Side next, std::vector<ChainPosition> before = {});
     void run(const DirectoryLock& lock);
 
 private:
     bool find_positions(const Store& store, const GenerationDir& dir,
-                        const GenerationRecord& record);
+                        const GenerationRecord& record, std::vector<ChainPosition> before);
     void look_at_chains(const Store& store, const GenerationRecord& record);
 
     struct OpenedWrite {

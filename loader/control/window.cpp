@@ -170,10 +170,11 @@ std::vector<MapContent> map_contents(const GenerationDir& dir, const GenerationR
 
 std::vector<MetricSource> metric_sources(const GenerationDir& dir, const GenerationRecord& record) {
     GenerationMaps maps(dir);
-    return metric_sources(maps, record);
+    return metric_sources(maps, record, Side::a);
 }
 
-std::vector<MetricSource> metric_sources(GenerationMaps& maps, const GenerationRecord& record) {
+std::vector<MetricSource> metric_sources(GenerationMaps& maps, const GenerationRecord& record,
+                                         Side first) {
     const BtfPtr types = maps.dir().read_btf(record);
     std::vector<MetricSource> sources;
     std::size_t index = 0;
@@ -183,9 +184,9 @@ std::vector<MetricSource> metric_sources(GenerationMaps& maps, const GenerationR
             const MapRecord* map = record.map(metric.map_name);
             if (map == nullptr)
                 throw Error(ErrorKind::failed, "metric '" + metric.name + "' has no map");
-            auto opened = maps.try_open(*map, Side::a);
+            auto opened = maps.try_open(*map, first);
             if (!opened)
-                opened = maps.try_open(*map, Side::b);
+                opened = maps.try_open(*map, other(first));
             if (!opened)
                 continue; // of a retired generation, and read already
             sources.push_back(
@@ -398,15 +399,23 @@ std::shared_ptr<const EnumSet> interfaces_of_monitor(const Store& store, const s
 }
 
 std::vector<MetricSource> current_sources(const Store& store, GenerationMaps& maps,
-                                          const GenerationRecord& record) {
+                                          const GenerationRecord& record, Side active,
+                                          std::uint64_t both) {
+    std::uint64_t bit = 1;
     for (const PathConfig& path : record.manifest.paths)
-        for (const MetricConfig& metric : path.metrics)
-            if (const MapRecord* map = record.map(metric.map_name)) {
-                maps.open(*map, Side::a);
-                if (map->swapped)
-                    maps.open(*map, Side::b);
-            }
-    return with_names(store, record, metric_sources(maps, record));
+        for (const MetricConfig& metric : path.metrics) {
+            const bool is_walked = (both & bit) != 0;
+            bit <<= 1;
+            const MapRecord* const map = record.map(metric.map_name);
+            if (map == nullptr)
+                continue;
+            maps.open(*map, active);
+            if (is_walked)
+                maps.open(*map, other(active));
+            else
+                maps.dir().require_map_pin(*map, other(active)); // of the next read
+        }
+    return with_names(store, record, metric_sources(maps, record, active));
 }
 
 FoundMap map_of_monitor(const Store& store, const std::string& monitor, const std::string& name) {

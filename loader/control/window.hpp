@@ -33,7 +33,8 @@ struct MetricSource {
 
 // The metrics of a generation whose maps are still pinned, with layouts from its own BTF.
 std::vector<MetricSource> metric_sources(const GenerationDir& dir, const GenerationRecord& record);
-std::vector<MetricSource> metric_sources(GenerationMaps& maps, const GenerationRecord& record);
+std::vector<MetricSource> metric_sources(GenerationMaps& maps, const GenerationRecord& record,
+                                         Side first); // the side that is looked at first
 
 // The same of a window that waits for named readers, whose maps may be gone.
 std::vector<MetricSource> logged_sources(const GenerationDir& dir, const GenerationRecord& record,
@@ -131,9 +132,11 @@ std::shared_ptr<const EnumSet> interfaces_of_monitor(const Store& store, const s
 // A map or metric of a running monitor, opened; throws as map_pin().
 FoundMap map_of_monitor(const Store& store, const std::string& monitor, const std::string& name);
 
-// The same of a generation that runs, with all its maps open: throws Error{failed} with the pin of
-// a map that has vanished, which of one that was replaced only means that it was read.
+// The same of a generation that runs, with its maps open: those of side `active`, and the other
+// side of metrics whose bit is in `both`. Throws Error{failed} with the pin of a map that has
+// vanished, which of one that was replaced only means that it was read.
 std::vector<MetricSource> current_sources(const Store& store, GenerationMaps& maps,
-                                          const GenerationRecord& record);
+                                          const GenerationRecord& record, Side active,
+                                          std::uint64_t both);
 
 } // namespace dynmon

@@ -96,10 +96,11 @@ bool WindowWriter::takes_out(const WindowContent& content, std::size_t index) co
     return takes(content, index) && is_shown(content, index);
 }
 
-void WindowWriter::walk(const WindowContent& content, std::size_t index, SeriesTable* series) {
+// False: the map holds nothing.
+bool WindowWriter::walk(const WindowContent& content, std::size_t index, SeriesTable* series) {
     const WindowMap& item = content.items[index];
     if (!is_shown(content, index))
-        return;
+        return true;
     const bool queue = is_queue_like(item.source->view.map_type);
     const bool remove = takes_out(content, index) && (queue || !item.quiet);
     const MapFacts& facts = item.map->facts;
@@ -108,8 +109,10 @@ void WindowWriter::walk(const WindowContent& content, std::size_t index, SeriesT
     MapReader reader(item.map->fd, facts, remove ? Take::remove : Take::look, jobs_, room);
     Batch batch;
     std::uint64_t entries = 0;
+    bool holds = false;
     while (reader.next(batch)) {
         entries += batch.count;
+        holds = holds || !holds_nothing(batch, facts);
         if (queue && remove)
             drained_.keep(item.map->fd, batch, room != nullptr);
         if (exporter_)
@@ -121,6 +124,7 @@ void WindowWriter::walk(const WindowContent& content, std::size_t index, SeriesT
         facts_.entries[{item.source->view.direction, item.source->view.name}] = entries;
     if (reader.approximate() && !item.quiet)
         approximate_.insert(item.source->map.name);
+    return holds;
 }
 
 // One warning a window, however many maps there are.
@@ -191,15 +195,18 @@ void WindowWriter::gather(const WindowContent& content, const WindowMap& item,
     found->second->absorb(series);
 }
 
-// With the places of those that have one; before a window is added to the totals, or shown.
+// Series that have places in the totals are not left out for others.
 std::unique_ptr<SeriesTable> WindowWriter::make_table(const WindowMap& item) {
     auto table = std::make_unique<SeriesTable>(item.source->view);
-    totals_of(*table, false).keep_places(*table);
+    table->before_leaving_out([&totals = totals_of(*table, false), series = table.get()] {
+        totals.keep_places(*series);
+    });
     return table;
 }
 
 void WindowWriter::print(const WindowContent& content,
-                         std::vector<std::unique_ptr<SeriesTable>>& series) {
+                         std::vector<std::unique_ptr<SeriesTable>>& series,
+                         std::vector<bool>& holds) {
     if (exporter_)
         exporter_->begin_document(monitor_, content.window);
     for (std::size_t i = 0; i < content.items.size(); ++i) {
@@ -213,7 +220,7 @@ void WindowWriter::print(const WindowContent& content,
             view.same_as = other_direction(content.items, i);
         if (exporter_)
             exporter_->begin_metric(view);
-        walk(content, i, series[i].get());
+        holds[i] = walk(content, i, series[i].get());
         if (exporter_)
             exporter_->end_metric(epoch_ns() / 1000);
     }
@@ -234,8 +241,9 @@ void WindowWriter::deliver(const WindowContent& content) {
     if (content.of_current)
         shown_from_ns_ = content.window.from_ns;
     std::vector<std::unique_ptr<SeriesTable>> series(content.items.size());
+    std::vector<bool> holds(content.items.size());
     try {
-        print(content, series); // flushes too: the maps are emptied below
+        print(content, series, holds); // flushes too: the maps are emptied below
     } catch (...) {
         drained_.put_back();
         throw;
@@ -246,7 +254,7 @@ void WindowWriter::deliver(const WindowContent& content) {
         const WindowMap& item = content.items[i];
         if (series[i] && takes(content, i))
             fold(content, item, *series[i]);
-        if (item.quiet && takes_out(content, i))
+        if (item.quiet && holds[i] && takes_out(content, i))
             empty_map(item.map->fd, item.map->facts);
         if (series[i] && open_metrics_)
             gather(content, item, *series[i]);

@@ -64,8 +64,11 @@ public:
 private:
     using MetricKey = std::pair<Direction, std::string>;
 
-    void print(const WindowContent& content, std::vector<std::unique_ptr<SeriesTable>>& series);
-    void walk(const WindowContent& content, std::size_t index, SeriesTable* series);
+    // `series`, `holds`: filled in by item: what is to be added up, and whether the map has to be
+    // emptied.
+    void print(const WindowContent& content, std::vector<std::unique_ptr<SeriesTable>>& series,
+               std::vector<bool>& holds);
+    bool walk(const WindowContent& content, std::size_t index, SeriesTable* series);
     bool is_shown(const WindowContent& content, std::size_t index) const;
     bool takes(const WindowContent& content, std::size_t index) const;
     bool takes_out(const WindowContent& content, std::size_t index) const;

@@ -402,6 +402,8 @@ void SeriesTable::cut() {
     const std::size_t most = metric_.open_metrics->max_series;
     if (rows_.size() <= most)
         return;
+    if (const auto call = std::exchange(before_leaving_out_, nullptr))
+        call();
     std::vector<std::uint32_t> order(rows_.size());
     std::iota(order.begin(), order.end(), 0);
     const auto fresh = std::stable_partition(

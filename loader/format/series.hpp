@@ -6,9 +6,11 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/key_index.hpp"
@@ -77,6 +79,8 @@ public:
     explicit SeriesTable(const MetricView& metric);
 
     void add(const Batch& batch); // raw entries of the map
+    // Called once, before the first series is left out: to say with keep_place() which stay.
+    void before_leaving_out(std::function<void()> call) { before_leaving_out_ = std::move(call); }
     // This series had a place before, and keeps it.
     void keep_place(const std::byte* id);
     // A stored total: counts for what adds up; a gauge has no total. It keeps its place.
@@ -203,6 +207,7 @@ private:
     std::array<std::vector<std::uint64_t>, 2> rests_; // empty: nothing is in it
     bool has_gauges_ = false;
     std::size_t left_out_ = 0;
+    std::function<void()> before_leaving_out_;
 };
 
 } // namespace dynmon

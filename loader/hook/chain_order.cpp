@@ -96,28 +96,39 @@ void ChainOrder::write(const std::vector<OrderedProgram>& programs) const {
 }
 
 std::optional<ChainPosition> ChainPosition::find(const Store& store, const HookId& hook,
-                                                 const ProgramRecord& program) {
-    const auto order = ChainOrder(store.hook_dir(hook)).read();
+                                                 const ProgramRecord& program,
+                                                 ChainPosition* before) {
+    const std::string dir = store.hook_dir(hook);
+    const Pins pins{pin_identity(dir + "/chain"), pin_identity(dir + "/order")};
+    const auto order = ChainOrder(dir).read();
     if (!order)
         return std::nullopt;
-    Fd chain = open_chain(store, hook);
-    std::vector<std::uint32_t> leading{head_slot};
-    for (std::size_t i = 0; i < order->size(); ++i) {
-        const OrderedProgram& here = order->at(i);
-        const auto side = side_in(chain, leading, here);
+    const auto own = std::find_if(order->begin(), order->end(), [&](const OrderedProgram& here) {
+        return here.ids == program.ids && here.slots == program.slots;
+    });
+    if (own == order->end())
+        return std::nullopt;
+    const bool is_known = before != nullptr && pins.chain && before->pins_ == pins;
+    Fd chain = is_known ? std::move(before->chain_) : open_chain(store, hook);
+    // Swaps of programs further ahead have changed nothing here.
+    auto here = is_known && own - order->begin() > 1 ? own - 1 : order->begin();
+    std::vector<std::uint32_t> leading =
+        here == order->begin() ? std::vector{head_slot} : (here - 1)->slots;
+    for (;; ++here) {
+        const auto side = side_in(chain, leading, *here);
         if (!side)
             return std::nullopt;
-        if (here.ids == program.ids && here.slots == program.slots) {
-            const bool is_last = i + 1 == order->size();
-            if (is_last ? !are_empty(chain, here.slots)
-                        : !side_in(chain, here.slots, order->at(i + 1)))
+        if (here == own) {
+            const bool leads_on = own + 1 == order->end()
+                                      ? are_empty(chain, own->slots)
+                                      : side_in(chain, own->slots, *(own + 1)).has_value();
+            if (!leads_on)
                 return std::nullopt;
-            return ChainPosition(std::move(chain), std::move(leading), *side);
+            return ChainPosition(std::move(chain), pins, std::move(leading), *side);
         }
-        leading = here.slots;
+        leading = here->slots;
         std::swap(leading.at(static_cast<std::size_t>(*side)), leading.back());
     }
-    return std::nullopt;
 }
 
 void ChainPosition::swap(const DirectoryLock&, Side side, const Fd& program) {

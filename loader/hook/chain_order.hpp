@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/file.hpp"
+#include "state/bpffs.hpp"
 #include "state/generation.hpp"
 #include "state/lock.hpp"
 #include "state/store.hpp"
@@ -49,8 +50,11 @@ class ChainPosition {
 public:
     // Nothing: the order is not known, or a slot on the way to the program, or behind it, holds
     // something else than the order says. Throws as open_chain(). The store must be locked.
+    // `before`: of an earlier look at the same program. If the same pins still stand, its
+    // descriptor is used again, and of the programs ahead only the last one is looked at.
     static std::optional<ChainPosition> find(const Store& store, const HookId& hook,
-                                             const ProgramRecord& program);
+                                             const ProgramRecord& program,
+                                             ChainPosition* before = nullptr);
 
     Side side() const { return side_; } // of the instance that packets run through
     // Puts `program`, the instance of `side`, there: only the last write is seen by packets, that
@@ -58,10 +62,18 @@ public:
     void swap(const DirectoryLock& lock, Side side, const Fd& program);
 
 private:
-    ChainPosition(Fd chain, std::vector<std::uint32_t> slots, Side side)
-        : chain_(std::move(chain)), slots_(std::move(slots)), side_(side) {}
+    struct Pins { // as they stood before they were opened
+        std::optional<PinIdentity> chain;
+        std::optional<PinIdentity> order;
+
+        bool operator==(const Pins&) const = default;
+    };
+
+    ChainPosition(Fd chain, const Pins& pins, std::vector<std::uint32_t> slots, Side side)
+        : chain_(std::move(chain)), pins_(pins), slots_(std::move(slots)), side_(side) {}
 
     Fd chain_;
+    Pins pins_;
     std::vector<std::uint32_t> slots_; // that lead to it and hold its instance of side_; idle first
     Side side_;
 };

@@ -8,10 +8,14 @@
 #include <fstream>
 #include <string_view>
 
+#include <unistd.h>
+
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <sys/syscall.h>
 
 #include "base/error.hpp"
+#include "kernel/own_pin.hpp"
 #include "kernel/rights.hpp"
 
 namespace dynmon {
@@ -42,7 +46,30 @@ Info object_info(const Fd& object, const char* what) {
 
 } // namespace
 
+namespace {
+
+// Without libbpf, whose first map costs two test programs: it asks whether the kernel counts maps
+// against the limit on locked memory (before 5.11), and raises that.
+Fd try_create_map(const MapSpec& spec) {
+    bpf_attr attr{};
+    attr.map_type = spec.type;
+    attr.key_size = spec.key_size;
+    attr.value_size = spec.value_size;
+    attr.max_entries = spec.max_entries;
+    attr.map_flags = spec.flags;
+    if (spec.inner_map_fd >= 0)
+        attr.inner_map_fd = static_cast<__u32>(spec.inner_map_fd);
+    spec.name.copy(attr.map_name, sizeof attr.map_name - 1);
+    Fd map(static_cast<int>(syscall(SYS_bpf, BPF_MAP_CREATE, &attr, sizeof attr)));
+    // In place of a standard stream that is closed it would be written to as that.
+    return map && map.get() <= STDERR_FILENO ? duplicate(map.get()) : std::move(map);
+}
+
+} // namespace
+
 Fd create_map(const MapSpec& spec) {
+    if (Fd map = try_create_map(spec))
+        return map;
     LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = spec.flags);
     if (spec.inner_map_fd >= 0)
         options.inner_map_fd = static_cast<__u32>(spec.inner_map_fd);

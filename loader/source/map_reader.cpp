@@ -59,12 +59,14 @@ private:
     std::unique_ptr<MapReader::Walk> walk_;
 };
 
-bool all_zero(const Batch& batch) {
-    const std::byte* end = batch.values + batch.count * batch.value_stride;
-    return std::all_of(batch.values, end, [](std::byte byte) { return byte == std::byte{0}; });
-}
-
 } // namespace
+
+bool holds_nothing(const Batch& batch, const MapFacts& facts) {
+    const std::byte* end = batch.values + batch.count * batch.value_stride;
+    return batch.count == 0 ||
+           (is_array_like(facts.type) &&
+            std::all_of(batch.values, end, [](std::byte byte) { return byte == std::byte{0}; }));
+}
 
 MapReader::MapReader(const Fd& map, const MapFacts& facts, Take take, unsigned jobs,
                      DrainBuffer* room) {
@@ -91,6 +93,12 @@ void warn_approximate(const std::string& maps) {
 }
 
 void empty_map(const Fd& map, const MapFacts& facts) {
+    if (is_array_like(facts.type)) {
+        constexpr std::uint32_t at_once = 1024;
+        for (std::uint32_t first = 0; first < facts.max_entries; first += at_once)
+            zero_elements(map, facts, first, std::min(at_once, facts.max_entries - first));
+        return;
+    }
     MapReader reader(map, facts, Take::remove);
     Batch batch;
     while (reader.next(batch)) {
@@ -106,7 +114,7 @@ bool is_empty(const Fd& map, const MapFacts& facts) {
     MapReader reader(map, facts, Take::look);
     Batch batch;
     while (reader.next(batch))
-        if (is_hash_like(facts.type) || !all_zero(batch))
+        if (!holds_nothing(batch, facts))
             return false;
     return true;
 }

@@ -50,6 +50,9 @@ private:
 // Tells the user that a reader was approximate(): of "map 'NAME'", or of several.
 void warn_approximate(const std::string& maps);
 
+// No entries, or nothing but zeroes of an array.
+bool holds_nothing(const Batch& batch, const MapFacts& facts);
+
 // Deletes or zeroes everything. For maps that no program writes any more.
 void empty_map(const Fd& map, const MapFacts& facts);
 // No entries, or for arrays: nothing but zeroes. A queue is looked into, not drained.

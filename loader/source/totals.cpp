@@ -238,12 +238,15 @@ std::vector<std::uint32_t> Totals::add_known(std::uint64_t window, const SeriesT
     const SeriesRows& rows = table.rows();
     std::vector<std::uint32_t> fresh;
     for (std::uint32_t row = 0; row < rows.size(); ++row) {
+        const bool counted = any(rows.numbers(row), table.value_count());
+        if (!counted && rows.is_kept(row))
+            continue; // has its place, and nothing new
         const char* const id = rows.id(row).data();
         if (!lookup_element(series_.fd, id, element.data())) {
             fresh.push_back(row);
             continue;
         }
-        if (element[0] == window || !any(rows.numbers(row), table.value_count()))
+        if (element[0] == window || !counted)
             continue;
         element[0] = window;
         add_numbers(table, rows.numbers(row), element.data() + 1);
@@ -295,29 +298,30 @@ bool Totals::fold(std::uint64_t window, const SeriesTable& table) const {
         rest.set_moved();
         write_rest(rest);
     }
+    const std::vector<std::uint32_t> fresh = add_known(window, table);
+    auto next = fresh.begin();
     if (!rest.has(window)) {
-        const std::vector<std::uint32_t> fresh = add_known(window, table);
-        auto next = fresh.begin();
         while (next != fresh.end() && insert(window, table, *next))
             ++next;
         if (next == fresh.end() && !table.has_rest(SeriesTable::Rest::other))
             return true;
-        for (; next != fresh.end(); ++next)
-            add_numbers(table, table.rows().numbers(*next), rest.other());
+        for (auto row = next; row != fresh.end(); ++row)
+            add_numbers(table, table.rows().numbers(*row), rest.other());
         if (table.has_rest(SeriesTable::Rest::other))
             add_numbers(table, table.numbers(table.rest_row(SeriesTable::Rest::other)),
                         rest.other());
         rest.set_window(window);
         write_rest(rest);
     }
-    give_places_up(window, table, rest);
+    give_places_up(window, table, table.left_out() + static_cast<std::size_t>(fresh.end() - next),
+                   rest);
     return false;
 }
 
-void Totals::give_places_up(std::uint64_t window, const SeriesTable& table,
+void Totals::give_places_up(std::uint64_t window, const SeriesTable& table, std::size_t most,
                             RestRecord& rest) const {
     std::vector<Idle> idle = idle_ones(window, table);
-    idle.resize(std::min(idle.size(), table.left_out()));
+    idle.resize(std::min(idle.size(), most));
     for (const Idle& one : idle) {
         add_numbers(table, one.element.data() + 1, rest.ended());
         rest.set_moving(one.id);

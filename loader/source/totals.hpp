@@ -53,7 +53,7 @@ public:
 
     // Adds a window's series. `window` tells it from the one before: a window that was added
     // already, entirely or in part, by a process that was killed, is not added twice.
-    // `table` has kept the places of those that had some. False: some found no place.
+    // What `table` left out had no place. False: some found none.
     bool fold(std::uint64_t window, const SeriesTable& table) const;
     // Leaves out what fold() has already added of a window's series, entirely or in part.
     void leave_out_folded(std::uint64_t window, SeriesTable& table) const;
@@ -75,7 +75,9 @@ private:
     void for_each(const SeriesTable& shape, Visit&& visit) const;
     std::vector<std::uint32_t> add_known(std::uint64_t window, const SeriesTable& table) const;
     bool insert(std::uint64_t window, const SeriesTable& table, std::uint32_t row) const;
-    void give_places_up(std::uint64_t window, const SeriesTable& table, RestRecord& rest) const;
+    // So that at most `most` series of the windows to come find one.
+    void give_places_up(std::uint64_t window, const SeriesTable& table, std::size_t most,
+                        RestRecord& rest) const;
     std::vector<Idle> idle_ones(std::uint64_t window, const SeriesTable& shape) const;
     RestRecord read_rest(const SeriesTable& shape) const;
     void write_rest(const RestRecord& record) const;

@@ -32,7 +32,7 @@ std::unique_ptr<MapReader::Walk> walk_queue(const Fd& map, const MapFacts& facts
 // `walk` with its calls made ahead, on a thread of its own; for walks with walk_lanes only.
 std::unique_ptr<MapReader::Walk> walk_ahead(std::unique_ptr<MapReader::Walk> walk);
 
-// Writes zeroes to `count` elements from index `first` on.
+// Writes zeroes to `count` elements from index `first` on, at once where the kernel has batches.
 void zero_elements(const Fd& map, const MapFacts& facts, std::uint32_t first, std::uint32_t count);
 
 } // namespace dynmon

@@ -136,4 +136,14 @@ void remove_tree(const std::string& path) {
         throw Error(ErrorKind::failed, "remove directory " + path, errno);
 }
 
+std::optional<PinIdentity> pin_identity(const std::string& path) {
+    struct stat status {};
+    if (::lstat(path.c_str(), &status) != 0)
+        return std::nullopt;
+    return PinIdentity{.device = status.st_dev,
+                       .inode = status.st_ino,
+                       .made_s = status.st_ctim.tv_sec,
+                       .made_ns = status.st_ctim.tv_nsec};
+}
+
 } // namespace dynmon

@@ -122,10 +122,19 @@ std::string GenerationDir::program_path(Direction direction, Side side) const {
 OpenedMap GenerationDir::open_map(const MapRecord& map, Side side) const {
     OpenedMap opened = try_open_map(map, side);
     if (!opened.fd)
-        throw Error(ErrorKind::failed, "open pin " + map_path(map, side), ENOENT)
-            .hint("another process has removed the pin: what was counted in it is lost; unload the "
-                  "monitor and load it again");
+        throw_no_map_pin(map, side);
     return opened;
+}
+
+void GenerationDir::require_map_pin(const MapRecord& map, Side side) const {
+    if (!exists(map_path(map, side)))
+        throw_no_map_pin(map, side);
+}
+
+void GenerationDir::throw_no_map_pin(const MapRecord& map, Side side) const {
+    throw Error(ErrorKind::failed, "open pin " + map_path(map, side), ENOENT)
+        .hint("another process has removed the pin: what was counted in it is lost; unload the "
+              "monitor and load it again");
 }
 
 OpenedMap GenerationDir::try_open_map(const MapRecord& map, Side side) const {
@@ -140,15 +149,19 @@ OpenedMap GenerationDir::try_open_map(const MapRecord& map, Side side) const {
     return opened;
 }
 
+std::shared_ptr<const OpenedMap>& GenerationMaps::place_of(const MapRecord& map, Side side) {
+    return opened_[{map.name, map.swapped ? side : Side::a}];
+}
+
 std::shared_ptr<const OpenedMap> GenerationMaps::open(const MapRecord& map, Side side) {
-    auto& opened = opened_[{map.name, side}];
+    auto& opened = place_of(map, side);
     if (!opened)
         opened = std::make_shared<const OpenedMap>(dir_.open_map(map, side));
     return opened;
 }
 
 std::shared_ptr<const OpenedMap> GenerationMaps::try_open(const MapRecord& map, Side side) {
-    auto& opened = opened_[{map.name, side}];
+    auto& opened = place_of(map, side);
     if (opened)
         return opened;
     OpenedMap found = dir_.try_open_map(map, side);

@@ -105,6 +105,7 @@ public:
     std::string program_path(Direction direction, Side side) const;
     OpenedMap open_map(const MapRecord& map, Side side) const;
     OpenedMap try_open_map(const MapRecord& map, Side side) const; // empty: already read and gone
+    void require_map_pin(const MapRecord& map, Side side) const;   // throws as open_map() without
     // Throws Error{busy} when it is not the one that was pinned there.
     Fd open_program(const ProgramRecord& program, Side side) const;
     // Throws as open_program() for those that are pinned.
@@ -112,6 +113,7 @@ public:
 
 private:
     std::string record_path() const { return path_ + "/dynmon-record"; }
+    [[noreturn]] void throw_no_map_pin(const MapRecord& map, Side side) const;
 
     std::string path_;
 };
@@ -130,6 +132,9 @@ public:
     std::shared_ptr<const OpenedMap> try_open(const MapRecord& map, Side side); // null: gone
 
 private:
+    // A map that is not swapped has one side.
+    std::shared_ptr<const OpenedMap>& place_of(const MapRecord& map, Side side);
+
     GenerationDir dir_;
     std::map<std::pair<std::string, Side>, std::shared_ptr<const OpenedMap>> opened_;
 };

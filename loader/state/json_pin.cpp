@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include <nlohmann/json.hpp>
-#include <sys/stat.h>
 
 #include "base/error.hpp"
 #include "base/json_text.hpp"
@@ -73,16 +72,6 @@ nlohmann::json read_pinned_json(const std::string& path) {
         throw Damaged(path + " does not hold JSON");
     hex_to_bytes(document);
     return document;
-}
-
-std::optional<PinIdentity> pin_identity(const std::string& path) {
-    struct stat status {};
-    if (::lstat(path.c_str(), &status) != 0)
-        return std::nullopt;
-    return PinIdentity{.device = status.st_dev,
-                       .inode = status.st_ino,
-                       .made_s = status.st_ctim.tv_sec,
-                       .made_ns = status.st_ctim.tv_nsec};
 }
 
 } // namespace dynmon

@@ -17,6 +17,7 @@
 #include <nlohmann/json.hpp>
 
 #include "kernel/own_pin.hpp"
+#include "state/bpffs.hpp"
 
 namespace dynmon {
 
@@ -39,18 +40,6 @@ auto from_pinned_json(const std::string& path, Read&& read) {
 
 // What a pin holds that cannot change while the pin stands, read once: a frozen record, the number
 // of a program.
-
-// Tells one pin from another that is made at the same path later. The kernel makes an inode for
-// each.
-struct PinIdentity {
-    std::uint64_t device = 0;
-    std::uint64_t inode = 0;
-    std::int64_t made_s = 0;
-    std::int64_t made_ns = 0;
-
-    bool operator==(const PinIdentity&) const = default;
-};
-std::optional<PinIdentity> pin_identity(const std::string& path); // nothing: no pin, or no right
 
 // One for each kind of value and process. Thread-safe.
 template <typename Value>
