@@ -7,8 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "import/document.hpp"
-
 namespace dynmon::serve {
 
 struct Cube {

@@ -57,8 +57,8 @@ class Server:
                 env=harness.environment(**popen.pop("environment", {})), **popen)
         case.processes.append(self.process)
         if listen:
-            case.eventually(lambda: "listens on" in self.errors() or self.process.poll() is not None,
-                            "the server listens")
+            case.eventually(lambda: f"listens on unix:{self.path}\n" in self.errors() or
+                            self.process.poll() is not None, "the server listens")
         if tcp:
             self.port = case.eventually(self.found_port, "the server names its port")
         case.assertIsNone(self.process.poll(), self.errors())
