@@ -6,6 +6,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <mutex>
+
+#include <pthread.h>
 
 #include <bpf/libbpf.h>
 #include <nlohmann/json.hpp>
@@ -19,13 +22,18 @@ namespace dynmon::log {
 
 namespace {
 
-// A logger of our own: a program that uses libdynmon keeps its default logger to itself. Several
-// threads of dynmon-serve write to it.
+// Several threads of dynmon-serve write. One that forks a sandbox waits until no other does: the
+// child would have the lock of a thread that it does not have.
+std::mutex writing;
+
+// A logger of our own: a program that uses libdynmon keeps its default logger to itself.
 spdlog::logger& logger() {
     static const auto instance = [] {
         auto created = std::make_shared<spdlog::logger>(
-            "dynmon", std::make_shared<spdlog::sinks::ansicolor_stderr_sink_mt>());
+            "dynmon", std::make_shared<spdlog::sinks::ansicolor_stderr_sink_st>());
         created->set_pattern("%n: %^%l%$: %v");
+        ::pthread_atfork([] { writing.lock(); }, [] { writing.unlock(); },
+                         [] { writing.unlock(); });
         return created;
     }();
     return *instance;
@@ -34,10 +42,10 @@ spdlog::logger& logger() {
 bool as_json = false;
 
 void say(spdlog::level::level_enum level, const char* kind, const std::string& message) {
-    if (as_json)
-        logger().log(level, "{}", json_text(nlohmann::ordered_json{{kind, message}}));
-    else
-        logger().log(level, "{}", printable_message(message));
+    const std::string text =
+        as_json ? json_text(nlohmann::ordered_json{{kind, message}}) : printable_message(message);
+    const std::lock_guard lock(writing);
+    logger().log(level, "{}", text);
 }
 
 } // namespace
