@@ -22,10 +22,11 @@ namespace dynmon {
 void become_store_user(const std::string& bpffs) {
     if (geteuid() != 0 || bpffs.empty())
         return;
-    const passwd* const user = ::getpwnam(service_user);
     struct stat status {};
-    if (user == nullptr || user->pw_uid == 0 ||
-        ::lstat(Store::root_of(bpffs).c_str(), &status) != 0 || status.st_uid != user->pw_uid)
+    if (::lstat(Store::root_of(bpffs).c_str(), &status) != 0 || status.st_uid == 0)
+        return; // most stores: without a look through the name services, which is dear
+    const passwd* const user = ::getpwnam(service_user);
+    if (user == nullptr || status.st_uid != user->pw_uid)
         return;
     if (::setgroups(0, nullptr) != 0 ||
         ::setresgid(user->pw_gid, user->pw_gid, user->pw_gid) != 0 ||
