@@ -16,7 +16,7 @@ struct Cube {
     std::string loglevel = "INFO";
     std::string port;     // the interface that it was attached to last; "": none
     std::string document; // JSON, as parse_dynmon_document() takes it; "": none was injected
-    // What `document` is about to become. A process that was killed in between leaves it: which of
+    // What `document` is about to become. A change that failed or was killed leaves it: which of
     // the two runs, the monitor says (Imported in its manifest).
     std::string next;
 };

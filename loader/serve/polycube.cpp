@@ -150,16 +150,14 @@ Hooked hooked(const Cube& cube) {
     return {};
 }
 
-Probe probe_of(const Settings& settings, const Cube& cube, const DynmonDocument& document) {
+Probe probe_of(const Settings& settings, const DynmonDocument& document) {
     const std::optional<std::string> name = find_imported(document);
     if (!name)
         throw HttpError(422, "no probe here was made of this document", "dataplane-config",
                         "`dynmon-load import DOCUMENT --out FOLDER/NAME` makes one; FOLDER is one "
                         "of DYNMON_PROBE_PATH of this server");
     find_installed_probe(*name);
-    Probe probe = open_checked_probe(*name, settings.allowed());
-    verify_probe(probe, hooked(cube).kind, {}, "");
-    return probe;
+    return open_checked_probe(*name, settings.allowed());
 }
 
 // What does not load is a fault of the request, as it was to Polycube's clients.
@@ -205,6 +203,7 @@ private:
     bool is_loaded(const std::string& name) const;
     void set_document(Cube& cube, const DynmonDocument& document);
     void forget_replaced(const std::string& name) const;
+    void exchange(const Cube& cube, const Probe& probe) const;
     void load(const Cube& cube, const Probe& probe, const Placement& placement) const;
     // The document of what runs, whichever a change that was killed has left.
     std::optional<DynmonDocument> running_document(const Cube& cube) const;
@@ -346,7 +345,8 @@ Reply Shim::create(const std::string& service, const std::string& name) {
                         "TC, XDP_SKB or XDP_DRV");
     const auto document = service == "dynmon" ? document_in(given, request_.body) : std::nullopt;
     if (document) {
-        as_fault_of_request([&] { return probe_of(settings_, cube, *document); });
+        as_fault_of_request(
+            [&] { verify_probe(probe_of(settings_, *document), hooked(cube).kind, {}, ""); });
         cube.document = json_text(echo_of(*document));
     }
     cubes_.save(cube);
@@ -375,26 +375,32 @@ void Shim::forget_replaced(const std::string& name) const {
 }
 
 void Shim::set_document(Cube& cube, const DynmonDocument& document) {
-    const Probe probe = as_fault_of_request([&] { return probe_of(settings_, cube, document); });
+    const Probe probe = as_fault_of_request([&] { return probe_of(settings_, document); });
     if (const auto running = running_document(cube)) // a change that was killed is over
         cube.document = json_text(echo_of(*running));
     cube.next = json_text(echo_of(document));
     cubes_.save(cube);
-    as_fault_of_request([&] {
-        if (is_loaded(cube.name)) {
-            LoadRequest place{.name = cube.name, .device = cube.port};
-            place.hook = hooked(cube).kind;
-            place.mode = hooked(cube).mode;
-            ReplaceRequest request{.name = cube.name};
-            request.place = &place;
-            replace_monitor(settings_, probe, request);
-            forget_replaced(cube.name);
-        } else if (!cube.port.empty()) {
-            load(cube, probe, {});
-        }
-    });
+    as_fault_of_request([&] { exchange(cube, probe); }); // on an error `next` stays: see Cube
     cube.document = std::exchange(cube.next, "");
     cubes_.save(cube);
+}
+
+// Puts the probe where the cube is. What the verifier refuses leaves all as it was.
+void Shim::exchange(const Cube& cube, const Probe& probe) const {
+    const Hooked how = hooked(cube);
+    if (is_loaded(cube.name)) {
+        LoadRequest place{.name = cube.name, .device = cube.port};
+        place.hook = how.kind;
+        place.mode = how.mode;
+        ReplaceRequest request{.name = cube.name};
+        request.place = &place;
+        if (replace_monitor(settings_, probe, request).unread)
+            forget_replaced(cube.name);
+    } else if (!cube.port.empty()) {
+        load(cube, probe, {});
+    } else {
+        verify_probe(probe, how.kind, {}, "");
+    }
 }
 
 Placement placement_in(const Json& body) {
@@ -431,7 +437,7 @@ Reply Shim::attach() {
         if (cube.service == "firewall")
             attach_firewall(cube, placement);
         else if (document)
-            load(cube, probe_of(settings_, cube, *document), placement);
+            load(cube, probe_of(settings_, *document), placement);
     });
     cubes_.save(cube);
     return nothing(200);

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""What dynmon-serve costs: a scrape of many monitors against a process a monitor, its memory, and
-small requests. As root; `cmake --build build --target bench-serve` calls it."""
+"""What dynmon-serve costs: a scrape of many monitors against a process a monitor, its memory, small
+requests, and the exchange of a document of Polycube's Dynmon. As root; `cmake --build build --target bench-serve` calls it."""
 import argparse
 import json
 import os
@@ -17,10 +17,11 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
 import frames
 import harness
 import served
+import test_polycube
 import wire
 
 IN_CHAIN = 20  # monitors of a hook
-BARS = {"cpu-ratio": 20, "megabytes": 16}
+BARS = {"cpu-ratio": 20, "megabytes": 16, "injection-ms": 20}
 
 
 class Bench(harness.Case):
@@ -39,6 +40,7 @@ class Bench(harness.Case):
         one = self.cpu_of_processes()
         self.scrapes(server, one)
         self.small_requests(server)
+        self.injections()
         self.figures["megabytes-busy"] = self.status_of(server, "VmHWM") / 1024
 
     def load_all(self):
@@ -113,6 +115,30 @@ class Bench(harness.Case):
         connection.close()
 
 
+    def injections(self):
+        """PUT of a document that was imported, until its answer: found by its digest, checked,
+        verified, in the place of the other one, and that one's last window thrown away."""
+        documents = [test_polycube.COUNT, test_polycube.SESSIONS]
+        (self.folder / "probes").mkdir()
+        for number, document in enumerate(documents):
+            file = self.folder / f"d{number}.json"
+            file.write_text(json.dumps(document))
+            self.dynmon("import", file, "--out", self.folder / "probes" / f"d{number}")
+        server = served.Server(self, "--role", "polycube", "--cubes", self.folder / "cubes",
+                               environment={"DYNMON_PROBE_PATH": str(self.folder / "probes")})
+        server.ask("POST", test_polycube.CUBE, {"dataplane-config": documents[0]}, status=201)
+        server.ask("POST", "/polycube/v1/attach", {"cube": "c", "port": "in0"})
+        times = []
+        for number in range(1, 41):
+            start = time.perf_counter()
+            server.ask("PUT", test_polycube.CUBE + "/dataplane-config", documents[number % 2],
+                       status=201)
+            times.append(time.perf_counter() - start)
+        self.figures["injection-median-ms"] = statistics.median(times) * 1e3
+        self.figures["injection-worst-ms"] = max(times) * 1e3
+        server.ask("DELETE", test_polycube.CUBE, status=204)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--monitors", type=int, default=Bench.monitors)
@@ -128,7 +154,7 @@ def main():
     figures = {name: round(value, 2) for name, value in Bench.figures.items()}
     print(json.dumps(figures, indent=2))
     print(f"bars: at least {BARS['cpu-ratio']} times less CPU than processes, at most "
-          f"{BARS['megabytes']} MB")
+          f"{BARS['megabytes']} MB, and {BARS['injection-ms']} ms for an injection")
 
 
 if __name__ == "__main__":
