@@ -187,6 +187,7 @@ private:
     Reply about_document(Cube cube);
     Reply about_path(const Cube& cube);
     Reply about_metrics(const Cube& cube);
+    Reply open_metrics(const Cube& cube) const;
 
     Reply list_cubes(const std::string& service) const;
     Reply create(const std::string& service, const std::string& name);
@@ -585,6 +586,18 @@ Reply Shim::about_metrics(const Cube& cube) {
     throw_absent(path_);
 }
 
+// Totals, for which nothing is taken.
+Reply Shim::open_metrics(const Cube& cube) const {
+    if (!request_.reads())
+        throw_not_for(request_.method, "GET, HEAD");
+    Sink sink(-1);
+    if (is_loaded(cube.name)) {
+        const ExportOptions output{.format = format_of("prometheus")};
+        read_monitor(settings_, {.name = cube.name, .output = &output, .peek = true}, sink);
+    }
+    return {.type = "text/plain; version=0.0.4; charset=utf-8", .text = std::string(sink.buffer())};
+}
+
 // The configuration
 
 // Below a path: a leaf, or a list by the names of its entries.
@@ -662,6 +675,8 @@ Reply Shim::about_cube(const std::string& name) {
     const std::string& part = path_[2];
     if (part == "metrics")
         return about_metrics(cube);
+    if (part == "open-metrics" && path_.size() == 3)
+        return open_metrics(cube);
     if (part == "dataplane-config" || part == "dataplane")
         return path_.size() == 3 ? about_document(std::move(cube)) : about_path(cube);
     const Json shown = show(cube);

@@ -176,6 +176,18 @@ class ExtractorTest(PolycubeCase):
         self.assertEqual(entry, {"key": {"saddr": 0x0100000a, "daddr": 0x0200000a}, "value": 5})
         self.assertIsNone(server.get(CUBE + "/metrics").json()["ingress-metrics"][0]["value"])
 
+    def test_open_metrics_are_totals_of_what_has_metadata(self):
+        described = metric("packets_total", "C", **{"open-metrics-metadata": {
+            "help": "Packets.", "type": "Counter", "labels": [{"name": "site", "value": "a"}]}})
+        server = self.attached(both(path(COUNTER, described)))
+        self.receive(*[udp()] * 3)
+        for _ in range(2):
+            answer = server.get(CUBE + "/open-metrics")
+            (line,) = [line for line in answer.text.splitlines()
+                       if line.startswith("packets_total{")]
+            self.assertIn('site="a"', line)
+            self.assertEqual(line.split()[-1], "3")
+
     def test_a_cube_that_is_nowhere_has_counted_nothing(self):
         self.import_as("counter", COUNT)
         server = self.serve()
