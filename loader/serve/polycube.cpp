@@ -498,7 +498,8 @@ void name_as_document(Json& metrics, const DynmonDocument& document, Direction d
         return;
     const std::vector<std::string> known = metric_identifiers(*path);
     for (Json& metric : metrics) {
-        const auto found = std::find(known.begin(), known.end(), metric.at("name"));
+        const auto found =
+            std::find(known.begin(), known.end(), metric.at("name").get<std::string>());
         if (found == known.end())
             continue;
         const std::string& name =
