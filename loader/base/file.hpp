@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <unistd.h>
@@ -35,6 +36,9 @@ public:
 private:
     int fd_ = -1;
 };
+
+// Returns 0 when all of it is written, or the errno that says why not.
+int write_all(int fd, std::string_view bytes);
 
 // Files outside the store, in folders that others may write to. What is opened by a name there is
 // believed only after a look at the open descriptor.

@@ -10,6 +10,19 @@
 
 namespace dynmon {
 
+std::string lower_case(std::string text) {
+    for (char& c : text)
+        c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+    return text;
+}
+
+std::string replace_all(std::string text, std::string_view what, std::string_view by) {
+    for (std::size_t at = text.find(what); at != std::string::npos;
+         at = text.find(what, at + by.size()))
+        text.replace(at, what.size(), by);
+    return text;
+}
+
 namespace {
 
 // A character above U+007F: its length, and what its first continuation byte may be, which is where

@@ -14,6 +14,9 @@ inline std::string counted(std::uint64_t number, const char* what) {
     return std::to_string(number) + ' ' + what + (number == 1 ? "" : "s");
 }
 
+std::string lower_case(std::string text); // letters of ASCII
+std::string replace_all(std::string text, std::string_view what, std::string_view by);
+
 // UTF-8: which bytes are a character.
 
 // Bytes of the character at the start of `text`: 1 to 4, or 0 when there is none, it is cut off,

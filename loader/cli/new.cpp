@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "base/limits.hpp"
+#include "base/text.hpp"
 #include "cli/new_folder.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"

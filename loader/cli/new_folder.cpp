@@ -11,6 +11,7 @@
 
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "base/text.hpp"
 #include "object/traced_code.hpp"
 
 namespace dynmon {
@@ -40,22 +41,11 @@ void write_file(const Fd& folder, const fs::path& path, const NewFile& file) {
                           file.executable ? 0777 : 0666));
     if (!out)
         throw Error(ErrorKind::failed, "make " + path.string(), errno);
-    for (std::size_t done = 0; done < file.text.size();) {
-        const ssize_t count = ::write(out.get(), file.text.data() + done, file.text.size() - done);
-        if (count < 0 && errno != EINTR)
-            throw Error(ErrorKind::failed, "write " + path.string(), errno);
-        done += count > 0 ? static_cast<std::size_t>(count) : 0;
-    }
+    if (const int reason = write_all(out.get(), file.text); reason != 0)
+        throw Error(ErrorKind::failed, "write " + path.string(), reason);
 }
 
 } // namespace
-
-std::string replace_all(std::string text, std::string_view from, const std::string& to) {
-    for (std::size_t at = text.find(from); at != std::string::npos;
-         at = text.find(from, at + to.size()))
-        text.replace(at, from.size(), to);
-    return text;
-}
 
 std::string quoted(const std::string& path) {
     const bool plain = path.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"

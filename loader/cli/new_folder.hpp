@@ -4,7 +4,6 @@
 
 #include <filesystem>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace dynmon {
@@ -18,8 +17,6 @@ struct NewFile {
 // Makes `target` with the files. Throws Error{usage} when it is there already or the folder above
 // it is not, Error{failed} when it cannot be written.
 void publish_folder(const std::vector<NewFile>& files, const std::filesystem::path& target);
-
-std::string replace_all(std::string text, std::string_view from, const std::string& to);
 
 // For a shell, and as it is where that is the same.
 std::string quoted(const std::string& path);

@@ -202,13 +202,8 @@ void write_verifier_log(const std::string& file, const VerifierError& error) {
         if (!out || ::ftruncate(out.get(), 0) != 0)
             throw Error(ErrorKind::failed, "open " + file, errno)
                 .hint("the folder has to belong to the user who runs this");
-        std::string_view text = error.log();
-        while (!text.empty()) {
-            const ssize_t count = ::write(out.get(), text.data(), text.size());
-            if (count < 0 && errno != EINTR)
-                throw Error(ErrorKind::failed, "write " + file, errno);
-            text.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
-        }
+        if (const int reason = write_all(out.get(), error.log()); reason != 0)
+            throw Error(ErrorKind::failed, "write " + file, reason);
         log::info("the whole verifier log is in " + file);
     } catch (const Error& fault) {
         log::warn("cannot write the verifier log to " + file + ": " + fault.what() +

@@ -107,12 +107,9 @@ void copy_rest(const Fd& from, const Fd& to, const std::string& path) {
 }
 
 void write_whole(int fd, std::string_view text, const std::string& path) {
-    while (!text.empty()) {
-        const ssize_t written = ::write(fd, text.data(), text.size());
-        if (written >= 0)
-            text.remove_prefix(static_cast<std::size_t>(written));
-        else if (errno != EINTR)
-            fail_on_file("write", path);
+    if (const int reason = write_all(fd, text); reason != 0) {
+        errno = reason;
+        fail_on_file("write", path);
     }
 }
 

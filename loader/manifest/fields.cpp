@@ -2,7 +2,6 @@
 #include "manifest/fields.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <charconv>
 #include <sstream>
 
@@ -62,12 +61,6 @@ std::string join(const Fields::Names& names, std::string_view last) {
             text += i + 1 == names.size() ? last : ", ";
         text += names[i];
     }
-    return text;
-}
-
-std::string lower(std::string text) {
-    std::transform(text.begin(), text.end(), text.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     return text;
 }
 
@@ -201,7 +194,7 @@ bool Fields::flag(std::string_view key) const {
                      "'" + std::string(key) + "' must be true or false, not " + describe(*node));
         return false;
     }
-    return lower(node->text) == "true";
+    return lower_case(node->text) == "true";
 }
 
 std::optional<std::string> Fields::literal(std::string_view key) const {
@@ -271,7 +264,7 @@ const std::vector<Node>& Fields::list(std::string_view key) const {
 std::optional<std::size_t> Fields::choose_name(const Node& node, std::string_view key,
                                                const Names& names, bool fold) const {
     if (node.kind == Node::Kind::scalar && scalar_type(node) == ScalarType::text) {
-        const std::string text = fold ? lower(node.text) : node.text;
+        const std::string text = fold ? lower_case(node.text) : node.text;
         const auto name = std::find(names.begin(), names.end(), text);
         if (name != names.end())
             return static_cast<std::size_t>(name - names.begin());

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Document → Manifest, section by section; last what concerns several keys at once.
 
-#include <algorithm>
-#include <cctype>
 #include <map>
 #include <tuple>
 
 #include "base/error.hpp"
 #include "base/limits.hpp"
+#include "base/text.hpp"
 #include "manifest/fields.hpp"
 #include "manifest/manifest.hpp"
 #include "manifest/rules.hpp"
@@ -49,10 +48,7 @@ std::optional<MetricType> read_type(const Fields& fields) {
     const Node* type = fields.find("type");
     if (type == nullptr)
         return std::nullopt;
-    std::string text = type->text;
-    std::transform(text.begin(), text.end(), text.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    if (type->kind != Node::Kind::scalar || text != "summary")
+    if (type->kind != Node::Kind::scalar || lower_case(type->text) != "summary")
         return fields.choose(*type, "type", type_choices, true);
     fields.faults().add(type->at, "a summary cannot be made: its quantiles do not add up",
                         "a histogram can, and so can a gauge for each quantile");

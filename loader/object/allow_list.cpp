@@ -9,6 +9,7 @@
 #include <sha2.h>
 
 #include "base/error.hpp"
+#include "base/text.hpp"
 #include "manifest/document.hpp"
 #include "manifest/fields.hpp"
 #include "manifest/rules.hpp"
@@ -29,12 +30,6 @@ bool is_sha256(std::string_view text) {
                                             [](unsigned char c) { return std::isxdigit(c) != 0; });
 }
 constexpr TextRule sha256_text{is_sha256, "must be a SHA-256 of 64 hexadecimal digits"};
-
-std::string lower_case(std::string text) {
-    std::transform(text.begin(), text.end(), text.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return text;
-}
 
 // "drop, loops"
 std::string words(const std::set<Power>& powers) {

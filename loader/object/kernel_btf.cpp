@@ -68,13 +68,10 @@ KernelBtf KernelBtf::read(const std::string& path) {
     result.memory_ = Fd(memfd_create("dynmon-btf", MFD_CLOEXEC));
     if (!result.memory_)
         throw Error(ErrorKind::failed, "make memory for the kernel's BTF", errno);
-    for (std::size_t done = 0; done < bytes.size();) {
-        const ssize_t count =
-            ::write(result.memory_.get(), bytes.data() + done, bytes.size() - done);
-        if (count <= 0)
-            throw Error(ErrorKind::failed, "copy the kernel's BTF", errno);
-        done += static_cast<std::size_t>(count);
-    }
+    if (const int reason = write_all(result.memory_.get(),
+                                     {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+        reason != 0)
+        throw Error(ErrorKind::failed, "copy the kernel's BTF", reason);
     return result;
 }
 

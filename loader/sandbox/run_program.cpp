@@ -132,13 +132,8 @@ std::string ending_of(const ProgramCall& call, int status, bool in_time) {
 
 ProgramResult run_program(const ProgramCall& call) {
     const Fd input = memory_file("input");
-    for (std::size_t done = 0; done < call.input.size();) {
-        const ssize_t count =
-            ::write(input.get(), call.input.data() + done, call.input.size() - done);
-        if (count <= 0)
-            throw Error(ErrorKind::failed, "write a file in memory", errno);
-        done += static_cast<std::size_t>(count);
-    }
+    if (const int reason = write_all(input.get(), call.input); reason != 0)
+        throw Error(ErrorKind::failed, "write a file in memory", reason);
     ::lseek(input.get(), 0, SEEK_SET);
     const Fd output = memory_file("output");
     const Fd errors = memory_file("errors");

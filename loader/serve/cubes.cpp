@@ -29,12 +29,8 @@ void write_whole(const std::string& path, const std::string& text) {
         ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!file)
         throw Error(ErrorKind::failed, "write " + fresh, errno);
-    for (std::size_t at = 0; at < text.size();) {
-        const ssize_t count = ::write(file.get(), text.data() + at, text.size() - at);
-        if (count < 0 && errno != EINTR)
-            throw Error(ErrorKind::failed, "write " + fresh, errno);
-        at += static_cast<std::size_t>(std::max<ssize_t>(count, 0));
-    }
+    if (const int reason = write_all(file.get(), text); reason != 0)
+        throw Error(ErrorKind::failed, "write " + fresh, reason);
     if (::fsync(file.get()) != 0 || ::rename(fresh.c_str(), path.c_str()) != 0)
         throw Error(ErrorKind::failed, "write " + path, errno);
 }

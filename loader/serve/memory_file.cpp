@@ -20,13 +20,8 @@ MemoryFile::MemoryFile() : fd_(::memfd_create("dynmon-answer", MFD_CLOEXEC)) {
 
 std::uint64_t MemoryFile::append(std::string_view bytes) {
     const std::uint64_t at = length();
-    while (!bytes.empty()) {
-        const ssize_t written = ::write(fd_.get(), bytes.data(), bytes.size());
-        if (written >= 0)
-            bytes.remove_prefix(static_cast<std::size_t>(written));
-        else if (errno != EINTR)
-            throw Error(ErrorKind::failed, "write a file in memory", errno);
-    }
+    if (const int reason = write_all(fd_.get(), bytes); reason != 0)
+        throw Error(ErrorKind::failed, "write a file in memory", reason);
     return at;
 }
 
