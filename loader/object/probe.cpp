@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <map>
 #include <set>
 #include <sstream>
 
@@ -127,19 +128,18 @@ fs::path manifest_in(const fs::path& folder) {
     return {};
 }
 
-std::vector<std::string> probes_in(const std::vector<std::string>& folders) {
-    std::vector<std::string> names;
+// By name; of a name that stands in several folders, the first.
+std::map<std::string, fs::path> probes_in(const std::vector<std::string>& folders) {
+    std::map<std::string, fs::path> probes;
     for (const std::string& folder : folders) {
         std::error_code error;
         for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
              entry.increment(error)) {
             if (!manifest_in(entry->path()).empty())
-                names.push_back(entry->path().filename().string());
+                probes.emplace(entry->path().filename().string(), entry->path());
         }
     }
-    std::sort(names.begin(), names.end());
-    names.erase(std::unique(names.begin(), names.end()), names.end());
-    return names;
+    return probes;
 }
 
 std::string join(const std::vector<std::string>& list) {
@@ -181,7 +181,9 @@ std::string beside_program() {
 }
 
 [[noreturn]] void throw_unknown(const std::string& name, const std::vector<std::string>& folders) {
-    const std::vector<std::string> known = probes_in(folders);
+    std::vector<std::string> known;
+    for (const auto& [probe, folder] : probes_in(folders))
+        known.push_back(probe);
     const std::string near = nearest_name(name, known);
     std::string hint = hint_of_current_folder(name);
     if (hint.empty() && !near.empty())
@@ -229,6 +231,14 @@ std::vector<std::string> installed_path() {
         folders.push_back(beside);
     folders.push_back(DYNMON_PROBE_DIR);
     return folders;
+}
+
+std::vector<InstalledProbe> installed_probes() {
+    std::vector<InstalledProbe> probes;
+    for (const auto& [name, folder] : probes_in(installed_path()))
+        if (is_identifier(name))
+            probes.push_back({name, folder.string()});
+    return probes;
 }
 
 std::vector<std::string> search_path() {

@@ -39,6 +39,13 @@ std::vector<std::string> installed_path();
 // The same, then ./build/probes and ./probes where the current folder is the caller's own.
 std::vector<std::string> search_path();
 
+// What names lead to in installed_path(), sorted by name.
+struct InstalledProbe {
+    std::string name;
+    std::string folder;
+};
+std::vector<InstalledProbe> installed_probes();
+
 struct Probe {
     Manifest manifest;
     Object object;

@@ -149,6 +149,11 @@ Probe open_checked_probe(const std::string& probe, const AllowLists& allowed) {
     throw Error(ErrorKind::usage, text).hint(first.hint);
 }
 
+Probe open_installed_probe(const std::string& name, const AllowLists& allowed) {
+    find_installed_probe(name);
+    return open_checked_probe(name, allowed);
+}
+
 ProgramBounds require_machine_policy(const MachinePolicies& policies, const Probe& probe,
                                      const std::vector<std::string>& assignments) {
     require_allowed_powers(policies, probe.manifest);

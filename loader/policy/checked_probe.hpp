@@ -38,6 +38,9 @@ CheckedProbe check_files(const std::string& probe, Purpose purpose, const AllowL
 // Error{usage} "FILE:LINE:COL: …" with the first fault and the number of the others.
 Probe open_checked_probe(const std::string& probe, const AllowLists& allowed);
 
+// The same of an installed probe, and of none that the current folder has.
+Probe open_installed_probe(const std::string& name, const AllowLists& allowed);
+
 // What the machine's policies say of it: throws Error{rejected} for a power that one of them lacks,
 // for maps, as `assignments` (--set) make them, that take more memory than is allowed, or for a
 // program that runs more instructions. Returns how many, of every program that a hook would run,

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <filesystem>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -66,21 +65,8 @@ Reply give_monitor(const Settings& settings, const std::string& name) {
 // What a name in PUT can be: installed probes, each folder with a manifest.
 Reply give_probes() {
     ordered_json probes = ordered_json::array();
-    std::vector<std::string> seen; // the first of a name is the one that is loaded
-    for (const std::string& folder : installed_path()) {
-        std::error_code fault;
-        std::vector<std::string> names;
-        for (const auto& entry : std::filesystem::directory_iterator(folder, fault))
-            if (std::filesystem::exists(entry.path() / "probe.yaml", fault))
-                names.push_back(entry.path().filename().string());
-        std::sort(names.begin(), names.end());
-        for (const std::string& name : names) {
-            if (!is_identifier(name) || std::find(seen.begin(), seen.end(), name) != seen.end())
-                continue;
-            seen.push_back(name);
-            probes.push_back({{"name", name}, {"path", folder + "/" + name}});
-        }
-    }
+    for (const InstalledProbe& probe : installed_probes())
+        probes.push_back({{"name", probe.name}, {"path", probe.folder}});
     return json_reply({{"probes", probes}});
 }
 
@@ -294,11 +280,9 @@ Reply put_monitor(const Settings& settings, const std::string& monitor, const Re
     if (!is_identifier(name))
         throw HttpError(400, "'" + name + "' is no name of a probe", "/probe",
                         "/api/v1/probes lists those that are installed");
-    const std::vector<std::string> there = monitor_names(settings);
-    const bool is_there = std::binary_search(there.begin(), there.end(), monitor);
+    const bool is_there = is_known(settings, monitor);
     require_match(settings, monitor, is_there, request);
-    find_installed_probe(name); // and not one of the folder that the server runs in
-    const Probe probe = open_checked_probe(name, settings.allowed());
+    const Probe probe = open_installed_probe(name, settings.allowed());
     if (!is_there) {
         if (load.device.empty())
             throw HttpError(400, "'device' is missing", "/device", "the interface to load it onto");

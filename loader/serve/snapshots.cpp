@@ -54,6 +54,11 @@ std::vector<std::string> monitor_names(const Settings& settings) {
     return names;
 }
 
+bool is_known(const Settings& settings, const std::string& monitor) {
+    const std::vector<std::string> names = monitor_names(settings);
+    return std::binary_search(names.begin(), names.end(), monitor);
+}
+
 void require_known(const Settings& settings, const std::string& monitor) {
     const std::vector<std::string> names = monitor_names(settings);
     if (std::binary_search(names.begin(), names.end(), monitor))

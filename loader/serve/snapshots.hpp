@@ -42,6 +42,7 @@ private:
 std::shared_ptr<MemoryFile> take_exposition(const Settings& settings, Exposition form,
                                             const std::string& monitor, const std::string& own);
 
+bool is_known(const Settings& settings, const std::string& monitor);
 // Throws HttpError{404} with the nearest name.
 void require_known(const Settings& settings, const std::string& monitor);
 std::vector<std::string> monitor_names(const Settings& settings);
