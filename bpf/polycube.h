@@ -254,24 +254,14 @@ DYNMON_TC(dynmon_egress, DYNMON_DIRECTION_EGRESS) {
  * hashes only; in an array there is none. */
 #define DYNMON_MORE_(key_type, value_type, name)                                                   \
     static void name##_dynmon_increment_(key_type key, value_type amount) {                        \
-        key_type copy = key;                                                                       \
-        value_type* value = bpf_map_lookup_elem(&dynmon_map_(name), &copy);                        \
         value_type zero = 0;                                                                       \
-        if (!value) {                                                                              \
-            bpf_map_update_elem(&dynmon_map_(name), &copy, &zero, BPF_NOEXIST);                    \
-            value = bpf_map_lookup_elem(&dynmon_map_(name), &copy);                                \
-        }                                                                                          \
+        value_type* value = name##_dynmon_try_(&key, &zero);                                       \
         if (value)                                                                                 \
             *value += amount;                                                                      \
     }                                                                                              \
     static void name##_dynmon_atomic_increment_(key_type key, value_type amount) {                 \
-        key_type copy = key;                                                                       \
-        value_type* value = bpf_map_lookup_elem(&dynmon_map_(name), &copy);                        \
         value_type zero = 0;                                                                       \
-        if (!value) {                                                                              \
-            bpf_map_update_elem(&dynmon_map_(name), &copy, &zero, BPF_NOEXIST);                    \
-            value = bpf_map_lookup_elem(&dynmon_map_(name), &copy);                                \
-        }                                                                                          \
+        value_type* value = name##_dynmon_try_(&key, &zero);                                       \
         if (value)                                                                                 \
             (void)__sync_fetch_and_add(value, amount);                                             \
     }                                                                                              \
