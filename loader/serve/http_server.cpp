@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cctype>
 #include <cerrno>
 #include <cstring>
 #include <deque>
@@ -21,6 +20,8 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "base/text.hpp"
+#include "serve/faults.hpp"
 #include "serve/tls.hpp"
 
 namespace dynmon::serve {
@@ -85,12 +86,6 @@ private:
     std::deque<std::pair<std::shared_ptr<Exchange>, Reply>> waiting_;
 };
 
-std::string lower_case(std::string text) {
-    std::transform(text.begin(), text.end(), text.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return text;
-}
-
 // What the library hands a content reader.
 struct Reading {
     std::shared_ptr<Content> content;
@@ -135,12 +130,6 @@ void require_plain_framing(const Request& request, std::size_t most_body) {
     if (length.size() > 10 || std::stoull(length) > most_body)
         throw HttpError(413, "the body is longer than " + std::to_string(most_body) + " bytes",
                         "content-length");
-}
-
-Reply reply_of(const std::exception& fault) {
-    if (const auto* http = dynamic_cast<const HttpError*>(&fault))
-        return error_reply(*http);
-    return error_reply(HttpError(500, fault.what()));
 }
 
 } // namespace
@@ -521,7 +510,7 @@ private:
             is_framed = true;
             check_header(exchange);
         } catch (const std::exception& fault) {
-            exchange.reply = reply_of(fault);
+            exchange.reply = error_reply(http_error(fault));
         }
         const std::string length = request.header("content-length");
         const bool has_body =
@@ -597,7 +586,7 @@ private:
                             });
             direct->store(nullptr);
         } catch (const std::exception& fault) {
-            exchange->reply = reply_of(fault);
+            exchange->reply = error_reply(http_error(fault));
         }
     }
 

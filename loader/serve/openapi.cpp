@@ -7,6 +7,7 @@
 
 #include "base/build_info.hpp"
 #include "base/json_text.hpp"
+#include "base/text.hpp"
 #include "serve/router.hpp"
 
 namespace dynmon::serve {
@@ -57,14 +58,9 @@ const Described& description_of(Endpoint endpoint) {
     return described[0];
 }
 
-void replace_all(std::string& text, std::string_view what, std::string_view by) {
-    for (std::size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += by.size())
-        text.replace(at, what.size(), by);
-}
-
 void add_schemas(std::string text, ordered_json& schemas) {
-    replace_all(text, "\"output.schema.json#/$defs/", "\"#/components/schemas/");
-    replace_all(text, "\"#/$defs/", "\"#/components/schemas/");
+    text = replace_all(text, "\"output.schema.json#/$defs/", "\"#/components/schemas/");
+    text = replace_all(text, "\"#/$defs/", "\"#/components/schemas/");
     const ordered_json document = ordered_json::parse(text);
     for (const auto& [name, schema] : document.at("$defs").items())
         schemas[name] = schema;
@@ -72,6 +68,10 @@ void add_schemas(std::string text, ordered_json& schemas) {
 
 ordered_json reference(const std::string& name) {
     return {{"$ref", "#/components/schemas/" + name}};
+}
+
+ordered_json json_content(const std::string& schema) {
+    return {{"application/json", {{"schema", reference(schema)}}}};
 }
 
 ordered_json content_of(const Described& route) {
@@ -83,7 +83,7 @@ ordered_json content_of(const Described& route) {
                 {"text/event-stream", {{"schema", {{"type", "string"}}}}}};
     if (answer == "object")
         return {{"application/json", {{"schema", {{"type", "object"}}}}}};
-    return {{"application/json", {{"schema", reference(answer)}}}};
+    return json_content(answer);
 }
 
 ordered_json parameters_of(const Route& route) {
@@ -111,24 +111,14 @@ ordered_json operation_of(const Route& route) {
         {"description", std::string("Needs the right '") + to_string(route.right) + "'."},
         {"parameters", parameters_of(route)}};
     if (*about.body != '\0')
-        operation["requestBody"] = {
-            {"required", true},
-            {"content", {{"application/json", {{"schema", reference(about.body)}}}}}};
+        operation["requestBody"] = {{"required", true}, {"content", json_content(about.body)}};
     operation["responses"][std::to_string(about.status)] = answer;
     if (route.endpoint == Endpoint::load)
-        operation["responses"]["200"] = {
-            {"description", "It was there: its probe is replaced"},
-            {"content", {{"application/json", {{"schema", reference("replace")}}}}}};
-    operation["responses"]["default"] = {
-        {"description", "An error"},
-        {"content", {{"application/json", {{"schema", reference("http-error")}}}}}};
+        operation["responses"]["200"] = {{"description", "It was there: its probe is replaced"},
+                                         {"content", json_content("replace")}};
+    operation["responses"]["default"] = {{"description", "An error"},
+                                         {"content", json_content("http-error")}};
     return operation;
-}
-
-std::string lower_case(std::string text) {
-    for (char& c : text)
-        c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-    return text;
 }
 
 std::string make_document() {

@@ -43,6 +43,20 @@ Reply plain(int status, std::string text) {
     return {.status = status, .type = "text/plain; charset=utf-8", .text = std::move(text)};
 }
 
+template <typename Make>
+Reply attempt(Make&& make, Reply (*reply_to)(const HttpError&)) {
+    try {
+        return make();
+    } catch (const std::exception& fault) {
+        return reply_to(http_error(fault));
+    }
+}
+
+void log_change(const Request& request, const Reply& reply) {
+    log::info(request.peer.key + ": " + request.method + " " + request.target.path() + ": " +
+              std::to_string(reply.status));
+}
+
 } // namespace
 
 Service::Service(Settings settings, Role role, Guards guards, std::string cubes)
@@ -111,14 +125,9 @@ void Service::change(const Match& match, const Request& request, const Respond& 
     if (changing_.exchange(true))
         throw HttpError(503, "another change is under way").with("Retry-After", "1");
     worker_.add([this, match, request, respond] {
-        Reply reply;
-        try {
-            reply = api_reply(settings_, match, request);
-        } catch (const std::exception& fault) {
-            reply = error_reply(http_error(fault));
-        }
-        log::info(request.peer.key + ": " + request.method + " " + request.target.path() + ": " +
-                  std::to_string(reply.status));
+        const Reply reply =
+            attempt([&] { return api_reply(settings_, match, request); }, error_reply);
+        log_change(request, reply);
         changing_ = false;
         respond(reply);
     });
@@ -127,15 +136,10 @@ void Service::change(const Match& match, const Request& request, const Respond& 
 // One after the other: the clients know no "try again".
 void Service::give_polycube(const Request& request, const Respond& respond) {
     worker_.add([this, request, respond] {
-        Reply reply;
-        try {
-            reply = polycube_reply(settings_, cubes_, request);
-        } catch (const std::exception& fault) {
-            reply = polycube_error(http_error(fault));
-        }
+        const Reply reply =
+            attempt([&] { return polycube_reply(settings_, cubes_, request); }, polycube_error);
         if (!request.reads())
-            log::info(request.peer.key + ": " + request.method + " " + request.target.path() +
-                      ": " + std::to_string(reply.status));
+            log_change(request, reply);
         respond(reply);
     });
 }
