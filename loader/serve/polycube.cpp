@@ -2,7 +2,7 @@
 #include "serve/polycube.hpp"
 
 #include <algorithm>
-#include <filesystem>
+#include <initializer_list>
 #include <optional>
 #include <span>
 #include <utility>
@@ -18,10 +18,10 @@
 #include "format/export_options.hpp"
 #include "import/document.hpp"
 #include "kernel/device.hpp"
-#include "manifest/manifest.hpp"
 #include "object/allow_list.hpp"
 #include "object/probe.hpp"
 #include "policy/checked_probe.hpp"
+#include "serve/body.hpp"
 #include "serve/cubes.hpp"
 #include "serve/firewall.hpp"
 #include "serve/snapshots.hpp"
@@ -51,10 +51,6 @@ Reply nothing(int status) {
     throw HttpError(404, "there is nothing at " + where, "path");
 }
 
-[[noreturn]] void throw_not_for(const std::string& method, const char* allowed) {
-    throw HttpError(405, "'" + method + "' is not for this", "method").with("Allow", allowed);
-}
-
 // Links, as Polycube puts them at the end of what has parts
 
 Json links_to(const std::string& where, const std::vector<std::string>& parts) {
@@ -64,8 +60,32 @@ Json links_to(const std::string& where, const std::vector<std::string>& parts) {
     return links;
 }
 
-void end_with_links(Json& list, const std::string& where, const std::vector<std::string>& parts) {
-    list.push_back(Json::array({"_links", links_to(where, parts)}));
+// A list whose entries have names.
+Json ending_with_links(Json list, const std::string& where) {
+    std::vector<std::string> names;
+    for (const Json& entry : list)
+        names.push_back(entry.at("name").get<std::string>());
+    list.push_back(Json::array({"_links", links_to(where, names)}));
+    return list;
+}
+
+// Below a path: a leaf, or a list by the names of its entries.
+Json leaf_of(Json node, const Path& path, std::size_t from) {
+    for (std::size_t i = from; i < path.size(); ++i) {
+        if (node.is_object() && node.contains(path[i])) {
+            node = Json(node.at(path[i]));
+            continue;
+        }
+        if (!node.is_array())
+            throw_absent(path);
+        const auto found = std::find_if(node.begin(), node.end(), [&](const Json& entry) {
+            return entry.is_object() && entry.value("name", "") == path[i];
+        });
+        if (found == node.end())
+            throw_absent(path);
+        node = Json(*found);
+    }
+    return node;
 }
 
 // Documents
@@ -89,11 +109,9 @@ Json echo_of(const DocumentPath& path) {
     return {{"name", path.name}, {"code", path.code.text}, {"metric-configs", std::move(metrics)}};
 }
 
-Json echo_of(const DynmonDocument& document) {
-    Json echo = Json::object();
-    for (const DocumentPath& path : document.paths)
-        echo[std::string(to_string(path.direction)) + "-path"] = echo_of(path);
-    return echo;
+std::string digest_of(const DynmonDocument& document, Direction direction) {
+    const DocumentPath* const path = document.path(direction);
+    return path != nullptr ? path_digest(*path) : "";
 }
 
 DynmonDocument parse_document(const std::string& text) {
@@ -104,9 +122,11 @@ DynmonDocument parse_document(const std::string& text) {
     }
 }
 
-std::string digest_of(const DynmonDocument& document, Direction direction) {
-    const DocumentPath* const path = document.path(direction);
-    return path != nullptr ? path_digest(*path) : "";
+Json echo_of(const DynmonDocument& document) {
+    Json echo = Json::object();
+    for (const DocumentPath& path : document.paths)
+        echo[std::string(to_string(path.direction)) + "-path"] = echo_of(path);
+    return echo;
 }
 
 bool is_made_of(const std::optional<Imported>& imported, const DynmonDocument& document) {
@@ -114,28 +134,152 @@ bool is_made_of(const std::optional<Imported>& imported, const DynmonDocument& d
            imported->egress == digest_of(document, Direction::egress);
 }
 
-// The folder of the probe that was imported of the document. A folder that cannot be read is none.
-std::optional<std::string> find_imported(const DynmonDocument& document) {
-    for (const std::string& place : installed_path()) {
-        std::error_code fault;
-        std::vector<std::string> folders;
-        for (const auto& entry : std::filesystem::directory_iterator(place, fault))
-            if (std::filesystem::exists(entry.path() / "probe.yaml", fault))
-                folders.push_back(entry.path().string());
-        std::sort(folders.begin(), folders.end());
-        for (const std::string& folder : folders) {
-            try {
-                const FoundProbe found = find_probe(folder);
-                const ParsedManifest parsed = parse_manifest(read_manifest_text(found).text);
-                if (parsed.diagnostics.empty() && is_made_of(parsed.manifest.imported, document))
-                    return std::filesystem::path(folder).filename().string();
-            } catch (const Error&) {
-                continue;
-            }
+// "": there is none. A probe that cannot be read is none.
+std::string find_imported(const DynmonDocument& document) {
+    for (const InstalledProbe& probe : installed_probes()) {
+        try {
+            const ParsedManifest parsed =
+                parse_manifest(read_manifest_text(find_installed_probe(probe.name)).text);
+            if (parsed.diagnostics.empty() && is_made_of(parsed.manifest.imported, document))
+                return probe.name;
+        } catch (const Error&) {
+            continue;
         }
     }
-    return std::nullopt;
+    return "";
 }
+
+Probe probe_of(const Settings& settings, const DynmonDocument& document) {
+    const std::string name = find_imported(document);
+    if (name.empty())
+        throw HttpError(422, "no probe here was made of this document", "dataplane-config",
+                        "`dynmon-load import DOCUMENT --out FOLDER/NAME` makes one; FOLDER is one "
+                        "of DYNMON_PROBE_PATH of this server");
+    return open_installed_probe(name, settings.allowed());
+}
+
+// Metrics
+
+struct CubeMetrics {
+    const Cube& cube;
+    DynmonDocument document; // of what runs; without paths: there is none
+    bool peek = false;       // else what the document empties is taken
+};
+
+// A client has no way to ask for the last window of a document that it has replaced: Polycube threw
+// it away, and its metrics may have other names.
+void forget_replaced(const Settings& settings, const std::string& name) {
+    const Store store = settings.open_store(false);
+    const ExportOptions output{.format = format_of("dynmon")};
+    const ReadRequest request{.name = name, .output = &output}; // takes one window at a time
+    constexpr int most = 4;                                     // two generations, each side once
+    for (int i = 0; i < most && !retired_generations(store, name).empty(); ++i) {
+        Sink nowhere(-1);
+        read_monitor(settings, request, nowhere);
+    }
+}
+
+// Polycube's names, which are any text, for those of the manifest.
+void name_as_document(Json& metrics, const DynmonDocument& document, Direction direction,
+                      const std::string& where) {
+    const DocumentPath* const path = document.path(direction);
+    if (path == nullptr)
+        return;
+    const std::vector<std::string> known = metric_identifiers(*path);
+    for (Json& metric : metrics) {
+        const auto found =
+            std::find(known.begin(), known.end(), metric.at("name").get<std::string>());
+        if (found == known.end())
+            continue;
+        const std::string& name =
+            path->metrics[static_cast<std::size_t>(found - known.begin())].name;
+        metric["name"] = name;
+        metric["_links"] = links_to(where + "/" + name, {"value", "timestamp"});
+    }
+}
+
+std::string list_name(Direction direction) {
+    return std::string(to_string(direction)) + "-metrics";
+}
+
+// What was read, with the lists of both directions. A cube that is nowhere has counted nothing.
+Json read(const Settings& settings, const CubeMetrics& asked, std::optional<Direction> direction,
+          const std::string& metric) {
+    const Cube& cube = asked.cube;
+    Json result = Json::object();
+    if (is_known(settings, cube.name)) {
+        if (!cube.next.empty() && !asked.peek)
+            forget_replaced(settings, cube.name); // a change that was killed did not get to it
+        const ExportOptions output{.format = format_of("dynmon")};
+        ReadRequest request{.name = cube.name,
+                            .metric = metric,
+                            .direction = direction,
+                            .output = &output,
+                            .peek = asked.peek};
+        Sink sink(-1);
+        read_monitor(settings, request, sink);
+        result = Json::parse(sink.buffer());
+    }
+    const std::string where = "/polycube/v1/dynmon/" + cube.name + "/metrics/";
+    for (const Direction each : {Direction::ingress, Direction::egress}) {
+        Json& list = result[list_name(each)];
+        if (list.is_null())
+            list = Json::array();
+        name_as_document(list, asked.document, each, where + list_name(each));
+    }
+    return result;
+}
+
+std::string metric_named(const DynmonDocument& document, Direction direction,
+                         const std::string& name, const Path& path) {
+    if (const DocumentPath* const known = document.path(direction))
+        for (std::size_t i = 0; i < known->metrics.size(); ++i)
+            if (known->metrics[i].name == name)
+                return metric_identifiers(*known)[i];
+    throw_absent(path);
+}
+
+// dynmon/N/metrics[/D-metrics[/M[/value|timestamp]]]
+Json cube_metrics(const Settings& settings, const CubeMetrics& asked, const Path& path,
+                  const std::string& where) {
+    const DynmonDocument& shown = asked.document;
+    if (path.size() == 3) {
+        Json metrics = read(settings, asked, std::nullopt, "");
+        metrics["_links"] = links_to(where, {"ingress-metrics", "egress-metrics"});
+        return metrics;
+    }
+    const std::string& list = path[3];
+    if (list != list_name(Direction::ingress) && list != list_name(Direction::egress))
+        throw_absent(path);
+    const Direction direction =
+        list == list_name(Direction::ingress) ? Direction::ingress : Direction::egress;
+    if (path.size() == 4)
+        return ending_with_links(shown.path(direction) != nullptr
+                                     ? read(settings, asked, direction, "").at(list)
+                                     : Json::array(),
+                                 where);
+    const bool is_leaf = path.size() == 6 && (path[5] == "value" || path[5] == "timestamp");
+    if (path.size() > 5 && !is_leaf)
+        throw_absent(path); // before anything is taken
+    const std::string identifier = metric_named(shown, direction, path[4], path);
+    const Json metrics = read(settings, asked, direction, identifier).at(list);
+    const Json metric = metrics.empty()
+                            ? Json{{"name", path[4]}, {"value", nullptr}, {"timestamp", 0}}
+                            : metrics.front();
+    return is_leaf ? metric.at(path[5]) : metric;
+}
+
+// Totals, for which nothing is taken.
+std::string cube_open_metrics(const Settings& settings, const Cube& cube) {
+    if (!is_known(settings, cube.name))
+        return "";
+    const ExportOptions output{.format = format_of("prometheus")};
+    Sink sink(-1);
+    read_monitor(settings, {.name = cube.name, .output = &output, .peek = true}, sink);
+    return std::string(sink.buffer());
+}
+
+// Cubes and monitors
 
 struct Hooked {
     HookKind kind = HookKind::tc;
@@ -150,21 +294,11 @@ Hooked hooked(const Cube& cube) {
     return {};
 }
 
-Probe probe_of(const Settings& settings, const DynmonDocument& document) {
-    const std::optional<std::string> name = find_imported(document);
-    if (!name)
-        throw HttpError(422, "no probe here was made of this document", "dataplane-config",
-                        "`dynmon-load import DOCUMENT --out FOLDER/NAME` makes one; FOLDER is one "
-                        "of DYNMON_PROBE_PATH of this server");
-    find_installed_probe(*name);
-    return open_checked_probe(*name, settings.allowed());
-}
-
 // What does not load is a fault of the request, as it was to Polycube's clients.
-template <typename Body>
-auto as_fault_of_request(Body&& body) {
+template <typename Action>
+auto as_fault_of_request(Action&& action) {
     try {
-        return body();
+        return action();
     } catch (const Error& error) {
         if (error.kind() == ErrorKind::busy)
             throw;
@@ -186,8 +320,7 @@ private:
     Reply about_cube(const std::string& name);
     Reply about_document(Cube cube);
     Reply about_path(const Cube& cube);
-    Reply about_metrics(const Cube& cube);
-    Reply open_metrics(const Cube& cube) const;
+    Reply about_metrics(const Cube& cube) const;
 
     Reply list_cubes(const std::string& service) const;
     Reply create(const std::string& service, const std::string& name);
@@ -201,19 +334,18 @@ private:
     Cube cube_of(const std::string& service, const std::string& name) const;
     Json show(const Cube& cube) const;
     std::string parent_of(const Cube& cube) const;
-    bool is_loaded(const std::string& name) const;
+    bool is_loaded(const std::string& name) const { return is_known(settings_, name); }
+    void unload(const std::string& name) const;
+    LoadRequest placed(const Cube& cube) const;
+    void settle(Cube& cube) const;
     void set_document(Cube& cube, const DynmonDocument& document);
-    void forget_replaced(const std::string& name) const;
     void exchange(const Cube& cube, const Probe& probe) const;
     void load(const Cube& cube, const Probe& probe, const Placement& placement) const;
     // The document of what runs, whichever a change that was killed has left.
     std::optional<DynmonDocument> running_document(const Cube& cube) const;
 
-    Json body() const;
-    Json read(const Cube& cube, const DynmonDocument& document, std::optional<Direction> direction,
-              const std::string& metric) const;
-    std::string here() const { return "/" + joined(request_.target.segments); }
-    static std::string joined(const Path& path);
+    void require_method(std::initializer_list<const char*> methods) const;
+    std::string here() const { return request_.target.path(); }
 
     const Settings& settings_;
     Cubes cubes_;
@@ -221,34 +353,20 @@ private:
     Path path_; // below /polycube/v1
 };
 
-std::string Shim::joined(const Path& path) {
-    std::string text;
-    for (const std::string& segment : path)
-        text += (text.empty() ? "" : "/") + segment;
-    return text;
+void Shim::require_method(std::initializer_list<const char*> methods) const {
+    std::string allowed;
+    for (const char* const method : methods) {
+        if (request_.method == method)
+            return;
+        allowed += (allowed.empty() ? "" : ", ") + std::string(method);
+    }
+    throw HttpError(405, "'" + request_.method + "' is not for this", "method")
+        .with("Allow", allowed);
 }
 
-Json Shim::body() const {
-    if (request_.body.empty())
-        return Json::object();
-    Json document = Json::parse(request_.body, nullptr, false);
-    if (!document.is_object())
-        throw HttpError(400, "the body is no JSON object", "body");
-    return document;
-}
-
-std::string text_in(const Json& body, const char* name, const char* preset) {
-    const auto found = body.find(name);
-    if (found == body.end())
-        return preset;
-    if (!found->is_string())
-        throw HttpError(400, std::string("'") + name + "' is no text", std::string("/") + name);
-    return found->get<std::string>();
-}
-
-bool Shim::is_loaded(const std::string& name) const {
-    const std::vector<std::string> there = monitor_names(settings_);
-    return std::binary_search(there.begin(), there.end(), name);
+void Shim::unload(const std::string& name) const {
+    if (is_loaded(name))
+        unload_monitor(settings_, name);
 }
 
 Cube Shim::cube_of(const std::string& name) const {
@@ -271,18 +389,23 @@ std::string Shim::parent_of(const Cube& cube) const {
 }
 
 std::optional<DynmonDocument> Shim::running_document(const Cube& cube) const {
-    if (cube.document.empty() && cube.next.empty())
-        return std::nullopt;
     if (!cube.next.empty() && is_loaded(cube.name)) {
         const Store store = settings_.open_store(false);
         const GenerationRecord record = current_generation(store, cube.name).read_record();
         DynmonDocument next = parse_document(cube.next);
-        if (cube.document.empty() || is_made_of(record.manifest.imported, next))
+        if (is_made_of(record.manifest.imported, next))
             return next;
     }
     if (cube.document.empty())
         return std::nullopt;
     return parse_document(cube.document);
+}
+
+// A change that failed or was killed is over.
+void Shim::settle(Cube& cube) const {
+    const auto running = running_document(cube);
+    cube.document = running ? json_text(echo_of(*running)) : "";
+    cube.next.clear();
 }
 
 Json Shim::show(const Cube& cube) const {
@@ -309,22 +432,10 @@ Json Shim::show(const Cube& cube) const {
 
 Reply Shim::list_cubes(const std::string& service) const {
     Json list = Json::array();
-    std::vector<std::string> names;
-    for (const std::string& name : cubes_.names()) {
-        const auto cube = cubes_.find(name);
-        if (!cube || cube->service != service)
-            continue;
-        list.push_back(show(*cube));
-        names.push_back(name);
-    }
-    end_with_links(list, base + service, names);
-    return json_reply(list);
-}
-
-// The document's path objects, whatever was around them.
-std::optional<DynmonDocument> document_in(const Json& body, const std::string& text) {
-    const bool has_one = body.contains("dataplane-config") || body.contains("dataplane");
-    return has_one ? std::optional(parse_document(text)) : std::nullopt;
+    for (const std::string& name : cubes_.names())
+        if (const auto cube = cubes_.find(name); cube && cube->service == service)
+            list.push_back(show(*cube));
+    return json_reply(ending_with_links(std::move(list), base + service));
 }
 
 Reply Shim::create(const std::string& service, const std::string& name) {
@@ -336,49 +447,37 @@ Reply Shim::create(const std::string& service, const std::string& name) {
     if (is_loaded(name))
         throw HttpError(409, "there is a monitor '" + name + "' that is no cube", "path",
                         "unload it, or take another name");
-    const Json given = body();
+    Body given(request_.body);
     Cube cube{.name = name,
               .service = service,
-              .type = text_in(given, "type", "TC"),
-              .loglevel = text_in(given, "loglevel", "INFO")};
-    if (cube.type != "TC" && cube.type != "XDP_SKB" && cube.type != "XDP_DRV")
-        throw HttpError(400, "'" + cube.type + "' is no type of a cube", "/type",
-                        "TC, XDP_SKB or XDP_DRV");
-    const auto document = service == "dynmon" ? document_in(given, request_.body) : std::nullopt;
-    if (document) {
+              .type = given.word("type", {"TC", "XDP_SKB", "XDP_DRV"}, "TC"),
+              .loglevel = given.text("loglevel", "INFO")};
+    if (service == "dynmon" && (given.has("dataplane-config") || given.has("dataplane"))) {
+        const DynmonDocument document = parse_document(request_.body);
         as_fault_of_request(
-            [&] { verify_probe(probe_of(settings_, *document), hooked(cube).kind, {}, ""); });
-        cube.document = json_text(echo_of(*document));
+            [&] { verify_probe(probe_of(settings_, document), hooked(cube).kind, {}, ""); });
+        cube.document = json_text(echo_of(document));
     }
     cubes_.save(cube);
     return nothing(201);
 }
 
-void Shim::load(const Cube& cube, const Probe& probe, const Placement& placement) const {
+LoadRequest Shim::placed(const Cube& cube) const {
     LoadRequest request{.name = cube.name, .device = cube.port};
     request.hook = hooked(cube).kind;
     request.mode = hooked(cube).mode;
+    return request;
+}
+
+void Shim::load(const Cube& cube, const Probe& probe, const Placement& placement) const {
+    LoadRequest request = placed(cube);
     request.placement = placement;
     load_monitor(settings_, probe, request);
 }
 
-// A client has no way to ask for the last window of a document that it has replaced: Polycube threw
-// it away, and its metrics may have other names.
-void Shim::forget_replaced(const std::string& name) const {
-    const Store store = settings_.open_store(false);
-    const ExportOptions output{.format = format_of("dynmon")};
-    const ReadRequest request{.name = name, .output = &output}; // takes one window at a time
-    constexpr int most = 4;                                     // two generations, each side once
-    for (int i = 0; i < most && !retired_generations(store, name).empty(); ++i) {
-        Sink nowhere(-1);
-        read_monitor(settings_, request, nowhere);
-    }
-}
-
 void Shim::set_document(Cube& cube, const DynmonDocument& document) {
     const Probe probe = as_fault_of_request([&] { return probe_of(settings_, document); });
-    if (const auto running = running_document(cube)) // a change that was killed is over
-        cube.document = json_text(echo_of(*running));
+    settle(cube);
     cube.next = json_text(echo_of(document));
     cubes_.save(cube);
     as_fault_of_request([&] { exchange(cube, probe); }); // on an error `next` stays: see Cube
@@ -388,41 +487,36 @@ void Shim::set_document(Cube& cube, const DynmonDocument& document) {
 
 // Puts the probe where the cube is. What the verifier refuses leaves all as it was.
 void Shim::exchange(const Cube& cube, const Probe& probe) const {
-    const Hooked how = hooked(cube);
     if (is_loaded(cube.name)) {
-        LoadRequest place{.name = cube.name, .device = cube.port};
-        place.hook = how.kind;
-        place.mode = how.mode;
+        const LoadRequest place = placed(cube);
         ReplaceRequest request{.name = cube.name};
         request.place = &place;
         if (replace_monitor(settings_, probe, request).unread)
-            forget_replaced(cube.name);
+            forget_replaced(settings_, cube.name);
     } else if (!cube.port.empty()) {
         load(cube, probe, {});
     } else {
-        verify_probe(probe, how.kind, {}, "");
+        verify_probe(probe, hooked(cube).kind, {}, "");
     }
 }
 
-Placement placement_in(const Json& body) {
-    const std::string before = text_in(body, "before", "");
-    const std::string after = text_in(body, "after", "");
-    const std::string position = text_in(body, "position", "auto");
+Placement placement_in(Body& body) {
+    const std::string before = body.text("before");
+    const std::string after = body.text("after");
+    const std::string position = body.word("position", {"first", "last", "auto"}, "auto");
     if (!before.empty())
         return {Placement::Kind::before, before};
     if (!after.empty())
         return {Placement::Kind::after, after};
     if (position == "first")
         return {Placement::Kind::first, ""};
-    if (position == "last" || position == "auto")
-        return {};
-    throw HttpError(400, "'" + position + "' is no position", "/position", "first, last or auto");
+    return {};
 }
 
 Reply Shim::attach() {
-    const Json given = body();
-    const std::string name = text_in(given, "cube", "");
-    const std::string port = text_in(given, "port", "");
+    Body given(request_.body);
+    const std::string name = given.text("cube");
+    const std::string port = given.text("port");
     if (name.empty())
         throw HttpError(400, "Cube is missing", "/cube");
     if (port.empty())
@@ -445,8 +539,7 @@ Reply Shim::attach() {
 }
 
 void Shim::attach_firewall(const Cube& cube, const Placement& placement) const {
-    find_installed_probe(firewall_probe);
-    load(cube, open_checked_probe(firewall_probe, settings_.allowed()), placement);
+    load(cube, open_installed_probe(firewall_probe, settings_.allowed()), placement);
 }
 
 // /firewall/N[/chain/C/{rule,batch}]
@@ -458,183 +551,51 @@ Reply Shim::about_firewall(const std::string& name) {
         throw HttpError(400, "firewall '" + name + "' is attached to no port", "path",
                         "POST /polycube/v1/attach");
     if (path_[4] == "rule") {
-        if (!request_.reads())
-            throw_not_for(request_.method, "GET, HEAD");
+        require_method({"GET", "HEAD"});
         return show_rules(settings_, name, path_[3]);
     }
-    if (request_.method != "POST")
-        throw_not_for(request_.method, "POST");
+    require_method({"POST"});
     as_fault_of_request(
         [&] { change_rules(settings_, name, path_[3], request_.body, request_.peer.key); });
     return nothing(200);
 }
 
 Reply Shim::detach() {
-    const Json given = body();
-    const std::string name = text_in(given, "cube", "");
-    const std::string port = text_in(given, "port", "");
+    Body given(request_.body);
+    const std::string name = given.text("cube");
+    const std::string port = given.text("port");
     if (name.empty())
         throw HttpError(400, "Cube is missing", "/cube");
     Cube cube = cube_of(name);
     if (cube.port.empty() || (!port.empty() && port != cube.port))
         throw HttpError(400, "cube '" + name + "' is not attached to '" + port + "'", "/port");
-    if (const auto document = running_document(cube))
-        cube.document = json_text(echo_of(*document));
-    cube.next.clear();
-    if (is_loaded(name))
-        unload_monitor(settings_, name);
+    settle(cube);
+    unload(name);
     cube.port.clear();
     cubes_.save(cube);
     return nothing(200);
 }
 
-// Metrics
-
-// Polycube's names, which are any text, for those of the manifest.
-void name_as_document(Json& metrics, const DynmonDocument& document, Direction direction,
-                      const std::string& where) {
-    const DocumentPath* const path = document.path(direction);
-    if (path == nullptr)
-        return;
-    const std::vector<std::string> known = metric_identifiers(*path);
-    for (Json& metric : metrics) {
-        const auto found =
-            std::find(known.begin(), known.end(), metric.at("name").get<std::string>());
-        if (found == known.end())
-            continue;
-        const std::string& name =
-            path->metrics[static_cast<std::size_t>(found - known.begin())].name;
-        metric["name"] = name;
-        metric["_links"] = links_to(where + "/" + name, {"value", "timestamp"});
-    }
-}
-
-std::string list_name(Direction direction) {
-    return std::string(to_string(direction)) + "-metrics";
-}
-
-// What was read, with the lists of both directions. A cube that is nowhere has counted nothing.
-Json Shim::read(const Cube& cube, const DynmonDocument& document,
-                std::optional<Direction> direction, const std::string& metric) const {
-    Json result = Json::object();
-    if (is_loaded(cube.name)) {
-        if (!cube.next.empty() && request_.method != "HEAD")
-            forget_replaced(cube.name); // which the process that was killed did not get to
-        const ExportOptions output{.format = format_of("dynmon")};
-        ReadRequest request{.name = cube.name,
-                            .metric = metric,
-                            .direction = direction,
-                            .output = &output,
-                            .peek = request_.method == "HEAD"};
-        Sink sink(-1);
-        read_monitor(settings_, request, sink);
-        result = Json::parse(sink.buffer());
-    }
-    const std::string where = std::string(base) + "dynmon/" + cube.name + "/metrics/";
-    for (const Direction each : {Direction::ingress, Direction::egress}) {
-        Json& list = result[list_name(each)];
-        if (list.is_null())
-            list = Json::array();
-        name_as_document(list, document, each, where + list_name(each));
-    }
-    return result;
-}
-
-std::string metric_named(const DynmonDocument& document, Direction direction,
-                         const std::string& name, const Path& path) {
-    if (const DocumentPath* const known = document.path(direction))
-        for (std::size_t i = 0; i < known->metrics.size(); ++i)
-            if (known->metrics[i].name == name)
-                return metric_identifiers(*known)[i];
-    throw_absent(path);
-}
-
-// .../metrics[/D-metrics[/M[/value|timestamp]]]
-Reply Shim::about_metrics(const Cube& cube) {
-    if (!request_.reads())
-        throw_not_for(request_.method, "GET, HEAD");
-    const auto document = running_document(cube);
-    const DynmonDocument none;
-    const DynmonDocument& shown = document ? *document : none;
-    if (path_.size() == 3) {
-        Json metrics = read(cube, shown, std::nullopt, "");
-        metrics["_links"] = links_to(here(), {"ingress-metrics", "egress-metrics"});
-        return json_reply(metrics);
-    }
-    const std::string& list = path_[3];
-    if (list != list_name(Direction::ingress) && list != list_name(Direction::egress))
-        throw_absent(path_);
-    const Direction direction =
-        list == list_name(Direction::ingress) ? Direction::ingress : Direction::egress;
-    if (path_.size() == 4) {
-        Json metrics = shown.path(direction) != nullptr ? read(cube, shown, direction, "").at(list)
-                                                        : Json::array();
-        std::vector<std::string> names;
-        for (const Json& metric : metrics)
-            names.push_back(metric.at("name"));
-        end_with_links(metrics, here(), names);
-        return json_reply(metrics);
-    }
-    const std::string identifier = metric_named(shown, direction, path_[4], path_);
-    const Json metrics = read(cube, shown, direction, identifier).at(list);
-    const Json metric = metrics.empty()
-                            ? Json{{"name", path_[4]}, {"value", nullptr}, {"timestamp", 0}}
-                            : metrics.front();
-    if (path_.size() == 5)
-        return json_reply(metric);
-    if (path_.size() == 6 && (path_[5] == "value" || path_[5] == "timestamp"))
-        return json_reply(metric.at(path_[5]));
-    throw_absent(path_);
-}
-
-// Totals, for which nothing is taken.
-Reply Shim::open_metrics(const Cube& cube) const {
-    if (!request_.reads())
-        throw_not_for(request_.method, "GET, HEAD");
-    Sink sink(-1);
-    if (is_loaded(cube.name)) {
-        const ExportOptions output{.format = format_of("prometheus")};
-        read_monitor(settings_, {.name = cube.name, .output = &output, .peek = true}, sink);
-    }
-    return {.type = "text/plain; version=0.0.4; charset=utf-8", .text = std::string(sink.buffer())};
+Reply Shim::about_metrics(const Cube& cube) const {
+    require_method({"GET", "HEAD"});
+    return json_reply(cube_metrics(settings_,
+                                   {.cube = cube,
+                                    .document = running_document(cube).value_or(DynmonDocument{}),
+                                    .peek = request_.method == "HEAD"},
+                                   path_, here()));
 }
 
 // The configuration
 
-// Below a path: a leaf, or a list by the names of its entries.
-Json leaf_of(Json node, const Path& path, std::size_t from) {
-    for (std::size_t i = from; i < path.size(); ++i) {
-        if (node.is_object() && node.contains(path[i])) {
-            node = Json(node.at(path[i]));
-            continue;
-        }
-        if (!node.is_array())
-            throw_absent(path);
-        const auto found = std::find_if(node.begin(), node.end(), [&](const Json& entry) {
-            return entry.is_object() && entry.value("name", "") == path[i];
-        });
-        if (found == node.end())
-            throw_absent(path);
-        node = Json(*found);
-    }
-    return node;
-}
-
 Reply Shim::about_path(const Cube& cube) {
-    if (!request_.reads())
-        throw_not_for(request_.method, "GET, HEAD");
+    require_method({"GET", "HEAD"});
     const auto document = running_document(cube);
     Json node = leaf_of(document ? echo_of(*document) : Json::object(), path_, 3);
-    if (node.is_array()) {
-        std::vector<std::string> names;
-        for (const Json& entry : node)
-            names.push_back(entry.at("name"));
-        end_with_links(node, here(), names);
-    }
-    return json_reply(node);
+    return json_reply(node.is_array() ? ending_with_links(std::move(node), here()) : node);
 }
 
 Reply Shim::about_document(Cube cube) {
+    require_method({"GET", "HEAD", "POST", "PUT", "DELETE"});
     if (request_.reads()) {
         const auto document = running_document(cube);
         Json echo = document ? echo_of(*document) : Json::object();
@@ -645,10 +606,7 @@ Reply Shim::about_document(Cube cube) {
         set_document(cube, parse_document(request_.body));
         return nothing(201);
     }
-    if (request_.method != "DELETE")
-        throw_not_for(request_.method, "GET, HEAD, POST, PUT, DELETE");
-    if (is_loaded(cube.name))
-        unload_monitor(settings_, cube.name);
+    unload(cube.name);
     cube.document.clear();
     cube.next.clear();
     cubes_.save(cube);
@@ -658,15 +616,13 @@ Reply Shim::about_document(Cube cube) {
 Reply Shim::about_cube(const std::string& name) {
     const std::string& service = path_.front();
     if (path_.size() == 2) {
+        require_method({"GET", "HEAD", "POST", "PUT", "DELETE"});
         if (request_.method == "POST" || request_.method == "PUT")
             return create(service, name);
         const Cube cube = cube_of(service, name);
         if (request_.reads())
             return json_reply(show(cube));
-        if (request_.method != "DELETE")
-            throw_not_for(request_.method, "GET, HEAD, POST, PUT, DELETE");
-        if (is_loaded(name))
-            unload_monitor(settings_, name);
+        unload(name);
         cubes_.remove(name);
         return nothing(204);
     }
@@ -676,8 +632,11 @@ Reply Shim::about_cube(const std::string& name) {
     const std::string& part = path_[2];
     if (part == "metrics")
         return about_metrics(cube);
-    if (part == "open-metrics" && path_.size() == 3)
-        return open_metrics(cube);
+    if (part == "open-metrics" && path_.size() == 3) {
+        require_method({"GET", "HEAD"});
+        return {.type = "text/plain; version=0.0.4; charset=utf-8",
+                .text = cube_open_metrics(settings_, cube)};
+    }
     if (part == "dataplane-config" || part == "dataplane")
         return path_.size() == 3 ? about_document(std::move(cube)) : about_path(cube);
     const Json shown = show(cube);
@@ -688,9 +647,10 @@ Reply Shim::about_cube(const std::string& name) {
 
 // `/dm/…` for a cube `dm`: as Polycube's command line abbreviates.
 Reply Shim::redirect() const {
-    if (!cubes_.find(path_.front()))
+    const auto cube = cubes_.find(path_.front());
+    if (!cube)
         throw_absent(path_);
-    std::string where = base + cubes_.find(path_.front())->service;
+    std::string where = base + cube->service;
     for (const std::string& segment : path_)
         where += "/" + percent_encoded(segment);
     Reply reply = nothing(308);
@@ -707,16 +667,14 @@ Reply Shim::answer() {
     if (service == "attach" || service == "detach") {
         if (path_.size() != 1)
             throw_absent(path_);
-        if (request_.method != "POST")
-            throw_not_for(request_.method, "POST");
+        require_method({"POST"});
         return service == "attach" ? attach() : detach();
     }
     if (service != "dynmon" && service != "firewall")
         return redirect();
     if (path_.size() > 1)
         return about_cube(path_[1]);
-    if (!request_.reads())
-        throw_not_for(request_.method, "GET, HEAD");
+    require_method({"GET", "HEAD"});
     return list_cubes(service);
 }
 

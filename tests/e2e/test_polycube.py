@@ -32,11 +32,12 @@ def udp(dport=2):
 
 
 class PolycubeCase(ImportCase):
-    def serve(self, **popen):
+    def serve(self, places=("probes",), **popen):
         """In the namespace of blue0: a port of a cube is a name of an interface there."""
         with self.blue.inside():
             return Server(self, "--role", "polycube", "--cubes", self.folder / "cubes",
-                          environment={"DYNMON_PROBE_PATH": str(self.folder / "probes")}, **popen)
+                          environment={"DYNMON_PROBE_PATH": ":".join(
+                              str(self.folder / place) for place in places)}, **popen)
 
     def import_as(self, name, document, *options):
         (self.folder / "probes").mkdir(exist_ok=True)
@@ -107,6 +108,16 @@ class InjectorTest(PolycubeCase):
         self.assertEqual(server.get(CUBE + "/metrics").json()["ingress-metrics"][0]["value"], [3])
         self.assertEqual(server.get(CUBE + "/dataplane-config/ingress-path/code").json(), COUNTER)
 
+    def test_a_probe_behind_another_of_its_name_is_not_taken_for_it(self):
+        """The first of a name is what the name leads to."""
+        self.import_as("twice", SESSIONS)
+        (self.folder / "second").mkdir()
+        self.dynmon("import", self.document(COUNT, "twice.json"), "--out",
+                    self.folder / "second" / "twice")
+        server = self.serve(places=["probes", "second"])
+        server.ask("POST", CUBE, {"dataplane-config": COUNT}, status=422)
+        server.ask("POST", CUBE, {"dataplane-config": SESSIONS}, status=201)
+
     def test_what_cannot_be_attached_says_why_and_leaves_nothing(self):
         server = self.attached(COUNT)
         for body, reason in (({"port": "blue0"}, "Cube is missing"), ({"cube": "c"}, "Port is missing"),
@@ -171,6 +182,7 @@ class ExtractorTest(PolycubeCase):
         for _ in range(2):
             server.get(CUBE)
             server.ask("HEAD", CUBE + "/metrics")
+        server.ask("GET", CUBE + "/metrics/ingress-metrics/SESSIONS/none", status=404)
         (entry,) = server.get(CUBE + "/metrics").json()["ingress-metrics"][0]["value"]
         # Integers of the bytes as they stand in memory, as Polycube had them.
         self.assertEqual(entry, {"key": {"saddr": 0x0100000a, "daddr": 0x0200000a}, "value": 5})
