@@ -56,13 +56,9 @@ public:
         return "dynmon-load import ddos.json\n"
                "  dynmon-load import ddos.json --out probes/ddos --allow-drop\n"
                "  dynmon-load import ingress.c --egress egress.c --metrics metrics.json\n\n"
-               "Makes a folder with the object, probe.yaml, the document and a README that says "
-               "what "
-               "is\n"
-               "otherwise than in Polycube. The code is compiled in a sandbox, by clang 14 or "
-               "later. "
-               "Nothing\n"
-               "is overwritten.";
+               "Makes a folder with the object, probe.yaml, the document and a README that says\n"
+               "what is otherwise than in Polycube. The code is compiled in a sandbox, by clang\n"
+               "14 or later. Nothing is overwritten.";
     }
 
     void declare(CLI::App& app) override {

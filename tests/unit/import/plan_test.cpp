@@ -62,7 +62,8 @@ TEST_CASE("the path that owns is linked first") {
     CHECK((two.ingress("T").weak && !two.egress("T").weak && two.ingress("T").kind == "hash"));
 }
 
-TEST_CASE("where each owns what the other uses, the first one defines both, and this is said") {
+TEST_CASE(
+    "where each owns what the other uses, the first one defines both, and a remark names them") {
     Two two({table("A", "hash", true), table("B", "extern")},
             {table("A", "extern"), table("B", "array", true)});
     plan_tables(two.paths, two.remarks);
