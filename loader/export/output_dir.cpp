@@ -304,10 +304,16 @@ std::optional<std::uint64_t> iteration_of(const std::string& name) {
 OutputDir::Lock::Lock(int folder, const std::string& path) : folder_(folder) {
     do { // the one before may have removed it, between our open and our lock
         file_ = open_file(folder, lock_name, O_RDWR | O_CREAT, path, 0600);
-        if (::flock(file_.get(), LOCK_EX | LOCK_NB) != 0)
+        int fault = 0;
+        do
+            fault = ::flock(file_.get(), LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
+        while (fault == EINTR);
+        if (fault == EWOULDBLOCK)
             throw Error(ErrorKind::busy,
                         "another export writes to " + path + ": " + lock_holder(file_.get()))
                 .hint("end it, or name another folder");
+        if (fault != 0)
+            throw Error(ErrorKind::failed, "lock " + path, fault);
     } while (!still_named(file_, folder, lock_name));
 }
 

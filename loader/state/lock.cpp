@@ -59,7 +59,9 @@ DirectoryLock::DirectoryLock(const std::string& directory, Mode mode,
             }
             continue; // the next open says ENOENT, or finds the new directory
         }
-        if (errno != EWOULDBLOCK && errno != EINTR)
+        if (errno == EINTR)
+            continue;
+        if (errno != EWOULDBLOCK)
             throw Error(ErrorKind::failed, "lock " + directory, errno);
         if (waited() >= patience.left()) {
             patience.spend(waited());
