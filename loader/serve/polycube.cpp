@@ -319,7 +319,9 @@ public:
 private:
     Reply about_cube(const std::string& name);
     Reply about_document(Cube cube);
-    Reply about_path(const Cube& cube);
+    Reply about_path(Cube cube);
+    void change_path(Cube& cube);
+    void remove_document(Cube& cube);
     Reply about_metrics(const Cube& cube) const;
 
     Reply list_cubes(const std::string& service) const;
@@ -587,11 +589,45 @@ Reply Shim::about_metrics(const Cube& cube) const {
 
 // The configuration
 
-Reply Shim::about_path(const Cube& cube) {
-    require_method({"GET", "HEAD"});
+// One path of the document; the other one stays as it is.
+void Shim::change_path(Cube& cube) {
+    const auto running = running_document(cube);
+    Json document = running ? echo_of(*running) : Json::object();
+    if (request_.method == "DELETE") {
+        if (document.erase(path_[3]) == 0)
+            throw_absent(path_);
+    } else {
+        try {
+            document[path_[3]] = Json::parse(request_.body);
+        } catch (const Json::parse_error& error) {
+            throw HttpError(400, error.what(), "document");
+        }
+    }
+    if (document.empty())
+        remove_document(cube);
+    else
+        set_document(cube, parse_document(json_text(document)));
+}
+
+Reply Shim::about_path(Cube cube) {
+    if (path_.size() == 4 && (path_[3] == "ingress-path" || path_[3] == "egress-path"))
+        require_method({"GET", "HEAD", "POST", "PUT", "DELETE"});
+    else
+        require_method({"GET", "HEAD"});
+    if (!request_.reads()) {
+        change_path(cube);
+        return nothing(request_.method == "DELETE" ? 204 : 201);
+    }
     const auto document = running_document(cube);
     Json node = leaf_of(document ? echo_of(*document) : Json::object(), path_, 3);
     return json_reply(node.is_array() ? ending_with_links(std::move(node), here()) : node);
+}
+
+void Shim::remove_document(Cube& cube) {
+    unload(cube.name);
+    cube.document.clear();
+    cube.next.clear();
+    cubes_.save(cube);
 }
 
 Reply Shim::about_document(Cube cube) {
@@ -606,10 +642,7 @@ Reply Shim::about_document(Cube cube) {
         set_document(cube, parse_document(request_.body));
         return nothing(201);
     }
-    unload(cube.name);
-    cube.document.clear();
-    cube.next.clear();
-    cubes_.save(cube);
+    remove_document(cube);
     return nothing(204);
 }
 
@@ -638,7 +671,7 @@ Reply Shim::about_cube(const std::string& name) {
                 .text = cube_open_metrics(settings_, cube)};
     }
     if (part == "dataplane-config" || part == "dataplane")
-        return path_.size() == 3 ? about_document(std::move(cube)) : about_path(cube);
+        return path_.size() == 3 ? about_document(std::move(cube)) : about_path(std::move(cube));
     const Json shown = show(cube);
     if (path_.size() == 3 && shown.contains(part) && request_.reads())
         return json_reply(shown.at(part));

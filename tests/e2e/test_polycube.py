@@ -236,6 +236,29 @@ class ServiceTest(PolycubeCase):
         self.receive(udp())
         self.assertEqual(server.get(CUBE + "/metrics").json()["ingress-metrics"][0]["value"], [1])
 
+    def test_one_path_is_put_and_taken_away_alone(self):
+        one, other = path(COUNTER, metric("in", "C")), path(COUNTER, metric("out", "C"))
+        self.import_as("egress", both({}, other))
+        self.import_as("both", both(one, other))
+        server = self.attached(both(one))
+        values = lambda: [[entry["value"] for entry in server.get(CUBE + "/metrics").json()[f"{way}-metrics"]]
+                          for way in ("ingress", "egress")]
+        where = CUBE + "/dataplane-config/"
+        server.ask("PUT", where + "egress-path", other, status=201)
+        self.receive(*[udp()] * 2)
+        self.transmit(*[udp()] * 3)
+        self.assertEqual(values(), [[[2]], [[3]]])
+        server.ask("PUT", where + "egress-path", path(HANDLER + "return RX_OK; }"), status=422)
+        server.ask("PUT", where + "egress-path", "{", status=400)
+        server.ask("PUT", where + "ingress-path/code", "\"\"", status=405)
+        server.ask("DELETE", where + "ingress-path", status=204)
+        self.transmit(udp())
+        self.assertEqual(values(), [[], [[1]]])
+        server.ask("DELETE", where + "ingress-path", status=404)
+        server.ask("DELETE", where + "egress-path", status=204)
+        self.assertEqual(self.dynmon("--json", "status").json()["monitors"], [])
+        self.assertEqual(server.get(where[:-1]).json()["_links"][0]["href"], where[:-1])
+
     def test_nothing_else_is_served(self):
         """PROMISES:
         V-6 The role `polycube` serves `/polycube/v1` and nothing else"""
