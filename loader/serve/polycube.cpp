@@ -109,11 +109,6 @@ Json echo_of(const DocumentPath& path) {
     return {{"name", path.name}, {"code", path.code.text}, {"metric-configs", std::move(metrics)}};
 }
 
-std::string digest_of(const DynmonDocument& document, Direction direction) {
-    const DocumentPath* const path = document.path(direction);
-    return path != nullptr ? path_digest(*path) : "";
-}
-
 DynmonDocument parse_document(const std::string& text) {
     try {
         return parse_dynmon_document(text, "document");
@@ -129,18 +124,30 @@ Json echo_of(const DynmonDocument& document) {
     return echo;
 }
 
-bool is_made_of(const std::optional<Imported>& imported, const DynmonDocument& document) {
-    return imported && imported->ingress == digest_of(document, Direction::ingress) &&
-           imported->egress == digest_of(document, Direction::egress);
+// What `import` wrote into the manifest of a probe that it made of this document.
+Imported import_of(const DynmonDocument& document) {
+    Imported import;
+    for (const DocumentPath& path : document.paths)
+        (path.direction == Direction::ingress ? import.ingress : import.egress) = path_digest(path);
+    return import;
+}
+
+bool is_import(const std::optional<Imported>& imported, const Imported& wanted) {
+    return imported && imported->ingress == wanted.ingress && imported->egress == wanted.egress;
 }
 
 // "": there is none. A probe that cannot be read is none.
 std::string find_imported(const DynmonDocument& document) {
+    const Imported wanted = import_of(document);
     for (const InstalledProbe& probe : installed_probes()) {
         try {
-            const ParsedManifest parsed =
-                parse_manifest(read_manifest_text(find_installed_probe(probe.name)).text);
-            if (parsed.diagnostics.empty() && is_made_of(parsed.manifest.imported, document))
+            const std::string manifest = read_manifest_text(find_installed_probe(probe.name)).text;
+            // Far less work than to parse each manifest, of which there may be hundreds.
+            if (manifest.find(wanted.ingress) == std::string::npos ||
+                manifest.find(wanted.egress) == std::string::npos)
+                continue;
+            const ParsedManifest parsed = parse_manifest(manifest);
+            if (parsed.diagnostics.empty() && is_import(parsed.manifest.imported, wanted))
                 return probe.name;
         } catch (const Error&) {
             continue;
@@ -395,7 +402,7 @@ std::optional<DynmonDocument> Shim::running_document(const Cube& cube) const {
         const Store store = settings_.open_store(false);
         const GenerationRecord record = current_generation(store, cube.name).read_record();
         DynmonDocument next = parse_document(cube.next);
-        if (is_made_of(record.manifest.imported, next))
+        if (is_import(record.manifest.imported, import_of(next)))
             return next;
     }
     if (cube.document.empty())
