@@ -12,11 +12,11 @@
 
 #include "base/error.hpp"
 #include "base/limits.hpp"
-#include "cli/new_folder.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
 #include "kernel/rights.hpp"
 #include "manifest/rules.hpp"
+#include "object/new_folder.hpp"
 #include "object/object.hpp"
 #include "policy/checked_probe.hpp"
 

@@ -7,10 +7,10 @@
 #include "base/error.hpp"
 #include "base/limits.hpp"
 #include "base/text.hpp"
-#include "cli/new_folder.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
 #include "kernel/rights.hpp"
+#include "object/new_folder.hpp"
 #include "object/probe.hpp"
 #include "object/trust.hpp"
 

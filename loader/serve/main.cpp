@@ -8,6 +8,7 @@
 
 #include <CLI/CLI.hpp>
 #include <sys/signalfd.h>
+#include <sys/un.h>
 
 #include "base/build_info.hpp"
 #include "base/error.hpp"
@@ -60,6 +61,8 @@ struct CommandLine {
     Settings settings;
     std::string role = "read";
     std::string cubes = "/var/lib/dynmon/cubes";
+    std::string compiler;
+    std::string imported = "/var/lib/dynmon/imported";
     std::vector<std::string> addresses;
     std::vector<std::string> hosts;
     std::string socket_mode = "0660";
@@ -80,6 +83,15 @@ struct CommandLine {
         app.add_option("--cubes", cubes,
                        "--role polycube: the folder where cubes are kept; default: "
                        "/var/lib/dynmon/cubes")
+            ->type_name("DIR");
+        app.add_option("--compiler", compiler,
+                       "--role polycube: the socket of dynmon-compile, which makes probes of "
+                       "documents that were not imported; default: such a document is refused")
+            ->type_name("unix:PATH")
+            ->take_last(); // the unit has one
+        app.add_option("--imported", imported,
+                       "--role polycube: the folder where compiled probes are kept; default: "
+                       "/var/lib/dynmon/imported")
             ->type_name("DIR");
         app.add_option("--listen", addresses,
                        "unix:PATH or ADDRESS:PORT (repeatable); default: the sockets that systemd "
@@ -151,6 +163,19 @@ void require_guarded(const std::vector<Listener>& listeners, const CommandLine& 
     }
 }
 
+// "": there is none.
+std::string compiler_path(const std::string& option) {
+    constexpr std::string_view local = "unix:";
+    constexpr std::size_t longest = sizeof sockaddr_un{}.sun_path - 1;
+    if (option.empty())
+        return "";
+    if (!option.starts_with(local) || option.size() == local.size() ||
+        option.size() - local.size() > longest)
+        throw Error(ErrorKind::usage, "--compiler '" + option + "' is no unix:PATH")
+            .hint("such as unix:/run/dynmon/compile.sock");
+    return option.substr(local.size());
+}
+
 // Blocked in all threads that start after this.
 Fd stop_signals() {
     sigset_t signals;
@@ -210,7 +235,7 @@ int run(CommandLine& line) {
     if (role == Role::read)
         give_up_rights(line, listeners, configured);
     Service service(line.settings, role, {.access = access ? &*access : nullptr, .web = configured},
-                    line.cubes);
+                    line.cubes, {.socket = compiler_path(line.compiler), .folder = line.imported});
     HttpServer server(std::move(options), std::move(listeners), service,
                       web && web->has_tls() ? configured : nullptr);
     service.counts_of([&server] { return server.counters(); });

@@ -2,6 +2,7 @@
 #include "serve/polycube.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <initializer_list>
 #include <optional>
 #include <span>
@@ -23,6 +24,7 @@
 #include "policy/checked_probe.hpp"
 #include "serve/body.hpp"
 #include "serve/cubes.hpp"
+#include "serve/documents.hpp"
 #include "serve/firewall.hpp"
 #include "serve/snapshots.hpp"
 
@@ -122,47 +124,6 @@ Json echo_of(const DynmonDocument& document) {
     for (const DocumentPath& path : document.paths)
         echo[std::string(to_string(path.direction)) + "-path"] = echo_of(path);
     return echo;
-}
-
-// What `import` wrote into the manifest of a probe that it made of this document.
-Imported import_of(const DynmonDocument& document) {
-    Imported import;
-    for (const DocumentPath& path : document.paths)
-        (path.direction == Direction::ingress ? import.ingress : import.egress) = path_digest(path);
-    return import;
-}
-
-bool is_import(const std::optional<Imported>& imported, const Imported& wanted) {
-    return imported && imported->ingress == wanted.ingress && imported->egress == wanted.egress;
-}
-
-// "": there is none. A probe that cannot be read is none.
-std::string find_imported(const DynmonDocument& document) {
-    const Imported wanted = import_of(document);
-    for (const InstalledProbe& probe : installed_probes()) {
-        try {
-            const std::string manifest = read_manifest_text(find_installed_probe(probe.name)).text;
-            // Far less work than to parse each manifest, of which there may be hundreds.
-            if (manifest.find(wanted.ingress) == std::string::npos ||
-                manifest.find(wanted.egress) == std::string::npos)
-                continue;
-            const ParsedManifest parsed = parse_manifest(manifest);
-            if (parsed.diagnostics.empty() && is_import(parsed.manifest.imported, wanted))
-                return probe.name;
-        } catch (const Error&) {
-            continue;
-        }
-    }
-    return "";
-}
-
-Probe probe_of(const Settings& settings, const DynmonDocument& document) {
-    const std::string name = find_imported(document);
-    if (name.empty())
-        throw HttpError(422, "no probe here was made of this document", "dataplane-config",
-                        "`dynmon-load import DOCUMENT --out FOLDER/NAME` makes one; FOLDER is one "
-                        "of DYNMON_PROBE_PATH of this server");
-    return open_installed_probe(name, settings.allowed());
 }
 
 // Metrics
@@ -301,15 +262,35 @@ Hooked hooked(const Cube& cube) {
     return {};
 }
 
-// What does not load is a fault of the request, as it was to Polycube's clients.
+// A message of the verifier that ends in "@ ingress.c:6", with where that stands in the document
+// that the client sent.
+std::string with_place(const std::string& message, const DynmonDocument* document) {
+    if (document == nullptr)
+        return message;
+    for (const DocumentPath& path : document->paths) {
+        const std::string direction = to_string(path.direction);
+        const std::string mark = "@ " + direction + ".c:";
+        const std::size_t at = message.find(mark);
+        if (at == std::string::npos)
+            continue;
+        const int line =
+            static_cast<int>(std::strtol(message.c_str() + at + mark.size(), nullptr, 10));
+        return place_text("document", code_place(path.code, line, 1)) + ": " + direction +
+               "-path, line " + std::to_string(line) + " of its code: " + message;
+    }
+    return message;
+}
+
+// What does not load is a fault of the request, as it was to Polycube's clients. `sent`: the
+// document in it.
 template <typename Action>
-auto as_fault_of_request(Action&& action) {
+auto as_fault_of_request(Action&& action, const DynmonDocument* sent = nullptr) {
     try {
         return action();
     } catch (const Error& error) {
         if (error.kind() == ErrorKind::busy)
             throw;
-        throw HttpError(400, error.what(), "", error.hint());
+        throw HttpError(400, with_place(error.what(), sent), "", error.hint());
     }
 }
 
@@ -317,8 +298,9 @@ auto as_fault_of_request(Action&& action) {
 
 class Shim {
 public:
-    Shim(const Settings& settings, const std::string& folder, const Request& request)
-        : settings_(settings), cubes_(folder), request_(request),
+    Shim(const Settings& settings, const std::string& folder, DocumentProbes& probes,
+         const Request& request)
+        : settings_(settings), cubes_(folder), probes_(probes), request_(request),
           path_(request.target.segments.begin() + base_segments, request.target.segments.end()) {}
 
     Reply answer();
@@ -347,7 +329,7 @@ private:
     void unload(const std::string& name) const;
     LoadRequest placed(const Cube& cube) const;
     void settle(Cube& cube) const;
-    void set_document(Cube& cube, const DynmonDocument& document);
+    void set_document(Cube& cube, const std::string& text);
     void exchange(const Cube& cube, const Probe& probe) const;
     void load(const Cube& cube, const Probe& probe, const Placement& placement) const;
     // The document of what runs, whichever a change that was killed has left.
@@ -358,6 +340,7 @@ private:
 
     const Settings& settings_;
     Cubes cubes_;
+    DocumentProbes& probes_;
     const Request& request_;
     Path path_; // below /polycube/v1
 };
@@ -402,7 +385,7 @@ std::optional<DynmonDocument> Shim::running_document(const Cube& cube) const {
         const Store store = settings_.open_store(false);
         const GenerationRecord record = current_generation(store, cube.name).read_record();
         DynmonDocument next = parse_document(cube.next);
-        if (is_import(record.manifest.imported, import_of(next)))
+        if (is_made_of(record.manifest.imported, next))
             return next;
     }
     if (cube.document.empty())
@@ -463,8 +446,9 @@ Reply Shim::create(const std::string& service, const std::string& name) {
               .loglevel = given.text("loglevel", "INFO")};
     if (service == "dynmon" && (given.has("dataplane-config") || given.has("dataplane"))) {
         const DynmonDocument document = parse_document(request_.body);
-        as_fault_of_request(
-            [&] { verify_probe(probe_of(settings_, document), hooked(cube).kind, {}, ""); });
+        const Probe probe =
+            as_fault_of_request([&] { return probes_.open(document, request_.body); });
+        as_fault_of_request([&] { verify_probe(probe, hooked(cube).kind, {}, ""); }, &document);
         cube.document = json_text(echo_of(document));
     }
     cubes_.save(cube);
@@ -484,12 +468,14 @@ void Shim::load(const Cube& cube, const Probe& probe, const Placement& placement
     load_monitor(settings_, probe, request);
 }
 
-void Shim::set_document(Cube& cube, const DynmonDocument& document) {
-    const Probe probe = as_fault_of_request([&] { return probe_of(settings_, document); });
+void Shim::set_document(Cube& cube, const std::string& text) {
+    const DynmonDocument document = parse_document(text);
+    const Probe probe = as_fault_of_request([&] { return probes_.open(document, text); });
     settle(cube);
     cube.next = json_text(echo_of(document));
     cubes_.save(cube);
-    as_fault_of_request([&] { exchange(cube, probe); }); // on an error `next` stays: see Cube
+    // On an error `next` stays: see Cube.
+    as_fault_of_request([&] { exchange(cube, probe); }, &document);
     cube.document = std::exchange(cube.next, "");
     cubes_.save(cube);
 }
@@ -541,7 +527,7 @@ Reply Shim::attach() {
         if (cube.service == "firewall")
             attach_firewall(cube, placement);
         else if (document)
-            load(cube, probe_of(settings_, *document), placement);
+            load(cube, probes_.open(*document, json_text(echo_of(*document))), placement);
     });
     cubes_.save(cube);
     return nothing(200);
@@ -613,7 +599,7 @@ void Shim::change_path(Cube& cube) {
     if (document.empty())
         remove_document(cube);
     else
-        set_document(cube, parse_document(json_text(document)));
+        set_document(cube, json_text(document));
 }
 
 Reply Shim::about_path(Cube cube) {
@@ -646,7 +632,7 @@ Reply Shim::about_document(Cube cube) {
         return json_reply(echo);
     }
     if (request_.method == "POST" || request_.method == "PUT") {
-        set_document(cube, parse_document(request_.body));
+        set_document(cube, request_.body);
         return nothing(201);
     }
     remove_document(cube);
@@ -738,8 +724,9 @@ Match polycube_match(const std::string& method, const Target& target) {
     return match;
 }
 
-Reply polycube_reply(const Settings& settings, const std::string& cubes, const Request& request) {
-    return Shim(settings, cubes, request).answer();
+Reply polycube_reply(const Settings& settings, const std::string& cubes, DocumentProbes& probes,
+                     const Request& request) {
+    return Shim(settings, cubes, probes, request).answer();
 }
 
 Reply polycube_error(const HttpError& error) {

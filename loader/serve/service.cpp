@@ -2,6 +2,7 @@
 #include "serve/service.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <iterator>
 #include <string_view>
 #include <utility>
@@ -19,6 +20,9 @@ namespace {
 
 constexpr const char* openmetrics_type = "application/openmetrics-text";
 constexpr const char* text_type = "text/plain";
+
+// From the request on. Clients of Polycube wait for 20 seconds.
+constexpr std::chrono::seconds compile_patience{10};
 
 // A reader that takes both alike gets the older text, unless it names the other.
 Exposition form_for(const std::string& accept) {
@@ -59,9 +63,16 @@ void log_change(const Request& request, const Reply& reply) {
 
 } // namespace
 
-Service::Service(Settings settings, Role role, Guards guards, std::string cubes)
+Service::Service(Settings settings, Role role, Guards guards, std::string cubes,
+                 CompilerOptions compiler)
     : settings_(std::move(settings)), role_(role), guards_(guards), cubes_(std::move(cubes)),
-      streams_(settings_), shared_(worker_, statistics_) {}
+      streams_(settings_), probes_(settings_, std::move(compiler)), shared_(worker_, statistics_) {}
+
+// Each worker gives jobs to the other one: both are there until neither does.
+Service::~Service() {
+    worker_.end();
+    compiling_.end();
+}
 
 Match Service::match_for(const Request& request) const {
     const std::vector<std::string>& path = request.target.segments;
@@ -135,12 +146,48 @@ void Service::change(const Match& match, const Request& request, const Respond& 
 
 // One after the other: the clients know no "try again".
 void Service::give_polycube(const Request& request, const Respond& respond) {
-    worker_.add([this, request, respond] {
-        const Reply reply =
-            attempt([&] { return polycube_reply(settings_, cubes_, request); }, polycube_error);
+    const Deadline deadline = std::chrono::steady_clock::now() + compile_patience;
+    worker_.add([this, deadline, request, respond] {
+        std::optional<NotImported> missing;
+        const Reply reply = try_polycube(request, missing);
+        if (missing && probes_.compiles())
+            return compile_first(*missing, deadline, request, respond);
         if (!request.reads())
             log_change(request, reply);
         respond(reply);
+    });
+}
+
+Reply Service::try_polycube(const Request& request, std::optional<NotImported>& missing) {
+    return attempt(
+        [&] {
+            try {
+                return polycube_reply(settings_, cubes_, probes_, request);
+            } catch (const NotImported& fault) {
+                missing = fault;
+                throw;
+            }
+        },
+        polycube_error);
+}
+
+// Meanwhile other requests are answered. Then the request starts again, on what there is by then.
+void Service::compile_first(const NotImported& missing, Deadline deadline, const Request& request,
+                            const Respond& respond) {
+    compiling_.add([this, missing, deadline, request, respond] {
+        try {
+            probes_.compile(missing, deadline);
+        } catch (const std::exception& fault) {
+            const Reply reply = polycube_error(http_error(fault));
+            log_change(request, reply);
+            return respond(reply);
+        }
+        worker_.add([this, request, respond] {
+            std::optional<NotImported> still_missing;
+            const Reply reply = try_polycube(request, still_missing);
+            log_change(request, reply);
+            respond(reply);
+        });
     });
 }
 

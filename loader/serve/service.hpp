@@ -10,6 +10,7 @@
 
 #include "control/settings.hpp"
 #include "serve/access.hpp"
+#include "serve/documents.hpp"
 #include "serve/events.hpp"
 #include "serve/reply.hpp"
 #include "serve/router.hpp"
@@ -34,8 +35,10 @@ struct Guards {
 
 class Service final : public Handler {
 public:
-    // `cubes`: the folder of class Cubes, for Role::polycube.
-    Service(Settings settings, Role role, Guards guards, std::string cubes);
+    // `cubes`: the folder of class Cubes, and `compiler`, for Role::polycube.
+    Service(Settings settings, Role role, Guards guards, std::string cubes,
+            CompilerOptions compiler);
+    ~Service() override;
 
     void admit(const Request& request) override;
     void handle(const Request& request, const Respond& respond) override;
@@ -54,6 +57,9 @@ private:
     void answer(const Match& match, const Request& request, const Respond& respond);
     void give_metrics(const Request& request, const Respond& respond);
     void give_polycube(const Request& request, const Respond& respond);
+    Reply try_polycube(const Request& request, std::optional<NotImported>& missing);
+    void compile_first(const NotImported& missing, Deadline deadline, const Request& request,
+                       const Respond& respond);
     void look(const Match& match, const Request& request, const Respond& respond);
     void change(const Match& match, const Request& request, const Respond& respond);
     Reply ready() const;
@@ -67,7 +73,9 @@ private:
     Statistics statistics_;
     EventStreams streams_;
     std::atomic<bool> changing_ = false; // a change is under way: the next one is refused
-    Worker worker_;                      // its jobs use the others
+    DocumentProbes probes_;
+    Worker worker_;    // its jobs use the others
+    Worker compiling_; // waits for the compile helper, and goes on in `worker_`
     SharedAnswers shared_;
 };
 

@@ -8,12 +8,17 @@ namespace dynmon::serve {
 Worker::Worker() : thread_([this] { run(); }) {}
 
 Worker::~Worker() {
+    end();
+}
+
+void Worker::end() {
     {
         const std::lock_guard lock(mutex_);
         ends_ = true;
     }
     more_.notify_one();
-    thread_.join();
+    if (thread_.joinable())
+        thread_.join();
 }
 
 void Worker::add(std::function<void()> job) {

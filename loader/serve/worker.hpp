@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The thread that reads and writes monitors, one job after the other, so that the thread of the
-// server never waits for a lock of the store, a large map or a verifier.
+// A thread that does one job after the other: it reads and writes monitors, so that the thread of
+// the server never waits for a lock of the store, a large map or a verifier; another one waits for
+// the compile helper.
 #pragma once
 
 #include <condition_variable>
@@ -15,13 +16,15 @@ namespace dynmon::serve {
 class Worker {
 public:
     Worker();
-    ~Worker(); // finishes the job at hand and drops the others
+    ~Worker(); // as end()
 
     Worker(const Worker&) = delete;
     Worker& operator=(const Worker&) = delete;
 
     // Thread-safe. A job must not throw.
     void add(std::function<void()> job);
+    // Finishes the job at hand and drops the others, and those that are added later.
+    void end();
 
 private:
     void run();

@@ -32,11 +32,11 @@ def udp(dport=2):
 
 
 class PolycubeCase(ImportCase):
-    def serve(self, places=("probes",), **popen):
+    def serve(self, places=("probes",), options=(), **popen):
         """In the namespace of blue0: a port of a cube is a name of an interface there."""
         with self.blue.inside():
             return Server(self, "--role", "polycube", "--cubes", self.folder / "cubes",
-                          environment={"DYNMON_PROBE_PATH": ":".join(
+                          *options, environment={"DYNMON_PROBE_PATH": ":".join(
                               str(self.folder / place) for place in places)}, **popen)
 
     def import_as(self, name, document, *options):

@@ -19,13 +19,14 @@ import frames
 import harness
 import ordinary
 import served
+import test_compile
 import wire
 from harness import BPFFS, STORE
 
 UNITS = harness.BUILD / "systemd"
 USER = 65534  # stands for the user `dynmon`, whom a test does not make
 MOST_EXPOSURE = 2.0  # of 10, as `systemd-analyze security` counts
-INSTALLED = r"/[\w./-]*bin/dynmon-(load|serve)"
+INSTALLED = r"/[\w./-]*bin/dynmon-(load|serve|compile)"
 
 # Runs in the place of systemd's executor: installs the filter that it would, then becomes argv.
 EXECUTOR = r"""
@@ -110,7 +111,8 @@ class SoundTest(harness.Case):
     def test_systemd_finds_no_fault(self):
         paths = self.copies()
         self.assertEqual([path.name for path in paths],
-                         ["dynmon-control.service", "dynmon-control.socket",
+                         ["dynmon-compile.socket", "dynmon-compile@.service",
+                          "dynmon-control.service", "dynmon-control.socket",
                           "dynmon-export@.service", "dynmon-export@.timer",
                           "dynmon-polycube.service", "dynmon-polycube.socket",
                           "dynmon-read.service", "dynmon-read.socket", "dynmon@.service"])
@@ -169,6 +171,11 @@ class SoundTest(harness.Case):
 
 
     def test_memory_tasks_starts_and_time_have_a_limit(self):
+        self.assertIn("RuntimeMaxSec", Unit("dynmon-compile@.service").settings)
+        for limit in ("MaxConnections=4", "SocketMode=0600", "SocketUser=dynmon", "Accept=yes"):
+            self.assertIn(limit + "\n", (harness.SOURCE / "systemd/dynmon-compile.socket").read_text())
+        for limit in ("MemoryMax", "TasksMax"):
+            self.assertIn(limit, Unit("dynmon-compile@.service").settings)
         for name in ("dynmon@.service", "dynmon-export@.service", "dynmon-read.service",
                      "dynmon-control.service"):
             settings = Unit(name).settings
@@ -219,7 +226,7 @@ class WorkTest(harness.Case):
         self.assertEqual(unit.words("RestrictNamespaces"), ["yes"])
         self.assertEqual(unit.words("ProtectSystem"), ["strict"])
         families = [int(getattr(harness.wire.socket, family))
-                    for family in unit.words("RestrictAddressFamilies")]
+                    for family in unit.words("RestrictAddressFamilies") if family != "none"]
         names = unit.system_calls() - {"setns", "unshare"}
         # ProtectSystem=strict: all is read-only but what is named, and what is no file system on a
         # disk. The run-time directory is of the test.
@@ -281,7 +288,7 @@ class WorkTest(harness.Case):
                     if json.loads(wire.command("bpftool", "-j", "map", "dump", "pinned", str(pin)))]
             self.assertEqual(left, [])
 
-    def answer_of(self, name, method, target, body=None):
+    def answer_of(self, name, method, target, body=None, options=""):
         """What a server under its unit answers; systemd hands it the socket, and it exits idle."""
         place = 9  # a number that a shell can redirect
         with socket.socket(socket.AF_UNIX) as listener:
@@ -293,7 +300,7 @@ class WorkTest(harness.Case):
             client.request(method, target, body)
             unit = Unit(name)
             command = re.sub(INSTALLED, str(self.binary.with_name("dynmon-serve")),
-                             unit.settings["ExecStart"][0].replace("$SERVE_OPTIONS", "")
+                             unit.settings["ExecStart"][0].replace("$SERVE_OPTIONS", options)
                              .replace("2min", "200ms"))
             self.command_of = lambda *_: ("/bin/sh -c 'exec 3<&9; export LISTEN_FDS=1 LISTEN_PID=$$; "
                                           f"exec {command}'")
@@ -323,6 +330,52 @@ class WorkTest(harness.Case):
         self.assertEqual(taken.status, 200, taken.text)
         doctor = self.answer_of("dynmon-read.service", "GET", "/api/v1/doctor")
         self.assertEqual(doctor.json()["store"]["state"], "ours")
+
+    def test_the_server_reaches_the_compile_helper_under_its_unit(self):
+        shutil.copy(served.SERVE, self.binary.with_name("dynmon-serve"))
+        helper = test_compile.Helper(self)
+        helper.path.chmod(0o666)
+        for name in ("cubes", "imported"):
+            (self.folder / name).mkdir(0o700)
+            os.chown(self.folder / name, USER, USER)
+        made = self.answer_of("dynmon-polycube.service", "POST", "/polycube/v1/dynmon/c",
+                              json.dumps({"dataplane-config": test_compile.SESSIONS}),
+                              f"--compiler unix:{helper.path} --imported {self.folder}/imported "
+                              f"--cubes {self.folder}/cubes")
+        self.assertEqual((made.status, made.text), (201, ""))
+        self.assertEqual(len(list((self.folder / "imported").iterdir())), 1)
+
+    def test_the_compile_helper_makes_a_probe_under_its_unit(self):
+        """A user that owns nothing, no capability, no socket of its own, and one folder to write to,
+        which PrivateTmp= gives."""
+        shutil.copy(harness.BUILD / "dynmon-compile", self.binary.with_name("dynmon-compile"))
+        shutil.copytree(harness.SOURCE / "bpf", self.folder / "bpf")
+        temporary = self.folder / "tmp"
+        temporary.mkdir()
+        os.chown(temporary, USER, USER)
+        place = 9  # a number that a shell can redirect
+        ours, theirs = socket.socketpair()
+        os.dup2(theirs.fileno(), place)
+        theirs.close()
+        command = self.command_of(Unit("dynmon-compile@.service"), "ExecStart")
+        self.command_of = lambda *_: (f"/bin/sh -c 'export TMPDIR={temporary}; "
+                                      f"exec {command} <&{place} >&{place} {place}<&-'")
+        document = json.dumps(test_compile.SESSIONS)
+        with ours:
+            ours.sendall(test_compile.framed("document", document=document))
+            ours.shutdown(socket.SHUT_WR)
+            answers = []
+            hearing = threading.Thread(target=lambda: answers.append(ours.makefile("rb").read()))
+            hearing.start()
+            try:
+                self.run_unit("dynmon-compile@.service", "ExecStart", keep=[place])
+            finally:
+                os.close(place)
+                hearing.join(60)
+        kind, fields = test_compile.fields_of(answers[0])
+        self.assertEqual(kind, "probe", fields)
+        self.assertEqual(fields["document.bpf.o"][:4], b"\x7fELF")
+        self.assertEqual(list(temporary.iterdir()), [])
 
     def test_root_reads_the_store_of_the_user_dynmon_and_no_other_ones(self):
         self.run_unit("dynmon@.service", "ExecStart")

@@ -18,12 +18,13 @@ USER = SOURCE / "docs" / "user"
 PAGES = {path.stem: path.read_text() for path in sorted(USER.glob("*.md"))}
 SECTIONS = {"1": ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS"], "5": ["NAME"], "7": ["NAME"]}
 # Options of other programs that the manual names.
-OTHERS = {"--build", "--install", "--target", "--now", "--create", "--reuid", "--regid", "--clear-groups", "--unix-socket"}
+OTHERS = {"--build", "--install", "--target", "--now", "--create", "--reuid", "--regid", "--clear-groups", "--unix-socket", "--component",
+          "--accept", "--inetd", "--listen"}
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
 FENCE = re.compile(r"^```.*?^```$", re.S | re.M)
 
 
-SERVE = BUILD / "dynmon-serve"
+PROGRAMS = ("serve", "compile")  # besides dynmon-load
 
 
 def help_of(*words):
@@ -41,8 +42,8 @@ def options_of(*words):
     return set(found)
 
 
-def options_of_server():
-    text = subprocess.run([str(SERVE), "--help"], check=True, capture_output=True, text=True).stdout
+def options_of_program(name):
+    text = subprocess.run([str(BUILD / f"dynmon-{name}"), "--help"], check=True, capture_output=True, text=True).stdout
     return set(re.findall(r"^ {2,6}(?:-\w,)?(--[a-z0-9-]+)", text.split("Example:")[0], re.M))
 
 
@@ -85,13 +86,13 @@ class ManPages(unittest.TestCase):
         for verb in verbs():
             options.setdefault(page_of(verb), set()).update(options_of(verb))
         options["dynmon-load.1"] = options_of()
-        options["dynmon-serve.1"] = options_of_server()
+        options |= {f"dynmon-{name}.1": options_of_program(name) for name in PROGRAMS}
         for page, known in options.items():
             with self.subTest(page):
                 self.assertEqual(described(PAGES[page]), known)
 
     def test_an_option_that_the_manual_names_is_one(self):
-        known = options_of() | options_of_server() | OTHERS | {option for verb in verbs() for option in options_of(verb)}
+        known = options_of() | OTHERS | set().union(*map(options_of_program, PROGRAMS)) | {option for verb in verbs() for option in options_of(verb)}
         for page, text in PAGES.items():
             with self.subTest(page):
                 self.assertEqual(set(OPTION.findall(text)) - known, set())

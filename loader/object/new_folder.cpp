@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "cli/new_folder.hpp"
+#include "object/new_folder.hpp"
 
 #include <cerrno>
 #include <cstdio>
