@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "base/text.hpp"
 #include "import/document.hpp"
 #include "object/allow_list.hpp"
 #include "policy/checked_probe.hpp"
@@ -27,7 +28,7 @@ bool is_import(const std::optional<Imported>& imported, const Imported& wanted) 
 }
 
 // A name of a folder, made of both paths.
-std::string folder_of(const Imported& import) {
+std::string digest_of_both(const Imported& import) {
     const std::string both = import.ingress + "\n" + import.egress;
     return sha256_hex(std::as_bytes(std::span(both)));
 }
@@ -51,6 +52,8 @@ std::string find_installed(const Imported& wanted) {
     return "";
 }
 
+constexpr std::size_t longest_quotation = 300;
+
 HttpError wrong_answer(const std::string& what) {
     return {502, "the compile helper answers " + what, "", "nothing of it is kept"};
 }
@@ -62,7 +65,8 @@ void require_of(const CompileMessage& answer, const DynmonDocument& document) {
         throw wrong_answer("a probe without a manifest");
     const ParsedManifest parsed = parse_manifest(text);
     if (!parsed.diagnostics.empty())
-        throw wrong_answer("a manifest that is none: " + parsed.diagnostics.front().message);
+        throw wrong_answer("a manifest that is none: " +
+                           printable_line(parsed.diagnostics.front().message, longest_quotation));
     const Manifest& manifest = parsed.manifest;
     if (manifest.name != compiled_probe || manifest.object != compiled_files[1])
         throw wrong_answer("a probe of another name");
@@ -100,7 +104,7 @@ Probe DocumentProbes::open(const DynmonDocument& document, const std::string& te
         return open_installed_probe(name, settings_.allowed());
     if (compiles()) {
         const std::lock_guard lock(mutex_);
-        const std::string digest = folder_of(wanted);
+        const std::string digest = digest_of_both(wanted);
         if (const std::string folder = find_compiled(digest); !folder.empty()) {
             try {
                 Probe probe = open_checked_probe(folder, settings_.allowed());
@@ -135,7 +139,7 @@ void DocumentProbes::compile(const NotImported& missing, Deadline deadline) {
         files.push_back({name, bytes});
     try {
         const std::lock_guard lock(mutex_);
-        imported_.add(folder_of(import_of(missing.document())), files,
+        imported_.add(digest_of_both(import_of(missing.document())), files,
                       [&](const std::string& folder) { require_loadable(folder, settings_); });
     } catch (const Error& error) {
         throw HttpError(error.kind() == ErrorKind::failed ? 500 : 400, error.what(), "",

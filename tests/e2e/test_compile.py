@@ -156,6 +156,18 @@ class CompiledTest(CompileCase):
         self.assertEqual(shown["ingress-metrics"][0]["value"], [1])
         self.assertEqual(shown["egress-metrics"][0]["name"], "out")
 
+    def test_one_path_that_is_put_alone_is_compiled_with_the_other(self):
+        helper = Helper(self)
+        server = self.running()
+        egress = path(COUNTER, metric("out", "C"))
+        server.ask("PUT", CONFIG + "/egress-path", egress, status=201)
+        self.assertEqual(len(helper.requests), 1)
+        self.receive(*[udp()] * 2)
+        self.transmit(*[udp()] * 3)
+        shown = server.get(CUBE + "/metrics").json()
+        self.assertEqual([[entry["value"] for entry in shown[f"{way}-metrics"]]
+                          for way in ("ingress", "egress")], [[[2]], [[3]]])
+
     def test_a_kept_probe_that_is_damaged_is_compiled_again(self):
         helper = Helper(self)
         server = self.running()
