@@ -161,6 +161,20 @@ class SoundTest(harness.Case):
         text = (harness.SOURCE / "systemd" / "dynmon.tmpfiles").read_text()
         self.assertIn("\nd /etc/dynmon 0755 root root -\n", text)
 
+    def test_the_compile_helper_is_a_component_of_its_own(self):
+        """What is installed by default brings no compiler's socket."""
+        wire.command("cmake", "--install", str(harness.BUILD), "--component", "compile",
+                     "--prefix", str(self.folder / "compile"))
+        installed = sorted(str(path.relative_to(self.folder / "compile"))
+                           for path in (self.folder / "compile").rglob("*") if path.is_file())
+        self.assertEqual(installed, ["bin/dynmon-compile", "lib/systemd/system/dynmon-compile.socket",
+                                     "lib/systemd/system/dynmon-compile@.service"])
+        script = (harness.BUILD / "cmake_install.cmake").read_text()
+        for name in ("dynmon-compile@.service", "dynmon-compile.socket"):
+            before = script[:script.index(name)]
+            self.assertTrue(before[before.rindex("if(CMAKE_INSTALL_COMPONENT"):].startswith(
+                'if(CMAKE_INSTALL_COMPONENT STREQUAL "compile")\n'), name)
+
     def test_they_are_closed(self):
         for path in self.copies():
             if path.suffix == ".service":
