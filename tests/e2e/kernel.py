@@ -12,6 +12,7 @@ import struct
 SYS_BPF = {"x86_64": 321, "aarch64": 280}[platform.machine()]
 SYS_POLLS = {"x86_64": {7, 232, 271, 281, 441}, "aarch64": {22, 73, 441}}[platform.machine()]
 LIBC = ctypes.CDLL(None, use_errno=True)
+VERSION = tuple(map(int, platform.release().split("-")[0].split(".")[:2]))
 
 MAP_CREATE, MAP_LOOKUP, MAP_UPDATE, MAP_DELETE, OBJ_PIN, OBJ_GET = 0, 1, 2, 3, 6, 7
 PROG_NEXT_ID, MAP_NEXT_ID = 11, 12

@@ -8,8 +8,9 @@ import urllib.parse
 
 import frames
 import harness
+from documents import COUNTER, HANDLER, HEADERS, IPV4, both, metric, path
 from served import Server
-from test_import import COUNTER, HANDLER, HEADERS, IPV4, ImportCase, both, metric, path
+from test_import import ImportCase
 
 CUBE = "/polycube/v1/dynmon/c"
 COUNT = both(path(COUNTER, metric("packets total", "C")))

@@ -5,7 +5,6 @@ probes replaced and monitors share a hook. Every packet and byte is in exactly o
 import json
 import os
 import pathlib
-import platform
 import select
 import signal
 import subprocess
@@ -18,11 +17,11 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
 
 import frames  # noqa: E402
 import harness  # noqa: E402
+import kernel  # noqa: E402
 import ledger  # noqa: E402
 
 STORM = harness.BUILD / "tests" / "exact" / "packet-storm"
 SLOW = harness.BUILD / "exact" / "probes" / "slow"
-KERNEL = tuple(map(int, platform.release().split("-")[0].split(".")[:2]))
 MILLION = 1_000_000
 PATIENCE = 120  # seconds; a machine that is busy with other things is slow, not wrong
 
@@ -139,7 +138,7 @@ class ExactCase(harness.Case):
         self.assertFalse(ledger.has_packets(self.window("f")), "a window after the last packet")
 
 
-@unittest.skipIf(KERNEL < (5, 17), "the probe needs bpf_loop()")
+@unittest.skipIf(kernel.VERSION < (5, 17), "the probe needs bpf_loop()")
 class FenceTest(ExactCase):
     """The probe counts a packet 20 ms after it began with it. What it began with before the swap
     is in the window that ends there, which has to wait for it: not lost and not in a later one."""

@@ -6,6 +6,7 @@ import golden
 
 TESTS = "/dynmon/tests"
 PYTHON = "/usr/bin/python3"
+IMPORTED = "Imported"
 
 
 @dataclasses.dataclass
@@ -34,9 +35,10 @@ def fault(name, *cases):
     return e2e(name, *cases, folder="fault")
 
 
-def sessions(name):
-    """A class of test_sessions.py."""
-    return step(name, PYTHON, f"{TESTS}/kernels/test_sessions.py", "-v", f"{name}Test")
+def sessions(name, *tests):
+    """A class of test_sessions.py, or some tests of it."""
+    return step(name, PYTHON, f"{TESTS}/kernels/test_sessions.py", "-v",
+                *([f"{name}Test.test_{test}" for test in tests] or [f"{name}Test"]))
 
 
 def devices(name, *cases):
@@ -63,7 +65,9 @@ QUICK_BPF = step("bpf", "/dynmon/build/tests/bpf/dynmon-bpf-tests",
                      "chain", "clock", "cost", "flows", "link", "load", "ntp", "packets", "parse", "plain",
                      "session", "super_packet", "veth")))
 QUICK = Guest("quick", [DOCTOR, QUICK_BPF, sessions("EveryProbe"), e2e("kinds"), e2e("packets"),
-                        sessions("Memlock")],
+                        sessions("Memlock"), sessions(IMPORTED, *(
+                            "every_kind_of_table_and_each_number_of_arguments",
+                            "additions_whose_result_is_used"))],
                seconds=1200).with_patience(2)  # of machines that are slow or busy
 GUESTS = [
     Guest("base", [DOCTOR, BPF, sessions("EveryProbe"), sessions("Exact"), *(e2e(name) for name in (
@@ -80,6 +84,7 @@ GUESTS = [
                      sessions("Exact")], ends=True, cpus="1"),
     Guest("nohz", [sessions("Fence"), e2e("exact", "FenceTest", folder="exact"),
                    sessions("Exact")], append="nohz_full=1 rcu_nocbs=1", ends=True),
+    Guest("imported", [sessions(IMPORTED)]),
     Guest("programs", [PROGRAMS]),
     Guest("settings", [sessions(name) for name in ("NoBtf", "Memlock", "Unprivileged")],
           ends=True),

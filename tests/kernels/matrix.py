@@ -5,6 +5,7 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import shutil
 import sys
 import time
 
@@ -15,6 +16,9 @@ import table
 import target
 from archive import NEWEST, Archive, NoSecurityMirror, NotToBeHad
 from run import Run
+
+sys.path.insert(0, str(image.SOURCE / "tests" / "e2e"))
+import documents  # noqa: E402
 
 BUILD = pathlib.Path(os.environ.get("DYNMON_BUILD", image.SOURCE / "build"))
 HERE = pathlib.Path(__file__).resolve().parent
@@ -96,6 +100,16 @@ def runs_of(words, machine, kernels):
                                    machine.arch)]
 
 
+def imported_for(runs):
+    """The probes of documents, made by the compilers of this machine, where a guest loads them."""
+    if not any(step["name"] == guests.IMPORTED for run in runs for step in run.guest.steps):
+        return None
+    folder = BUILD / "kernels" / "imported"
+    shutil.rmtree(folder, ignore_errors=True)
+    documents.make(BUILD / "dynmon-load", folder)
+    return folder
+
+
 def boot_all(words, runs, roots):
     with concurrent.futures.ThreadPoolExecutor(words.jobs) as pool:
         waiting = [pool.submit(run.boot, roots[run.target.arch], BUILD / "kernels")
@@ -113,8 +127,9 @@ def main():
         kernels, lacking = had(Archive(words.cache, arch), wanted_of(words, arch))
         missing.update({(arch, series): why for series, why in lacking.items()})
         roots[arch] = BUILD / "kernels" / f"root-{arch}.img"
-        image.root_image(machine.build, roots[arch], machine.userland)
-        runs += runs_of(words, machine, kernels)
+        of_arch = runs_of(words, machine, kernels)
+        image.root_image(machine.build, roots[arch], machine.userland, imported_for(of_arch))
+        runs += of_arch
     for (arch, series), why in missing.items():
         print(f"ci/kernels: {series} of {arch}: {why}", file=sys.stderr)
     boot_all(words, runs, roots)

@@ -12,12 +12,15 @@ import unittest
 TESTS = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(TESTS / "e2e"), str(TESTS / "exact")]
 
+import documents  # noqa: E402
 import frames  # noqa: E402
 import harness  # noqa: E402
+import kernel  # noqa: E402
 import test_exact  # noqa: E402
 import wire  # noqa: E402
 
 BTF = pathlib.Path("/sys/kernel/btf")
+IMPORTED = harness.BUILD / "imported"
 
 
 class GuestCase(harness.Case):
@@ -68,6 +71,18 @@ class EveryProbeTest(GuestCase):
                     self.receive(*[frames.ipv4(frames.udp(1000, 1900, b"x"), frames.UDP)] * 3)
                     self.assertTrue(self.read("p"))
                     self.dynmon("unload", "p")
+
+
+@documents.tests_of(documents.SESSIONS)
+class ImportedTest(documents.SessionCase):
+    """Documents of Dynmon that another machine imported count here what they counted in Polycube."""
+
+    def played(self, session):
+        places = sorted(IMPORTED.glob(f"*/{session.name}"))
+        self.assertTrue(places, f"{IMPORTED} has no probe of this document")
+        for place in places:
+            made = json.loads((place / "import.json").read_text())
+            self.play(session, place.parent.name, place / "probe", made)
 
 
 class PossibleCpusTest(GuestCase):
@@ -165,7 +180,7 @@ class MemlockTest(GuestCase):
         self.receive(*[frames.plain(60)] * 5)
         self.assertEqual(self.packets("p"), 5)
 
-    @unittest.skipIf(test_exact.KERNEL >= (5, 11), "locked memory is not counted")
+    @unittest.skipIf(kernel.VERSION >= (5, 11), "locked memory is not counted")
     def test_who_may_not_raise_it_is_told(self):
         words = ["--json", "load", "p", "packets", "--dev", "blue0", "--netns", "blue"]
         drop = ("setpriv", "--bounding-set=-sys_resource", "--inh-caps=-sys_resource", "prlimit",
