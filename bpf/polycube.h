@@ -8,6 +8,7 @@
  *     DYNMON_MAY_DROP         1: what is not RX_OK drops the packet
  *     DYNMON_HANDLER_TAKES    how many parameters handle_rx has
  *     DYNMON_DECHAINY         defined: the code is that of DeChainy, whose function is `handler`
+ *     DYNMON_UNORDERED        defined: no addition of the code asks what was there before
  *
  * and for each table NAME of the code
  *
@@ -64,6 +65,18 @@ typedef __s64 s64;
 #define memmove(to, from, size) __builtin_memmove(to, from, size)
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
+#ifdef DYNMON_UNORDERED
+/* As BCC's compilers made these: an addition without order. The copy of the pointer has the
+ * alignment of its type, which __sync_… takes for granted. */
+#define dynmon_unordered_(operation, counter, amount)                                              \
+    ({                                                                                             \
+        __typeof__(&(counter)[0]) dynmon_counter_ = (counter);                                     \
+        operation(dynmon_counter_, amount, __ATOMIC_RELAXED);                                      \
+    })
+#define __sync_fetch_and_add(counter, amount) dynmon_unordered_(__atomic_fetch_add, counter, amount)
+#define __sync_fetch_and_sub(counter, amount) dynmon_unordered_(__atomic_fetch_sub, counter, amount)
+#define __sync_add_and_fetch(counter, amount) dynmon_unordered_(__atomic_add_fetch, counter, amount)
+#endif
 #define lock_xadd(counter, amount) ((void)__sync_fetch_and_add(counter, amount))
 #define bpf_trace_printk(...) ((void)0)
 

@@ -165,8 +165,9 @@ private:
         if (core.output.empty())
             throw Error(ErrorKind::failed, "compile bare.h: " + core.fault.message);
         std::vector<std::string> objects{core.output};
-        for (const PlannedPath& path : paths_) {
+        for (PlannedPath& path : paths_) {
             const std::string file = source_name(path.path->direction);
+            path.unordered = only_adds(path);
             const std::string source =
                 planned_source(path, options_.allow_drop && path.scanned.drops, file);
             const Compiled tc = compile(toolchain_, source, {"-c"});
@@ -186,6 +187,29 @@ private:
             {"probe.yaml", "# Made by dynmon-load import of " + document_name +
                                ": import it again rather than change this.\n" +
                                manifest_to_yaml(manifest(opened, document_name))});
+    }
+
+    // Since version 20 clang compiles __sync_fetch_and_add() to an instruction that returns the old
+    // value, which Linux before 5.12 refuses, even where the code does not use the value. An
+    // addition without order avoids it, but then clang 22 silently returns the amount in place of
+    // the old value. With -mcpu=v2 it refuses code that uses the value.
+    bool only_adds(const PlannedPath& path) const {
+        constexpr int first_ordered = 20;
+        if (toolchain_.version < first_ordered ||
+            (!path.scanned.increments &&
+             path.path->code.text.find("__sync_") == std::string::npos &&
+             path.path->code.text.find("lock_xadd") == std::string::npos))
+            return false;
+        PlannedPath unordered = path;
+        unordered.unordered = true;
+        const std::string source =
+            planned_source(unordered, false, source_name(path.path->direction));
+        const auto asks = [&](const std::vector<std::string>& options) {
+            return compile(toolchain_, source, options).fault.message.find("XADD") !=
+                   std::string::npos;
+        };
+        return !asks({"-c", "-mcpu=v2"}) && (path.path->direction == Direction::egress ||
+                                             !asks({"-c", "-mcpu=v2", "-DPOLYCUBE_XDP"}));
     }
 
     void add_xdp(const std::string& source, std::vector<std::string>& objects) {

@@ -175,6 +175,8 @@ std::string planned_source(const PlannedPath& path, bool may_drop, const std::st
         definition("DYNMON_HANDLER_TAKES", std::to_string(path.scanned.handler_takes));
     if (path.scanned.dechainy)
         text += definition("DYNMON_DECHAINY", "");
+    if (path.unordered)
+        text += definition("DYNMON_UNORDERED", "");
     for (const PlannedTable& table : path.tables)
         text += described(table);
     text += "#include \"polycube.h\"\n";

@@ -25,6 +25,7 @@ struct PlannedPath {
     const DocumentPath* path = nullptr;
     ScannedCode scanned;
     std::vector<PlannedTable> tables;
+    bool unordered = false; // DYNMON_UNORDERED of polycube.h
 
     const PlannedTable* table(std::string_view name) const; // by its name in the code
 };

@@ -27,6 +27,8 @@ constexpr Pattern patterns[] = {
     {"BPF program is too large", "a loop without an end, or too many paths: bound the loop, "
                                  "simplify the branches or split the program"},
     {"min value is negative", "make the index unsigned or check that it is not below 0"},
+    {"BPF_STX uses reserved fields", "Linux before 5.12 knows one atomic operation: an addition "
+                                     "whose result is not used"},
     {"misaligned", "use natural layout instead of a packed struct"},
     {"cannot call GPL-restricted", "include dynmon.h, which declares the licence"},
 };

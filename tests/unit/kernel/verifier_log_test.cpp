@@ -34,6 +34,8 @@ TEST_CASE("a well-known refusal gets a hint") {
         "3: (85) call unknown#300\nunknown func unknown#300\nprocessed 4 insns");
     CHECK(summary.decisive == "unknown func unknown#300");
     CHECK(summary.hint == "this kernel does not have the helper");
+    const VerifierSummary atomic = summarize_verifier_log("BPF_STX uses reserved fields\n");
+    CHECK(atomic.hint.find("before 5.12") != std::string::npos);
 }
 
 TEST_CASE(
