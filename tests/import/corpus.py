@@ -3,14 +3,20 @@
 """Imports every document of some folders and says what became of each: whether it was imported,
 whether this kernel's verifier takes it under TC and XDP (root), or why it was refused.
 
-usage: corpus.py [--clang FILE] [--no-kernel] [--load DYNMON_LOAD] DIR…
+usage: corpus.py [--clang FILE] [--no-kernel] [--load DYNMON_LOAD] [--keep FOLDER] DIR…
 
 Documents are *.json; *.c are sources of an ingress path, or of an egress path where their name says
 so. Exit code: 0; what is refused is no fault of the importer.
+
+--keep leaves each probe in a folder of FOLDER, for other kernels: the guest `corpus` of ci/kernels asks
+the verifier of its kernel about each,
+
+    sudo DYNMON_IMPORTED=FOLDER ci/kernels 5.10 6.1 newest --guest corpus
 """
 import argparse
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -53,6 +59,7 @@ def look_at(path, target, options):
     if code:
         return "no", "", "", error_of(err)
     made = json.loads(out)
+    (target.parent / "import.json").write_text(out)
     if options.no_kernel:
         return "yes", "", "yes" if made["xdp"] else "no", ""
     tc = verdict(options.load, target, "tc")
@@ -70,12 +77,18 @@ def main():
     parser.add_argument("--clang", default="", help="the compiler")
     parser.add_argument("--load", default=BUILD / "dynmon-load", help="dynmon-load")
     parser.add_argument("--no-kernel", action="store_true", help="do not ask the verifier")
+    parser.add_argument("--keep", type=pathlib.Path, metavar="FOLDER", help="leave the probes here")
     options = parser.parse_args()
-    counts = {}
+    if options.keep:
+        options.keep.mkdir()  # an older one would be mixed in
+    counts, number = {}, 0
     for folder in options.folders:
         for path in sorted([*folder.rglob("*.json"), *folder.rglob("*.c")]):
+            number += 1
             with tempfile.TemporaryDirectory() as scratch:
-                row = look_at(path, pathlib.Path(scratch) / "imported", options)
+                row = look_at(path, pathlib.Path(scratch) / "probe", options)
+                if options.keep and row[0] == "yes":
+                    shutil.copytree(scratch, options.keep / f"{number:03}-{path.name}")
             print("\t".join([str(path.relative_to(folder)), *row]), flush=True)
             kind = path.suffix.lstrip(".")
             for key in (f"{kind} files", f"{kind} imported" if row[0] == "yes" else f"{kind} refused",

@@ -7,6 +7,7 @@ import golden
 TESTS = "/dynmon/tests"
 PYTHON = "/usr/bin/python3"
 IMPORTED = "Imported"
+CORPUS = "corpus"
 
 
 @dataclasses.dataclass
@@ -17,6 +18,7 @@ class Guest:
     cpus: str = "2"
     append: str = ""
     ends: bool = False  # only on the oldest and the newest kernel of a run
+    asked: bool = False  # only where it is named
 
     def with_patience(self, factor):
         steps = [{**step, "seconds": step["seconds"] * factor} for step in self.steps]
@@ -67,6 +69,7 @@ QUICK_BPF = step("bpf", "/dynmon/build/tests/bpf/dynmon-bpf-tests",
 QUICK = Guest("quick", [DOCTOR, QUICK_BPF, sessions("EveryProbe"), e2e("kinds"), e2e("packets"),
                         sessions("Memlock"), sessions(IMPORTED, *(
                             "every_kind_of_table_and_each_number_of_arguments",
+                            "increments_of_one_and_two_arguments_also_in_macros",
                             "additions_whose_result_is_used"))],
                seconds=1200).with_patience(2)  # of machines that are slow or busy
 GUESTS = [
@@ -85,6 +88,7 @@ GUESTS = [
     Guest("nohz", [sessions("Fence"), e2e("exact", "FenceTest", folder="exact"),
                    sessions("Exact")], append="nohz_full=1 rcu_nocbs=1", ends=True),
     Guest("imported", [sessions(IMPORTED)]),
+    Guest(CORPUS, [sessions("Corpus")], asked=True),
     Guest("programs", [PROGRAMS]),
     Guest("settings", [sessions(name) for name in ("NoBtf", "Memlock", "Unprivileged")],
           ends=True),
@@ -105,4 +109,4 @@ def of(is_end, quick, only, arch="amd64"):
     if quick:
         return [QUICK]
     return [guest for guest in GUESTS
-            if (guest.name in only if only else is_end or not guest.ends)]
+            if (guest.name in only if only else not guest.asked and (is_end or not guest.ends))]

@@ -29,9 +29,9 @@ PYTHON_PACKAGES = ["jsonschema"]
 CONFIGURATION = ["passwd", "group", "nsswitch.conf", "protocols", "services", "iproute2"]
 
 
-def root_image(build, path, userland=None, imported=None):
+def root_image(build, path, userland=None, probes=None):
     """`userland`: a folder of another architecture's programs, and None for this machine's.
-    `imported`: a folder of probes that this machine has imported."""
+    `probes`: {name: folder} of probes that this machine has imported."""
     with tempfile.TemporaryDirectory() as work:
         folder = pathlib.Path(work, "root")
         root = ForeignRoot(folder, userland) if userland else Root(folder)
@@ -40,8 +40,8 @@ def root_image(build, path, userland=None, imported=None):
             if os.path.exists(f"/etc/{name}"):
                 root.add(f"/etc/{name}")
         root.add_project(pathlib.Path(build))
-        if imported:
-            shutil.copytree(imported, root.folder / PLACE / "build/imported")
+        for name, place in (probes or {}).items():
+            shutil.copytree(place, root.folder / PLACE / "build" / name)
         root.finish()
         make_ext4(root.folder, path)
 

@@ -26,6 +26,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 WANTED = ["5.10", "5.15", "6.1", "6.6", "6.12", "6.16", "6.17", "6.18", "6.19", "7.0", "7.1", "7.2",
           NEWEST]
 QUICK = ["5.10", NEWEST]
+CORPUS_FOLDER = "DYNMON_IMPORTED"  # what tests/import/corpus.py --keep left
 SKIPPED = 77  # something was left out, which ctest shows
 OF_ARM64 = ["6.1", "6.12", NEWEST]
 
@@ -54,6 +55,9 @@ def parse():
     words.arch = words.arch or ["amd64"]
     if words.quick and words.arch != ["amd64"]:
         parser.error("the short set is of amd64 alone")
+    if guests.CORPUS in (words.guest or []) and CORPUS_FOLDER not in os.environ:
+        parser.error(f"the guest {guests.CORPUS} needs {CORPUS_FOLDER}, a folder of probes that "
+                     "`tests/import/corpus.py --keep FOLDER DIR` made")
     return words
 
 
@@ -101,13 +105,15 @@ def runs_of(words, machine, kernels):
 
 
 def imported_for(runs):
-    """The probes of documents, made by the compilers of this machine, where a guest loads them."""
-    if not any(step["name"] == guests.IMPORTED for run in runs for step in run.guest.steps):
-        return None
-    folder = BUILD / "kernels" / "imported"
-    shutil.rmtree(folder, ignore_errors=True)
-    documents.make(BUILD / "dynmon-load", folder)
-    return folder
+    """{name: folder} of probes of documents, made by this machine's compilers, that guests load."""
+    probes = {}
+    if any(step["name"] == guests.IMPORTED for run in runs for step in run.guest.steps):
+        probes["imported"] = BUILD / "kernels" / "imported"
+        shutil.rmtree(probes["imported"], ignore_errors=True)
+        documents.make(BUILD / "dynmon-load", probes["imported"])
+    if any(run.guest.name == guests.CORPUS for run in runs):
+        probes["corpus"] = pathlib.Path(os.environ[CORPUS_FOLDER])
+    return probes
 
 
 def boot_all(words, runs, roots):

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Sessions that only a guest can have: other CPUs, no BTF, no locked memory; and the exactness of a
 storm that emulated CPUs can bear. guests.py names the classes for each guest."""
+import collections
 import json
 import os
 import pathlib
@@ -21,6 +22,7 @@ import wire  # noqa: E402
 
 BTF = pathlib.Path("/sys/kernel/btf")
 IMPORTED = harness.BUILD / "imported"
+CORPUS = harness.BUILD / "corpus"
 
 
 class GuestCase(harness.Case):
@@ -83,6 +85,25 @@ class ImportedTest(documents.SessionCase):
         for place in places:
             made = json.loads((place / "import.json").read_text())
             self.play(session, place.parent.name, place / "probe", made)
+
+
+class CorpusTest(GuestCase):
+    """Documents of others that another machine imported: the verifier of this kernel takes them."""
+
+    def new_wire(self):
+        """Nothing is attached."""
+
+    def test_every_probe_is_taken(self):
+        taken = collections.Counter()
+        folders = sorted(CORPUS.iterdir())
+        self.assertTrue(folders)
+        for folder in folders:
+            made = json.loads((folder / "import.json").read_text())
+            for hook in ("tc", "xdp") if made["xdp"] else ("tc",):
+                with self.subTest(folder.name, hook=hook):
+                    self.dynmon("check", "--kernel", "--hook", hook, folder / "probe")
+                    taken[hook] += 1
+        print(f"\ncorpus: of {len(folders)} probes {taken['tc']} under TC, {taken['xdp']} under XDP")
 
 
 class PossibleCpusTest(GuestCase):
