@@ -14,7 +14,8 @@ import archive
 import golden
 import guests
 import image
-import matrix
+import matrix  # which knows where documents is
+import documents
 import splats
 import table
 import target
@@ -146,6 +147,21 @@ class GuestsTest(unittest.TestCase):
             for step in guest.steps:
                 test = any(word.endswith((".py", "-tests", "-programs")) for word in step["command"])
                 self.assertEqual(test, step["name"] != golden.STEP, step)
+
+
+    def test_documents_of_others_are_looked_at_where_they_are_named(self):
+        names = [guest.name for guest in guests.of(True, False, None)]
+        self.assertIn("imported", names)
+        self.assertNotIn(guests.CORPUS, names)
+        self.assertEqual([guest.name for guest in guests.of(False, False, [guests.CORPUS])],
+                         [guests.CORPUS])
+
+    def test_each_session_of_a_quick_guest_is_one_of_the_documents(self):
+        known = {f"ImportedTest.test_{session.name}" for session in documents.SESSIONS}
+        step, = [step for step in guests.QUICK.steps if step["name"] == guests.IMPORTED]
+        asked = [word for word in step["command"] if word.startswith("ImportedTest.")]
+        self.assertGreater(len(asked), 1)
+        self.assertLessEqual(set(asked), known)
 
 
 class GoldenTest(unittest.TestCase):
