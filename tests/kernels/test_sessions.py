@@ -90,9 +90,6 @@ class ImportedTest(documents.SessionCase):
 class CorpusTest(GuestCase):
     """Documents of others that another machine imported: the verifier of this kernel takes them."""
 
-    def new_wire(self):
-        """Nothing is attached."""
-
     def test_every_probe_is_taken(self):
         taken = collections.Counter()
         folders = sorted(CORPUS.iterdir())
