@@ -13,7 +13,7 @@ import time
 
 import harness
 import wire
-from test_import import COUNTER, HANDLER, metric, path
+from documents import COUNTER, HANDLER, metric, path
 from test_polycube import COUNT, CUBE, SESSIONS, PolycubeCase, both, udp
 
 COMPILE = harness.BUILD / "dynmon-compile"
