@@ -8,8 +8,8 @@ import re
 import sys
 
 # The data's way. What stands before kernel needs no kernel and no root.
-ORDER = ["include", "base", "sandbox", "manifest", "object", "btf", "decode", "policy", "import", "filter", "format", "export",
-         "kernel", "state", "hook", "source", "control", "api", "serve", "compile", "cli"]
+ORDER = ["include", "base", "sandbox", "manifest", "object", "btf", "decode", "policy", "import", "model", "filter", "format",
+         "export", "kernel", "state", "hook", "source", "control", "api", "serve", "compile", "cli"]
 # libbpf's system call half, and the calls that change where we are. What a seccomp filter answers to a
 # call is none.
 SYSCALLS = re.compile(r"\b(bpf_(map_(lookup|update|delete|create|get|freeze)|obj_|prog_(load|attach|"

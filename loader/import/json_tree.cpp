@@ -232,9 +232,9 @@ std::size_t offset_of(std::string_view text, Position at) {
     return std::min(offset, text.size());
 }
 
-Node parse_json_tree(std::string_view text, std::string_view file) {
-    if (text.size() > limits::manifest_bytes)
-        throw_fault(file, {}, "larger than " + std::to_string(limits::manifest_bytes) + " bytes");
+Node parse_json_tree(std::string_view text, std::string_view file, std::size_t most) {
+    if (text.size() > most)
+        throw_fault(file, {}, "larger than " + std::to_string(most) + " bytes");
     std::size_t read = 0;
     TreeBuilder builder(text, file, read);
     const char* begin = text.data();
