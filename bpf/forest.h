@@ -1,16 +1,26 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* Walks a forest of decision trees that is data: a map holds it, and `dynmon-load model set`
- * changes it while packets flow.
+/* Judges features by a forest of decision trees that is data: a map holds it, and `dynmon-load
+ * model set` changes it while packets flow.
  *
  *     #include "dynmon.h"
  *     #include "forest.h"
  *
- *     DYNMON_FOREST(MODEL, 16384);
+ *     struct features {
+ *         __u64 packets;
+ *         __u64 bytes;
+ *         __be16 port;
+ *         __u8 flags;
+ *         __u8 padding[5];
+ *     };
+ *     DYNMON_FOREST(MODEL, 16384, struct features);
  *
- *     struct dynmon_features* features = …;   a map's value; see below
+ *     struct features* features = …;   in a map's value
  *     struct dynmon_judgement judged;
- *     if (dynmon_judge(MODEL, DYNMON_MODEL_ACTIVE, features, &judged) && judged.attack)
+ *     if (dynmon_judge(MODEL, features, &judged) && judged.attack)
  *         return DYNMON_DROP;
+ *
+ * A model names its features; the loader finds them in the struct by its BTF. A second model, the
+ * shadow, judges what the active one does, and nothing follows from its verdict.
  *
  * The step from a node to the next has no branch: a mispredicted one costs more than the step, and
  * each is two ways for the verifier. */
@@ -20,22 +30,36 @@
 #include "dynmon.h"
 #include "forest_abi.h"
 
-enum {
-    DYNMON_MODEL_ACTIVE = 0, /* whose verdict counts */
-    DYNMON_MODEL_SHADOW = 1, /* judges the same packets, and nothing follows from it */
+enum dynmon_model_slot {
+    DYNMON_MODEL_ACTIVE = 0,
+    DYNMON_MODEL_SHADOW = 1,
     DYNMON_MODEL_SLOTS = 2,
 };
 
-/* Number 63 has to stay 0. In a map's value, not on the stack: kernels before 5.12 read the stack
- * only at offsets that they know. */
+/* Of a model, since its probe was loaded. */
+struct dynmon_verdicts {
+    __u64 judged;
+    __u64 attacks;
+    __u64 alone; /* attacks that are none to the other model of the two */
+};
+
+/* Number 63 stays 0. */
 struct dynmon_features {
     __u32 of[DYNMON_FOREST_FEATURES + 1];
 };
 
-/* `nodes`: how many there is room for, a power of two. The whole of a model is one value of an
- * inner map, so that a packet is judged by one model and never by a mix. */
-#define DYNMON_FOREST(NAME, nodes_)                                                                \
+struct dynmon_judgement {
+    __s64 score;
+    bool attack;
+    __u8 hash[8]; /* of the model that judged */
+};
+
+/* `nodes`: how many a model may have, a power of two. `type`: where features are gathered from, of
+ * a multiple of 8 bytes. A model is one value of a map of its own, so that a packet is judged by
+ * one model and never by a mix of two. */
+#define DYNMON_FOREST(NAME, nodes_, type_)                                                         \
     _Static_assert(((nodes_) & ((nodes_)-1)) == 0, "a power of two");                              \
+    _Static_assert(sizeof(type_) % 8 == 0, "a multiple of 8 bytes");                               \
     enum { NAME##_mask = (nodes_)-1 };                                                             \
     struct NAME##_model {                                                                          \
         struct dynmon_forest forest;                                                               \
@@ -46,23 +70,88 @@ struct dynmon_features {
         __uint(max_entries, 1);                                                                    \
         __type(key, __u32);                                                                        \
         __type(value, struct NAME##_model);                                                        \
-    } NAME##_active SEC(".maps"), NAME##_shadow SEC(".maps");                                      \
+    };                                                                                             \
     struct {                                                                                       \
         __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);                                                  \
         __uint(max_entries, DYNMON_MODEL_SLOTS);                                                   \
         __type(key, __u32);                                                                        \
         __array(values, struct NAME##_place);                                                      \
-    } NAME SEC(".maps") = {.values = {&NAME##_active, &NAME##_shadow}}
+    } NAME SEC(".maps");                                                                           \
+    struct {                                                                                       \
+        __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);                                                   \
+        __uint(max_entries, DYNMON_MODEL_SLOTS);                                                   \
+        __type(key, enum dynmon_model_slot);                                                       \
+        __type(value, struct dynmon_verdicts);                                                     \
+    } NAME##_verdicts SEC(".maps");                                                                \
+    struct {                                                                                       \
+        __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);                                                   \
+        __uint(max_entries, 1);                                                                    \
+        __type(key, __u32);                                                                        \
+        __type(value, struct dynmon_features);                                                     \
+    } NAME##_vector SEC(".maps");                                                                  \
+    /* Never read: what they point to is in the object's BTF. */                                   \
+    const struct NAME##_model* const volatile dynmon_model_##NAME = 0;                             \
+    const type_* const volatile dynmon_features_##NAME = 0;                                        \
+    static __always_inline bool dynmon_judge_in_##NAME(__u32 slot, const type_* source,            \
+                                                       struct dynmon_judgement* judged) {          \
+        const __u32 only = 0;                                                                      \
+        const struct NAME##_model* model = 0;                                                      \
+        struct dynmon_features* vector = bpf_map_lookup_elem(&NAME##_vector, &only);               \
+        void* place = bpf_map_lookup_elem(&NAME, &slot);                                           \
+        if (place)                                                                                 \
+            model = bpf_map_lookup_elem(place, &only);                                             \
+        if (!model || !vector || model->forest.version != DYNMON_FOREST_VERSION)                   \
+            return false;                                                                          \
+        dynmon_forest_gather(&model->forest, source, sizeof(*source), vector);                     \
+        dynmon_forest_judge(&model->forest, model->nodes, NAME##_mask, vector->of, judged);        \
+        return true;                                                                               \
+    }                                                                                              \
+    static __always_inline void dynmon_note_##NAME(__u32 slot, bool attack, bool to_other) {       \
+        struct dynmon_verdicts* verdicts = bpf_map_lookup_elem(&NAME##_verdicts, &slot);           \
+        if (!verdicts)                                                                             \
+            return;                                                                                \
+        verdicts->judged++;                                                                        \
+        verdicts->attacks += attack;                                                               \
+        verdicts->alone += attack & !to_other;                                                     \
+    }                                                                                              \
+    static __always_inline bool dynmon_judge_##NAME(const type_* source,                           \
+                                                    struct dynmon_judgement* judged) {             \
+        struct dynmon_judgement shadow = {};                                                       \
+        const bool is_active = dynmon_judge_in_##NAME(DYNMON_MODEL_ACTIVE, source, judged);        \
+        const bool is_shadow = dynmon_judge_in_##NAME(DYNMON_MODEL_SHADOW, source, &shadow);       \
+        if (is_active)                                                                             \
+            dynmon_note_##NAME(DYNMON_MODEL_ACTIVE, judged->attack, !is_shadow || shadow.attack);  \
+        if (is_shadow)                                                                             \
+            dynmon_note_##NAME(DYNMON_MODEL_SHADOW, shadow.attack, !is_active || judged->attack);  \
+        return is_active;                                                                          \
+    }                                                                                              \
+    _Static_assert(1, "")
 
-struct dynmon_judgement {
-    __s64 score;
-    bool attack;
-    __u8 hash[8]; /* of the model that judged */
-};
+/* False: there is no active model. Else `judged` is filled in. */
+#define dynmon_judge(NAME, source, judged) dynmon_judge_##NAME(source, judged)
+
+/* Any struct becomes a vector of numbers of 32 bits; what does not fit is the largest. */
+static __always_inline void dynmon_forest_gather(const struct dynmon_forest* forest,
+                                                 const void* source, __u32 size,
+                                                 struct dynmon_features* vector) {
+    for (__u32 i = 0; i < DYNMON_FOREST_FEATURES; i++) {
+        const struct dynmon_gather* from = &forest->gather[i];
+        const __u32 at = from->at & 0xfff8;
+        __u64 value;
+
+        if (i >= forest->features || at > size - 8)
+            break;
+        value = *(const __u64*)((const char*)source + at);
+        if (from->at & 1)
+            value = __builtin_bswap64(value);
+        value = (value << (from->up & 63) >> (from->down & 63)) ^ from->flip;
+        vector->of[i] = (__u32)value | -(__u32)dynmon_is_not_0(value >> 32);
+    }
+}
 
 /* One step of one tree. */
-static __always_inline __u32 dynmon_step(const struct dynmon_node* nodes, __u32 mask, __u32 at,
-                                         const __u32* features) {
+static __always_inline __u32 dynmon_forest_step(const struct dynmon_node* nodes, __u32 mask,
+                                                __u32 at, const __u32* features) {
     const struct dynmon_node* node = &nodes[at & mask];
     const __u32 next = node->next;
     __u64 beyond = (__u64)node->threshold - features[next & DYNMON_FOREST_FEATURES];
@@ -71,23 +160,24 @@ static __always_inline __u32 dynmon_step(const struct dynmon_node* nodes, __u32 
     return (next >> 6) + (__u32)(beyond >> 63);
 }
 
-static __always_inline __s64 dynmon_walk_group(const struct dynmon_node* nodes, __u32 mask,
-                                               const __u32* roots, __u32 depth,
-                                               const __u32* features) {
+/* Several trees at once, so that one's loads do not wait for another's. */
+static __always_inline __s64 dynmon_forest_group(const struct dynmon_node* nodes, __u32 mask,
+                                                 const __u32* roots, __u32 depth,
+                                                 const __u32* features) {
     __u32 a = roots[0], b = roots[1], c = roots[2], d = roots[3];
     __u32 e = roots[4], f = roots[5], g = roots[6], h = roots[7];
 
     for (__u32 level = 0; level < DYNMON_FOREST_DEPTH; level++) {
         if (level >= depth)
             break;
-        a = dynmon_step(nodes, mask, a, features);
-        b = dynmon_step(nodes, mask, b, features);
-        c = dynmon_step(nodes, mask, c, features);
-        d = dynmon_step(nodes, mask, d, features);
-        e = dynmon_step(nodes, mask, e, features);
-        f = dynmon_step(nodes, mask, f, features);
-        g = dynmon_step(nodes, mask, g, features);
-        h = dynmon_step(nodes, mask, h, features);
+        a = dynmon_forest_step(nodes, mask, a, features);
+        b = dynmon_forest_step(nodes, mask, b, features);
+        c = dynmon_forest_step(nodes, mask, c, features);
+        d = dynmon_forest_step(nodes, mask, d, features);
+        e = dynmon_forest_step(nodes, mask, e, features);
+        f = dynmon_forest_step(nodes, mask, f, features);
+        g = dynmon_forest_step(nodes, mask, g, features);
+        h = dynmon_forest_step(nodes, mask, h, features);
     }
     return (__s64)(__s32)nodes[a & mask].threshold + (__s32)nodes[b & mask].threshold +
            (__s32)nodes[c & mask].threshold + (__s32)nodes[d & mask].threshold +
@@ -95,47 +185,37 @@ static __always_inline __s64 dynmon_walk_group(const struct dynmon_node* nodes, 
            (__s32)nodes[g & mask].threshold + (__s32)nodes[h & mask].threshold;
 }
 
-static __always_inline bool dynmon_judge_(const struct dynmon_forest* forest,
-                                          const struct dynmon_node* nodes, __u32 mask,
-                                          const struct dynmon_features* features,
-                                          struct dynmon_judgement* judged) {
-    const __u32 trees = forest->trees, depth = forest->depth;
+/* One tree alone takes half of the time of a group. */
+static __always_inline __s64 dynmon_forest_tree(const struct dynmon_node* nodes, __u32 mask,
+                                                __u32 at, __u32 depth, const __u32* features) {
+    for (__u32 level = 0; level < DYNMON_FOREST_DEPTH; level++) {
+        if (level >= depth)
+            break;
+        at = dynmon_forest_step(nodes, mask, at, features);
+    }
+    return (__s32)nodes[at & mask].threshold;
+}
+
+static __always_inline void dynmon_forest_judge(const struct dynmon_forest* forest,
+                                                const struct dynmon_node* nodes, __u32 mask,
+                                                const __u32* features,
+                                                struct dynmon_judgement* judged) {
     __s64 score = forest->base;
 
-    if (forest->version != DYNMON_FOREST_VERSION)
-        return false;
-    if (trees == 1) { /* one tree alone takes half of the time of a group */
-        __u32 at = forest->roots[0];
-
-        for (__u32 level = 0; level < DYNMON_FOREST_DEPTH; level++) {
-            if (level >= depth)
-                break;
-            at = dynmon_step(nodes, mask, at, features->of);
-        }
-        score += (__s32)nodes[at & mask].threshold;
+    if (forest->trees == 1) {
+        score += dynmon_forest_tree(nodes, mask, forest->roots[0], forest->depth, features);
     } else {
         for (__u32 tree = 0; tree < DYNMON_FOREST_TREES; tree += DYNMON_FOREST_GROUP) {
-            if (tree >= trees)
+            if (tree >= *(const volatile __u32*)&forest->trees)
                 break;
-            score += dynmon_walk_group(nodes, mask, forest->roots + tree, depth, features->of);
+            /* Read anew: what a walk has shown of it would be a state of its own in the next. */
+            score += dynmon_forest_group(nodes, mask, forest->roots + tree,
+                                         *(const volatile __u32*)&forest->depth, features);
         }
     }
     judged->score = score;
     judged->attack = score > forest->threshold;
     __builtin_memcpy(judged->hash, forest->hash, sizeof(judged->hash));
-    return true;
 }
-
-/* False: the slot has no model. `judged` is filled in else. */
-#define dynmon_judge(NAME, slot_, features_, judged_)                                              \
-    ({                                                                                             \
-        const __u32 dynmon_judge_slot = (slot_), dynmon_judge_only = 0;                            \
-        const struct NAME##_model* dynmon_judge_model = 0;                                         \
-        void* dynmon_judge_place = bpf_map_lookup_elem(&NAME, &dynmon_judge_slot);                 \
-        if (dynmon_judge_place)                                                                    \
-            dynmon_judge_model = bpf_map_lookup_elem(dynmon_judge_place, &dynmon_judge_only);      \
-        dynmon_judge_model&& dynmon_judge_(&dynmon_judge_model->forest, dynmon_judge_model->nodes, \
-                                           NAME##_mask, (features_), (judged_));                   \
-    })
 
 #endif

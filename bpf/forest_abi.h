@@ -20,6 +20,15 @@
 #define DYNMON_FOREST_DEPTH 16 /* steps from a root to its deepest leaf */
 #define DYNMON_FOREST_VERSION 1
 
+/* Where a feature is in the probe's struct: in the aligned 8 bytes at `at`, of which
+ * `<< up >> down` leaves the field, and `^ flip` makes a rank of a signed number. */
+struct dynmon_gather {
+    __u16 at; /* bytes; the lowest bit: in network order */
+    __u8 up;
+    __u8 down;
+    __u32 flip;
+};
+
 struct dynmon_node {
     __u32 threshold; /* of a leaf: __s32, its part of the score */
     __u32 next;      /* number of the left child << 6 | number of the feature */
@@ -29,11 +38,12 @@ struct dynmon_forest {
     __u32 version; /* 0: there is no model */
     __u32 trees;   /* roots beyond them are 0, and so is node 0: a leaf of value 0 */
     __u32 depth;
-    __u32 reserved;
+    __u32 features;
     __s64 base;      /* what the score starts with */
     __s64 threshold; /* the verdict is `attack` when the score is larger */
     __u8 hash[8];    /* the first bytes of the SHA-256 of the model's file */
     __u32 roots[DYNMON_FOREST_TREES];
+    struct dynmon_gather gather[DYNMON_FOREST_FEATURES];
 };
 
 #endif

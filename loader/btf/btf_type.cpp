@@ -62,6 +62,14 @@ std::optional<BareType> strip_type(const btf* types, std::uint32_t type_id) {
     return std::nullopt;
 }
 
+std::uint32_t pointed_type(const btf* types, const std::string& variable) {
+    const int id = btf__find_by_name_kind(types, variable.c_str(), BTF_KIND_VAR);
+    const btf_type* type = id < 0 ? nullptr : btf__type_by_id(types, static_cast<__u32>(id));
+    while (type != nullptr && (btf_is_var(type) || btf_is_mod(type)))
+        type = btf__type_by_id(types, type->type);
+    return type != nullptr && btf_is_ptr(type) ? type->type : 0;
+}
+
 bool is_kernel_pointer(const btf* types, const BareType& pointer) {
     const btf_type* target = btf__type_by_id(types, pointer.type->type);
     if (!target || !btf_is_type_tag(target))

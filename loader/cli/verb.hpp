@@ -45,6 +45,7 @@ std::unique_ptr<Verb> make_set_verb();
 std::unique_ptr<Verb> make_delete_verb();
 std::unique_ptr<Verb> make_deny_verb();
 std::unique_ptr<Verb> make_allow_verb();
+std::unique_ptr<Verb> make_model_verb();
 std::unique_ptr<Verb> make_status_verb();
 std::unique_ptr<Verb> make_unload_verb();
 std::unique_ptr<Verb> make_recover_verb();

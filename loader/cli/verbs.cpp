@@ -19,6 +19,7 @@ std::vector<std::unique_ptr<Verb>> all_verbs() {
     verbs.push_back(make_delete_verb());
     verbs.push_back(make_deny_verb());
     verbs.push_back(make_allow_verb());
+    verbs.push_back(make_model_verb());
     verbs.push_back(make_status_verb());
     verbs.push_back(make_unload_verb());
     verbs.push_back(make_recover_verb());

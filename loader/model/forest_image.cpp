@@ -6,9 +6,10 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <utility>
 
+#include "../../bpf/forest_abi.h"
 #include "base/error.hpp"
-#include "bpf/forest_abi.h"
 
 namespace dynmon {
 
@@ -29,12 +30,12 @@ constexpr int score_bits = 30; // a score of any number of trees is within 32 bi
 // Number of a node in its tree → of what stands for it: a split that divides nothing is its child.
 class LiveTree {
 public:
-    LiveTree(const Forest& forest, const Tree& tree, const std::vector<FeatureRange>& ranges,
+    LiveTree(const Forest& forest, const Tree& tree, const std::vector<BoundFeature>& features,
              const std::string& file)
         : tree_(tree), last_left_(tree.size()), stands_for_(tree.size()) {
         // Children are found before their parents: a path is as long as the tree is deep.
         for (const std::uint32_t number : bottom_up())
-            stands_for_[number] = settle(forest, number, ranges, file);
+            stands_for_[number] = settle(forest, number, features, file);
     }
 
     const TreeNode& node(std::uint32_t number) const { return tree_[number]; }
@@ -57,11 +58,11 @@ private:
     }
 
     std::uint32_t settle(const Forest& forest, std::uint32_t number,
-                         const std::vector<FeatureRange>& ranges, const std::string& file) {
+                         const std::vector<BoundFeature>& features, const std::string& file) {
         const TreeNode& node = tree_[number];
         if (node.is_leaf())
             return number;
-        const FeatureRange& range = ranges[node.feature];
+        const FeatureRange& range = features[node.feature].range;
         const auto last = last_left(forest.comparison, node.threshold, range);
         if (!last || *last == last_rank(range)) {
             ++dead_;
@@ -191,9 +192,9 @@ dynmon_forest header_of(const std::vector<std::byte>& bytes) {
 
 } // namespace
 
-ForestImage::ForestImage(const Forest& forest, const std::vector<FeatureRange>& ranges,
-                         std::size_t room, const std::string& file)
-    : scale_(scale_for(forest)) {
+ForestImage::ForestImage(const Forest& forest, std::vector<BoundFeature> features, std::size_t room,
+                         const std::string& file)
+    : features_(std::move(features)), scale_(scale_for(forest)) {
     require_room(forest, file);
     // Each leaf, the base and the threshold are rounded once.
     most_error_ = static_cast<double>(forest.trees.size() + 2) / (2 * scale_);
@@ -201,9 +202,14 @@ ForestImage::ForestImage(const Forest& forest, const std::vector<FeatureRange>& 
     dynmon_forest header{};
     header.version = DYNMON_FOREST_VERSION;
     for (const Tree& tree : forest.trees) {
-        const LiveTree live(forest, tree, ranges, file);
+        const LiveTree live(forest, tree, features_, file);
         header.roots[header.trees++] = writer.add(live);
         dead_ += live.dead();
+    }
+    header.features = static_cast<std::uint32_t>(features_.size());
+    for (std::size_t i = 0; i < features_.size(); ++i) {
+        const FeaturePlace& place = features_[i].place;
+        header.gather[i] = {.at = place.at, .up = place.up, .down = place.down, .flip = place.flip};
     }
     header.depth = static_cast<std::uint32_t>(writer.depth());
     header.base = scaled(forest.base, scale_);
@@ -246,6 +252,13 @@ std::vector<std::uint32_t> ForestImage::path(std::size_t tree,
     }
 }
 
+FeatureVector ForestImage::gather(std::span<const std::byte> source) const {
+    FeatureVector vector{};
+    for (std::size_t i = 0; i < features_.size(); ++i)
+        vector[i] = features_[i].value(source);
+    return vector;
+}
+
 std::int64_t ForestImage::score(const FeatureVector& features) const {
     const dynmon_forest header = header_of(bytes_);
     std::int64_t sum = header.base;
@@ -256,10 +269,6 @@ std::int64_t ForestImage::score(const FeatureVector& features) const {
 
 bool ForestImage::is_attack(const FeatureVector& features) const {
     return score(features) > header_of(bytes_).threshold;
-}
-
-std::uint32_t engine_value(std::uint64_t rank) {
-    return static_cast<std::uint32_t>(std::min<std::uint64_t>(rank, saturated));
 }
 
 } // namespace dynmon

@@ -5,11 +5,12 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "model/binding.hpp"
 #include "model/forest.hpp"
-#include "model/threshold.hpp"
 
 struct dynmon_node;
 
@@ -20,10 +21,10 @@ using FeatureVector = std::array<std::uint32_t, forest_features>;
 
 class ForestImage {
 public:
-    // `ranges`: of the features, in the order of `forest.features`. `room`: nodes. Throws
+    // `features`: of the probe, in the order of `forest.features`. `room`: nodes. Throws
     // Error{usage} with the place in `file` for what has no room: features, trees, depth, nodes, a
-    // threshold that a saturated feature does not reach. Pure.
-    ForestImage(const Forest& forest, const std::vector<FeatureRange>& ranges, std::size_t room,
+    // threshold that a feature of 64 bits does not reach. Pure.
+    ForestImage(const Forest& forest, std::vector<BoundFeature> features, std::size_t room,
                 const std::string& file);
 
     // struct dynmon_forest, then the nodes that are used.
@@ -41,6 +42,8 @@ public:
     double scale() const { return scale_; }
     double most_error() const { return most_error_; }
 
+    // What the engine makes of the probe's struct.
+    FeatureVector gather(std::span<const std::byte> source) const;
     std::int64_t score(const FeatureVector& features) const;
     bool is_attack(const FeatureVector& features) const;
     // Numbers of the nodes of one tree, from its root to the leaf.
@@ -49,13 +52,11 @@ public:
 private:
     const dynmon_node* node(std::uint32_t number) const;
 
+    std::vector<BoundFeature> features_;
     std::vector<std::byte> bytes_;
     std::size_t dead_ = 0;
     double scale_ = 1;
     double most_error_ = 0;
 };
-
-// A feature as the engine has it: the rank, at most 2^32 - 1.
-std::uint32_t engine_value(std::uint64_t rank);
 
 } // namespace dynmon

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <span>
 
+#include "base/limits.hpp"
 #include "import/json_tree.hpp"
 #include "object/allow_list.hpp"
 
@@ -131,8 +132,7 @@ Tree tree_of(const ModelTree& tree, const TreeArrays& arrays, std::size_t featur
 }
 
 Forest read_forest(const std::string& text, const std::string& file) {
-    constexpr std::size_t most_bytes = 64u << 20;
-    const Node root = parse_json_tree(text, file, most_bytes);
+    const Node root = parse_json_tree(text, file, limits::model_bytes);
     const ModelTree tree(root, file);
     Forest forest;
     if (ModelTree::find(root, "learner") != nullptr)

@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "base/identifier.hpp"
 #include "base/log.hpp"
+#include "btf/btf_type.hpp"
 #include "decode/text.hpp"
 #include "filter/projection.hpp"
 #include "kernel/clock.hpp"
@@ -51,16 +52,6 @@ std::uint32_t named_type(const btf* types, const std::string& name) {
     refuse_type(types, name);
 }
 
-// The variable `const struct x* const volatile dynmon_event_NAME`; 0: there is none.
-std::uint32_t declared_type(const btf* types, const std::string& map) {
-    const std::string name = "dynmon_event_" + map;
-    const int id = btf__find_by_name_kind(types, name.c_str(), BTF_KIND_VAR);
-    const btf_type* type = id < 0 ? nullptr : btf__type_by_id(types, static_cast<__u32>(id));
-    while (type != nullptr && (btf_is_var(type) || btf_is_mod(type)))
-        type = btf__type_by_id(types, type->type);
-    return type != nullptr && btf_is_ptr(type) ? type->type : 0;
-}
-
 } // namespace
 
 std::optional<Layout> event_layout(const MapTypes& types, const std::string& name) {
@@ -70,8 +61,8 @@ std::optional<Layout> event_layout(const MapTypes& types, const std::string& nam
             .hint("name the object that its program is from: --object FILE");
     if (known == nullptr)
         return std::nullopt;
-    const std::uint32_t id =
-        name.empty() ? declared_type(known, types.name) : named_type(known, without_keyword(name));
+    const std::uint32_t id = name.empty() ? pointed_type(known, "dynmon_event_" + types.name)
+                                          : named_type(known, without_keyword(name));
     if (id == 0)
         return std::nullopt;
     const std::int64_t size = btf__resolve_size(known, id);

@@ -6,15 +6,17 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <span>
 #include <stdexcept>
 
 #include <unistd.h>
 
 #include <bpf/bpf.h>
 
-#include "bpf/forest_abi.h"
+#include "../../bpf/forest_abi.h"
 #include "forest.skel.h"
 #include "model/forest_image.hpp"
+#include "model/place.hpp"
 
 namespace {
 
@@ -24,13 +26,12 @@ constexpr std::size_t room = 65536;
 
 class Kernel {
 public:
-    explicit Kernel(const ForestImage& image) : skeleton_(forest_bpf::open()) {
+    Kernel() : skeleton_(forest_bpf::open()) {
         if (skeleton_ == nullptr)
             throw std::runtime_error("the skeleton does not open");
         bpf_program__set_autoload(skeleton_->progs.forest_ingress_xdp, false);
         if (forest_bpf::load(skeleton_) != 0)
             throw std::runtime_error("the program does not load");
-        set_model(image);
     }
     Kernel(const Kernel&) = delete;
     Kernel& operator=(const Kernel&) = delete;
@@ -42,13 +43,14 @@ public:
         bool same_hash;
     };
 
-    Result judge(const FeatureVector& features) {
+    const btf* types() const { return bpf_object__btf(skeleton_->obj); }
+
+    Result judge(std::span<const std::byte> row) {
         const std::uint32_t only = 0;
         unsigned char frame[64] = {};
         LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame, .data_size_in = sizeof frame);
         const int fd = bpf_program__fd(skeleton_->progs.forest_ingress);
-        if (bpf_map_update_elem(bpf_map__fd(skeleton_->maps.FEATURES), &only, features.data(), 0) !=
-                0 ||
+        if (bpf_map_update_elem(bpf_map__fd(skeleton_->maps.FEATURES), &only, row.data(), 0) != 0 ||
             bpf_prog_test_run_opts(fd, &options) != 0)
             throw std::runtime_error("the program does not run");
         const auto& result = skeleton_->bss->result;
@@ -58,7 +60,6 @@ public:
                 std::memcmp(result.hash, hash_, sizeof hash_) == 0};
     }
 
-private:
     void set_model(const ForestImage& image) {
         const std::uint32_t only = 0, active = 0;
         std::vector<std::byte> value(sizeof(dynmon_forest) + room * sizeof(dynmon_node));
@@ -72,6 +73,7 @@ private:
         ::close(place);
     }
 
+private:
     forest_bpf* skeleton_;
     unsigned char hash_[8] = {};
 };
@@ -81,30 +83,21 @@ std::string text_of(const char* path) {
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
-FeatureRange range_of(std::string word) {
-    const bool is_signed = word.front() == 's';
-    return {.bits = static_cast<unsigned>(std::stoul(is_signed ? word.substr(1) : word)),
-            .is_signed = is_signed};
-}
-
-int run(const char* model, const std::string& bits, const char* rows_path) {
+int run(const char* model, const char* rows_path) {
     const Forest forest = read_forest(text_of(model), model);
-    const std::vector<FeatureRange> ranges(forest.features.size(), range_of(bits));
-    const ForestImage image(forest, ranges, room, model);
-    Kernel kernel(image);
+    Kernel kernel;
+    const ModelPlace place = find_model_place(kernel.types(), "", "the test probe");
+    const Layout& source = place.source;
+    const ForestImage image(forest, bind_features(forest, source, model), place.room, model);
+    kernel.set_model(image);
     const std::string rows = text_of(rows_path);
-    const std::size_t width = forest.features.size();
-    for (std::size_t row = 0; row < rows.size() / sizeof(std::uint64_t) / width; ++row) {
-        FeatureVector features{};
-        for (std::size_t i = 0; i < width; ++i) {
-            std::uint64_t value = 0;
-            std::memcpy(&value, rows.data() + (row * width + i) * sizeof value, sizeof value);
-            features[i] = engine_value(rank_of(static_cast<std::int64_t>(value), ranges[i]));
-        }
-        const Kernel::Result in_kernel = kernel.judge(features);
+    for (std::size_t at = 0; at + source.size <= rows.size(); at += source.size) {
+        const std::span row = std::as_bytes(std::span(rows)).subspan(at, source.size);
+        const FeatureVector features = image.gather(row);
+        const Kernel::Result in_kernel = kernel.judge(row);
         if (in_kernel.score != image.score(features) ||
             in_kernel.attack != image.is_attack(features) || !in_kernel.same_hash)
-            throw std::runtime_error("row " + std::to_string(row) +
+            throw std::runtime_error("row " + std::to_string(at / source.size) +
                                      ": kernel and user space differ");
         std::cout << in_kernel.attack << ' ' << static_cast<double>(in_kernel.score) / image.scale()
                   << ' ' << image.most_error() << '\n';
@@ -116,10 +109,10 @@ int run(const char* model, const std::string& bits, const char* rows_path) {
 
 int main(int argc, char** argv) {
     try {
-        if (argc != 4)
-            throw std::runtime_error("usage: judge MODEL BITS ROWS");
+        if (argc != 3)
+            throw std::runtime_error("usage: judge MODEL ROWS");
         std::cout.precision(17);
-        return run(argv[1], argv[2], argv[3]);
+        return run(argv[1], argv[2]);
     } catch (const std::exception& error) {
         std::cerr << "judge: " << error.what() << '\n';
         return 1;

@@ -25,28 +25,46 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "loader" / 
 import export_sklearn  # noqa: E402
 
 JUDGE = None
-FEATURES = ["packets", "bytes", "duration_us", "syns"]
+# struct features of the test probe `forest`.
+ROW = numpy.dtype([("packets", "<u8"), ("bytes", "<u8"), ("duration_us", "<u4"), ("syns", "<u4"),
+                   ("balance", "<i4"), ("port", ">u2"), ("flags", "u1"), ("proto_phase", "u1")])
+# The integers that a feature can be. Those of 64 bits have no thresholds beyond 32.
+RANGES = {"packets": (0, 2**31), "bytes": (0, 2**31), "duration_us": (0, 2**32 - 1),
+          "syns": (0, 2**32 - 1), "balance": (-2**31, 2**31 - 1), "port": (0, 65535),
+          "flags": (0, 255), "proto": (0, 7), "phase": (0, 31)}
+FEATURES = list(RANGES)
+LOWEST, LARGEST = numpy.array(list(RANGES.values())).T
 
 
-def samples(seed, count=2000, largest=2**32 - 1):
+def packed(rows):
+    """Rows of features, in the order of FEATURES, as the probe's struct."""
+    table = numpy.zeros(len(rows), ROW)
+    for column, name in enumerate(FEATURES[:7]):
+        table[name] = rows[:, column]
+    table["proto_phase"] = rows[:, 7] | rows[:, 8] << 3
+    return table.tobytes()
+
+
+def samples(seed, count=2000):
     """Features of every size, and a label that depends on them, with noise."""
     random = numpy.random.default_rng(seed)
-    size = random.uniform(0, numpy.log2(largest), (count, len(FEATURES)))
-    rows = numpy.minimum(numpy.exp2(size), largest).astype(numpy.uint64)
-    sum_of_sizes = size[:, 0] + size[:, 1] - size[:, 2]
-    return rows, (sum_of_sizes + random.normal(0, 3, count) > 8).astype(int)
+    share = random.uniform(0, 1, (count, len(FEATURES)))
+    rows = (LOWEST + numpy.exp2(share * numpy.log2(LARGEST - LOWEST))).astype(numpy.int64)
+    rows = numpy.clip(rows, LOWEST, LARGEST)
+    return rows, (share.sum(axis=1) + random.normal(0, 0.5, count) > 4.8).astype(int)
 
 
-def beside(thresholds, seed, largest=2**32 - 1):
+def beside(thresholds, seed):
     """For each (feature, threshold) the integers on both sides of it, in rows that are random else."""
     random = numpy.random.default_rng(seed)
     rows = []
     for feature, threshold in thresholds:
         for offset in (-1, 0, 1, 2):
-            row = random.integers(0, largest, len(FEATURES), dtype=numpy.uint64, endpoint=True)
-            row[feature] = min(max(int(numpy.floor(threshold)) + offset, 0), largest)
+            row = random.integers(LOWEST, LARGEST, endpoint=True)
+            row[feature] = min(max(int(numpy.floor(threshold)) + offset, LOWEST[feature]),
+                               LARGEST[feature])
             rows.append(row)
-    return numpy.array(rows, dtype=numpy.uint64)
+    return numpy.array(rows)
 
 
 class Case(unittest.TestCase):
@@ -56,11 +74,11 @@ class Case(unittest.TestCase):
         self.folder = pathlib.Path(folder.name)
         self.model = self.folder / "model.json"
 
-    def judged(self, rows, bits="32"):
+    def judged(self, rows):
         """[(is attack, score, how far the score may be off)]"""
         file = self.folder / "rows"
-        file.write_bytes(rows.tobytes())
-        done = subprocess.run([JUDGE, self.model, bits, file], capture_output=True, text=True)
+        file.write_bytes(packed(rows))
+        done = subprocess.run([JUDGE, self.model, file], capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stderr)
         found = [line.split() for line in done.stdout.splitlines()]
         self.assertEqual(len(found), len(rows))
@@ -93,19 +111,17 @@ class SklearnTest(Case):
                       for each in getattr(classifier, "estimators_", [classifier])
                       for feature, threshold in zip(each.tree_.feature, each.tree_.threshold)
                       if feature >= 0]
-        self.assertGreater(len(thresholds), 5)
         on = beside(thresholds, seed + 1)
         judged = self.judged(on)
         self.assert_same(judged, classifier.predict(on), self.shares(classifier, on))
-        self.assertGreater(sum(attack for attack, _, _ in judged), 0)
-        self.assertLess(sum(attack for attack, _, _ in judged), len(on))
+        self.assertEqual({attack for attack, _, _ in judged}, {0, 1})
+        return thresholds
 
     def test_a_tree(self):
-        for depth in (1, 4, 12):
+        for depth in (3, 8, 14):
             with self.subTest(depth=depth):
-                self.check(sklearn.tree.DecisionTreeClassifier(max_depth=depth, random_state=depth)
-                           if depth > 1 else
-                           sklearn.tree.DecisionTreeClassifier(max_depth=3, random_state=1), depth)
+                self.check(sklearn.tree.DecisionTreeClassifier(max_depth=depth, random_state=depth),
+                           depth)
 
     def test_a_forest(self):
         for trees, depth in ((2, 3), (9, 8), (30, 6)):
@@ -113,11 +129,46 @@ class SklearnTest(Case):
                 self.check(sklearn.ensemble.RandomForestClassifier(
                     n_estimators=trees, max_depth=depth, random_state=trees), trees)
 
+    def test_the_rows_tell_a_rounded_threshold_from_the_right_one(self):
+        """That of a mutant: x <= floor(threshold)."""
+        thresholds = self.check(sklearn.ensemble.RandomForestClassifier(
+            n_estimators=30, max_depth=10, random_state=5), 5)
+        differ = sum(
+            (value <= numpy.floor(threshold)) != (float(numpy.float32(value)) <= threshold)
+            for feature, threshold in thresholds
+            for value in (min(max(int(numpy.floor(threshold)) + offset, LOWEST[feature]), LARGEST[feature])
+                          for offset in (-1, 0, 1, 2)))
+        self.assertGreater(differ, 50)
+
+    def test_a_count_beyond_32_bits_is_larger_than_every_threshold(self):
+        rows, labels = samples(7)
+        tree = sklearn.tree.DecisionTreeClassifier(max_depth=8, random_state=7).fit(rows, labels)
+        export_sklearn.export(tree, FEATURES, self.model)
+        rows[:, :2] += 2**40
+        self.assert_same(self.judged(rows), tree.predict(rows), self.shares(tree, rows))
+
+    def test_a_threshold_beyond_32_bits_is_refused_with_its_place(self):
+        rows, labels = samples(8)
+        rows[:, 0] = numpy.where(labels, 2**40, 2**39)
+        tree = sklearn.tree.DecisionTreeClassifier(max_depth=1).fit(rows, labels)
+        export_sklearn.export(tree, FEATURES, self.model)
+        done = subprocess.run([JUDGE, self.model, "/dev/null"], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, r"model\.json:1:\d+: the threshold \d+.* of 'packets' is beyond")
+
+    def test_a_feature_that_the_probe_has_not_is_named(self):
+        rows, labels = samples(9)
+        tree = sklearn.tree.DecisionTreeClassifier(max_depth=1).fit(rows, labels)
+        export_sklearn.export(tree, ["packet", *FEATURES[1:]], self.model)
+        done = subprocess.run([JUDGE, self.model, "/dev/null"], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("the feature 'packet' is not in the probe's struct", done.stderr)
+
     def test_of_an_even_vote_the_first_class_wins(self):
-        rows = numpy.array([[0, 0, 0, 0], [9, 9, 9, 9]], dtype=numpy.uint64)
+        rows = numpy.array([LOWEST, LARGEST])
         for attack in (0, 1):
             with self.subTest(attack=attack):
-                even = sklearn.tree.DecisionTreeClassifier().fit(numpy.zeros((2, 4)), [0, 1])
+                even = sklearn.tree.DecisionTreeClassifier().fit(numpy.zeros((2, len(FEATURES))), [0, 1])
                 export_sklearn.export(even, FEATURES, self.model, attack=attack)
                 self.assertEqual({judged[0] for judged in self.judged(rows)}, {int(attack == 0)})
                 self.assertEqual(set(even.predict(rows)), {0})
@@ -159,7 +210,7 @@ class XgboostTest(Case):
                 classifier = xgboost.XGBClassifier(n_estimators=2, **options).fit(rows, labels)
                 classifier.get_booster().feature_names = FEATURES
                 classifier.save_model(self.model)
-                done = subprocess.run([JUDGE, self.model, "32", "/dev/null"], capture_output=True,
+                done = subprocess.run([JUDGE, self.model, "/dev/null"], capture_output=True,
                                       text=True)
                 self.assertEqual(done.returncode, 1)
                 self.assertIn(reason, done.stderr)

@@ -3,13 +3,25 @@
 #include "dynmon.h"
 #include "forest.h"
 
-DYNMON_FOREST(MODEL, 65536);
+struct features {
+    __u64 packets;
+    __u64 bytes;
+    __u32 duration_us;
+    __u32 syns;
+    __s32 balance;
+    __be16 port;
+    __u8 flags;
+    __u8 proto : 3;
+    __u8 phase : 5;
+};
+
+DYNMON_FOREST(MODEL, 65536, struct features);
 
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(max_entries, 1);
     __type(key, __u32);
-    __type(value, struct dynmon_features);
+    __type(value, struct features);
 } FEATURES SEC(".maps");
 
 struct {
@@ -21,12 +33,12 @@ struct {
 
 static __always_inline enum dynmon_verdict judge(void) {
     const __u32 only = 0;
-    struct dynmon_features* features = bpf_map_lookup_elem(&FEATURES, &only);
+    struct features* features = bpf_map_lookup_elem(&FEATURES, &only);
     struct dynmon_judgement judged = {};
 
     if (!features)
         return DYNMON_PASS;
-    result.judged = dynmon_judge(MODEL, DYNMON_MODEL_ACTIVE, features, &judged);
+    result.judged = dynmon_judge(MODEL, features, &judged);
     result.score = judged.score;
     result.attack = judged.attack;
     __builtin_memcpy(result.hash, judged.hash, sizeof(result.hash));
