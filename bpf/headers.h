@@ -23,6 +23,7 @@
 #define DYNMON_TCP_FIN 0x01
 #define DYNMON_TCP_SYN 0x02
 #define DYNMON_TCP_RST 0x04
+#define DYNMON_TCP_ACK 0x10
 
 /* `icmp_type` and `icmp_code` where they are not in the packet: a later fragment, or fewer than 8
  * bytes of ICMP. Type 255 is reserved by IANA, so that no packet means it; `dport` is 0xffff. */
