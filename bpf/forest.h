@@ -36,7 +36,7 @@ enum dynmon_model_slot {
     DYNMON_MODEL_SLOTS = 2,
 };
 
-/* Of a model, since its probe was loaded. */
+/* What a model said since its probe was loaded. */
 struct dynmon_verdicts {
     __u64 judged;
     __u64 attacks;
@@ -208,7 +208,7 @@ static __always_inline void dynmon_forest_judge(const struct dynmon_forest* fore
         for (__u32 tree = 0; tree < DYNMON_FOREST_TREES; tree += DYNMON_FOREST_GROUP) {
             if (tree >= *(const volatile __u32*)&forest->trees)
                 break;
-            /* Read anew: what a walk has shown of it would be a state of its own in the next. */
+            /* Loaded again: what the verifier has learnt of it would be a state of its own. */
             score += dynmon_forest_group(nodes, mask, forest->roots + tree,
                                          *(const volatile __u32*)&forest->depth, features);
         }

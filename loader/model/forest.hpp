@@ -21,7 +21,7 @@ enum class Comparison {
 };
 
 struct TreeNode {
-    std::uint32_t left = 0; // 0: a leaf; the root is nobody's child
+    std::uint32_t left = 0; // 0: a leaf; no node has the root for a child
     std::uint32_t right = 0;
     std::uint32_t feature = 0;
     double threshold = 0;

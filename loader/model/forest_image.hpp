@@ -37,7 +37,7 @@ public:
     // Splits that no value of their feature divides; they are left out.
     std::size_t dead_splits() const { return dead_; }
 
-    // A score is an integer: so many of it are 1. And by how much at most it is off, in the
+    // A score is an integer, in units of 1 / scale. By how much at most it is off is in the
     // trainer's unit.
     double scale() const { return scale_; }
     double most_error() const { return most_error_; }
