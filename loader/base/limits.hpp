@@ -9,7 +9,6 @@ namespace dynmon::limits {
 
 inline constexpr std::size_t manifest_bytes = 1u << 20;
 inline constexpr std::size_t manifest_depth = 32;
-inline constexpr std::size_t model_bytes = 64u << 20;
 inline constexpr std::size_t object_bytes = 8u << 20;
 inline constexpr std::size_t btf_bytes = 4u << 20;
 inline constexpr std::size_t kernel_btf_bytes = 64u << 20; // that of a kernel has 5 to 12 MiB

@@ -5,7 +5,6 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
-#include "base/limits.hpp"
 #include "cli/report.hpp"
 #include "cli/verb.hpp"
 #include "control/models.hpp"
@@ -39,7 +38,7 @@ struct ReadModel {
 };
 
 ReadModel read_model(const std::string& file, const ModelPlace& place) {
-    const std::vector<std::byte> bytes = read_file(file, limits::model_bytes);
+    const std::vector<std::byte> bytes = read_file(file, most_model_bytes);
     const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     Forest forest = read_forest(text, file);
     std::vector<BoundFeature> bound = bind_features(forest, place.source, file);

@@ -270,7 +270,7 @@ const DocumentPath* DynmonDocument::path(Direction direction) const {
 }
 
 DynmonDocument parse_dynmon_document(std::string_view text, std::string_view file) {
-    const Node tree = parse_json_tree(text, file);
+    const Node tree = parse_json_tree(text, file, limits::manifest_bytes);
     return Reader(text, file).document(tree);
 }
 
@@ -286,7 +286,7 @@ DynmonDocument parse_dynmon_source(std::string_view source, Direction direction,
     path.code.json = false;
     if (metrics.empty())
         return document;
-    const Node tree = parse_json_tree(metrics, metrics_file);
+    const Node tree = parse_json_tree(metrics, metrics_file, limits::manifest_bytes);
     const Node* list = &tree;
     for (const char* key : {"metric-configs", "metrics"})
         if (const Node* inner = child(tree, key))

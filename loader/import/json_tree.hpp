@@ -6,15 +6,13 @@
 #include <string>
 #include <string_view>
 
-#include "base/limits.hpp"
 #include "manifest/document.hpp"
 
 namespace dynmon {
 
 // Throws Error{usage} "FILE:LINE:COL: …" for what is no JSON, is larger than `most` bytes or too
 // deep, or has a key twice. Columns count characters. Pure.
-Node parse_json_tree(std::string_view text, std::string_view file,
-                     std::size_t most = limits::manifest_bytes);
+Node parse_json_tree(std::string_view text, std::string_view file, std::size_t most);
 
 // Error{usage} for a place in a file.
 [[noreturn]] void throw_fault(std::string_view file, Position at, const std::string& message,

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "manifest/manifest.hpp"
+#include "base/position.hpp"
 
 namespace dynmon {
 

@@ -9,13 +9,6 @@
 
 namespace dynmon {
 
-std::string place_text(std::string_view file, const Position& at) {
-    std::string text(file);
-    if (at.line != 0)
-        text += ":" + std::to_string(at.line) + ":" + std::to_string(at.column);
-    return text;
-}
-
 std::set<std::string> Manifest::swapped_maps() const {
     std::set<std::string> names;
     for (const PathConfig& path : paths)

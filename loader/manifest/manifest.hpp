@@ -97,16 +97,6 @@ struct Manifest {
     bool may_drop() const { return may.contains(Power::drop); }
 };
 
-// One finding; `hint` may be empty.
-struct Diagnostic {
-    Position at;
-    std::string message;
-    std::string hint;
-};
-
-// "probe.yaml:3:5", or just the file when the place is not known.
-std::string place_text(std::string_view file, const Position& at);
-
 struct ParsedManifest {
     Manifest manifest;                   // what could be understood
     std::vector<Diagnostic> diagnostics; // empty: the manifest is good

@@ -8,15 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "base/position.hpp"
 #include "manifest/words.hpp"
 
 namespace dynmon {
-
-// Where in the manifest something stands; lines and columns start at 1, 0 is "nowhere".
-struct Position {
-    int line = 0;
-    int column = 0;
-};
 
 // A label is static (`value`) or taken from the map's key (`field`, a path such as "key.proto").
 struct Label {

@@ -2,11 +2,12 @@
 // A trained forest of decision trees, as its trainer wrote it: real thresholds, names of features.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
 
-#include "manifest/manifest.hpp"
+#include "base/position.hpp"
 
 namespace dynmon {
 
@@ -44,6 +45,8 @@ struct Forest {
     double threshold = 0;
     std::string sha256; // of the file, 64 hex digits
 };
+
+inline constexpr std::size_t most_model_bytes = 64u << 20; // of a file
 
 // XGBoost's JSON (`save_model("x.json")`) or dynmon's own, told apart by what is in it. Throws
 // Error{usage} "FILE:LINE:COL: …" for what is neither, or is what the engine has not, by name.

@@ -5,7 +5,6 @@
 #include <cmath>
 #include <span>
 
-#include "base/limits.hpp"
 #include "import/json_tree.hpp"
 #include "object/allow_list.hpp"
 
@@ -132,7 +131,7 @@ Tree tree_of(const ModelTree& tree, const TreeArrays& arrays, std::size_t featur
 }
 
 Forest read_forest(const std::string& text, const std::string& file) {
-    const Node root = parse_json_tree(text, file, limits::model_bytes);
+    const Node root = parse_json_tree(text, file, most_model_bytes);
     const ModelTree tree(root, file);
     Forest forest;
     if (ModelTree::find(root, "learner") != nullptr)
