@@ -6,6 +6,7 @@
 #include "base/error.hpp"
 #include "manifest/document.hpp"
 #include "manifest/fields.hpp"
+#include "manifest/manifest.hpp"
 #include "object/trust.hpp"
 #include "policy/instructions.hpp"
 #include "policy/memory.hpp"
