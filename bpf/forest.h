@@ -80,7 +80,7 @@ struct dynmon_judgement {
     struct {                                                                                       \
         __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);                                                   \
         __uint(max_entries, DYNMON_MODEL_SLOTS);                                                   \
-        __type(key, enum dynmon_model_slot);                                                       \
+        __type(key, __u32);                                                                        \
         __type(value, struct dynmon_verdicts);                                                     \
     } NAME##_verdicts SEC(".maps");                                                                \
     struct {                                                                                       \

@@ -131,19 +131,22 @@ private:
     }
 
     Node scalar(const std::string& text, bool quoted) const {
-        Node node;
-        node.kind = quoted || !text.empty() ? Node::Kind::scalar : Node::Kind::null;
-        node.quoted = quoted;
-        node.text = text;
-        node.at = quoted ? place(begin_of_string())
-                         : place(read_ < text.size() ? 0 : read_ - text.size());
-        return node;
+        return scalar_at(text, quoted, quoted ? begin_of_string() : before(text.size()));
     }
 
     // A number ends with the character behind it, which has been read.
     Node number(const std::string& text) const {
-        Node node = scalar(text, false);
-        node.at = place(read_ < text.size() + 1 ? 0 : read_ - text.size() - 1);
+        return scalar_at(text, false, before(text.size() + 1));
+    }
+
+    std::size_t before(std::size_t length) const { return read_ < length ? 0 : read_ - length; }
+
+    Node scalar_at(const std::string& text, bool quoted, std::size_t offset) const {
+        Node node;
+        node.kind = quoted || !text.empty() ? Node::Kind::scalar : Node::Kind::null;
+        node.quoted = quoted;
+        node.text = text;
+        node.at = place(offset);
         return node;
     }
 

@@ -26,12 +26,13 @@ TEST_CASE("on a threshold that is an integer, <= and < part") {
 }
 
 TEST_CASE("from 2^24 on float32 has not every integer") {
-    constexpr double threshold = 16777217.5; // float32(16777217) is 16777216, float32(16777219) ...20
+    constexpr double threshold =
+        16777217.5; // float32(16777217) is 16777216, float32(16777219) ...20
     CHECK(last_left(Comparison::at_most, threshold, u32) == 16777217);
     CHECK(last_left(Comparison::float_at_most, threshold, u32) == 16777217);
     CHECK(last_left(Comparison::float_at_most, 16777218.5, u32) == 16777218);
     CHECK(last_left(Comparison::float_at_most, 16777219.5, u32) == 16777218); // 19 becomes 20
-    CHECK(last_left(Comparison::float_below, 16777219.0, u32) == 16777218);  // as does 19.0 itself
+    CHECK(last_left(Comparison::float_below, 16777219.0, u32) == 16777218);   // as does 19.0 itself
 }
 
 TEST_CASE("a threshold outside of the range leaves one way") {
