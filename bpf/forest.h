@@ -15,9 +15,12 @@
  *     DYNMON_FOREST(MODEL, 16384, struct features);
  *
  *     struct features* features = …;   in a map's value
- *     struct dynmon_judgement judged;
- *     if (dynmon_judge(MODEL, features, &judged) && judged.attack)
+ *     const struct dynmon_judgement* judged = dynmon_judge(MODEL, features);
+ *     if (judged && judged->attack)
  *         return DYNMON_DROP;
+ *
+ * Let it be the last thing that a program does, or nearly so: whatever the verifier knows of a
+ * packet when it comes there, it follows the walk once more for.
  *
  * A model names its features; the loader finds them in the struct by its BTF. A second model, the
  * shadow, judges what the active one does, and nothing follows from its verdict.
@@ -43,15 +46,20 @@ struct dynmon_verdicts {
     __u64 alone; /* attacks that are none to the other model of the two */
 };
 
-/* Number 63 stays 0. */
-struct dynmon_features {
-    __u32 of[DYNMON_FOREST_FEATURES + 1];
-};
-
 struct dynmon_judgement {
     __s64 score;
-    bool attack;
-    __u8 hash[8]; /* of the model that judged */
+    __u8 hash[8];   /* of the model that judged */
+    __u32 is_there; /* 0: the slot has no model */
+    __u32 attack;
+};
+
+/* What the engine works on, and what it says. In a map's value and not on the stack: kernels before
+ * 5.12 read the stack only at offsets that they know, and what one model said of a packet would be
+ * a state of the verifier's own, in which it follows the walk of the other one again. */
+struct dynmon_bench {
+    __u32 of[DYNMON_FOREST_FEATURES + 1]; /* number 63 stays 0 */
+    struct dynmon_judgement active;
+    struct dynmon_judgement shadow;
 };
 
 /* `nodes`: how many a model may have, a power of two. `type`: where features are gathered from, of
@@ -87,53 +95,54 @@ struct dynmon_judgement {
         __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);                                                   \
         __uint(max_entries, 1);                                                                    \
         __type(key, __u32);                                                                        \
-        __type(value, struct dynmon_features);                                                     \
-    } NAME##_vector SEC(".maps");                                                                  \
+        __type(value, struct dynmon_bench);                                                        \
+    } NAME##_bench SEC(".maps");                                                                   \
     /* Never read: what they point to is in the object's BTF. */                                   \
     const struct NAME##_model* const volatile dynmon_model_##NAME = 0;                             \
     const type_* const volatile dynmon_features_##NAME = 0;                                        \
-    static __always_inline bool dynmon_judge_in_##NAME(__u32 slot, const type_* source,            \
-                                                       struct dynmon_judgement* judged) {          \
+    static __always_inline void dynmon_judge_in_##NAME(                                            \
+        __u32 slot, const type_* source, __u32* vector, struct dynmon_judgement* judged) {         \
         const __u32 only = 0;                                                                      \
         const struct NAME##_model* model = 0;                                                      \
-        struct dynmon_features* vector = bpf_map_lookup_elem(&NAME##_vector, &only);               \
         void* place = bpf_map_lookup_elem(&NAME, &slot);                                           \
+        judged->is_there = 0;                                                                      \
+        judged->attack = 0;                                                                        \
         if (place)                                                                                 \
             model = bpf_map_lookup_elem(place, &only);                                             \
-        if (!model || !vector || model->forest.version != DYNMON_FOREST_VERSION)                   \
-            return false;                                                                          \
+        if (!model || model->forest.version != DYNMON_FOREST_VERSION)                              \
+            return;                                                                                \
         dynmon_forest_gather(&model->forest, source, sizeof(*source), vector);                     \
-        dynmon_forest_judge(&model->forest, model->nodes, NAME##_mask, vector->of, judged);        \
-        return true;                                                                               \
+        dynmon_forest_judge(&model->forest, model->nodes, NAME##_mask, vector, judged);            \
     }                                                                                              \
-    static __always_inline void dynmon_note_##NAME(__u32 slot, bool attack, bool to_other) {       \
+    static __always_inline void dynmon_note_##NAME(__u32 slot, const struct dynmon_judgement* own, \
+                                                   const struct dynmon_judgement* other) {         \
         struct dynmon_verdicts* verdicts = bpf_map_lookup_elem(&NAME##_verdicts, &slot);           \
-        if (!verdicts)                                                                             \
+        if (!verdicts || !own->is_there)                                                           \
             return;                                                                                \
         verdicts->judged++;                                                                        \
-        verdicts->attacks += attack;                                                               \
-        verdicts->alone += attack & !to_other;                                                     \
+        verdicts->attacks += own->attack;                                                          \
+        verdicts->alone += own->attack & other->is_there & ~other->attack;                         \
     }                                                                                              \
-    static __always_inline bool dynmon_judge_##NAME(const type_* source,                           \
-                                                    struct dynmon_judgement* judged) {             \
-        struct dynmon_judgement shadow = {};                                                       \
-        const bool is_active = dynmon_judge_in_##NAME(DYNMON_MODEL_ACTIVE, source, judged);        \
-        const bool is_shadow = dynmon_judge_in_##NAME(DYNMON_MODEL_SHADOW, source, &shadow);       \
-        if (is_active)                                                                             \
-            dynmon_note_##NAME(DYNMON_MODEL_ACTIVE, judged->attack, !is_shadow || shadow.attack);  \
-        if (is_shadow)                                                                             \
-            dynmon_note_##NAME(DYNMON_MODEL_SHADOW, shadow.attack, !is_active || judged->attack);  \
-        return is_active;                                                                          \
+    static __always_inline const struct dynmon_judgement* dynmon_judge_##NAME(                     \
+        const type_* source) {                                                                     \
+        const __u32 only = 0;                                                                      \
+        struct dynmon_bench* bench = bpf_map_lookup_elem(&NAME##_bench, &only);                    \
+        if (!bench)                                                                                \
+            return 0;                                                                              \
+        dynmon_judge_in_##NAME(DYNMON_MODEL_ACTIVE, source, bench->of, &bench->active);            \
+        dynmon_judge_in_##NAME(DYNMON_MODEL_SHADOW, source, bench->of, &bench->shadow);            \
+        dynmon_note_##NAME(DYNMON_MODEL_ACTIVE, &bench->active, &bench->shadow);                   \
+        dynmon_note_##NAME(DYNMON_MODEL_SHADOW, &bench->shadow, &bench->active);                   \
+        return bench->active.is_there ? &bench->active : 0;                                        \
     }                                                                                              \
     _Static_assert(1, "")
 
-/* False: there is no active model. Else `judged` is filled in. */
-#define dynmon_judge(NAME, source, judged) dynmon_judge_##NAME(source, judged)
+/* NULL: there is no active model. What it points to is good until the program ends. */
+#define dynmon_judge(NAME, source) dynmon_judge_##NAME(source)
 
 /* Any struct becomes a vector of numbers of 32 bits; what does not fit is the largest. */
 static __always_inline void dynmon_forest_gather(const struct dynmon_forest* forest,
-                                                 const void* source, __u32 size,
-                                                 struct dynmon_features* vector) {
+                                                 const void* source, __u32 size, __u32* vector) {
     for (__u32 i = 0; i < DYNMON_FOREST_FEATURES; i++) {
         const struct dynmon_gather* from = &forest->gather[i];
         const __u32 at = from->at & 0xfff8;
@@ -145,7 +154,7 @@ static __always_inline void dynmon_forest_gather(const struct dynmon_forest* for
         if (from->at & 1)
             value = __builtin_bswap64(value);
         value = (value << (from->up & 63) >> (from->down & 63)) ^ from->flip;
-        vector->of[i] = (__u32)value | -(__u32)dynmon_is_not_0(value >> 32);
+        vector[i] = (__u32)value | -(__u32)dynmon_is_not_0(value >> 32);
     }
 }
 
@@ -214,6 +223,7 @@ static __always_inline void dynmon_forest_judge(const struct dynmon_forest* fore
         }
     }
     judged->score = score;
+    judged->is_there = 1;
     judged->attack = score > forest->threshold;
     __builtin_memcpy(judged->hash, forest->hash, sizeof(judged->hash));
 }

@@ -19,8 +19,6 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr double ns_per_step = 1; // of one tree among others, as `bench-forest` measures it
-
 std::string count(std::size_t number, const std::string& what) {
     return std::to_string(number) + " " + what + (number == 1 ? "" : "s");
 }
@@ -46,6 +44,11 @@ ReadModel read_model(const std::string& file, const ModelPlace& place) {
     return {std::move(forest), std::move(image)};
 }
 
+// From node to node, of any packet.
+std::size_t steps_of(const ForestImage& image) {
+    return image.trees() * image.depth();
+}
+
 ordered_json model_json(const ReadModel& model, const ModelPlace& place) {
     return {{"trainer", model.forest.trainer},
             {"sha256", model.forest.sha256},
@@ -57,8 +60,7 @@ ordered_json model_json(const ReadModel& model, const ModelPlace& place) {
             {"room", place.room},
             {"dead-splits", model.image.dead_splits()},
             {"most-error", model.image.most_error()},
-            {"expected-ns",
-             ns_per_step * static_cast<double>(model.image.trees() * model.image.depth())}};
+            {"steps", steps_of(model.image)}};
 }
 
 std::string model_text(const ReadModel& model, const ModelPlace& place) {
@@ -70,8 +72,7 @@ std::string model_text(const ReadModel& model, const ModelPlace& place) {
     for (const std::string& name : model.forest.features)
         text += " " + name;
     text += "\n  a score is off by at most " + short_number(image.most_error()) +
-            "; a packet costs some " +
-            short_number(ns_per_step * static_cast<double>(image.trees() * image.depth())) + " ns";
+            "; a verdict takes " + count(steps_of(image), "step");
     if (image.dead_splits() > 0)
         text += "\n  " + count(image.dead_splits(), "split") +
                 " left out, which no value of the feature divides";

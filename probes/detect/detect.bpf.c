@@ -145,17 +145,17 @@ static __always_inline bool is_due(const struct session_value* session) {
 }
 
 static __always_inline void judge(struct session_value* session) {
-    struct dynmon_judgement judged = {};
+    const struct dynmon_judgement* judged = dynmon_judge(MODEL, &session->features);
 
-    if (!dynmon_judge(MODEL, &session->features, &judged)) {
+    if (!judged) {
         COUNT(no_model);
         return;
     }
     session->verdicts++;
-    session->score = judged.score;
-    __builtin_memcpy(session->model, judged.hash, sizeof(session->model));
+    session->score = judged->score;
+    __builtin_memcpy(session->model, judged->hash, sizeof(session->model));
     COUNT(judged);
-    if (judged.attack && !session->attack) {
+    if (judged->attack && !session->attack) {
         session->attack = true;
         COUNT(attacks);
     }

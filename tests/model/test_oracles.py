@@ -55,7 +55,7 @@ def samples(seed, count=2000):
 
 
 def beside(thresholds, seed, most=1500):
-    """For each (feature, threshold), or so many of them, the integers on both sides of it, in rows that
+    """For each (feature, threshold), or `most` of them, the integers on both sides of it, in rows that
     are random else."""
     random = numpy.random.default_rng(seed)
     if len(thresholds) > most:
@@ -75,7 +75,7 @@ class Case(unittest.TestCase):
         self.model = self.folder / "model.json"
 
     def judged(self, rows):
-        """Of each row: is it an attack, its score, how far the score may be off."""
+        """Whether each row is an attack, its score, and how far a score may be off."""
         file = self.folder / "rows"
         file.write_bytes(packed(rows))
         done = subprocess.run([JUDGE, self.model, file], capture_output=True, text=True)

@@ -37,9 +37,12 @@ def verbs():
 
 
 def options_of(*words):
-    """Options that --help lists; what it says of them is further to the right."""
-    found = re.findall(r"^ {2,6}(?:-\w,)?(--[a-z0-9-]+)", help_of(*words).split("Example:")[0], re.M)
-    return set(found)
+    """Options that --help lists, also of the actions of a verb; what it says of them is further to the
+    right."""
+    text = help_of(*words).split("Example:")[0]
+    actions = re.findall(r"^  (\w+)", text.split("Subcommands:\n")[1], re.M) if words and "Subcommands:" in text else []
+    found = re.findall(r"^ {2,6}(?:-\w,)?(--[a-z0-9-]+)", text, re.M)
+    return set(found).union(*(options_of(*words, action) for action in actions))
 
 
 def options_of_program(name):

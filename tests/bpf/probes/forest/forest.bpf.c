@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // Test probe: judges features that a test puts into a map.
-#include "dynmon.h"
 #include "forest.h"
+
+#include "dynmon.h"
 
 struct features {
     __u64 packets;
@@ -34,14 +35,17 @@ struct {
 static __always_inline enum dynmon_verdict judge(void) {
     const __u32 only = 0;
     struct features* features = bpf_map_lookup_elem(&FEATURES, &only);
-    struct dynmon_judgement judged = {};
+    const struct dynmon_judgement* judged;
 
     if (!features)
         return DYNMON_PASS;
-    result.judged = dynmon_judge(MODEL, features, &judged);
-    result.score = judged.score;
-    result.attack = judged.attack;
-    __builtin_memcpy(result.hash, judged.hash, sizeof(result.hash));
+    judged = dynmon_judge(MODEL, features);
+    result.judged = judged != 0;
+    if (!judged)
+        return DYNMON_PASS;
+    result.score = judged->score;
+    result.attack = judged->attack;
+    __builtin_memcpy(result.hash, judged->hash, sizeof(result.hash));
     return DYNMON_PASS;
 }
 

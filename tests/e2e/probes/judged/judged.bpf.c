@@ -23,14 +23,13 @@ DYNMON_INGRESS(judged) {
     const __u32 only = 0;
     struct features* features = bpf_map_lookup_elem(&FEATURES, &only);
     struct dynmon_headers headers;
-    struct dynmon_judgement verdict = {};
+    const struct dynmon_judgement* verdict;
 
     if (!features || dynmon_parse(pkt, &headers) != DYNMON_IP)
         return DYNMON_PASS;
     features->bytes = pkt->len;
     features->dport = headers.dport;
     features->protocol = headers.protocol;
-    if (dynmon_judge(MODEL, features, &verdict) && verdict.attack)
-        return DYNMON_DROP;
-    return DYNMON_PASS;
+    verdict = dynmon_judge(MODEL, features);
+    return verdict && verdict->attack ? DYNMON_DROP : DYNMON_PASS;
 }
