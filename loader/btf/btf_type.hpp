@@ -44,8 +44,8 @@ EnumSet as_values_of(const EnumSet& set, const Layout& field);
 // leave over.
 EnumSet as_flags_of(const EnumSet& set, const Layout& field);
 
-// The type X of a variable `const X* const volatile NAME`, which a program leaves behind so that its
-// BTF names X; 0: there is none.
+// The type X of a variable `const X* const volatile NAME`, which a program leaves behind so that
+// its BTF names X; 0: there is none.
 std::uint32_t pointed_type(const btf* types, const std::string& variable);
 
 bool is_kernel_pointer(const btf* types, const BareType& pointer);   // tagged kptr or the like

@@ -47,14 +47,14 @@ std::vector<ModelPlace> model_places(const btf* types) {
 }
 
 ModelPlace find_model_place(const btf* types, const std::string& map, const std::string& whose) {
-    std::vector<ModelPlace> places = model_places(types);
+    const std::vector<ModelPlace> places = model_places(types);
     if (places.empty())
         throw Error(ErrorKind::usage, whose + " has no place for a model")
             .hint("a probe makes one by DYNMON_FOREST(), see forest.h");
     std::string names;
-    for (ModelPlace& place : places) {
+    for (const ModelPlace& place : places) {
         if (place.map == map || (map.empty() && places.size() == 1))
-            return std::move(place);
+            return place;
         names += (names.empty() ? "" : ", ") + place.map;
     }
     throw Error(ErrorKind::usage, map.empty() ? whose + " has several places for models"
