@@ -25,6 +25,8 @@
  * A model names its features; the loader finds them in the struct by its BTF. A second model, the
  * shadow, judges what the active one does, and nothing follows from its verdict.
  *
+ * Loops count in 64 bits, as forget.h says.
+ *
  * The step from a node to the next has no branch: a mispredicted one costs more than the step, and
  * each is two ways for the verifier. */
 #ifndef DYNMON_FOREST_H
@@ -56,8 +58,8 @@ struct dynmon_judgement {
 /* What the engine works on, and what it says. In a map's value and not on the stack: kernels before
  * 5.12 read the stack only at offsets that they know, and what one model said of a packet would be
  * a state of the verifier's own, in which it follows the walk of the other one again. */
-struct dynmon_bench {
-    __u32 of[DYNMON_FOREST_FEATURES + 1]; /* number 63 stays 0 */
+struct dynmon_forest_scratch {
+    __u32 features[DYNMON_FOREST_FEATURES + 1]; /* number 63 stays 0 */
     struct dynmon_judgement active;
     struct dynmon_judgement shadow;
 };
@@ -95,8 +97,8 @@ struct dynmon_bench {
         __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);                                                   \
         __uint(max_entries, 1);                                                                    \
         __type(key, __u32);                                                                        \
-        __type(value, struct dynmon_bench);                                                        \
-    } NAME##_bench SEC(".maps");                                                                   \
+        __type(value, struct dynmon_forest_scratch);                                               \
+    } NAME##_scratch SEC(".maps");                                                                 \
     /* Never read: what they point to is in the object's BTF. */                                   \
     const struct NAME##_model* const volatile dynmon_model_##NAME = 0;                             \
     const type_* const volatile dynmon_features_##NAME = 0;                                        \
@@ -126,14 +128,14 @@ struct dynmon_bench {
     static __always_inline const struct dynmon_judgement* dynmon_judge_##NAME(                     \
         const type_* source) {                                                                     \
         const __u32 only = 0;                                                                      \
-        struct dynmon_bench* bench = bpf_map_lookup_elem(&NAME##_bench, &only);                    \
-        if (!bench)                                                                                \
+        struct dynmon_forest_scratch* scratch = bpf_map_lookup_elem(&NAME##_scratch, &only);       \
+        if (!scratch)                                                                              \
             return 0;                                                                              \
-        dynmon_judge_in_##NAME(DYNMON_MODEL_ACTIVE, source, bench->of, &bench->active);            \
-        dynmon_judge_in_##NAME(DYNMON_MODEL_SHADOW, source, bench->of, &bench->shadow);            \
-        dynmon_note_##NAME(DYNMON_MODEL_ACTIVE, &bench->active, &bench->shadow);                   \
-        dynmon_note_##NAME(DYNMON_MODEL_SHADOW, &bench->shadow, &bench->active);                   \
-        return bench->active.is_there ? &bench->active : 0;                                        \
+        dynmon_judge_in_##NAME(DYNMON_MODEL_ACTIVE, source, scratch->features, &scratch->active);  \
+        dynmon_judge_in_##NAME(DYNMON_MODEL_SHADOW, source, scratch->features, &scratch->shadow);  \
+        dynmon_note_##NAME(DYNMON_MODEL_ACTIVE, &scratch->active, &scratch->shadow);               \
+        dynmon_note_##NAME(DYNMON_MODEL_SHADOW, &scratch->shadow, &scratch->active);               \
+        return scratch->active.is_there ? &scratch->active : 0;                                    \
     }                                                                                              \
     _Static_assert(1, "")
 
@@ -143,7 +145,7 @@ struct dynmon_bench {
 /* Any struct becomes a vector of numbers of 32 bits; what does not fit is the largest. */
 static __always_inline void dynmon_forest_gather(const struct dynmon_forest* forest,
                                                  const void* source, __u32 size, __u32* vector) {
-    for (__u32 i = 0; i < DYNMON_FOREST_FEATURES; i++) {
+    for (__u64 i = 0; i < DYNMON_FOREST_FEATURES; i++) {
         const struct dynmon_gather* from = &forest->gather[i];
         const __u32 at = from->at & 0xfff8;
         __u64 value;
@@ -176,7 +178,7 @@ static __always_inline __s64 dynmon_forest_group(const struct dynmon_node* nodes
     __u32 a = roots[0], b = roots[1], c = roots[2], d = roots[3];
     __u32 e = roots[4], f = roots[5], g = roots[6], h = roots[7];
 
-    for (__u32 level = 0; level < DYNMON_FOREST_DEPTH; level++) {
+    for (__u64 level = 0; level < DYNMON_FOREST_DEPTH; level++) {
         if (level >= depth)
             break;
         a = dynmon_forest_step(nodes, mask, a, features);
@@ -197,7 +199,7 @@ static __always_inline __s64 dynmon_forest_group(const struct dynmon_node* nodes
 /* One tree alone takes half of the time of a group. */
 static __always_inline __s64 dynmon_forest_tree(const struct dynmon_node* nodes, __u32 mask,
                                                 __u32 at, __u32 depth, const __u32* features) {
-    for (__u32 level = 0; level < DYNMON_FOREST_DEPTH; level++) {
+    for (__u64 level = 0; level < DYNMON_FOREST_DEPTH; level++) {
         if (level >= depth)
             break;
         at = dynmon_forest_step(nodes, mask, at, features);
@@ -214,7 +216,7 @@ static __always_inline void dynmon_forest_judge(const struct dynmon_forest* fore
     if (forest->trees == 1) {
         score += dynmon_forest_tree(nodes, mask, forest->roots[0], forest->depth, features);
     } else {
-        for (__u32 tree = 0; tree < DYNMON_FOREST_TREES; tree += DYNMON_FOREST_GROUP) {
+        for (__u64 tree = 0; tree < DYNMON_FOREST_TREES; tree += DYNMON_FOREST_GROUP) {
             if (tree >= *(const volatile __u32*)&forest->trees)
                 break;
             /* Loaded again: what the verifier has learnt of it would be a state of its own. */

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // A trained model judges every session, at its packets 2, 4, 8 and so on, and ends those that are
 // attacks.
+#include "budget.h"
 #include "dynmon.h"
 #include "forest.h"
 #include "session.h"
 
-const volatile bool enforce = false;      // else what would be dropped is counted only
-const volatile __u32 first_verdict = 2;   // packets of a session
-const volatile __u32 last_verdict = 4096; // no later: the session has shown what it is
-const volatile __u32 n_session = 65536;   // the size of the map
+const volatile bool enforce = false;          // else what would be dropped is counted only
+const volatile __u32 first_verdict = 2;       // packets of a session
+const volatile __u32 last_verdict = 4096;     // no later: the session has shown what it is
+const volatile __u32 n_session = 65536;       // the size of the map
+const volatile __u32 events_per_second = 100; // of all CPUs; 0: no limit
 
 // What a model can ask for, of both directions of a session. A model names them.
 struct session_features {
@@ -45,6 +47,34 @@ struct session_value {
     __u8 padding[2];
 };
 
+// The evidence for a verdict: an event for each attack.
+struct attack {
+    dynmon_time_ns_t time;
+    struct dynmon_session_key session;
+    bool reversed;
+    __u8 padding[3];
+    __s64 score;
+    __u8 model[8];
+    struct session_features features;
+};
+
+DYNMON_EVENTS(ATTACKS, struct attack, 1 << 18);
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct dynmon_budget);
+} BUDGET SEC(".maps");
+
+// Made here and not on the stack, of which the walk of the forest is to know nothing.
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct attack);
+} EVIDENCE SEC(".maps");
+
 struct detected {
     __u64 judged;     // verdicts
     __u64 attacks;    // sessions
@@ -52,7 +82,10 @@ struct detected {
     __u64 would_drop; // packets, while `enforce` is off
     __u64 no_model;   // verdicts that were due
     __u64 map_full;
-    __u64 not_judged; // packets that are in no session
+    __u64 not_judged;        // packets that are in no session
+    __u64 events;            // sent
+    __u64 events_suppressed; // beyond `events_per_second`
+    __u64 events_lost;       // no room in ATTACKS
 };
 
 struct {
@@ -138,15 +171,38 @@ static __always_inline void add_packet(struct session_value* session,
 
 // At the packets 2, 4, 8, …: a super-packet may leap over several of them.
 static __always_inline bool is_due(const struct session_value* session) {
-    const __u32 packets = session->features.packets;
-    const __u32 next = first_verdict << (session->verdicts & 31);
+    const __u32 verdicts = session->verdicts;
+    const __u64 next = (__u64)first_verdict << (verdicts & 31);
 
-    return packets >= next && next <= last_verdict && !session->attack;
+    return verdicts < 32 && session->features.packets >= next && next <= last_verdict &&
+           !session->attack;
 }
 
-static __always_inline void judge(struct session_value* session) {
-    const struct dynmon_judgement* judged = dynmon_judge(MODEL, &session->features);
+static __always_inline void tell(struct attack* attack, const struct session_value* session,
+                                 dynmon_time_ns_t now) {
+    attack->time = now;
+    attack->reversed = session->reversed;
+    attack->score = session->score;
+    __builtin_memcpy(attack->model, session->model, sizeof(attack->model));
+    attack->features = session->features;
+    if (!dynmon_take_budget(&BUDGET, 0, events_per_second, now))
+        COUNT(events_suppressed);
+    else if (dynmon_emit(ATTACKS, attack))
+        COUNT(events);
+    else
+        COUNT(events_lost);
+}
 
+static __always_inline void judge(struct session_value* session,
+                                  const struct dynmon_headers* headers, dynmon_time_ns_t now) {
+    const __u32 only = 0;
+    struct attack* attack = bpf_map_lookup_elem(&EVIDENCE, &only);
+    const struct dynmon_judgement* judged;
+
+    if (!attack)
+        return;
+    dynmon_session_key(&attack->session, headers);
+    judged = dynmon_judge(MODEL, &session->features);
     if (!judged) {
         COUNT(no_model);
         return;
@@ -158,6 +214,7 @@ static __always_inline void judge(struct session_value* session) {
     if (judged->attack && !session->attack) {
         session->attack = true;
         COUNT(attacks);
+        tell(attack, session, now);
     }
 }
 
@@ -178,7 +235,7 @@ static __always_inline enum dynmon_verdict detect(struct dynmon_packet* pkt) {
     }
     add_packet(session, pkt, &headers, now, back);
     if (is_due(session))
-        judge(session);
+        judge(session, &headers, now);
     if (!session->attack)
         return DYNMON_PASS;
     if (!enforce) {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 // Drops what comes from denied prefixes; sends events for SSDP and for what amplifiers answer.
+#include "budget.h"
 #include "classify.h"
 #include "deny.h"
 #include "dynmon.h"
 #include "packet.h"
 
 #define KINDS_MAX 64 // more than enum traffic has
-#define SECOND_NS 1000000000ULL
 
 const volatile __u32 sample = 1;               // an event for one of so many, at random
 const volatile __u32 events_per_second = 1000; // of each kind, of all CPUs; 0: no limit
@@ -52,46 +52,12 @@ struct event {
 DYNMON_EVENTS(EVENTS, struct event, 1 << 18);
 
 // Each kind of traffic has its own, so that a flood of one does not hide the others.
-struct budget {
-    struct bpf_spin_lock lock;
-    __u32 used;
-    __u64 second;
-};
-
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(max_entries, KINDS_MAX);
     __type(key, __u32); // enum traffic
-    __type(value, struct budget);
+    __type(value, struct dynmon_budget);
 } BUDGET SEC(".maps");
-
-// Whether another event fits into this second. A CPU that is a little late counts for the next one,
-// one that is far off has seen the clock being set.
-static __always_inline bool take_budget(__u32 kind, dynmon_time_ns_t now) {
-    const __u64 second = now / SECOND_NS;
-    struct budget* budget;
-    bool granted;
-    __s64 ahead;
-
-    if (!events_per_second)
-        return true;
-    budget = bpf_map_lookup_elem(&BUDGET, &kind);
-    if (!budget)
-        return false;
-    ahead = second - budget->second;
-    if ((ahead == 0 || ahead == -1) && budget->used >= events_per_second)
-        return false; // most of a flood ends here, without the lock
-    bpf_spin_lock(&budget->lock);
-    ahead = second - budget->second;
-    if (ahead > 0 || ahead < -1) {
-        budget->second = second;
-        budget->used = 0;
-    }
-    granted = budget->used < events_per_second;
-    budget->used += granted;
-    bpf_spin_unlock(&budget->lock);
-    return granted;
-}
 
 static __always_inline void tell(const struct dynmon_packet* pkt,
                                  const struct dynmon_headers* headers, enum traffic kind,
@@ -115,7 +81,7 @@ static __always_inline void tell(const struct dynmon_packet* pkt,
         return;
     }
     event.time = dynmon_now();
-    if (!take_budget(kind, event.time))
+    if (!dynmon_take_budget(&BUDGET, kind, events_per_second, event.time))
         counted->suppressed++;
     else if (dynmon_emit(EVENTS, &event))
         counted->events++;

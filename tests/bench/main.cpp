@@ -28,7 +28,7 @@ using Section = void (*)(const Setup&, Results&);
 const std::vector<std::pair<std::string, Section>> sections{
     {"export", measure_export},    {"arrays", measure_arrays}, {"formats", measure_formats},
     {"commands", measure_command}, {"swap", measure_swap},     {"packets", measure_packets},
-    {"probes", measure_probes},    {"deny", measure_deny},
+    {"probes", measure_probes},    {"deny", measure_deny},     {"models", measure_models},
 };
 
 // What a reader has to know of the machine, and no more.
@@ -77,8 +77,8 @@ int main(int argc, char** argv) {
     app.add_option("--bpftool", setup.bpftool, "default: the one on PATH");
     app.add_option("--rounds", setup.rounds, "default: 11")->check(CLI::Range(1, 1000));
     app.add_option("--only", only, "one section")
-        ->check(CLI::IsMember(
-            {"export", "arrays", "formats", "commands", "swap", "packets", "probes", "deny"}));
+        ->check(CLI::IsMember({"export", "arrays", "formats", "commands", "swap", "packets",
+                               "probes", "deny", "models"}));
     app.add_flag("--million", setup.million, "maps of 1,000,000 entries too");
     app.add_flag("--json", json, "for scripts");
     CLI11_PARSE(app, argc, argv);

@@ -72,5 +72,6 @@ void measure_swap(const Setup& setup, Results& results);    // slot write, fence
 void measure_packets(const Setup& setup, Results& results); // ns a packet: the pivot
 void measure_probes(const Setup& setup, Results& results);  // ns a packet: every probe
 void measure_deny(const Setup& setup, Results& results);    // ns a packet: the deny list of `ssdp`
+void measure_models(const Setup& setup, Results& results);  // ns a verdict: forests
 
 } // namespace bench

@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """The probe `detect`: what it knows of a session, when a model judges it, and what follows."""
+import json
+
 import frames
 import harness
 from test_model import ModelCase
@@ -86,7 +88,7 @@ class VerdictTest(DetectCase):
         self.detect()
         self.set("active", FLOOD)
         self.receive(*[tcp(SYN)] * 5, *[tcp(ACK, sport=5000)] * 2)
-        self.assertEqual(self.detected(), {"judged": 2, "attacks": 1, "would_drop": 4})
+        self.assertEqual(self.detected(), {"judged": 2, "attacks": 1, "would_drop": 4, "events": 1})
         found = self.sessions()
         self.assertEqual([(port, found[port]["attack"]) for port in sorted(found)],
                          [(4000, True), (5000, False)])
@@ -97,13 +99,37 @@ class VerdictTest(DetectCase):
         done = self.set("active", FLOOD)
         self.give(*[tcp(SYN)] * 5, *[tcp(ACK, sport=5000)] * 3)
         self.assertEqual(self.packets("behind"), 1 + 3 + 1)  # and the one that settles
-        self.assertEqual(self.detected(), {"judged": 2, "attacks": 1, "dropped": 4, "not_judged": 1})
+        self.assertEqual(self.detected(), {"judged": 2, "attacks": 1, "dropped": 4, "not_judged": 1,
+                                           "events": 1})
         session = self.sessions()[4000]
         self.assertEqual((session["dropped"], session["model"], session["verdicts"]),
                          (4, done["sha256"][:16], 1))
         self.dynmon("model", "clear", "m", "active")
         self.give(tcp(ACK))  # the session stays what it is
         self.assertEqual(self.detected()["dropped"], 5)
+
+    def test_each_attack_is_told_once_with_its_evidence(self):
+        self.detect()
+        done = self.set("active", FLOOD)
+        self.receive(*[tcp(SYN, sport=4000)] * 5, *[tcp(SYN, sport=4001)] * 3, *[tcp(ACK, sport=4002)] * 3)
+        out = self.dynmon("stream", "m/ATTACKS", "--count", 2, "--timeout", "5s").out
+        events = [json.loads(line)["event"] for line in out.splitlines()]
+        self.assertEqual([event["session"]["sport"] for event in events], [4000, 4001])
+        for event in events:
+            self.assertEqual(bytes(event["model"]).hex(), done["sha256"][:16])
+            self.assertGreater(event["score"], 0)
+            self.assertEqual((event["features"]["syns"], event["features"]["packets"],
+                              event["session"]["saddr"], event["session"]["dport"]),
+                             (2, 2, "10.0.0.1", 80))
+
+    def test_attacks_beyond_the_budget_are_counted(self):
+        self.detect("--set", "events_per_second=3")
+        self.set("active", FLOOD)
+        self.receive(*[tcp(SYN, sport=port) for port in range(5000, 5020) for _ in range(2)])
+        found = self.detected()
+        self.assertEqual(found["attacks"], 20)
+        self.assertEqual(found["events"] + found["events_suppressed"], 20)
+        self.assertLessEqual(found["events"], 6)  # of two seconds, if one ended meanwhile
 
     def test_a_new_model_judges_at_the_next_packet_that_is_due(self):
         self.detect()
