@@ -28,7 +28,6 @@ using namespace dynmon;
 
 constexpr std::size_t row_count = 16384;
 constexpr std::size_t feature_count = 12;
-constexpr const char* section = "models";
 
 struct Shape {
     std::size_t trees, levels;
@@ -97,7 +96,7 @@ private:
 
     Figure& add(const Shape& shape, const std::string& name, bool moves) {
         const Forest forest = forest_of(shape);
-        Figure& figure = results_.figure(section, name, "ns/verdict", {},
+        Figure& figure = results_.figure("models", name, "ns/verdict", {},
                                          shape.most > 0 ? std::optional(shape.most) : std::nullopt);
         compared_.push_back({&figure,
                              ForestImage(forest, bind_features(forest, place_.source, "bench"),

@@ -116,7 +116,7 @@ class VerdictTest(DetectCase):
         events = [json.loads(line)["event"] for line in out.splitlines()]
         self.assertEqual([event["session"]["sport"] for event in events], [4000, 4001])
         for event in events:
-            self.assertEqual(bytes(event["model"]).hex(), done["sha256"][:16])
+            self.assertEqual(event["model"], done["sha256"][:16])
             self.assertGreater(event["score"], 0)
             self.assertEqual((event["features"]["syns"], event["features"]["packets"],
                               event["session"]["saddr"], event["session"]["dport"]),
