@@ -77,7 +77,6 @@ GUESTS = [
         "kinds", "chain", "replace", "maps", "late", "windows", "packets", "flows", "stream"))]),
     Guest("faults", [*(fault(name) for name in ("gone", "detached", "slot", "taken", "rejected")), FALLBACKS,
                      *(e2e(name) for name in ("doctor", "status", "netns", "dump"))]),
-    Guest("models", [e2e("model"), e2e("detect")]),
     Guest("late", [e2e("late"), e2e("stream")], ends=True),
     Guest("devices", [devices(name) for name in (
         "UdpTunnel", "IpTunnel", "Ipsec", "Big", "Port", "Vlan", "Tun", "Netkit",
