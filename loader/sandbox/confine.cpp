@@ -123,6 +123,8 @@ public:
         handled.handled_access_fs = may_read | may_write | may_never | more_;
         rules_ = Fd(static_cast<int>(
             syscall(SYS_landlock_create_ruleset, &handled, sizeof handled.handled_access_fs, 0)));
+        if (!rules_)
+            throw Error(ErrorKind::failed, "make rules for files", errno);
     }
 
     // A folder that is not there is nothing to allow.
